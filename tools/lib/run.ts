@@ -1,0 +1,54 @@
+import { type SpawnOptions, spawn } from "node:child_process";
+
+export interface RunOptions {
+  readonly cwd?: string;
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Written to the program's standard input. */
+  readonly input?: string;
+  /** `show` passes the program's output through to the user; `capture` (default) returns it. */
+  readonly output?: "capture" | "show";
+  /** Return a failure instead of throwing it. */
+  readonly allowFailure?: boolean;
+}
+
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end. A failure throws with the program's last lines, unless `allowFailure` is set. */
+export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const show = options.output === "show";
+  const spawnOptions: SpawnOptions = {
+    env: { ...process.env, ...options.env },
+    stdio: [options.input === undefined ? "ignore" : "pipe", show ? "inherit" : "pipe", show ? "inherit" : "pipe"],
+  };
+  if (options.cwd !== undefined) spawnOptions.cwd = options.cwd;
+  const child = spawn(program, [...args], spawnOptions);
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+    stdout += chunk;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+    stderr += chunk;
+  });
+  if (options.input !== undefined) child.stdin?.end(options.input);
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (exit, signal) => resolve(exit ?? (signal === null ? 1 : 128)));
+  });
+  if (code !== 0 && options.allowFailure !== true) {
+    const tail = `${stdout}${stderr}`.trim().split("\n").slice(-30).join("\n");
+    throw new Error(`${program} ${args[0] ?? ""} ended with exit code ${code}${tail === "" ? "" : `:\n${tail}`}`);
+  }
+  return { code, stdout, stderr };
+}
+
+/** The path of a program on PATH, or undefined. */
+export async function which(program: string): Promise<string | undefined> {
+  const { code, stdout } = await run("sh", ["-c", 'command -v "$1"', "sh", program], { allowFailure: true });
+  return code === 0 ? stdout.trim() : undefined;
+}
