@@ -7,7 +7,8 @@ import { join } from "node:path";
  * `AUTOLLM_CACHE` overrides the default, `$XDG_CACHE_HOME/autollm-trader` (`~/.cache/autollm-trader`).
  */
 export function cacheDir(...parts: string[]): string {
-  const base = process.env.AUTOLLM_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "autollm-trader");
+  const base =
+    process.env.AUTOLLM_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "autollm-trader");
   const dir = join(base, ...parts);
   mkdirSync(dir, { recursive: true });
   return dir;
