@@ -1,0 +1,235 @@
+import type { GrantableCredential } from "./delivery.ts";
+
+/** What a service stands on besides other services. `nats`, `postgres` and `redis` bring the service's own credential along. */
+export type Dependency = "postgres" | "redis" | "nats" | "ib-gateway" | "data-volume";
+
+/** The networks of the platform. A workload joins only those it needs. */
+export type Segment = "edge" | "apps" | "data" | "broker" | "observability";
+
+/** How a deploy replaces a service, and why that way. */
+export interface Deploy {
+  /** rolling: the new one is healthy before the old one goes. recreate: never two at a time. on-demand: not kept running. */
+  readonly mode: "rolling" | "recreate" | "on-demand";
+  readonly why: string;
+}
+
+export interface Resources {
+  /** Hard limit, MB. */
+  readonly memory: number;
+  /** Weight under contention; 1024 is the default of Docker. */
+  readonly cpuShares: number;
+  /** Most processes and threads. */
+  readonly pids: number;
+}
+
+/** A named volume that outlives the container. */
+export interface ServiceVolume {
+  readonly name: string;
+  /** Path inside the container. */
+  readonly path: string;
+}
+
+/** One service. `Peer` is any other service's name, so a need that does not exist is a type error. */
+export interface ServiceSpec<Peer extends string = string> {
+  readonly purpose: string;
+  /** Where it serves /health and /metrics; null when it serves nothing. */
+  readonly port: number | null;
+  readonly needs: readonly (Dependency | Peer)[];
+  /** NATS subjects; `>` stands for one token or more. */
+  readonly publishes: readonly string[];
+  readonly subscribes: readonly string[];
+  /** What it may read beyond what follows from `needs`. */
+  readonly credentials: readonly GrantableCredential[];
+  /** Services whose Postgres tables it may select from. */
+  readonly readsTablesOf?: readonly Peer[];
+  /** Path prefixes that the edge forwards to it. */
+  readonly routes?: readonly `/${string}`[];
+  readonly deploy: Deploy;
+  readonly segments: readonly Segment[];
+  /** Whether it calls the internet. */
+  readonly egress: boolean;
+  readonly resources: Resources;
+  readonly volumes: readonly ServiceVolume[];
+}
+
+/** Keeps the names as literal types and lets `needs` name only services of the same table. */
+function catalogue<const Name extends string>(
+  table: Readonly<Record<Name, ServiceSpec<NoInfer<Name>>>>,
+): Readonly<Record<Name, ServiceSpec<Name>>> {
+  return table;
+}
+
+const small: Resources = { memory: 256, cpuShares: 512, pids: 64 };
+const medium: Resources = { memory: 512, cpuShares: 1024, pids: 128 };
+const large: Resources = { memory: 1024, cpuShares: 1024, pids: 256 };
+
+/**
+ * The services. A new one is one entry here: its container, network segments, NATS user and permissions, Postgres role,
+ * scrape target and grants all follow from it.
+ */
+export const services = catalogue({
+  "gateway-api": {
+    purpose: "The public API: takes news and intents, shows orders, sets the kill switch",
+    port: 8000,
+    needs: ["postgres", "redis", "nats", "risk-manager"],
+    publishes: ["llm.intent.proposed", "risk.kill_switch.activated", "news.item.created"],
+    subscribes: [],
+    credentials: ["jwt"],
+    readsTablesOf: ["portfolio-ledger"],
+    routes: ["/api", "/admin"],
+    deploy: { mode: "rolling", why: "keeps no state; a restart must not fail a request" },
+    segments: ["edge", "apps", "data", "observability"],
+    egress: false,
+    resources: medium,
+    volumes: [],
+  },
+  "data-ingestor": {
+    purpose: "Market data: bars, ticks and macro figures",
+    port: 8081,
+    needs: ["nats", "redis"],
+    publishes: ["market.bars.>", "market.ticks.>", "macro.>"],
+    subscribes: [],
+    credentials: ["finnhub"],
+    deploy: { mode: "rolling", why: "a tick sent twice is harmless; a gap is not" },
+    segments: ["apps", "data", "observability"],
+    egress: true,
+    resources: medium,
+    volumes: [],
+  },
+  "news-ingestor": {
+    purpose: "News from the feeds",
+    port: 8084,
+    needs: ["nats"],
+    publishes: ["news.item.created"],
+    subscribes: [],
+    credentials: ["miniflux", "alpaca-news"],
+    deploy: { mode: "rolling", why: "an item's id makes it count once" },
+    segments: ["apps", "observability"],
+    egress: true,
+    resources: small,
+    volumes: [],
+  },
+  "feature-pipeline": {
+    purpose: "Features from market data, kept in DuckDB and Parquet",
+    port: 8085,
+    needs: ["nats", "data-volume"],
+    publishes: ["features.snapshot.>"],
+    subscribes: ["market.bars.>"],
+    credentials: [],
+    deploy: { mode: "recreate", why: "DuckDB allows one writer" },
+    segments: ["apps", "observability"],
+    egress: false,
+    resources: large,
+    volumes: [{ name: "market-data", path: "/data" }],
+  },
+  "llm-agents": {
+    purpose: "Turn news and features into signed intents",
+    port: 8086,
+    needs: ["feature-pipeline", "nats"],
+    publishes: ["llm.intent.proposed", "llm.intent.trace"],
+    subscribes: ["news.item.created", "features.snapshot.>"],
+    credentials: ["openai", "llm-signing-private"],
+    deploy: { mode: "rolling", why: "replicas share one durable consumer, so an item is taken once" },
+    segments: ["apps", "observability"],
+    egress: true,
+    resources: large,
+    volumes: [],
+  },
+  "risk-manager": {
+    purpose: "Decides on intents within the limits, signs orders, holds the kill switch",
+    port: 8070,
+    needs: ["redis", "nats", "data-volume"],
+    publishes: ["risk.order.approved", "risk.order.rejected"],
+    // The kill switch too: it writes the file that stops every executor, and keeps it over restarts.
+    subscribes: ["llm.intent.proposed", "market.ticks.>", "risk.kill_switch.activated"],
+    credentials: ["risk-signing-private", "llm-signing-public"],
+    deploy: { mode: "recreate", why: "one decider: two would each grant the whole limit" },
+    segments: ["apps", "data", "observability"],
+    egress: false,
+    resources: medium,
+    volumes: [{ name: "risk-state", path: "/data" }],
+  },
+  "execution-ib": {
+    purpose: "Executes approved orders at Interactive Brokers",
+    port: 8071,
+    needs: ["nats", "risk-manager", "ib-gateway"],
+    publishes: ["exec.order.submitted", "exec.order.filled", "exec.order.rejected"],
+    subscribes: ["risk.order.approved", "risk.kill_switch.activated"],
+    credentials: ["ib-account", "risk-signing-public"],
+    deploy: { mode: "recreate", why: "two executors would trade twice" },
+    segments: ["apps", "broker", "observability"],
+    egress: false,
+    resources: small,
+    volumes: [],
+  },
+  "execution-crypto": {
+    purpose: "Executes approved orders at the crypto exchanges",
+    port: 8072,
+    needs: ["nats", "risk-manager"],
+    publishes: ["exec.order.filled"],
+    subscribes: ["risk.order.approved"],
+    credentials: [
+      "binance-key",
+      "binance-secret",
+      "coinbase-key",
+      "coinbase-secret",
+      "kraken-key",
+      "kraken-secret",
+      "freqtrade",
+      "risk-signing-public",
+    ],
+    deploy: { mode: "recreate", why: "two executors would trade twice" },
+    segments: ["apps", "observability"],
+    egress: true,
+    resources: medium,
+    volumes: [],
+  },
+  "portfolio-ledger": {
+    purpose: "Writes fills and positions to Postgres",
+    port: 8073,
+    needs: ["postgres", "nats"],
+    publishes: [],
+    subscribes: ["exec.order.filled"],
+    credentials: [],
+    deploy: { mode: "recreate", why: "one writer keeps the order of fills" },
+    segments: ["apps", "data", "observability"],
+    egress: false,
+    resources: small,
+    volumes: [],
+  },
+  reporter: {
+    purpose: "Reports by mail and Telegram; takes Alertmanager's webhook at POST /alert",
+    port: 8074,
+    needs: ["postgres", "nats"],
+    publishes: [],
+    subscribes: [],
+    credentials: ["smtp-user", "smtp-password", "telegram-token", "telegram-chat"],
+    readsTablesOf: ["portfolio-ledger"],
+    deploy: { mode: "recreate", why: "two would send each report twice" },
+    segments: ["apps", "data", "observability"],
+    egress: true,
+    resources: small,
+    volumes: [],
+  },
+  "backtest-engine": {
+    purpose: "Backtests strategies into the reports volume",
+    port: null,
+    needs: [],
+    publishes: [],
+    subscribes: [],
+    credentials: [],
+    deploy: { mode: "on-demand", why: "a batch job that ends by itself" },
+    segments: [],
+    egress: false,
+    resources: large,
+    volumes: [{ name: "reports", path: "/reports" }],
+  },
+});
+
+export type ServiceName = keyof typeof services;
+
+export const serviceNames = Object.keys(services) as readonly ServiceName[];
+
+export function isServiceName(name: string): name is ServiceName {
+  return Object.hasOwn(services, name);
+}
