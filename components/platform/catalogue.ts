@@ -1,4 +1,5 @@
 import type { GrantableCredential } from "./delivery.ts";
+import { type NatsPermissions, permissionsOf } from "./order-stream.ts";
 
 /** What a service stands on besides other services. `nats`, `postgres` and `redis` bring the service's own credential along. */
 export type Dependency = "postgres" | "redis" | "nats" | "ib-gateway" | "data-volume";
@@ -232,4 +233,14 @@ export const serviceNames = Object.keys(services) as readonly ServiceName[];
 
 export function isServiceName(name: string): name is ServiceName {
   return Object.hasOwn(services, name);
+}
+
+/** What a service's NATS user may publish and subscribe to. */
+export function natsPermissions(service: ServiceName): NatsPermissions {
+  return permissionsOf(service, services[service]);
+}
+
+/** A service's name where only letters, digits and underscores may stand: its Postgres role and schema, its CI job. */
+export function underscored(service: string): string {
+  return service.replaceAll("-", "_");
 }

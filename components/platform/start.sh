@@ -1,0 +1,60 @@
+#!/bin/sh
+# Starts a program that reads plain environment variables from granted files, so that neither `docker inspect` nor the
+# stack's state shows a value. Usage: start.sh PROGRAM [ARGUMENT...]
+#   /run/secrets/env/NAME   becomes the environment variable NAME of the program, verbatim but for one last newline
+#   REDIS_URL, NATS_URL     are completed with user and password, for programs that take one URL
+# AUTOLLM_SECRET_ENV_DIR names another directory (for tests).
+set -eu
+
+fail() {
+  printf 'start.sh: %s\n' "$1" >&2
+  exit 64
+}
+
+# Percent-encodes what may not stand in the user part of a URL (RFC 3986); the usual passwords stay readable.
+encode() {
+  case $1 in
+    *[!A-Za-z0-9._~-]*) printf '%s' "$1" | od -An -v -tx1 | tr -d '\n' | tr -s ' ' | sed 's/ $//; s/ /%/g' ;;
+    *) printf '%s' "$1" ;;
+  esac
+}
+
+# with_login URL USER PASSWORD: the URL with a login, unless it has one.
+with_login() {
+  rest=${1#*://}
+  case ${rest%%/*} in
+    *@*) printf '%s' "$1" ;;
+    *) printf '%s://%s:%s@%s' "${1%%://*}" "$(encode "$2")" "$(encode "$3")" "$rest" ;;
+  esac
+}
+
+[ "$#" -gt 0 ] || fail 'no program was named'
+
+newline='
+'
+for file in "${AUTOLLM_SECRET_ENV_DIR:-/run/secrets/env}"/*; do
+  [ -e "$file" ] || continue
+  name=${file##*/}
+  case $name in
+    [!A-Z]* | *[!A-Z0-9_]*) fail "$name: not a name for an environment variable (A-Z, 0-9 and _)" ;;
+    PATH | IFS | ENV | HOME | LD_* | NODE_* | PYTHON*) fail "$name: steers the program itself and is no credential" ;;
+  esac
+  if [ ! -f "$file" ] || [ ! -r "$file" ]; then fail "$name: is not a readable file"; fi
+  # A command substitution drops every newline at the end; the x keeps all but the last.
+  value=$(cat "$file" && printf x)
+  value=${value%x}
+  value=${value%"$newline"}
+  export "$name=$value"
+done
+unset file name value
+
+if [ -n "${REDIS_PASSWORD:-}" ]; then
+  REDIS_URL=$(with_login "${REDIS_URL:-redis://${REDIS_HOST:-redis}:${REDIS_PORT:-6379}/${REDIS_DB:-0}}" '' "$REDIS_PASSWORD")
+  export REDIS_URL
+fi
+if [ -n "${NATS_PASSWORD:-}" ] && [ -n "${NATS_USER:-}" ]; then
+  NATS_URL=$(with_login "${NATS_URL:-tls://nats:4222}" "$NATS_USER" "$NATS_PASSWORD")
+  export NATS_URL
+fi
+
+exec "$@"
