@@ -1,0 +1,111 @@
+import { createHash } from "node:crypto";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build as bundle } from "esbuild";
+import { cacheDir } from "../lib/cache.ts";
+import { step, UserError } from "../lib/log.ts";
+import { run } from "../lib/run.ts";
+import { type BundleImage, catalogue, type LocalImage, type LocalImageName } from "./catalogue.ts";
+import { dockerfile, keyOf, localTag } from "./dockerfile.ts";
+import { buildGoProgram, goProgramKey } from "./go-programs.ts";
+
+const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** An image that is known by its content, and can be built. */
+export interface Prepared {
+  readonly name: LocalImageName;
+  readonly tag: string;
+  readonly dockerfile: string;
+  /** Puts the files that the Dockerfile copies into the build context. */
+  readonly fill: (context: string) => Promise<void>;
+}
+
+/** Files of an image beyond Debian's packages, and what identifies their content. */
+interface Files {
+  /** Name in the build context -> path in the image. */
+  readonly copy: Readonly<Record<string, string>>;
+  readonly identity: string;
+  readonly fill: (context: string) => Promise<void>;
+}
+
+export async function prepare(name: LocalImageName, base: string): Promise<Prepared> {
+  const image: LocalImage = catalogue[name];
+  const files = await filesOf(image);
+  const text = dockerfile(name, image, base, files.copy);
+  return { name, tag: localTag(name, keyOf(text, files.identity)), dockerfile: text, fill: files.fill };
+}
+
+export async function buildImage(image: Prepared): Promise<void> {
+  const context = mkdtempSync(join(cacheDir("images"), "context-"));
+  try {
+    await image.fill(context);
+    writeFileSync(join(context, "Dockerfile"), image.dockerfile);
+    // The classic builder needs no plugin and is in every Docker that this runs on.
+    const env = { DOCKER_BUILDKIT: "0" };
+    await step(`building the local image ${image.name}`, "under a minute", () =>
+      run("docker", ["build", "--tag", image.tag, context], { env }),
+    );
+  } finally {
+    rmSync(context, { recursive: true, force: true });
+  }
+}
+
+async function filesOf(image: LocalImage): Promise<Files> {
+  switch (image.kind) {
+    case "debian":
+      return { copy: {}, identity: "", fill: async () => {} };
+    case "go":
+      return {
+        copy: image.copy,
+        identity: goProgramKey(image.program),
+        fill: async (context) => {
+          const built = await buildGoProgram(image.program);
+          for (const file of Object.keys(image.copy))
+            cpSync(join(built, file), join(context, file), { recursive: true });
+        },
+      };
+    case "node":
+      return nodeFiles();
+    case "bundle":
+      return bundleFiles(image);
+  }
+}
+
+/** Node comes from the npm package `node`, which the project depends on. */
+function nodeFiles(): Files {
+  const folder = join(projectRoot, "node_modules/node");
+  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
+  return {
+    copy: { node: "/usr/local/bin/node" },
+    identity: version,
+    fill: async (context) => cpSync(join(folder, "bin/node"), join(context, "node")),
+  };
+}
+
+async function bundleFiles(image: BundleImage): Promise<Files> {
+  const text = await bundleText(image.entry);
+  return {
+    copy: { "bundle.mjs": image.target },
+    identity: createHash("sha256").update(text).digest("hex"),
+    fill: async (context) => writeFileSync(join(context, "bundle.mjs"), text),
+  };
+}
+
+async function bundleText(entry: string): Promise<string> {
+  const result = await bundle({
+    absWorkingDir: projectRoot,
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    logLevel: "silent",
+    // Packages in CommonJS call `require`, which an ES module has not.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  });
+  const text = result.outputFiles[0]?.text;
+  if (text === undefined) throw new UserError(`${entry} gives no bundle`);
+  return text;
+}

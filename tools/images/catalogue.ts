@@ -1,0 +1,294 @@
+import type { ImageName } from "../../components/images.ts";
+
+/** A directory that the official image has, with the same owner. */
+interface Directory {
+  readonly path: string;
+  /** Numeric `uid:gid`. */
+  readonly owner: string;
+  readonly mode?: string;
+}
+
+/** What every local image says of itself: the same paths, owners and environment as the official one. */
+interface Common {
+  /** Debian packages that are installed. */
+  readonly packages?: readonly string[];
+  /** Shell lines that run before the packages are installed: users whose number must be the official one. */
+  readonly before?: readonly string[];
+  /** Shell lines that run after. */
+  readonly after?: readonly string[];
+  /** Symbolic links: where the official image has a program -> where Debian puts it. */
+  readonly links?: Readonly<Record<string, string>>;
+  readonly directories?: readonly Directory[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly workdir?: string;
+  readonly user: string;
+  /** The program by its full path, with its arguments; workloads name their own. */
+  readonly command: readonly string[];
+  /** What asks the program for its version, for the test. */
+  readonly version: readonly string[];
+}
+
+export interface DebianImage extends Common {
+  readonly kind: "debian";
+}
+export interface GoImage extends Common {
+  readonly kind: "go";
+  /** A program of go-programs.ts. */
+  readonly program: "grafana" | "loki" | "jaeger" | "otel-collector";
+  /** Files of the built program -> where they go. */
+  readonly copy: Readonly<Record<string, string>>;
+}
+export interface NodeImage extends Common {
+  readonly kind: "node";
+}
+export interface BundleImage extends Common {
+  readonly kind: "bundle";
+  /** The program's first file, from the project's root. */
+  readonly entry: string;
+  /** Where the bundle goes. */
+  readonly target: string;
+}
+export type LocalImage = DebianImage | GoImage | NodeImage | BundleImage;
+
+const nobody = "65534:65534";
+const system = (name: string, uid: number, gid: number, home: string) => [
+  `groupadd --system --gid ${gid} ${name}`,
+  `useradd --system --uid ${uid} --gid ${gid} --home-dir ${home} --no-create-home --shell /bin/sh ${name}`,
+];
+
+/** The local images. Users, paths and owners are those of the official images (components/images.ts). */
+export const catalogue = {
+  caddy: {
+    kind: "debian",
+    packages: ["caddy", "libcap2-bin"],
+    // As in the official image; see `capabilities` in components/images.ts.
+    after: ["setcap cap_net_bind_service=+ep /usr/bin/caddy"],
+    directories: [
+      // Root's in the official image. Here they are the workload's, so that a new named volume can be written at once.
+      { path: "/data", owner: "20080:20080" },
+      { path: "/data/caddy", owner: "20080:20080" },
+      { path: "/config", owner: "20080:20080" },
+      { path: "/config/caddy", owner: "20080:20080" },
+      { path: "/srv", owner: "0:0" },
+    ],
+    env: { XDG_CONFIG_HOME: "/config", XDG_DATA_HOME: "/data" },
+    workdir: "/srv",
+    user: "20080:20080",
+    command: ["/usr/bin/caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"],
+    version: ["/usr/bin/caddy", "version"],
+  },
+  postgres: {
+    kind: "debian",
+    packages: ["postgresql-17", "locales"],
+    before: [
+      ...system("postgres", 70, 70, "/var/lib/postgresql"),
+      // No cluster at install: the workload makes its own.
+      "mkdir -p /etc/postgresql-common && echo create_main_cluster=false > /etc/postgresql-common/createcluster.conf",
+    ],
+    after: ["ln -sf /usr/lib/postgresql/17/bin/* /usr/local/bin/", "localedef -i en_US -f UTF-8 en_US.UTF-8"],
+    directories: [
+      { path: "/var/lib/postgresql", owner: "70:70" },
+      { path: "/var/lib/postgresql/data", owner: "70:70", mode: "1777" },
+      { path: "/var/run/postgresql", owner: "70:70", mode: "3777" },
+      { path: "/docker-entrypoint-initdb.d", owner: "0:0" },
+    ],
+    env: { LANG: "en_US.utf8", PGDATA: "/var/lib/postgresql/data", PG_MAJOR: "17" },
+    user: "70:70",
+    command: ["/usr/local/bin/postgres"],
+    version: ["/usr/local/bin/postgres", "--version"],
+  },
+  redis: {
+    kind: "debian",
+    packages: ["redis-server", "redis-tools"],
+    before: system("redis", 999, 1000, "/data"),
+    links: { "/usr/local/bin/redis-server": "/usr/bin/redis-server", "/usr/local/bin/redis-cli": "/usr/bin/redis-cli" },
+    directories: [{ path: "/data", owner: "999:1000" }],
+    workdir: "/data",
+    user: "999:1000",
+    command: ["/usr/local/bin/redis-server"],
+    version: ["/usr/local/bin/redis-server", "--version"],
+  },
+  nats: {
+    kind: "debian",
+    packages: ["nats-server"],
+    links: { "/usr/local/bin/nats-server": "/usr/sbin/nats-server" },
+    directories: [
+      // See caddy's.
+      { path: "/data", owner: "20422:20422" },
+      { path: "/etc/nats", owner: "0:0" },
+    ],
+    user: "20422:20422",
+    command: ["/usr/local/bin/nats-server", "--config", "/etc/nats/nats-server.conf"],
+    version: ["/usr/local/bin/nats-server", "--version"],
+  },
+  prometheus: {
+    kind: "debian",
+    packages: ["prometheus"],
+    directories: [
+      { path: "/prometheus", owner: nobody },
+      { path: "/etc/prometheus", owner: nobody },
+    ],
+    workdir: "/prometheus",
+    user: nobody,
+    command: ["/bin/prometheus", "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"],
+    version: ["/bin/prometheus", "--version"],
+  },
+  alertmanager: {
+    kind: "debian",
+    packages: ["prometheus-alertmanager"],
+    links: { "/bin/alertmanager": "/usr/bin/prometheus-alertmanager" },
+    directories: [
+      { path: "/alertmanager", owner: nobody },
+      { path: "/etc/alertmanager", owner: nobody },
+    ],
+    workdir: "/alertmanager",
+    user: nobody,
+    command: ["/bin/alertmanager", "--config.file=/etc/alertmanager/alertmanager.yml", "--storage.path=/alertmanager"],
+    version: ["/bin/alertmanager", "--version"],
+  },
+  "node-exporter": {
+    kind: "debian",
+    packages: ["prometheus-node-exporter"],
+    links: { "/bin/node_exporter": "/usr/bin/prometheus-node-exporter" },
+    user: nobody,
+    command: ["/bin/node_exporter"],
+    version: ["/bin/node_exporter", "--version"],
+  },
+  "postgres-exporter": {
+    kind: "debian",
+    packages: ["prometheus-postgres-exporter"],
+    links: { "/bin/postgres_exporter": "/usr/bin/prometheus-postgres-exporter" },
+    user: nobody,
+    command: ["/bin/postgres_exporter"],
+    version: ["/bin/postgres_exporter", "--version"],
+  },
+  "redis-exporter": {
+    kind: "debian",
+    packages: ["prometheus-redis-exporter"],
+    links: { "/redis_exporter": "/usr/bin/prometheus-redis-exporter" },
+    user: "59000:59000",
+    command: ["/redis_exporter"],
+    version: ["/redis_exporter", "--version"],
+  },
+  "blackbox-exporter": {
+    kind: "debian",
+    packages: ["prometheus-blackbox-exporter", "libcap2-bin"],
+    // Debian lets it send pings by a file capability, without which a hardened container cannot start it.
+    after: ["setcap -r /usr/bin/prometheus-blackbox-exporter || true"],
+    links: { "/bin/blackbox_exporter": "/usr/bin/prometheus-blackbox-exporter" },
+    directories: [{ path: "/etc/blackbox_exporter", owner: "0:0" }],
+    user: "6170:0",
+    command: ["/bin/blackbox_exporter", "--config.file=/etc/blackbox_exporter/config.yml"],
+    version: ["/bin/blackbox_exporter", "--version"],
+  },
+  cadvisor: {
+    kind: "debian",
+    packages: ["cadvisor"],
+    user: "0:0",
+    command: ["/usr/bin/cadvisor", "-logtostderr"],
+    version: ["/usr/bin/cadvisor", "-version"],
+  },
+  restic: {
+    kind: "debian",
+    packages: ["restic"],
+    user: nobody,
+    command: ["/usr/bin/restic"],
+    version: ["/usr/bin/restic", "version"],
+  },
+  grafana: {
+    kind: "go",
+    program: "grafana",
+    copy: {
+      grafana: "/usr/share/grafana/bin/grafana",
+      conf: "/usr/share/grafana/conf",
+      public: "/usr/share/grafana/public",
+    },
+    before: system("grafana", 472, 472, "/usr/share/grafana"),
+    directories: [
+      { path: "/var/lib/grafana", owner: "472:0", mode: "777" },
+      { path: "/var/lib/grafana/plugins", owner: "472:0", mode: "777" },
+      { path: "/var/log/grafana", owner: "472:0", mode: "777" },
+      { path: "/etc/grafana", owner: "472:0", mode: "777" },
+      { path: "/etc/grafana/provisioning", owner: "472:0", mode: "777" },
+    ],
+    // An empty file: the defaults are in /usr/share/grafana/conf.
+    after: ["touch /etc/grafana/grafana.ini"],
+    env: {
+      PATH: "/usr/share/grafana/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      GF_PATHS_CONFIG: "/etc/grafana/grafana.ini",
+      GF_PATHS_DATA: "/var/lib/grafana",
+      GF_PATHS_HOME: "/usr/share/grafana",
+      GF_PATHS_LOGS: "/var/log/grafana",
+      GF_PATHS_PLUGINS: "/var/lib/grafana/plugins",
+      GF_PATHS_PROVISIONING: "/etc/grafana/provisioning",
+    },
+    workdir: "/usr/share/grafana",
+    user: "472:0",
+    command: ["/usr/share/grafana/bin/grafana", "server", "--homepath=/usr/share/grafana"],
+    version: ["/usr/share/grafana/bin/grafana", "--version"],
+  },
+  loki: {
+    kind: "go",
+    program: "loki",
+    copy: { loki: "/usr/bin/loki" },
+    before: system("loki", 10001, 10001, "/loki"),
+    directories: [
+      { path: "/loki", owner: "10001:10001" },
+      { path: "/loki/rules", owner: "10001:10001" },
+      { path: "/etc/loki", owner: "10001:10001" },
+    ],
+    user: "10001:10001",
+    command: ["/usr/bin/loki", "-config.file=/etc/loki/local-config.yaml"],
+    version: ["/usr/bin/loki", "-version"],
+  },
+  jaeger: {
+    kind: "go",
+    program: "jaeger",
+    copy: { jaeger: "/cmd/jaeger/jaeger-linux" },
+    env: { JAEGER_LISTEN_HOST: "0.0.0.0" },
+    user: "10001:10001",
+    command: ["/cmd/jaeger/jaeger-linux"],
+    version: ["/cmd/jaeger/jaeger-linux", "--version"],
+  },
+  "otel-collector": {
+    kind: "go",
+    program: "otel-collector",
+    copy: { "otelcol-contrib": "/otelcol-contrib" },
+    directories: [{ path: "/etc/otelcol-contrib", owner: "0:0" }],
+    user: "10001:10001",
+    command: ["/otelcol-contrib", "--config", "/etc/otelcol-contrib/config.yaml"],
+    version: ["/otelcol-contrib", "--version"],
+  },
+  node: {
+    kind: "node",
+    packages: ["libstdc++6"],
+    user: "20000:20000",
+    command: ["/usr/local/bin/node"],
+    version: ["/usr/local/bin/node", "--version"],
+  },
+  reference: {
+    kind: "bundle",
+    entry: "services/reference/src/main.ts",
+    target: "/app/reference.mjs",
+    directories: [{ path: "/data", owner: "20000:20000" }],
+    env: { NODE_ENV: "production" },
+    workdir: "/app",
+    user: "20000:20000",
+    command: ["/usr/local/bin/node", "/app/reference.mjs"],
+    version: ["/usr/local/bin/node", "--check", "/app/reference.mjs"],
+  },
+} as const satisfies Record<string, LocalImage>;
+
+export type LocalImageName = keyof typeof catalogue;
+export const localImageNames = Object.keys(catalogue) as readonly LocalImageName[];
+
+export function isLocalImageName(name: string): name is LocalImageName {
+  return Object.hasOwn(catalogue, name);
+}
+
+/** Which local image stands for a third-party one; `undefined` where none can be built. */
+export function localImageFor(name: ImageName): LocalImageName | undefined {
+  // IB Gateway's installer comes from its vendor alone: the reference service has a role that stands in for it.
+  if (name === "ib-gateway") return "reference";
+  return isLocalImageName(name) ? name : undefined;
+}

@@ -1,0 +1,31 @@
+import { ensureDocker } from "../docker/docker.ts";
+import { main, say, UserError } from "../lib/log.ts";
+import { ensureImages, isLocalImageName, localImageNames } from "./images.ts";
+
+const help = `Builds the local images that stand in for the official ones where no registry is in reach.
+
+usage: node tools/images/main.ts [--install] [NAME...]
+
+Without NAME all are built: ${localImageNames.join(", ")}.
+Prints NAME=TAG, a line each. What is built already is left alone.
+  --install  install and start Docker where it is missing (Debian, as root)
+`;
+
+await main(async () => {
+  const args = process.argv.slice(2);
+  if (args.includes("--help")) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const names = args.filter((arg) => arg !== "--install");
+  const unknown = names.filter((name) => !isLocalImageName(name));
+  if (unknown.length > 0) throw new UserError(`no such image: ${unknown.join(", ")}\n\n${help}`, 64);
+  await ensureDocker({ install: args.includes("--install") || process.env.CI === "true" });
+  const wanted = names.length === 0 ? localImageNames : names.filter(isLocalImageName);
+  for (const name of wanted) {
+    const tags = await ensureImages([name]);
+    process.stdout.write(`${name}=${tags[name]}\n`);
+  }
+  say("All local images are there.");
+  return 0;
+});
