@@ -39,7 +39,7 @@ export function collectorManifest(version: string): string {
   const provider = (name: string) => ({
     gomod: `${CORE}/confmap/provider/${name} v1.${Number(version.split(".")[1]) - 94}.0`,
   });
-  return stringify({
+  const manifest = {
     dist: {
       name: "otelcol-contrib",
       description: "OpenTelemetry Collector with the components that the platform uses",
@@ -48,5 +48,7 @@ export function collectorManifest(version: string): string {
     },
     ...Object.fromEntries(modules),
     providers: [provider("envprovider"), provider("fileprovider"), provider("yamlprovider")],
-  });
+  };
+  // The builder reads a module and its version from one line.
+  return stringify(manifest, { lineWidth: 0 });
 }

@@ -1,0 +1,74 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { images, type ThirdPartyImage } from "../../components/images.ts";
+import { ensureDocker } from "../../tools/docker/docker.ts";
+import { catalogue, type LocalImage, type LocalImageName, localImageNames } from "../../tools/images/catalogue.ts";
+import { ensureImages } from "../../tools/images/images.ts";
+import { run } from "../../tools/lib/run.ts";
+
+/** Programs that take long to compile are tested where they are asked for by name: `IMAGES=loki,jaeger`, or `IMAGES=all`. */
+const asked = process.env.IMAGES?.split(",") ?? [];
+const names = localImageNames.filter(
+  (name) => asked.includes("all") || asked.includes(name) || (asked.length === 0 && catalogue[name].kind !== "go"),
+);
+
+/** A container as hardened as a workload's. */
+async function hardened(
+  name: LocalImageName,
+  tag: string,
+  command: readonly string[],
+  options: readonly string[] = [],
+) {
+  const [program = "", ...args] = command;
+  const official: ThirdPartyImage | undefined = (images as Record<string, ThirdPartyImage>)[name];
+  return run(
+    "docker",
+    [
+      ...["run", "--rm", "--read-only", "--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges"],
+      ...(official?.capabilities ?? []).map((capability) => `--cap-add=${capability}`),
+      `--user=${catalogue[name].user}`,
+      ...options,
+      `--entrypoint=${program}`,
+      ...[tag, ...args],
+    ],
+    { allowFailure: true },
+  );
+}
+
+beforeAll(async () => {
+  await ensureDocker({ install: process.env.CI === "true" });
+});
+
+describe.each(names)("%s", (name) => {
+  const image: LocalImage = catalogue[name];
+  let tag = "";
+  beforeAll(async () => {
+    tag = (await ensureImages([name]))[name];
+  });
+
+  test("starts as its numeric user, with a read-only root and without capabilities, and tells its version", async () => {
+    const { code, stdout, stderr } = await hardened(name, tag, image.version);
+    expect({ code, said: stdout + stderr }).toEqual({ code: 0, said: expect.any(String) });
+  });
+
+  test("runs as the user that it names, who may write its data and nothing else", async () => {
+    const dirs = (image.directories ?? []).filter((dir) => dir.owner === image.user).map((dir) => dir.path);
+    const script = `id -u; id -g; for dir in ${dirs.join(" ")}; do test "$(stat -c %u:%g $dir)" = "$(id -u):$(id -g)" || echo $dir; done; touch /x 2>/dev/null && echo writable root; true`;
+    const { stdout } = await hardened(name, tag, ["/bin/sh", "-c", script]);
+    expect(stdout.trim().split("\n").join(":")).toBe(image.user);
+  });
+
+  test("a new named volume on its data belongs to its user", async () => {
+    const official: ThirdPartyImage | undefined = (images as Record<string, ThirdPartyImage>)[name];
+    for (const { path } of official?.dataDirs ?? []) {
+      const volume = ["--mount", `type=volume,dst=${path}`];
+      const { code, stderr } = await hardened(name, tag, ["/bin/sh", "-c", `touch ${path}/x`], volume);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    }
+  });
+
+  test("is not built again", async () => {
+    const start = Date.now();
+    expect((await ensureImages([name]))[name]).toBe(tag);
+    expect(Date.now() - start).toBeLessThan(5000);
+  });
+});
