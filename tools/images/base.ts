@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir } from "../lib/cache.ts";
 import { step, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
-import { keyOf, localTag } from "./dockerfile.ts";
+import { fileName, keyOf, localTag } from "./dockerfile.ts";
 import { debianMirror, type Mirror, sourceLines } from "./mirror.ts";
 
 /** The Debian release that every local image stands on: the same as the hosts'. */
@@ -26,7 +26,7 @@ export function baseTag(): string {
 
 /** Makes the base image: bootstraps Debian into a folder, once, keeps it as an archive, and imports that. */
 export async function buildBase(tag: string): Promise<void> {
-  const archive = join(cacheDir("images"), `${tag.replace(/[/:]/g, "-")}.tar`);
+  const archive = join(cacheDir("images"), `${fileName(tag)}.tar`);
   if (!existsSync(archive)) {
     if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version")) {
       throw new UserError("local images are built on Debian as root; elsewhere set imageSource to registry");
@@ -38,7 +38,10 @@ export async function buildBase(tag: string): Promise<void> {
 
 async function bootstrap(archive: string): Promise<void> {
   const mirror = findMirror();
-  const root = mkdtempSync(join(cacheDir("images"), "rootfs-"));
+  // What an interrupted run left is thrown away.
+  const root = cacheDir("images", "rootfs");
+  rmSync(root, { recursive: true, force: true });
+  mkdirSync(root);
   try {
     const program = await debootstrap();
     await run(program.path, ["--variant=minbase", `--include=${PACKAGES.join(",")}`, SUITE, root, mirror.main], {

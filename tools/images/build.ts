@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
@@ -7,7 +7,7 @@ import { cacheDir } from "../lib/cache.ts";
 import { step, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
 import { type BundleImage, catalogue, type LocalImage, type LocalImageName } from "./catalogue.ts";
-import { dockerfile, keyOf, localTag } from "./dockerfile.ts";
+import { dockerfile, fileName, keyOf, localTag } from "./dockerfile.ts";
 import { buildGoProgram, goProgramKey } from "./go-programs.ts";
 
 const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -37,8 +37,11 @@ export async function prepare(name: LocalImageName, base: string): Promise<Prepa
 }
 
 export async function buildImage(image: Prepared): Promise<void> {
-  const context = mkdtempSync(join(cacheDir("images"), "context-"));
+  // One name for each tag, which is built by one program at a time: what an interrupted build left is found and removed.
+  const context = cacheDir("images", `context-${fileName(image.tag)}`);
   try {
+    rmSync(context, { recursive: true, force: true });
+    mkdirSync(context);
     await image.fill(context);
     writeFileSync(join(context, "Dockerfile"), image.dockerfile);
     // The classic builder needs no plugin and is in every Docker that this runs on.

@@ -15,6 +15,11 @@ export function localTag(name: string, key: string): string {
   return `${PREFIX}/${name}:${key}`;
 }
 
+/** A tag as a file's name. */
+export function fileName(tag: string): string {
+  return tag.replace(/[/:]/g, "-");
+}
+
 /** The Dockerfile of a local image; `files` are copied from the build context: name there -> path in the image. */
 export function dockerfile(
   name: string,

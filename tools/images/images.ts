@@ -2,6 +2,7 @@ import { run } from "../lib/run.ts";
 import { baseTag, buildBase } from "./base.ts";
 import { buildImage, prepare } from "./build.ts";
 import type { LocalImageName } from "./catalogue.ts";
+import { fileName } from "./dockerfile.ts";
 import { withLock } from "./lock.ts";
 
 export type { LocalImageName } from "./catalogue.ts";
@@ -31,7 +32,7 @@ async function ensureImage(name: LocalImageName): Promise<string> {
 /** Builds what has the tag, if nothing has: one program at a time for each tag. */
 async function once(tag: string, build: () => Promise<void>): Promise<void> {
   if (await exists(tag)) return;
-  await withLock(`image-${tag.replace(/[/:]/g, "-")}`, async () => {
+  await withLock(`image-${fileName(tag)}`, async () => {
     if (!(await exists(tag))) await build();
   });
 }
