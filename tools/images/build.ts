@@ -107,6 +107,8 @@ async function bundleText(entry: string): Promise<string> {
     logLevel: "silent",
     // Packages in CommonJS call `require`, which an ES module has not.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  }).catch((error: unknown) => {
+    throw new UserError(`${entry} cannot be bundled: ${error instanceof Error ? error.message : String(error)}`);
   });
   const text = result.outputFiles[0]?.text;
   if (text === undefined) throw new UserError(`${entry} gives no bundle`);

@@ -1,4 +1,5 @@
 import type { ImageName } from "../../components/images.ts";
+import type { GoProgramName } from "./go-programs.ts";
 
 /** A directory that the official image has, with the same owner. */
 interface Directory {
@@ -14,7 +15,7 @@ interface Common {
   readonly packages?: readonly string[];
   /** Shell lines that run before the packages are installed: users whose number must be the official one. */
   readonly before?: readonly string[];
-  /** Shell lines that run after. */
+  /** Shell lines that run last, when all files are there. */
   readonly after?: readonly string[];
   /** Symbolic links: where the official image has a program -> where Debian puts it. */
   readonly links?: Readonly<Record<string, string>>;
@@ -33,8 +34,7 @@ export interface DebianImage extends Common {
 }
 export interface GoImage extends Common {
   readonly kind: "go";
-  /** A program of go-programs.ts. */
-  readonly program: "grafana" | "loki" | "jaeger" | "otel-collector";
+  readonly program: GoProgramName;
   /** Files of the built program -> where they go. */
   readonly copy: Readonly<Record<string, string>>;
 }
@@ -59,8 +59,10 @@ const system = (name: string, uid: number, gid: number, home: string) => [
 /** The local images. Users, paths and owners are those of the official images (components/images.ts). */
 export const catalogue = {
   caddy: {
-    kind: "debian",
-    packages: ["caddy", "libcap2-bin"],
+    kind: "go",
+    program: "caddy",
+    copy: { caddy: "/usr/bin/caddy" },
+    packages: ["libcap2-bin"],
     // As in the official image; see `capabilities` in components/images.ts.
     after: ["setcap cap_net_bind_service=+ep /usr/bin/caddy"],
     directories: [
@@ -69,6 +71,7 @@ export const catalogue = {
       { path: "/data/caddy", owner: "20080:20080" },
       { path: "/config", owner: "20080:20080" },
       { path: "/config/caddy", owner: "20080:20080" },
+      { path: "/etc/caddy", owner: "0:0" },
       { path: "/srv", owner: "0:0" },
     ],
     env: { XDG_CONFIG_HOME: "/config", XDG_DATA_HOME: "/data" },
@@ -109,9 +112,9 @@ export const catalogue = {
     version: ["/usr/local/bin/redis-server", "--version"],
   },
   nats: {
-    kind: "debian",
-    packages: ["nats-server"],
-    links: { "/usr/local/bin/nats-server": "/usr/sbin/nats-server" },
+    kind: "go",
+    program: "nats",
+    copy: { "nats-server": "/usr/local/bin/nats-server" },
     directories: [
       // See caddy's.
       { path: "/data", owner: "20422:20422" },

@@ -28,16 +28,16 @@ export function dockerfile(
   files: Readonly<Record<string, string>> = {},
 ): string {
   const lines = [`FROM ${base}`, `LABEL autollm.local-image=${name}`];
-  const script = shellScript(image);
-  if (script.length > 0) lines.push(`RUN set -eu; \\\n    ${script.join("; \\\n    ")}`);
+  lines.push(...runLine(setUp(image)));
   for (const [from, to] of Object.entries(files)) lines.push(`COPY ${from} ${to}`);
+  lines.push(...runLine(image.after ?? []));
   for (const [key, value] of Object.entries(image.env ?? {})) lines.push(`ENV ${key}=${JSON.stringify(value)}`);
   if (image.workdir !== undefined) lines.push(`WORKDIR ${image.workdir}`);
   lines.push(`USER ${image.user}`, `CMD ${JSON.stringify(image.command)}`);
   return `${lines.join("\n")}\n`;
 }
 
-function shellScript(image: LocalImage): string[] {
+function setUp(image: LocalImage): string[] {
   const script = [...(image.before ?? [])];
   if (image.packages !== undefined) {
     script.push(
@@ -51,6 +51,9 @@ function shellScript(image: LocalImage): string[] {
   for (const { path, owner, mode } of image.directories ?? []) {
     script.push(`mkdir -p ${path}`, `chown ${owner} ${path}`, `chmod ${mode ?? "755"} ${path}`);
   }
-  script.push(...(image.after ?? []));
   return script;
+}
+
+function runLine(script: readonly string[]): string[] {
+  return script.length === 0 ? [] : [`RUN set -eu; \\\n    ${script.join("; \\\n    ")}`];
 }

@@ -25,12 +25,32 @@ export interface GoProgram {
 const build = (output: string, path: string, ...flags: string[]) =>
   ["go", "build", "-trimpath", ...flags, "-o", output, path] as const;
 
+// The versions of the official images, where the module is published.
+const CADDY = "v2.11.4";
+const NATS = "v2.12.15";
+const COLLECTOR = "v0.158.0";
+// The nearest ones that are published.
 const GRAFANA = "v1.9.2-0.20230609164553-81d85ce8028d";
 const JAEGER = "v1.76.0";
 const LOKI = "v3.7.8";
-const COLLECTOR = "v0.158.0";
 
 export const goPrograms = {
+  caddy: {
+    module: `github.com/caddyserver/caddy/v2@${CADDY}`,
+    commands: [
+      build("caddy", "./cmd/caddy", `-ldflags=-s -w -X github.com/caddyserver/caddy/v2.CustomVersion=${CADDY}`),
+    ],
+    results: ["caddy"],
+    cgo: false,
+    takes: "2 minutes",
+  },
+  nats: {
+    module: `github.com/nats-io/nats-server/v2@${NATS}`,
+    commands: [build("nats-server", ".", "-ldflags=-s -w")],
+    results: ["nats-server"],
+    cgo: false,
+    takes: "a minute",
+  },
   grafana: {
     // The server of Grafana 10.0: newer ones are not published as a module. Its pages need a frontend that this does not build.
     module: `github.com/grafana/grafana@${GRAFANA}`,

@@ -1,9 +1,9 @@
+import { withLock } from "../lib/lock.ts";
 import { run } from "../lib/run.ts";
 import { baseTag, buildBase } from "./base.ts";
 import { buildImage, prepare } from "./build.ts";
 import type { LocalImageName } from "./catalogue.ts";
 import { fileName } from "./dockerfile.ts";
-import { withLock } from "./lock.ts";
 
 export type { LocalImageName } from "./catalogue.ts";
 export { isLocalImageName, localImageFor, localImageNames } from "./catalogue.ts";
