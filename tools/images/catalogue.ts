@@ -185,8 +185,9 @@ export const catalogue = {
     version: ["/bin/blackbox_exporter", "--version"],
   },
   cadvisor: {
-    kind: "debian",
-    packages: ["cadvisor"],
+    kind: "go",
+    program: "cadvisor",
+    copy: { cadvisor: "/usr/bin/cadvisor" },
     user: "0:0",
     command: ["/usr/bin/cadvisor", "-logtostderr"],
     version: ["/usr/bin/cadvisor", "-version"],

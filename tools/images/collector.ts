@@ -5,11 +5,7 @@ const CONTRIB = "github.com/open-telemetry/opentelemetry-collector-contrib";
 
 /** The components of the official contrib distribution that the platform uses. */
 const COMPONENTS = {
-  receivers: [
-    `${CORE}/receiver/otlpreceiver`,
-    `${CONTRIB}/receiver/filelogreceiver`,
-    `${CONTRIB}/receiver/prometheusreceiver`,
-  ],
+  receivers: [`${CORE}/receiver/otlpreceiver`, `${CONTRIB}/receiver/filelogreceiver`],
   processors: [
     `${CORE}/processor/batchprocessor`,
     `${CORE}/processor/memorylimiterprocessor`,

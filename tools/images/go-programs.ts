@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir } from "../lib/cache.ts";
 import { say, step, UserError } from "../lib/log.ts";
@@ -27,12 +27,19 @@ const build = (output: string, path: string, ...flags: string[]) =>
 
 // The versions of the official images, where the module is published.
 const CADDY = "v2.11.4";
+const CADVISOR = "v0.60.5";
 const NATS = "v2.12.15";
 const COLLECTOR = "v0.158.0";
 // The nearest ones that are published.
 const GRAFANA = "v1.9.2-0.20230609164553-81d85ce8028d";
 const JAEGER = "v1.76.0";
 const LOKI = "v3.7.8";
+
+/** The files of a program of ours, from the folder beside this file. */
+function folder(name: string): Record<string, string> {
+  const path = join(import.meta.dirname, name);
+  return Object.fromEntries(readdirSync(path).map((file) => [file, readFileSync(join(path, file), "utf8")]));
+}
 
 export const goPrograms = {
   caddy: {
@@ -76,6 +83,13 @@ export const goPrograms = {
     results: ["otelcol-contrib"],
     cgo: false,
     takes: "3 minutes",
+  },
+  cadvisor: {
+    files: folder("cadvisor"),
+    commands: [build("cadvisor", ".", `-ldflags=-s -w -X main.version=${CADVISOR}`)],
+    results: ["cadvisor"],
+    cgo: false,
+    takes: "a minute",
   },
   jaeger: {
     module: `github.com/jaegertracing/jaeger@${JAEGER}`,
