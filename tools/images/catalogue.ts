@@ -266,7 +266,7 @@ export const catalogue = {
   node: {
     kind: "node",
     packages: ["libstdc++6"],
-    user: "20000:20000",
+    user: "10001:10001",
     command: ["/usr/local/bin/node"],
     version: ["/usr/local/bin/node", "--version"],
   },
@@ -274,10 +274,10 @@ export const catalogue = {
     kind: "bundle",
     entry: "services/reference/src/main.ts",
     target: "/app/reference.mjs",
-    directories: [{ path: "/data", owner: "20000:20000" }],
+    // No data directory: a new volume would take its owner from it, whichever user the service has.
     env: { NODE_ENV: "production" },
     workdir: "/app",
-    user: "20000:20000",
+    user: "10001:10001",
     command: ["/usr/local/bin/node", "/app/reference.mjs"],
     version: ["/usr/local/bin/node", "--check", "/app/reference.mjs"],
   },
