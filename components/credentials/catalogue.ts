@@ -1,0 +1,63 @@
+import { type ServiceName, serviceNames, services } from "../platform/catalogue.ts";
+import {
+  type CredentialSpec,
+  type FixedCredentialName,
+  fixedCredentials,
+  type PasswordSpec,
+  ROTATION_DAYS,
+} from "./fixed.ts";
+
+/** The NATS user of a service, the Postgres role of a service, or a credential of the fixed table. */
+export type CredentialName = FixedCredentialName | `nats-${ServiceName}` | `postgres-${ServiceName}`;
+
+const serviceCredential = (bytes: number, alphabet: PasswordSpec["alphabet"], purpose: string): PasswordSpec => ({
+  kind: "password",
+  bytes,
+  alphabet,
+  rotationDays: ROTATION_DAYS,
+  purpose,
+});
+
+/** Whether a service's entry names a need. */
+export function serviceNeeds(service: ServiceName, need: string): boolean {
+  return (services[service].needs as readonly string[]).includes(need);
+}
+
+function build(): Readonly<Record<string, CredentialSpec>> {
+  const table: Record<string, CredentialSpec> = { ...fixedCredentials };
+  for (const service of serviceNames) {
+    if (serviceNeeds(service, "nats"))
+      table[`nats-${service}`] = serviceCredential(24, "alphanumeric", `NATS user of ${service}`);
+    if (serviceNeeds(service, "postgres"))
+      table[`postgres-${service}`] = serviceCredential(16, "hex", `Postgres role of ${service}`);
+  }
+  return table;
+}
+
+/** Every credential of the platform. */
+export const credentials: Readonly<Record<string, CredentialSpec>> = build();
+
+export const credentialNames = Object.keys(credentials) as CredentialName[];
+
+export function isCredentialName(name: string): name is CredentialName {
+  return Object.hasOwn(credentials, name);
+}
+
+export function credentialSpec(name: CredentialName): CredentialSpec {
+  const spec = credentials[name];
+  if (spec === undefined) throw new Error(`${name} is not in the catalogue of credentials`);
+  return spec;
+}
+
+/** Names that share one generation number: the two halves of a pair rotate together, and so do a CA, its certificate and key. */
+export function rotationUnit(name: CredentialName): string {
+  const spec = credentialSpec(name);
+  if (spec.kind === "signing-private" || spec.kind === "signing-public") return spec.pair;
+  if (spec.kind === "tls-ca" || spec.kind === "tls-certificate" || spec.kind === "tls-key") return "nats-tls";
+  return name;
+}
+
+/** What `generation` in the stack's config may name. */
+export const rotationUnits: readonly string[] = [
+  ...new Set(credentialNames.filter((name) => credentialSpec(name).kind !== "supplied").map(rotationUnit)),
+];

@@ -1,0 +1,103 @@
+/** The period after which a credential is due for rotation, in days (platform standard). */
+export const ROTATION_DAYS = 90;
+
+/** A random text. `bytes` is its entropy; its length follows from the alphabet. */
+export interface PasswordSpec {
+  readonly kind: "password";
+  readonly bytes: number;
+  readonly alphabet: "alphanumeric" | "hex";
+  readonly rotationDays: number;
+  readonly purpose: string;
+}
+
+/** One half of an ed25519 pair, as base64 of the 32-byte seed or public key (RFC 8032). */
+export interface SigningKeySpec {
+  readonly kind: "signing-private" | "signing-public";
+  readonly pair: "llm-signing" | "risk-signing";
+  readonly rotationDays: number;
+  readonly purpose: string;
+}
+
+/** A PEM text of the platform's own certificate authority for NATS. */
+export interface TlsSpec {
+  readonly kind: "tls-ca" | "tls-certificate" | "tls-key";
+  readonly rotationDays: number;
+  readonly purpose: string;
+}
+
+/** Known only to the owner. `required` names where the stack refuses to run without it. */
+export interface SuppliedSpec {
+  readonly kind: "supplied";
+  readonly required: "live" | "never";
+  readonly purpose: string;
+}
+
+export type CredentialSpec = PasswordSpec | SigningKeySpec | TlsSpec | SuppliedSpec;
+
+const password = (bytes: number, alphabet: PasswordSpec["alphabet"], purpose: string): PasswordSpec => ({
+  kind: "password",
+  bytes,
+  alphabet,
+  rotationDays: ROTATION_DAYS,
+  purpose,
+});
+const signing = (pair: SigningKeySpec["pair"], half: SigningKeySpec["kind"], purpose: string): SigningKeySpec => ({
+  kind: half,
+  pair,
+  rotationDays: ROTATION_DAYS,
+  purpose,
+});
+const tls = (kind: TlsSpec["kind"], purpose: string): TlsSpec => ({ kind, rotationDays: ROTATION_DAYS, purpose });
+const supplied = (purpose: string, required: SuppliedSpec["required"] = "never"): SuppliedSpec => ({
+  kind: "supplied",
+  required,
+  purpose,
+});
+
+/**
+ * Every credential but those that follow from the services' catalogue (one NATS user a service, one Postgres role a service).
+ * The key is the credential's name in the catalogue, in `generation` and, when the owner supplies it, in the stack's config.
+ */
+export const fixedCredentials = {
+  "grafana-admin": password(32, "alphanumeric", "Grafana's administrator"),
+  vnc: password(12, "alphanumeric", "IB Gateway's VNC screen; the protocol uses 8 characters of it"),
+  redis: password(24, "alphanumeric", "Redis"),
+  jwt: password(32, "hex", "signs the API's tokens"),
+  "caddy-admin": password(24, "alphanumeric", "login of the admin pages at the edge"),
+  "postgres-exporter": password(16, "hex", "Postgres role of the metrics exporter"),
+  "postgres-backup": password(16, "hex", "Postgres role of the backup"),
+
+  "llm-signing-private": signing("llm-signing", "signing-private", "signs the agents' intents"),
+  "llm-signing-public": signing("llm-signing", "signing-public", "verifies the agents' intents"),
+  "risk-signing-private": signing("risk-signing", "signing-private", "signs approved orders"),
+  "risk-signing-public": signing("risk-signing", "signing-public", "verifies approved orders"),
+
+  "nats-ca": tls("tls-ca", "certificate of the authority that clients of NATS trust"),
+  "nats-certificate": tls("tls-certificate", "NATS's own certificate"),
+  "nats-key": tls("tls-key", "NATS's private key"),
+
+  openai: supplied("OpenAI API key", "live"),
+  finnhub: supplied("Finnhub API key"),
+  miniflux: supplied("Miniflux token"),
+  "alpaca-news": supplied("Alpaca news API key"),
+  "ib-account": supplied("Interactive Brokers account id", "live"),
+  "tws-userid": supplied("Interactive Brokers login", "live"),
+  "tws-password": supplied("Interactive Brokers password", "live"),
+  "binance-key": supplied("Binance API key"),
+  "binance-secret": supplied("Binance API secret"),
+  "coinbase-key": supplied("Coinbase API key"),
+  "coinbase-secret": supplied("Coinbase API secret"),
+  "kraken-key": supplied("Kraken API key"),
+  "kraken-secret": supplied("Kraken API secret"),
+  freqtrade: supplied("Freqtrade token"),
+  "smtp-user": supplied("SMTP login"),
+  "smtp-password": supplied("SMTP password"),
+  "telegram-token": supplied("Telegram bot token"),
+  "telegram-chat": supplied("Telegram chat id"),
+  "slack-webhook": supplied("Slack webhook URL"),
+  "pagerduty-key": supplied("PagerDuty routing key"),
+  "s3-access-key": supplied("S3 access key of the backups"),
+  "s3-secret-key": supplied("S3 secret key of the backups"),
+} as const satisfies Readonly<Record<string, CredentialSpec>>;
+
+export type FixedCredentialName = keyof typeof fixedCredentials;

@@ -1,0 +1,41 @@
+import { type ServiceName, serviceNames, services } from "../platform/catalogue.ts";
+import { type CredentialName, credentialNames, serviceNeeds } from "./catalogue.ts";
+
+const named = (prefix: string): CredentialName[] => credentialNames.filter((name) => name.startsWith(prefix));
+
+/** What the parts around the services may read. */
+const partGrants: Readonly<Record<string, readonly CredentialName[]>> = {
+  postgres: named("postgres-"),
+  redis: ["redis"],
+  nats: named("nats-"),
+  grafana: ["grafana-admin"],
+  caddy: ["caddy-admin"],
+  "ib-gateway": ["tws-userid", "tws-password", "vnc"],
+  alertmanager: ["slack-webhook", "pagerduty-key"],
+  "postgres-exporter": ["postgres-exporter"],
+  "redis-exporter": ["redis"],
+  backup: ["postgres-backup", "redis", "s3-access-key", "s3-secret-key"],
+};
+
+function serviceGrants(service: ServiceName): CredentialName[] {
+  return [
+    ...services[service].credentials,
+    ...(serviceNeeds(service, "nats") ? ([`nats-${service}`, "nats-ca"] as const) : []),
+    ...(serviceNeeds(service, "postgres") ? ([`postgres-${service}`] as const) : []),
+    ...(serviceNeeds(service, "redis") ? (["redis"] as const) : []),
+  ];
+}
+
+/** Whoever may read a credential. */
+export const readers: readonly string[] = [...Object.keys(partGrants), ...serviceNames];
+
+/** The credentials that a reader may have, and no others. An unknown reader has none. */
+export function grantedTo(reader: string): readonly CredentialName[] {
+  const service = serviceNames.find((name) => name === reader);
+  return service === undefined ? (partGrants[reader] ?? []) : serviceGrants(service);
+}
+
+/** The readers of a credential: whoever a rotation replaces. */
+export function readersOf(name: CredentialName): readonly string[] {
+  return readers.filter((reader) => grantedTo(reader).includes(name));
+}

@@ -1,0 +1,88 @@
+import * as pulumi from "@pulumi/pulumi";
+import { serviceNeeds } from "../credentials/catalogue.ts";
+import { credentialFiles } from "../credentials/files.ts";
+import { natsPermissions, type ServiceName, serviceNames } from "../platform/catalogue.ts";
+import { type PartArgs, runPart } from "../runtime/part.ts";
+import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
+import type { Workload } from "../runtime/workload.ts";
+
+/** A user of NATS: a service, its password, and the subjects that it may use. */
+export interface NatsUser {
+  readonly user: string;
+  readonly password: string;
+  readonly permissions: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
+}
+
+const MIB = 1024 * 1024;
+
+/** The services that are users of NATS. */
+export const natsServices: readonly ServiceName[] = serviceNames.filter((service) => serviceNeeds(service, "nats"));
+
+/** The server's configuration; NATS reads JSON as its own format. */
+export function natsConfig(users: readonly NatsUser[]): string {
+  const config = {
+    server_name: "nats",
+    listen: "0.0.0.0:4222",
+    http: "0.0.0.0:8222",
+    tls: { cert_file: "/run/secrets/nats-certificate", key_file: "/run/secrets/nats-key", timeout: 5 },
+    authorization: {
+      timeout: 5,
+      users: users.map(({ user, password, permissions }) => ({
+        user,
+        password,
+        permissions: { publish: { allow: permissions.publish }, subscribe: { allow: permissions.subscribe } },
+      })),
+    },
+    jetstream: { store_dir: "/data", max_memory_store: 64 * MIB, max_file_store: 2048 * MIB },
+    max_payload: MIB,
+    lame_duck_duration: "10s",
+    lame_duck_grace_period: "2s",
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/** NATS with JetStream: TLS by the platform's own authority, one user a service, and only its own subjects. */
+export class Nats extends pulumi.ComponentResource {
+  readonly workload: Workload;
+
+  constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:data:Nats", name, {}, opts);
+    const { target, credentials } = args;
+    const volume = new StatefulVolume(
+      "nats-data",
+      { target, ...volumeOwner("nats", args.images.get("nats")) },
+      { parent: this },
+    );
+    const users = pulumi.all(
+      natsServices.map((service) =>
+        credentials
+          .require("nats", `nats-${service}`)
+          .apply((password) => ({ user: service, password, permissions: natsPermissions(service) })),
+      ),
+    );
+    this.workload = runPart(
+      "nats",
+      args,
+      {
+        image: "nats",
+        command: ["nats-server", "--config", "/run/secrets/nats.json"],
+        segments: ["apps", "observability"],
+        deploy: "recreate",
+        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8222/healthz"],
+        memory: 512,
+        stopTimeout: 30,
+        files: {
+          "/run/secrets": {
+            ...credentialFiles(credentials, "nats", ["nats-ca", "nats-certificate", "nats-key"]),
+            "nats.json": users.apply(natsConfig),
+          },
+        },
+        credentials: ["nats-ca", "nats-certificate", "nats-key", ...natsServices.map((service) => `nats-${service}`)],
+        volumes: [{ name: volume.volumeName, path: "/data" }],
+        tmpfs: { "/tmp": 16 },
+      },
+      this,
+    );
+    this.registerOutputs({});
+  }
+}

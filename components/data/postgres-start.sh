@@ -1,0 +1,25 @@
+#!/bin/sh
+# Applies the current passwords of all roles before Postgres accepts a connection, at every start: the image alone
+# would read a password only when it makes the database.
+set -eu
+
+export PGDATA=/var/lib/postgresql/data/pgdata
+socket=/tmp
+
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  # Made aside and renamed, so that an interrupted start leaves no half-made database.
+  rm -rf "$PGDATA.new"
+  initdb --pgdata="$PGDATA.new" --username=postgres --auth=reject --encoding=UTF8 --locale=C.UTF-8 --data-checksums >/dev/null
+  mv "$PGDATA.new" "$PGDATA"
+fi
+
+# Nobody but this script can connect here: no TCP, and a socket in the container's own /tmp.
+pg_ctl --wait --silent start --options="-c config_file=/etc/autollm/postgresql.conf -c listen_addresses='' -c unix_socket_directories=$socket"
+if ! psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --host="$socket" --username=postgres --file=/etc/autollm/roles.sql >/dev/null; then
+  echo 'postgres-start: the roles could not be set up; see the lines above' >&2
+  pg_ctl --silent --mode=fast stop
+  exit 1
+fi
+pg_ctl --wait --silent --mode=fast stop
+
+exec postgres -c config_file=/etc/autollm/postgresql.conf

@@ -1,0 +1,64 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type PartArgs, runPart } from "../runtime/part.ts";
+import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
+import type { Workload } from "../runtime/workload.ts";
+
+/** MiB of data; the container's limit leaves room for the copy that a snapshot makes. */
+const MAX_DATA_MIB = 256;
+
+/** redis.conf: a snapshot each minute with a change (platform.md: `save 60 1`), and a log of each write. */
+export const redisConf = [
+  "bind * -::*",
+  "port 6379",
+  "dir /data",
+  "save 60 1",
+  "appendonly yes",
+  "appendfsync everysec",
+  `maxmemory ${MAX_DATA_MIB}mb`,
+  "maxmemory-policy noeviction",
+  "aclfile /run/secrets/users.acl",
+  "",
+].join("\n");
+
+/** The ACL: one user, by password. */
+export function redisAcl(passwords: readonly string[]): string {
+  return `user default on ${passwords.map((password) => `>${password}`).join(" ")} ~* &* +@all\n`;
+}
+
+/** Redis, with a password, a snapshot a minute and a log of each write. */
+export class Redis extends pulumi.ComponentResource {
+  readonly workload: Workload;
+
+  constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:data:Redis", name, {}, opts);
+    const { target, credentials } = args;
+    const volume = new StatefulVolume(
+      "redis-data",
+      { target, ...volumeOwner("redis", args.images.get("redis")) },
+      { parent: this },
+    );
+    const password = credentials.require("redis", "redis");
+    this.workload = runPart(
+      "redis",
+      args,
+      {
+        image: "redis",
+        command: ["redis-server", "/etc/autollm/redis.conf"],
+        segments: ["data"],
+        deploy: "recreate",
+        health: ["/bin/sh", "-c", 'REDISCLI_AUTH="$(cat /run/secrets/redis)" redis-cli ping | grep -q PONG'],
+        memory: 2 * MAX_DATA_MIB,
+        stopTimeout: 30,
+        files: {
+          "/etc/autollm": { "redis.conf": redisConf },
+          "/run/secrets": { redis: password, "users.acl": password.apply((current) => redisAcl([current])) },
+        },
+        credentials: ["redis"],
+        volumes: [{ name: volume.volumeName, path: "/data" }],
+        tmpfs: { "/tmp": 16 },
+      },
+      this,
+    );
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,73 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import bcrypt from "bcryptjs";
+import { type PartArgs, runPart } from "../runtime/part.ts";
+import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { caddyfile } from "./caddyfile.ts";
+import { routes } from "./routes.ts";
+
+export interface CaddyArgs extends PartArgs {
+  readonly domain: string;
+  readonly bindAddress: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+}
+
+/** Work factor of the login's hash, 2^10 rounds (OWASP Password Storage Cheat Sheet's minimum for bcrypt). */
+const BCRYPT_COST = 10;
+
+/** The bcrypt hash of a password under a fixed salt: the same input gives the same file, so no `up` differs by chance. */
+export function loginHash(password: string, saltHex: string): string {
+  const salt = bcrypt.encodeBase64([...Buffer.from(saltHex, "hex")], 16);
+  return bcrypt.hashSync(password, `$2b$${BCRYPT_COST}$${salt}`);
+}
+
+/** The one door to the outside: TLS, headers, limits, routes, and a login before the admin pages. */
+export class Caddy extends pulumi.ComponentResource {
+  readonly workload: Workload;
+  /** Where the platform answers. */
+  readonly url: string;
+
+  constructor(name: string, args: CaddyArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:edge:Caddy", name, {}, opts);
+    const { target, credentials, domain, bindAddress, httpPort, httpsPort } = args;
+    this.url = `https://${domain}${httpsPort === 443 ? "" : `:${httpsPort}`}`;
+    const volume = new StatefulVolume(
+      "caddy-data",
+      { target, ...volumeOwner("caddy", args.images.get("caddy")) },
+      { parent: this },
+    );
+    const salt = new random.RandomBytes("caddy-admin-salt", { length: 16 }, { parent: this });
+    const login = pulumi
+      .all([credentials.require("caddy", "caddy-admin"), salt.hex])
+      .apply(([password, saltHex]) => `admin ${loginHash(password, saltHex)}\n`);
+    this.workload = runPart(
+      "caddy",
+      args,
+      {
+        image: "caddy",
+        command: ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"],
+        segments: ["public", "edge", "observability"],
+        deploy: "recreate",
+        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:2019/config/"],
+        memory: 256,
+        environment: { XDG_DATA_HOME: "/data", XDG_CONFIG_HOME: "/config", GOMEMLIMIT: "200MiB" },
+        files: {
+          "/etc/caddy": { Caddyfile: caddyfile({ domain, httpsPort, routes, loginFile: "/run/secrets/login" }) },
+          "/run/secrets": { login },
+        },
+        credentials: ["caddy-admin"],
+        volumes: [{ name: volume.volumeName, path: "/data" }],
+        tmpfs: { "/tmp": 16, "/config": 16 },
+        ports: [
+          { internal: 8080, external: httpPort, address: bindAddress },
+          { internal: 8443, external: httpsPort, address: bindAddress },
+          { internal: 8443, external: httpsPort, address: bindAddress, protocol: "udp" },
+        ],
+      },
+      this,
+    );
+    this.registerOutputs({ url: this.url });
+  }
+}

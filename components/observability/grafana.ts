@@ -1,0 +1,58 @@
+import { readFileSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
+import { type PartArgs, runPart } from "../runtime/part.ts";
+import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { dashboardJson } from "./dashboards/panel.ts";
+import { tradingOperations } from "./dashboards/trading.ts";
+import { grafanaIni, grafanaProvisioning } from "./grafanaConfig.ts";
+
+export interface GrafanaArgs extends PartArgs {
+  /** Where the platform answers, without a slash at its end. */
+  readonly url: string;
+}
+
+const startScript = readFileSync(new URL("grafana-start.sh", import.meta.url), "utf8");
+const dashboards = [tradingOperations];
+
+/** Grafana, with its data source and dashboards provisioned and the current password applied at every start. */
+export class Grafana extends pulumi.ComponentResource {
+  readonly workload: Workload;
+
+  constructor(name: string, args: GrafanaArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:observability:Grafana", name, {}, opts);
+    const volume = new StatefulVolume(
+      "grafana-data",
+      { target: args.target, ...volumeOwner("grafana", args.images.get("grafana")) },
+      { parent: this },
+    );
+    this.workload = runPart(
+      "grafana",
+      args,
+      {
+        image: "grafana",
+        command: ["/bin/sh", "/etc/autollm/start.sh"],
+        segments: ["edge", "observability"],
+        deploy: "recreate",
+        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:3000/api/health"],
+        startPeriod: 90,
+        memory: 512,
+        environment: { GOMEMLIMIT: "400MiB" },
+        stopTimeout: 30,
+        files: {
+          "/etc/autollm": { "start.sh": startScript, "grafana.ini": grafanaIni(args.url) },
+          "/etc/grafana/provisioning": grafanaProvisioning(),
+          "/etc/grafana/dashboards": Object.fromEntries(
+            dashboards.map((dashboard) => [`${dashboard.uid}.json`, dashboardJson(dashboard)]),
+          ),
+          "/run/secrets": { "grafana-admin": args.credentials.require("grafana", "grafana-admin") },
+        },
+        credentials: ["grafana-admin"],
+        volumes: [{ name: volume.volumeName, path: "/var/lib/grafana" }],
+        tmpfs: { "/tmp": 64 },
+      },
+      this,
+    );
+    this.registerOutputs({});
+  }
+}

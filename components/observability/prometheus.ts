@@ -1,0 +1,61 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type PartArgs, runPart } from "../runtime/part.ts";
+import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { prometheusConfig, type ScrapeTarget, serviceTargets } from "./prometheusConfig.ts";
+
+export interface PrometheusArgs extends PartArgs {
+  /** Targets besides the services and Prometheus itself. */
+  readonly targets: readonly ScrapeTarget[];
+  /** Days of metrics that are kept. Default 30. */
+  readonly retentionDays?: number;
+  /** Size of the metrics that are kept, GB. Default 8. */
+  readonly retentionGb?: number;
+}
+
+/** Prometheus, scraping every service of the catalogue. */
+export class Prometheus extends pulumi.ComponentResource {
+  readonly workload: Workload;
+
+  constructor(name: string, args: PrometheusArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:observability:Prometheus", name, {}, opts);
+    const { target } = args;
+    const volume = new StatefulVolume(
+      "prometheus-data",
+      { target, ...volumeOwner("prometheus", args.images.get("prometheus")) },
+      { parent: this },
+    );
+    // The pages are served below a path, behind Caddy's login; so are Prometheus's own metrics.
+    const self: ScrapeTarget = { job: "prometheus", address: "localhost:9090", path: "/prometheus/metrics" };
+    const config = prometheusConfig([...serviceTargets, ...args.targets, self], {
+      environment: target.labels["autollm.environment"] ?? "",
+    });
+    this.workload = runPart(
+      "prometheus",
+      args,
+      {
+        image: "prometheus",
+        command: [
+          "prometheus",
+          "--config.file=/etc/prometheus/prometheus.yml",
+          "--storage.tsdb.path=/prometheus",
+          `--storage.tsdb.retention.time=${args.retentionDays ?? 30}d`,
+          `--storage.tsdb.retention.size=${args.retentionGb ?? 8}GB`,
+          "--web.route-prefix=/prometheus",
+          "--web.external-url=/prometheus/",
+        ],
+        segments: ["observability", "edge"],
+        deploy: "recreate",
+        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9090/prometheus/-/healthy"],
+        memory: 512,
+        environment: { GOMEMLIMIT: "400MiB" },
+        stopTimeout: 60,
+        files: { "/etc/prometheus": { "prometheus.yml": config } },
+        volumes: [{ name: volume.volumeName, path: "/prometheus" }],
+        tmpfs: { "/tmp": 16 },
+      },
+      this,
+    );
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,66 @@
+import { stringify } from "yaml";
+import { ibApiPort } from "../broker/ibPort.ts";
+import { serviceNeeds } from "../credentials/catalogue.ts";
+import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
+import type { FileTree } from "../runtime/files.ts";
+import type { Settings } from "../settings.ts";
+import { type ServiceName, services, underscored } from "./catalogue.ts";
+
+/** Where the services find their YAML files. */
+const CONFIG_DIR = "/etc/autollm";
+
+/** The order limits that risk-manager keeps to (platform.md: concentration 25 %, leverage 3). */
+const riskLimits = {
+  max_position_concentration_pct: 25,
+  max_leverage_ratio: 3,
+  max_order_value_usd: 10_000,
+  max_daily_loss_usd: 5_000,
+  max_var_95_usd: 20_000,
+} as const;
+
+/** A service's environment: what platform.md names, as far as the service needs it, and never a secret. */
+export function serviceEnvironment(service: ServiceName, settings: Settings): Record<string, string> {
+  const entry = services[service];
+  const needs = (part: string) => serviceNeeds(service, part);
+  return {
+    ENVIRONMENT: settings.environment,
+    LOG_LEVEL: settings.logLevel,
+    TZ: "UTC",
+    LIVE: settings.trading.live ? "1" : "0",
+    OTEL_SERVICE_NAME: service,
+    SYMBOLS_CONFIG: `${CONFIG_DIR}/symbols.yaml`,
+    FEEDS_CONFIG: `${CONFIG_DIR}/feeds.yaml`,
+    RISK_CONFIG: `${CONFIG_DIR}/risk.yaml`,
+    ...(needs("nats") ? { NATS_URL: "tls://nats:4222", NATS_USER: service } : {}),
+    ...(needs("redis") ? { REDIS_HOST: "redis", REDIS_PORT: "6379", REDIS_DB: "0" } : {}),
+    ...(needs("postgres")
+      ? {
+          POSTGRES_HOST: "postgres",
+          POSTGRES_PORT: "5432",
+          POSTGRES_DB: POSTGRES_DATABASE,
+          POSTGRES_USER: underscored(service),
+        }
+      : {}),
+    ...(needs("ib-gateway")
+      ? {
+          IB_HOST: "ib-gateway",
+          IB_PORT: String(ibApiPort(settings.trading.live, settings.imageSource === "local")),
+          IB_CLIENT_ID: "1",
+        }
+      : {}),
+    ...(needs("data-volume")
+      ? { KILL_SWITCH_FILE: "/data/kill-switch", DUCKDB_PATH: "/data/features.duckdb", PARQUET_ROOT: "/data/parquet" }
+      : {}),
+    // The edge alone may tell who the client is.
+    ...(entry.segments.includes("edge") ? { TRUSTED_PROXY: "caddy" } : {}),
+  };
+}
+
+/** The YAML files that the services read, the same for all. */
+export function configFiles(settings: Settings): FileTree {
+  return {
+    "symbols.yaml": stringify({ symbols: settings.symbols }),
+    "risk.yaml": stringify(riskLimits),
+    "feeds.yaml": stringify({ bars_interval_seconds: 5, news_interval_seconds: 60 }),
+  };
+}

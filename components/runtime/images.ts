@@ -1,0 +1,78 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { type ImageName, imageReference, images } from "../images.ts";
+import type { Settings } from "../settings.ts";
+
+/** An image as a workload takes it. */
+export interface ResolvedImage {
+  /** `sha256:…`, as the daemon knows it. */
+  readonly id: pulumi.Output<string>;
+  /** What it was pinned by. */
+  readonly reference: string;
+}
+
+export interface ImageStoreArgs {
+  readonly provider: docker.Provider;
+  readonly settings: Pick<Settings, "imageSource" | "localImages" | "environment">;
+}
+
+/** An image of the list, or the reference service that stands in. */
+export type PartImage = ImageName | "reference";
+
+/**
+ * The pinned reference of an image.
+ * @throws when it is to be local and was not built, or when its digest is unverified outside environment local
+ */
+export function partReference(
+  name: PartImage,
+  { imageSource, localImages, environment }: ImageStoreArgs["settings"],
+): string {
+  if (imageSource === "registry" && name !== "reference") {
+    if (images[name].digest === ("unverified" as string) && environment !== "local") {
+      throw new Error(
+        `${name}: nobody has verified the digest of ${images[name].reference}; put it into components/images.ts`,
+      );
+    }
+    return imageReference(name);
+  }
+  const local = localImages[name];
+  if (local === undefined) {
+    throw new Error(
+      name === "reference"
+        ? "release: name an image for every service; the reference stand-in, which `npm run up` builds, is for environment local"
+        : `localImages.${name}: is missing; \`npm run up\` builds the images and sets it`,
+    );
+  }
+  return local;
+}
+
+/** Brings images to the daemon, each once. They stay there when the stack goes: another may use them. */
+export class ImageStore extends pulumi.ComponentResource {
+  readonly #args: ImageStoreArgs;
+  readonly #resolved = new Map<string, ResolvedImage>();
+
+  constructor(name: string, args: ImageStoreArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:runtime:ImageStore", name, {}, opts);
+    this.#args = args;
+    this.registerOutputs({});
+  }
+
+  /** The image of a part, by its name in the list of images. */
+  get(name: PartImage): ResolvedImage {
+    return this.resolve(name, partReference(name, this.#args.settings));
+  }
+
+  /** An image by its own pinned reference. */
+  resolve(name: string, reference: string): ResolvedImage {
+    const known = this.#resolved.get(name);
+    if (known !== undefined) return known;
+    const image = new docker.RemoteImage(
+      `image-${name}`,
+      { name: reference, keepLocally: true },
+      { parent: this, provider: this.#args.provider },
+    );
+    const resolved = { id: image.imageId, reference };
+    this.#resolved.set(name, resolved);
+    return resolved;
+  }
+}

@@ -1,0 +1,43 @@
+import * as command from "@pulumi/command";
+import type * as docker from "@pulumi/docker";
+import type * as pulumi from "@pulumi/pulumi";
+
+/** Where workloads run: a Docker daemon, and a way to write files on its machine. */
+export interface Target {
+  /** The provider that talks to the daemon. */
+  readonly docker: docker.Provider;
+  /** The daemon's address as its own machine knows it. */
+  readonly dockerSocket: string;
+  /** Absolute directory on the daemon's machine for configuration and secret files. Its parent's mode is 0700. */
+  readonly filesDir: string;
+  /** The SSH connection of a remote machine; absent for this one. */
+  readonly connection?: command.types.input.remote.ConnectionArgs;
+  /** Labels of every container of the stack. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ShellArgs {
+  readonly create: pulumi.Input<string>;
+  readonly delete?: pulumi.Input<string>;
+  /** Written to the script's standard input: the only way for a secret. */
+  readonly stdin?: pulumi.Input<string>;
+  /** A change of any of these runs the script anew as a new resource. */
+  readonly triggers: pulumi.Input<string>[];
+}
+
+/** Runs a script on the target's machine, over SSH if that is not this one. Nothing of its output is logged. */
+export function shell(
+  name: string,
+  target: Target,
+  args: ShellArgs,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.CustomResource {
+  if (target.connection === undefined) {
+    return new command.local.Command(name, { ...args, logging: "none", addPreviousOutputInEnv: false }, opts);
+  }
+  return new command.remote.Command(
+    name,
+    { ...args, connection: target.connection, logging: "none", addPreviousOutputInEnv: false },
+    opts,
+  );
+}

@@ -1,0 +1,199 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { Files, type FileTree } from "./files.ts";
+import type { SegmentName, Segments } from "./segments.ts";
+import type { Target } from "./target.ts";
+
+/** How a change reaches a running workload. */
+export type Deploy =
+  /** The new container serves before the old one is removed. */
+  | "rolling"
+  /** The old one is removed first: two at once would corrupt or trade twice. */
+  | "recreate"
+  /** A batch job: it is made ready and started by hand, and ends by itself. */
+  | "on-demand";
+
+/** A workload, free of what engine runs it. */
+export interface WorkloadSpec {
+  /** The image, by the id that the daemon resolved, and the reference that it was pinned by. */
+  readonly image: { readonly id: pulumi.Input<string>; readonly reference: string };
+  /** The whole command line; the image's own entry point is not used. */
+  readonly command: readonly string[];
+  /** Numeric `uid:gid`, never 0. */
+  readonly user: string;
+  readonly segments: readonly SegmentName[];
+  readonly deploy: Deploy;
+  /** Command line that ends with 0 when the workload can serve; only a batch job has none. */
+  readonly health?: readonly string[];
+  /** Seconds until a failing health check counts. Default 30. */
+  readonly startPeriod?: number;
+  /** Hard limit, MiB; swap is not given on top. */
+  readonly memory: number;
+  /** Relative weight against the others. Default 1024, Docker's own. */
+  readonly cpuShares?: number;
+  /** Environment, without any secret. */
+  readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
+  /** Files by mount point, each mounted read-only. */
+  readonly files?: Readonly<Record<string, FileTree>>;
+  /** Names of the credentials among the files, for the policies. */
+  readonly credentials?: readonly string[];
+  readonly volumes?: readonly {
+    readonly name: pulumi.Input<string>;
+    readonly path: string;
+    readonly readOnly?: boolean;
+  }[];
+  /** Writable memory file systems: path to size in MiB. */
+  readonly tmpfs?: Readonly<Record<string, number>>;
+  /** Host directories, each read-only and each waived in the policies. */
+  readonly hostMounts?: readonly { readonly source: string; readonly path: string }[];
+  /** Published ports; only Caddy has any. */
+  readonly ports?: readonly {
+    readonly internal: number;
+    readonly external: number;
+    readonly address: string;
+    readonly protocol?: string;
+  }[];
+  /** Capabilities kept of those that are dropped, each waived in the policies. */
+  readonly capabilities?: readonly string[];
+  /** More labels. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Seconds between SIGTERM and SIGKILL. Default 15. */
+  readonly stopTimeout?: number;
+}
+
+export interface WorkloadArgs {
+  readonly target: Target;
+  readonly segments: Segments;
+  readonly digestKey: pulumi.Input<string>;
+  readonly spec: WorkloadSpec;
+}
+
+/** Seconds that an `up` waits for a container to be healthy. */
+const HEALTHY_WITHIN_SECONDS = 180;
+const MIB = 1024 * 1024;
+
+/** What every container gets: platform.md's "Docker with json-file logs 10 MB x 3", CIS Docker Benchmark 5.x. */
+const hardened = {
+  readOnly: true,
+  privileged: false,
+  networkMode: "bridge",
+  init: true,
+  logDriver: "json-file",
+  logOpts: { "max-size": "10m", "max-file": "3" },
+} as const;
+
+/** The labels by which policies, drift checks and people know a container. */
+export function workloadLabels(name: string, target: Target, spec: WorkloadSpec): Record<string, string> {
+  return {
+    ...target.labels,
+    ...spec.labels,
+    "autollm.service": name,
+    "autollm.image": spec.image.reference,
+    "autollm.deploy": spec.deploy,
+    "autollm.segments": [...spec.segments].sort().join(","),
+    "autollm.credentials": [...(spec.credentials ?? [])].sort().join(","),
+  };
+}
+
+/** Docker's form of a health check: asked every 5 s, unhealthy after 3 failures. */
+function healthcheck(command: readonly string[], startPeriod = 30) {
+  return { tests: ["CMD", ...command], interval: "5s", timeout: "5s", retries: 3, startPeriod: `${startPeriod}s` };
+}
+
+/** File trees by mount point, as one tree: each mount point becomes a folder of the workload's directory. */
+export function joinTrees(trees: Readonly<Record<string, FileTree>>): { tree: FileTree; folders: Map<string, string> } {
+  const folders = new Map(Object.keys(trees).map((path) => [path, path.slice(1).replaceAll("/", "-")]));
+  const entries = Object.entries(trees).flatMap(([path, tree]) =>
+    Object.entries(tree).map(([file, content]) => [`${folders.get(path)}/${file}`, content] as const),
+  );
+  return { tree: Object.fromEntries(entries), folders };
+}
+
+/** The one way to run a container: hardened by default, reached by its name as a network alias. */
+export class Workload extends pulumi.ComponentResource {
+  /** The container's Docker name, made by the engine so that old and new can stand side by side. */
+  readonly containerName: pulumi.Output<string>;
+  readonly container: docker.Container;
+
+  constructor(name: string, args: WorkloadArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:runtime:Workload", name, {}, opts);
+    const { spec, target } = args;
+    const { tree, folders } = joinTrees(spec.files ?? {});
+    const hasFiles = folders.size > 0;
+    const files = hasFiles
+      ? new Files(`${name}-files`, { target, files: tree, digestKey: args.digestKey }, { parent: this })
+      : undefined;
+    const labels = workloadLabels(name, target, spec);
+    this.container = new docker.Container(
+      name,
+      {
+        ...hardened,
+        capabilities: { drops: ["ALL"], adds: [...(spec.capabilities ?? [])] },
+        securityOpts: ["no-new-privileges:true"],
+        image: spec.image.id,
+        entrypoints: [spec.command[0] ?? ""],
+        command: spec.command.slice(1),
+        user: spec.user,
+        hostname: name,
+        envs: Object.entries(spec.environment ?? {})
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([key, value]) => pulumi.interpolate`${key}=${value}`),
+        memory: spec.memory,
+        memorySwap: spec.memory,
+        cpuShares: spec.cpuShares ?? 1024,
+        networksAdvanced: spec.segments.map((segment) => ({ name: args.segments.names[segment], aliases: [name] })),
+        mounts: [
+          ...[...folders].map(([path, folder]) => ({
+            type: "bind",
+            source: pulumi.interpolate`${files?.path}/${folder}`,
+            target: path,
+            readOnly: true,
+          })),
+          ...(spec.volumes ?? []).map((volume) => ({
+            type: "volume",
+            source: volume.name,
+            target: volume.path,
+            readOnly: volume.readOnly ?? false,
+          })),
+          ...(spec.hostMounts ?? []).map(({ source, path }) => ({
+            type: "bind",
+            source,
+            target: path,
+            readOnly: true,
+          })),
+        ],
+        tmpfs: Object.fromEntries(
+          Object.entries(spec.tmpfs ?? {}).map(([path, size]) => [
+            path,
+            `rw,noexec,nosuid,nodev,size=${size * MIB},mode=1777`,
+          ]),
+        ),
+        ports: (spec.ports ?? []).map(({ internal, external, address, protocol }) => ({
+          internal,
+          external,
+          ip: address,
+          protocol: protocol ?? "tcp",
+        })),
+        ...(spec.health === undefined ? {} : { healthcheck: healthcheck(spec.health, spec.startPeriod) }),
+        labels: Object.entries(labels)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([label, value]) => ({ label, value })),
+        stopTimeout: spec.stopTimeout ?? 15,
+        destroyGraceSeconds: spec.stopTimeout ?? 15,
+        ...(spec.deploy === "on-demand"
+          ? { restart: "no", start: false, mustRun: false }
+          : { restart: "unless-stopped", wait: true, waitTimeout: HEALTHY_WITHIN_SECONDS }),
+      },
+      {
+        parent: this,
+        provider: target.docker,
+        dependsOn: files === undefined ? [] : [files.written],
+        // The provider reports a changed mount or health check as updated without applying it: a new container applies all.
+        replaceOnChanges: ["*"],
+        deleteBeforeReplace: spec.deploy === "recreate",
+      },
+    );
+    this.containerName = this.container.name;
+    this.registerOutputs({ containerName: this.containerName });
+  }
+}

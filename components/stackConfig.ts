@@ -1,0 +1,34 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type CredentialName, credentialNames } from "./credentials/catalogue.ts";
+import { ConfigError, checkConfig, type Settings } from "./settings.ts";
+
+/** The stack's config as the program uses it. */
+export interface LoadedConfig {
+  readonly settings: Settings;
+  /** What the owner supplied, as secrets. */
+  readonly supplied: ReadonlyMap<CredentialName, pulumi.Output<string>>;
+}
+
+/** The keys that the engine holds encrypted, as it tells the program. */
+function secretKeys(): ReadonlySet<string> {
+  return new Set(JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS ?? "[]") as string[]);
+}
+
+/**
+ * Reads and checks the stack's config.
+ * @throws pulumi.RunError with all faults at once, before any resource is registered
+ */
+export function loadStackConfig(): LoadedConfig {
+  try {
+    const { settings, supplied } = checkConfig(pulumi.runtime.allConfig(), secretKeys());
+    const config = new pulumi.Config();
+    const values = credentialNames
+      .filter((name) => supplied.has(name))
+      .map((name) => [name, config.requireSecret(name)] as const);
+    return { settings, supplied: new Map(values) };
+  } catch (error) {
+    // A RunError is shown as its message alone: the user's fault needs no stack trace.
+    if (error instanceof ConfigError) throw new pulumi.RunError(error.message);
+    throw error;
+  }
+}

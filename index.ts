@@ -1,0 +1,64 @@
+import * as pulumi from "@pulumi/pulumi";
+import { IbGateway } from "./components/broker/ibGateway.ts";
+import { Credentials } from "./components/credentials/credentials.ts";
+import { Nats } from "./components/data/nats.ts";
+import { Postgres } from "./components/data/postgres.ts";
+import { Redis } from "./components/data/redis.ts";
+import { Caddy } from "./components/edge/caddy.ts";
+import { Grafana } from "./components/observability/grafana.ts";
+import { Prometheus } from "./components/observability/prometheus.ts";
+import { Services } from "./components/platform/services.ts";
+import { ImageStore } from "./components/runtime/images.ts";
+import { Segments } from "./components/runtime/segments.ts";
+import { loadStackConfig } from "./components/stackConfig.ts";
+import { makeTarget } from "./components/target.ts";
+
+const { settings, supplied } = loadStackConfig();
+
+const target = makeTarget(settings);
+const credentials = new Credentials("credentials", { generation: settings.generation, supplied });
+const segments = new Segments("segments", { provider: target.docker });
+const images = new ImageStore("images", { provider: target.docker, settings });
+const part = { target, segments, images, credentials };
+
+const postgres = new Postgres("postgres", part);
+const redis = new Redis("redis", part);
+const nats = new Nats("nats", part);
+const ibGateway = new IbGateway("ib-gateway", {
+  ...part,
+  live: settings.trading.live,
+  standIn: settings.imageSource === "local",
+});
+
+const services = new Services("services", {
+  ...part,
+  settings,
+  dependencies: { postgres, redis, nats, "ib-gateway": ibGateway },
+});
+
+const prometheus = new Prometheus("prometheus", { ...part, targets: [] });
+const caddy = new Caddy("caddy", { ...part, ...settings });
+const grafana = new Grafana("grafana", { ...part, url: caddy.url }, { dependsOn: prometheus });
+
+/** Where the platform answers. */
+export const url = caddy.url;
+export const grafanaUrl = `${caddy.url}/grafana/`;
+export const prometheusUrl = `${caddy.url}/prometheus/`;
+/** Login `admin` at Grafana. Secret. */
+export const grafanaPassword = credentials.require("grafana", "grafana-admin");
+/** Login `admin` at the admin pages. Secret. */
+export const adminPassword = credentials.require("caddy", "caddy-admin");
+/** Services that run the reference stand-in, because `release` names no image for them. */
+export const standIns = services.standIns;
+/** The batch job that `npm run backtest` starts. */
+export const backtestContainer = services.workloads.get("backtest-engine")?.containerName;
+/** `paper`, or `live` with real money. */
+export const trading = settings.trading.live ? "live" : "paper";
+/** Every container by its workload's name. */
+export const containers = pulumi.output(
+  Object.fromEntries(
+    [...services.workloads, ...Object.entries({ postgres, redis, nats, ibGateway, prometheus, caddy, grafana })].map(
+      ([name, owner]) => [name, "workload" in owner ? owner.workload.containerName : owner.containerName],
+    ),
+  ),
+);

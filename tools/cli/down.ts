@@ -1,0 +1,39 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { stopDocker } from "../docker/docker.ts";
+import { command } from "../lib/command.ts";
+import { say, UserError } from "../lib/log.ts";
+import { forgetLocalStack, openWorkspace, stackExists } from "../lib/workspace.ts";
+
+const HELP = `usage: npm run down -- [--stack NAME] [--all]
+
+Removes everything that \`npm run up\` made for a stack on this machine, its data included, and nothing else.
+
+  --stack NAME   another stack than "local"
+  --all          also stop the Docker daemon, if \`npm run up\` started it`;
+
+await command(
+  { help: HELP, options: { stack: { type: "string", default: "local" }, all: { type: "boolean" } } },
+  async ({ stack, all }) => {
+    const workspace = await openWorkspace(stack);
+    if (!workspace.local) {
+      throw new UserError(`${stack} is no stack of this machine; to destroy it: pulumi destroy --stack ${stack}`);
+    }
+    if (await stackExists(workspace)) {
+      const { code } = await workspace.pulumi(["destroy", "--stack", stack, "--yes", "--suppress-outputs"], {
+        output: "show",
+        allowFailure: true,
+      });
+      if (code !== 0)
+        throw new UserError(`pulumi destroy failed (exit code ${code}); see the lines above, then run this again`);
+      await forgetLocalStack(workspace);
+      rmSync(join(workspace.cwd, `Pulumi.${stack}.yaml`), { force: true });
+      rmSync(join(workspace.cwd, "files", stack), { recursive: true, force: true });
+      say(`stack ${stack} is gone`);
+    } else {
+      say(`there is no stack ${stack}: nothing to do`);
+    }
+    if (all && (await stopDocker())) say("the Docker daemon is stopped");
+    return 0;
+  },
+);

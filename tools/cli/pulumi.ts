@@ -1,0 +1,16 @@
+import { main } from "../lib/log.ts";
+import { openWorkspace } from "../lib/workspace.ts";
+
+/** Commands that take no --stack, so that none is added. */
+const STACKLESS = ["version", "plugin", "login", "logout", "whoami", "about", "help", "schema", "policy", "new"];
+
+// Passes any command on to the CLI that the project uses, with the backend, passphrase and stack of this clone.
+await main(async () => {
+  const args = process.argv.slice(2);
+  const given = args.findIndex((arg) => arg === "--stack" || arg === "-s");
+  const stack = given === -1 ? "local" : (args[given + 1] ?? "local");
+  const workspace = await openWorkspace(stack);
+  const added = given === -1 && args[0] !== undefined && !STACKLESS.includes(args[0]) ? ["--stack", stack] : [];
+  const { code } = await workspace.pulumi([...args, ...added], { output: "show", allowFailure: true });
+  return code;
+});

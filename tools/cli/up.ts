@@ -1,0 +1,75 @@
+import { ensureDocker } from "../docker/docker.ts";
+import { command } from "../lib/command.ts";
+import { say, step, UserError } from "../lib/log.ts";
+import { prepareImages } from "../lib/prepare.ts";
+import { ensureLocalStack, openWorkspace, outputs, root, setConfig } from "../lib/workspace.ts";
+
+const HELP = `usage: npm run up -- [--install] [--stack NAME] [--http-port N] [--https-port N] [--yes]
+
+Brings a stack up, or to what its config says, and prints where to look. It asks nothing on this machine's stacks.
+
+  --install          allow to install what is missing (Docker, on Debian)
+  --stack NAME       another stack than "local"; staging and production are asked about unless --yes is given
+  --http-port N      publish plain HTTP here (local stacks; kept in the stack's config)
+  --https-port N     publish HTTPS here (local stacks; kept in the stack's config)
+  --yes              do not ask (always so when CI is set)`;
+
+await command(
+  {
+    help: HELP,
+    options: {
+      install: { type: "boolean" },
+      stack: { type: "string", default: "local" },
+      "http-port": { type: "string" },
+      "https-port": { type: "string" },
+      yes: { type: "boolean" },
+    },
+  },
+  async (values) => {
+    const start = Date.now();
+    const ci = process.env.CI !== undefined && process.env.CI !== "";
+    const workspace = await openWorkspace(values.stack);
+    if (workspace.local) {
+      await ensureDocker({ install: values.install === true || ci });
+      await ensureLocalStack(workspace);
+      if (values["http-port"] !== undefined) await setConfig(workspace, "httpPort", values["http-port"]);
+      if (values["https-port"] !== undefined) await setConfig(workspace, "httpsPort", values["https-port"]);
+      await prepareImages(workspace);
+    }
+    const unasked = workspace.local || values.yes === true || ci;
+    const args = ["up", "--stack", workspace.stack, "--policy-pack", `${root}/policies`, "--suppress-outputs"];
+    const { code } = await step(
+      `pulumi up, stack ${workspace.stack}`,
+      "about a minute the first time; it waits for every container to be healthy",
+      () => workspace.pulumi([...args, ...(unasked ? ["--yes"] : [])], { output: "show", allowFailure: true }),
+    );
+    if (code !== 0)
+      throw new UserError(
+        `pulumi up failed (exit code ${code}); see the lines above. Nothing is lost: mend it and run this again.`,
+      );
+    if (workspace.local) await printWhereToLook(values.stack);
+    say(`done in ${Math.round((Date.now() - start) / 1000)} s`);
+    return 0;
+
+    async function printWhereToLook(stack: string): Promise<void> {
+      const out = await outputs(workspace);
+      const option = stack === "local" ? "" : ` --stack ${stack}`;
+      say(`
+The platform is up (${out.trading} trading).
+
+  health       ${out.url}/health
+  API          ${out.url}/api/
+  Grafana      ${out.grafanaUrl}     login admin
+  Prometheus   ${out.prometheusUrl}  login admin
+
+  Grafana's password      npm run -s pulumi -- stack output grafanaPassword --show-secrets${option}
+  the admin login's       npm run -s pulumi -- stack output adminPassword --show-secrets${option}
+  take it all down        npm run down${stack === "local" ? "" : ` -- --stack ${stack}`}
+
+The certificate is Caddy's own: a browser warns, and curl wants --insecure.`);
+      const standIns = out.standIns as string[];
+      if (standIns.length > 0)
+        say(`Stand-ins run for ${standIns.length} services, since \`release\` names no image: they trade nothing.\n`);
+    }
+  },
+);

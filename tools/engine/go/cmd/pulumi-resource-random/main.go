@@ -1,0 +1,21 @@
+// Command pulumi-resource-random is the random provider, bridged from its Terraform provider.
+package main
+
+import (
+	"context"
+	_ "embed"
+
+	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/pf/tfbridge"
+
+	"autollm.local/engine/provider/random"
+)
+
+//go:embed schema.json
+var schema []byte
+
+//go:embed bridge-metadata.json
+var metadata []byte
+
+func main() {
+	tfbridge.Main(context.Background(), "random", random.Info(metadata), tfbridge.ProviderMetadata{PackageSchema: schema})
+}

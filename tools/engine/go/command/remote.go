@@ -1,0 +1,109 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/pulumi/pulumi-go-provider/infer"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"golang.org/x/crypto/ssh"
+)
+
+// RemoteCommand runs scripts over SSH.
+type RemoteCommand struct{}
+
+// RemoteInputs are remote.Command's inputs.
+type RemoteInputs struct {
+	ScriptInputs
+	Connection *Connection `pulumi:"connection" provider:"secret"`
+}
+
+// RemoteState is what is kept of a remote.Command.
+type RemoteState struct {
+	RemoteInputs
+	ScriptOutputs
+}
+
+// Annotate gives the official token.
+func (c *RemoteCommand) Annotate(a infer.Annotator) { a.SetToken("remote", "Command") }
+
+// Create runs `create`.
+func (c RemoteCommand) Create(ctx context.Context, request infer.CreateRequest[RemoteInputs]) (infer.CreateResponse[RemoteState], error) {
+	response := infer.CreateResponse[RemoteState]{Output: RemoteState{RemoteInputs: request.Inputs}}
+	if request.DryRun {
+		return response, nil
+	}
+	id, err := resource.NewUniqueHex(request.Name, 8, 0)
+	if err != nil {
+		return response, err
+	}
+	response.ID = id
+	response.Output.ScriptOutputs, err = execute(ctx, remoteRunner(request.Inputs), request.Inputs.Create, request.Inputs.ScriptInputs, nil)
+	return response, err
+}
+
+// Update runs `update` or, where there is none, `create` again.
+func (c RemoteCommand) Update(
+	ctx context.Context, request infer.UpdateRequest[RemoteInputs, RemoteState],
+) (infer.UpdateResponse[RemoteState], error) {
+	response := infer.UpdateResponse[RemoteState]{Output: RemoteState{request.Inputs, request.State.ScriptOutputs}}
+	if request.DryRun {
+		return response, nil
+	}
+	var err error
+	response.Output.ScriptOutputs, err = execute(ctx, remoteRunner(request.Inputs), updateScript(request.Inputs.ScriptInputs),
+		request.Inputs.ScriptInputs, &request.State.ScriptOutputs)
+	return response, err
+}
+
+// Delete runs `delete` as it was when the resource was last created or updated.
+func (c RemoteCommand) Delete(ctx context.Context, request infer.DeleteRequest[RemoteState]) (infer.DeleteResponse, error) {
+	state := request.State
+	_, err := execute(ctx, remoteRunner(state.RemoteInputs), state.Delete, state.ScriptInputs, &state.ScriptOutputs)
+	return infer.DeleteResponse{}, err
+}
+
+// WireDependencies leaves what is printed unknown in a preview whenever the script will run.
+func (c RemoteCommand) WireDependencies(f infer.FieldSelector, inputs *RemoteInputs, state *RemoteState) {
+	wireScript(f, &inputs.ScriptInputs, &state.ScriptInputs, &state.ScriptOutputs)
+	f.OutputField(&state.Connection).DependsOn(f.InputField(&inputs.Connection))
+}
+
+func remoteRunner(inputs RemoteInputs) runner {
+	return func(ctx context.Context, script string, environment map[string]string, stdin io.Reader, out, errOut io.Writer) error {
+		client, err := inputs.Connection.dial(ctx)
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		session, err := client.NewSession()
+		if err != nil {
+			return err
+		}
+		defer session.Close()
+		for name, value := range environment {
+			if err := session.Setenv(name, value); err != nil {
+				return fmt.Errorf("the host refuses the environment variable %s: sshd's AcceptEnv must name it: %w", name, err)
+			}
+		}
+		session.Stdin, session.Stdout, session.Stderr = stdin, out, errOut
+		return wait(ctx, session, script)
+	}
+}
+
+// wait runs the script and ends it when the engine is interrupted.
+func wait(ctx context.Context, session *ssh.Session, script string) error {
+	if err := session.Start(script); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- session.Wait() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), session.Signal(ssh.SIGTERM))
+	}
+}

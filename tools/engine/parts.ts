@@ -1,0 +1,53 @@
+/** One binary of the built engine. */
+export interface EnginePart {
+  /** The binary's name, which the CLI looks for. */
+  readonly name: string;
+  /** Go package, below this module or from another one. */
+  readonly package: string;
+  /** How long a cold build takes on two cores, so that whoever waits knows. */
+  readonly expectation: string;
+  /** Folders below `go/` whose change means another binary. */
+  readonly sources: readonly string[];
+  /** For a provider: the npm package whose version it carries. */
+  readonly sdk?: `@pulumi/${string}`;
+  /** For a bridged provider: the program that writes its schema first. */
+  readonly schema?: string;
+}
+
+/** Version of the CLI that is built where the official one cannot be had; one that package.json's `engines` allows. */
+export const CLI_VERSION = "3.259.0";
+
+const bridged = (name: "random" | "tls" | "docker", expectation: string): EnginePart => ({
+  name: `pulumi-resource-${name}`,
+  package: `./cmd/pulumi-resource-${name}`,
+  expectation,
+  sources: [`provider/${name}`, `shim/${name}`, `cmd/pulumi-resource-${name}`, `cmd/pulumi-tfgen-${name}`, "version"],
+  sdk: `@pulumi/${name}`,
+  schema: `./cmd/pulumi-tfgen-${name}`,
+});
+
+/** The whole engine, in the order in which it is built. */
+export const engineParts: readonly EnginePart[] = [
+  {
+    name: "pulumi",
+    package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    expectation: "about 4 minutes the first time",
+    sources: [],
+  },
+  {
+    name: "pulumi-language-nodejs",
+    package: "./cmd/pulumi-language-nodejs",
+    expectation: "seconds",
+    sources: ["langhost", "cmd/pulumi-language-nodejs"],
+  },
+  bridged("random", "about 2 minutes the first time"),
+  bridged("tls", "about half a minute"),
+  bridged("docker", "about a minute"),
+  {
+    name: "pulumi-resource-command",
+    package: "./cmd/pulumi-resource-command",
+    expectation: "about half a minute",
+    sources: ["command", "cmd/pulumi-resource-command", "version"],
+    sdk: "@pulumi/command",
+  },
+];

@@ -1,0 +1,19 @@
+import { ensureImages, registryReachable } from "../images/images.ts";
+import { step } from "./log.ts";
+import { setConfig, type Workspace } from "./workspace.ts";
+
+/** The images that the stack runs, besides the services' own. */
+const stackImages = ["postgres", "redis", "nats", "caddy", "prometheus", "grafana", "reference"] as const;
+
+/** Finds out where images come from and, where that is here, builds them; writes both into the stack's config. */
+export async function prepareImages(workspace: Workspace): Promise<void> {
+  const registry = await registryReachable();
+  await setConfig(workspace, "imageSource", registry ? "registry" : "local");
+  const wanted = registry ? (["reference"] as const) : stackImages;
+  const tags = await step(
+    registry ? "building the reference service's image" : "building images, since no registry is in reach",
+    "seconds when they are there, else some minutes",
+    () => ensureImages(wanted),
+  );
+  for (const [name, tag] of Object.entries(tags)) await setConfig(workspace, `localImages.${name}`, tag);
+}

@@ -1,0 +1,116 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse, stringify } from "yaml";
+import { type Engine, ensureEngine } from "../engine/engine.ts";
+import { UserError } from "./log.ts";
+import { type RunOptions, type RunResult, run } from "./run.ts";
+
+/** The repository's root. */
+export const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+
+/** Stack names that the repository holds a config for; they live in the backend that `pulumi login` chose. */
+const SHARED_STACKS = ["staging", "production"];
+
+/** A stack name as Pulumi takes it, and short enough for the names of its containers. */
+const STACK_NAME = /^[a-z][a-z0-9-]{0,30}$/;
+
+/** Where a stack's commands run: a project directory, and the environment that opens its backend and secrets. */
+export interface Workspace {
+  readonly stack: string;
+  readonly cwd: string;
+  readonly engine: Engine;
+  /** Whether the stack's state and passphrase lie in the ignored folder of this clone. */
+  readonly local: boolean;
+  pulumi(args: readonly string[], options?: RunOptions): Promise<RunResult>;
+}
+
+function writePrivate(path: string, text: string): void {
+  writeFileSync(path, text, { mode: 0o600 });
+  chmodSync(path, 0o600);
+}
+
+/**
+ * The project directory of stacks on this machine, inside the clone and ignored by git. It holds their state, passphrase and
+ * config, so that Pulumi never writes into the files that git tracks.
+ */
+function localProject(home: string): string {
+  mkdirSync(join(home, "state"), { recursive: true, mode: 0o700 });
+  chmodSync(home, 0o700);
+  const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as Record<string, unknown>;
+  const text = stringify({ ...project, main: "program/index.ts", backend: { url: `file://${join(home, "state")}` } });
+  writeFileSync(join(home, "Pulumi.yaml"), text);
+  // Pulumi wants the program inside the project's directory.
+  rmSync(join(home, "program"), { force: true });
+  symlinkSync(root, join(home, "program"));
+  const passphrase = join(home, "passphrase");
+  if (!existsSync(passphrase)) writePrivate(passphrase, `${randomBytes(32).toString("base64url")}\n`);
+  return passphrase;
+}
+
+/** The folder of the stacks on this machine; `AUTOLLM_HOME` overrides `.pulumi-local` in the clone. */
+export function localHome(): string {
+  return resolve(process.env.AUTOLLM_HOME ?? join(root, ".pulumi-local"));
+}
+
+/** Opens the workspace of a stack, building the engine where there is none. */
+export async function openWorkspace(stack: string): Promise<Workspace> {
+  if (!STACK_NAME.test(stack)) {
+    throw new UserError(
+      `"${stack}" is no stack name: lower-case letters, digits and hyphens, 31 characters at most`,
+      64,
+    );
+  }
+  const engine = await ensureEngine();
+  const local = !SHARED_STACKS.includes(stack);
+  const home = localHome();
+  const env: Record<string, string> = { ...engine.env };
+  if (local) env.PULUMI_CONFIG_PASSPHRASE_FILE = localProject(home);
+  const cwd = local ? home : root;
+  return {
+    stack,
+    cwd,
+    engine,
+    local,
+    pulumi: (args, options = {}) => run(engine.pulumi, args, { cwd, ...options, env: { ...env, ...options.env } }),
+  };
+}
+
+/** Makes a local stack and its config from the embedded default, unless it is there. */
+export async function ensureLocalStack(workspace: Workspace): Promise<void> {
+  const config = join(workspace.cwd, `Pulumi.${workspace.stack}.yaml`);
+  if (!existsSync(config)) writePrivate(config, readFileSync(join(root, "Pulumi.local.yaml"), "utf8"));
+  if (await stackExists(workspace)) return;
+  await workspace.pulumi(["stack", "init", workspace.stack, "--no-select"]);
+}
+
+export async function stackExists(workspace: Workspace): Promise<boolean> {
+  const { stdout } = await workspace.pulumi(["stack", "ls", "--json"]);
+  return (JSON.parse(stdout) as { name: string }[]).some(({ name }) => name.split("/").at(-1) === workspace.stack);
+}
+
+/** Forgets a stack that has been destroyed. */
+export async function forgetLocalStack(workspace: Workspace): Promise<void> {
+  await workspace.pulumi(["stack", "rm", workspace.stack, "--yes"]);
+}
+
+/** Sets a plain config value; `key` may be a path such as `generation.redis`. */
+export async function setConfig(workspace: Workspace, key: string, value: string): Promise<void> {
+  await workspace.pulumi([
+    "config",
+    "set",
+    "--stack",
+    workspace.stack,
+    "--plaintext",
+    "--path",
+    `autollm:${key}`,
+    value,
+  ]);
+}
+
+/** A stack's outputs; secret ones only where asked for. */
+export async function outputs(workspace: Workspace, showSecrets = false): Promise<Readonly<Record<string, unknown>>> {
+  const args = ["stack", "output", "--stack", workspace.stack, "--json", ...(showSecrets ? ["--show-secrets"] : [])];
+  return JSON.parse((await workspace.pulumi(args)).stdout) as Record<string, unknown>;
+}
