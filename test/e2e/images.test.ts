@@ -5,11 +5,11 @@ import { catalogue, type LocalImage, type LocalImageName, localImageNames } from
 import { ensureImages } from "../../tools/images/images.ts";
 import { run } from "../../tools/lib/run.ts";
 
-/** Programs that take long to compile are tested where they are asked for by name: `IMAGES=loki,jaeger`, or `IMAGES=all`. */
-const asked = process.env.IMAGES?.split(",") ?? [];
-const names = localImageNames.filter(
-  (name) => asked.includes("all") || asked.includes(name) || (asked.length === 0 && catalogue[name].kind !== "go"),
-);
+/** The images that the local stack runs on; more by name: `IMAGES=loki,jaeger`, or `IMAGES=all`. */
+const usual: readonly LocalImageName[] = ["caddy", "postgres", "redis", "nats", "prometheus", "grafana", "reference"];
+const asked = process.env.IMAGES?.split(",");
+const names =
+  asked === undefined ? usual : localImageNames.filter((name) => asked.includes(name) || asked.includes("all"));
 
 /** A container as hardened as a workload's. */
 async function hardened(
