@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { LocalImage } from "./catalogue.ts";
 
 /** Registry part of every local tag. It names no host: nothing under it can be pulled. */
-const PREFIX = "autollm.local";
+export const TAG_PREFIX = "autollm.local/";
 
 /** A short hash of everything that makes an image: the same parts, in the same order, give the same key. */
 export function keyOf(...parts: readonly string[]): string {
@@ -12,7 +12,7 @@ export function keyOf(...parts: readonly string[]): string {
 }
 
 export function localTag(name: string, key: string): string {
-  return `${PREFIX}/${name}:${key}`;
+  return `${TAG_PREFIX}${name}:${key}`;
 }
 
 /** A tag as a file's name. */

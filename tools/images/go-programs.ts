@@ -161,6 +161,16 @@ export async function buildGoProgram(name: GoProgramName): Promise<string> {
   return built;
 }
 
+/** Removes what was built by former recipes. */
+export function pruneGoPrograms(): void {
+  const dir = cacheDir("images", "go");
+  const names = Object.keys(goPrograms) as GoProgramName[];
+  const current = new Set(names.map((name) => `${name}-${goProgramKey(name)}`));
+  for (const entry of readdirSync(dir)) {
+    if (!current.has(entry)) rmSync(join(dir, entry), { recursive: true, force: true });
+  }
+}
+
 /** Go keeps modules read-only and shared, so a build that changes files needs a copy. */
 async function copyModule(module: string, target: string): Promise<void> {
   const { stdout } = await run("go", ["mod", "download", "-json", module]);

@@ -1,9 +1,10 @@
 import { withLock } from "../lib/lock.ts";
 import { run } from "../lib/run.ts";
 import { baseTag, buildBase } from "./base.ts";
-import { buildImage, prepare } from "./build.ts";
-import type { LocalImageName } from "./catalogue.ts";
-import { fileName } from "./dockerfile.ts";
+import { buildImage, type Prepared, prepare } from "./build.ts";
+import { type LocalImageName, localImageNames } from "./catalogue.ts";
+import { fileName, TAG_PREFIX } from "./dockerfile.ts";
+import { pruneGoPrograms } from "./go-programs.ts";
 
 export type { LocalImageName } from "./catalogue.ts";
 export { isLocalImageName, localImageFor, localImageNames } from "./catalogue.ts";
@@ -19,9 +20,29 @@ export async function ensureImages<Name extends LocalImageName>(names: readonly 
   return tags as Record<Name, string>;
 }
 
+/** Removes local images of former recipes, and what was compiled for them; those that a container uses stay. Answers the removed tags. */
+export async function pruneImages(): Promise<string[]> {
+  const current = new Set([baseTag()]);
+  for (const name of localImageNames) current.add((await describe(name)).tag);
+  const format = ["--format", "{{.Repository}}:{{.Tag}}"];
+  const { stdout } = await run("docker", ["images", "--filter", "label=autollm.local-image", ...format]);
+  const removed: string[] = [];
+  for (const tag of stdout.split("\n")) {
+    if (!tag.startsWith(TAG_PREFIX) || current.has(tag)) continue;
+    if ((await run("docker", ["rmi", tag], { allowFailure: true })).code === 0) removed.push(tag);
+  }
+  pruneGoPrograms();
+  return removed;
+}
+
+async function describe(name: LocalImageName): Promise<Prepared> {
+  return prepare(name, name === "reference" ? (await describe("node")).tag : baseTag());
+}
+
 async function ensureImage(name: LocalImageName): Promise<string> {
-  const base = name === "reference" ? await ensureImage("node") : baseTag();
-  const image = await prepare(name, base);
+  if (name === "reference") await ensureImage("node");
+  const image = await describe(name);
+  const base = baseTag();
   await once(image.tag, async () => {
     if (name !== "reference") await once(base, () => buildBase(base));
     await buildImage(image);

@@ -1,14 +1,15 @@
 import { ensureDocker } from "../docker/docker.ts";
 import { main, say, UserError } from "../lib/log.ts";
-import { ensureImages, isLocalImageName, localImageNames } from "./images.ts";
+import { ensureImages, isLocalImageName, localImageNames, pruneImages } from "./images.ts";
 
 const help = `Builds the local images that stand in for the official ones where no registry is in reach.
 
-usage: node tools/images/main.ts [--install] [NAME...]
+usage: node tools/images/main.ts [--install] [--prune] [NAME...]
 
 Without NAME all are built: ${localImageNames.join(", ")}.
 Prints NAME=TAG, a line each. What is built already is left alone.
   --install  install and start Docker where it is missing (Debian, as root)
+  --prune    build nothing; remove the images of former recipes that no container uses
 `;
 
 await main(async () => {
@@ -17,10 +18,14 @@ await main(async () => {
     process.stdout.write(help);
     return 0;
   }
-  const names = args.filter((arg) => arg !== "--install");
+  const names = args.filter((arg) => arg !== "--install" && arg !== "--prune");
   const unknown = names.filter((name) => !isLocalImageName(name));
   if (unknown.length > 0) throw new UserError(`no such image: ${unknown.join(", ")}\n\n${help}`, 64);
   await ensureDocker({ install: args.includes("--install") || process.env.CI === "true" });
+  if (args.includes("--prune")) {
+    for (const tag of await pruneImages()) process.stdout.write(`removed ${tag}\n`);
+    return 0;
+  }
   const wanted = names.length === 0 ? localImageNames : names.filter(isLocalImageName);
   for (const name of wanted) {
     const tags = await ensureImages([name]);
