@@ -151,9 +151,9 @@ async function startByHand(): Promise<void> {
 function ourDaemon(): number | undefined {
   if (!existsSync(pidFile())) return undefined;
   const pid = Number(readFileSync(pidFile(), "utf8"));
-  // A pid may have been given to another program since.
-  const name = `/proc/${pid}/comm`;
-  return existsSync(name) && readFileSync(name, "utf8").trim() === "dockerd" ? pid : undefined;
+  const file = `/proc/${pid}/stat`;
+  // A pid may have been given to another program since, and one that has ended may wait (Z) for a parent that never asks.
+  return existsSync(file) && /^\d+ \(dockerd\) [^ZX]/.test(readFileSync(file, "utf8")) ? pid : undefined;
 }
 
 function pidFile(): string {
