@@ -14,6 +14,8 @@ const STORE_LIMIT_MS = 3000;
 /** A failed message comes again after this. */
 const RETRY_MS = 1000;
 const STOP_LIMIT_MS = 5000;
+/** Few enough that the last one's turn comes well before the server would deliver it again. */
+const PREFETCH = 5;
 
 export type MessageHandler = (payload: Payload, subject: string) => Promise<void>;
 
@@ -146,7 +148,7 @@ export class Bus {
   }
 
   async #read(consumer: Consumer, subject: string, handler: MessageHandler): Promise<void> {
-    const messages = await consumer.consume({ max_messages: 50, abort_on_missing_resource: true });
+    const messages = await consumer.consume({ max_messages: PREFETCH, abort_on_missing_resource: true });
     this.#reading.add(messages);
     this.#log.info("reading from the stream", { subject });
     try {

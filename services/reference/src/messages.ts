@@ -8,6 +8,9 @@ export type Venue = "ib" | "crypto";
 export const limits = ["var", "leverage", "concentration", "daily-loss"] as const;
 export type Limit = (typeof limits)[number];
 
+/** Below the time after which the stream delivers again, so that a slow venue gets no order twice. */
+const LONGEST_LATENCY_MS = 5000;
+
 /** What a test may ask for; it travels with the order, signed like the rest of it. */
 export interface Simulation {
   /** The venue refuses the order. */
@@ -136,7 +139,7 @@ export function simulation(payload: Payload): { simulate?: Simulation } {
       ...(given.slippageBps === undefined ? {} : { slippageBps: number(given, "slippageBps") }),
       ...(given.latencyMs === undefined
         ? {}
-        : { latencyMs: Math.min(Math.max(number(given, "latencyMs"), 0), 10_000) }),
+        : { latencyMs: Math.min(Math.max(number(given, "latencyMs"), 0), LONGEST_LATENCY_MS) }),
       ...(given.breach === undefined ? {} : { breach: oneOf(given, "breach", [...limits, "none"]) }),
     },
   };

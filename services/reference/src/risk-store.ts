@@ -5,6 +5,8 @@ import type { RedisConnection } from "./redis.ts";
 export interface Decision {
   readonly subject: string;
   readonly payload: Payload;
+  /** Whether NATS has stored it: a decision is told once, also when its intent comes again after days. */
+  readonly told: boolean;
 }
 
 const HOLDINGS = "risk:holdings";
@@ -54,5 +56,11 @@ export class RiskStore {
       return await redis.get(key);
     });
     return Number(saved ?? equity);
+  }
+
+  /** Notes that NATS has stored a decision. */
+  async told(id: string, decision: Decision): Promise<void> {
+    const text = JSON.stringify({ ...decision, told: true });
+    await this.#redis.run("told", (redis) => redis.set(decisionKey(id), text, { expiration: "KEEPTTL" }));
   }
 }

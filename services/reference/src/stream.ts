@@ -18,7 +18,7 @@ import { sleep } from "./timing.ts";
 const DAY_MS = 24 * 60 * 60 * 1000;
 const KEPT_DAYS = 7;
 const MAX_BYTES = 512 * 1024 * 1024;
-const REDELIVER_AFTER_MS = 15_000;
+const REDELIVER_AFTER_MS = 30_000;
 const DUPLICATE_WINDOW_MS = 2 * 60 * 1000;
 const CHECK_EVERY_MS = 10_000;
 

@@ -2,6 +2,7 @@ import { type Fill, MessageError, type Order, type Payload, parseOrder, type Ven
 import { orderMetrics } from "../metrics.ts";
 import type { Service } from "../service.ts";
 import { trustedKeys, verified } from "../signing.ts";
+import { symbolsOf, venueOf } from "../symbols.ts";
 import { sleep } from "../timing.ts";
 import { inSpan } from "../tracing.ts";
 import { twsVersion } from "../tws.ts";
@@ -59,7 +60,15 @@ class Executor {
 
   start(): void {
     const { bus, log, config } = this.#service;
-    this.#metrics.failed.inc({ venue: this.#venue, reason: "venue" }, 0);
+    // Counters that begin at 0 show their first event as an increase.
+    for (const reason of ["venue", "kill_switch", "signature"])
+      this.#metrics.failed.inc({ venue: this.#venue, reason }, 0);
+    for (const symbol of symbolsOf(config).filter((name) => venueOf(name) === this.#venue)) {
+      for (const side of ["buy", "sell"]) {
+        this.#metrics.submitted.inc({ venue: this.#venue, symbol, side }, 0);
+        this.#metrics.filled.inc({ venue: this.#venue, symbol, side }, 0);
+      }
+    }
     bus.subscribe("risk.order.approved", (payload) => this.#execute(payload));
     if (!config.spec?.subscribes.includes("risk.kill_switch.activated")) return;
     bus.subscribe("risk.kill_switch.activated", async () => {

@@ -2,6 +2,7 @@ import { KillSwitch } from "../kill-switch.ts";
 import {
   type Intent,
   type Limit,
+  limits,
   MessageError,
   type Order,
   type Payload,
@@ -10,13 +11,16 @@ import {
 } from "../messages.ts";
 import { marketArrival, riskMetrics } from "../metrics.ts";
 import { breached, breaches, type Holding, type RiskView, riskLimits, riskView, traded } from "../portfolio.ts";
-import { RiskStore } from "../risk-store.ts";
+import { type Decision, RiskStore } from "../risk-store.ts";
 import type { Service } from "../service.ts";
 import { privateKey, signed, trustedKeys, verified } from "../signing.ts";
 import { keepStream } from "../stream.ts";
-import { startPrice, venueOf, yamlFile } from "../symbols.ts";
+import { startPrice, symbolsOf, venueOf, yamlFile } from "../symbols.ts";
 
 const REFRESH_MS = 2000;
+const APPROVED = "risk.order.approved";
+const REJECTED = "risk.order.rejected";
+const refusals = ["signature", "kill_switch", "order_value", ...limits.map(reasonOf)];
 
 /** Decides on each intent once, within the limits, and signs what it approves. */
 export class RiskManager {
@@ -43,6 +47,10 @@ export class RiskManager {
     this.#signingKey = privateKey(config.env.requiredFile("RISK_SIGNING_PRIVATE_KEY_PATH"));
     this.#trusted = trustedKeys(config, "LLM");
     this.#store = new RiskStore(service.redis);
+    // A counter that begins at 0 shows its first event as an increase.
+    for (const reason of refusals) this.#metrics.rejections.inc({ reason }, 0);
+    for (const limit of limits) this.#metrics.breaches.inc({ limit }, 0);
+    for (const symbol of symbolsOf(config)) this.#metrics.approvals.inc({ symbol }, 0);
   }
 
   start(): void {
@@ -75,21 +83,18 @@ export class RiskManager {
     this.#simulate(intent);
     // A message that comes again gets the decision of the first time.
     const decided = await this.#store.decision(intent.id);
-    if (decided !== undefined) return await this.#publish(intent.id, decided.subject, decided.payload);
+    if (decided !== undefined) return await this.#tell(intent.id, decided);
     const holdings = await this.#store.holdings();
     const price = this.#prices.get(intent.symbol) ?? startPrice(intent.symbol);
     const after = traded(holdings, { ...intent, price });
     const refusal = this.#refusal(intent, price, await this.#view(after));
-    const decision =
+    const decision: Decision =
       refusal === undefined
-        ? { subject: "risk.order.approved", payload: signed(this.#signingKey, orderOf(intent, price)) }
-        : { subject: "risk.order.rejected", payload: { id: intent.id, reason: refusal, at: new Date().toISOString() } };
-    await this.#store.decide(
-      intent.id,
-      decision,
-      refusal === undefined ? [intent.symbol, after.get(intent.symbol)] : undefined,
-    );
-    await this.#publish(intent.id, decision.subject, decision.payload);
+        ? { subject: APPROVED, payload: signed(this.#signingKey, orderOf(intent, price)), told: false }
+        : { subject: REJECTED, payload: { id: intent.id, reason: refusal, at: new Date().toISOString() }, told: false };
+    const changed = refusal === undefined ? ([intent.symbol, after.get(intent.symbol)] as const) : undefined;
+    await this.#store.decide(intent.id, decision, changed);
+    await this.#tell(intent.id, decision);
     if (refusal === undefined) this.#metrics.approvals.inc({ symbol: intent.symbol });
     else this.#metrics.rejections.inc({ reason: refusal });
     this.#service.log.info(refusal === undefined ? "order approved" : "order rejected", {
@@ -98,14 +103,17 @@ export class RiskManager {
     });
   }
 
-  #publish(id: string, subject: string, payload: Payload): Promise<void> {
-    return this.#service.bus.publish(subject, payload, `${subject}:${id}`);
+  async #tell(id: string, decision: Decision): Promise<void> {
+    if (decision.told) return;
+    await this.#service.bus.publish(decision.subject, decision.payload, `${decision.subject}:${id}`);
+    await this.#store.told(id, decision);
   }
 
   #refusal(intent: Intent, price: number, after: RiskView): string | undefined {
     if (this.#killSwitch.state().active) return "kill_switch";
     if (intent.quantity * price > this.#limits.maxOrderUsd) return "order_value";
-    return breaches(after, this.#limits)[0]?.replace("-", "_");
+    const [breach] = breaches(after, this.#limits);
+    return breach === undefined ? undefined : reasonOf(breach);
   }
 
   #simulate({ simulate, symbol }: Intent): void {
@@ -145,6 +153,10 @@ export class RiskManager {
     for (const limit of breaching) if (!this.#breaching.includes(limit)) metrics.breaches.inc({ limit });
     this.#breaching = breaching;
   }
+}
+
+function reasonOf(limit: Limit): string {
+  return limit.replace("-", "_");
 }
 
 function orderOf(intent: Intent, price: number): Order {
