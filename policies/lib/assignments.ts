@@ -1,0 +1,92 @@
+import { isReference, isSecretName } from "./secretNames.ts";
+
+/** A secret that a text gives away by the name that stands before it. */
+export interface Assignment {
+  readonly name: string;
+  readonly value: string;
+}
+
+const QUOTED = `"((?:[^"\\\\\\n]|\\\\.)*)"|'([^'\\n]*)'`;
+
+interface Form {
+  readonly form: RegExp;
+  /** The name and the value of a match. */
+  readonly read: (match: RegExpMatchArray) => Assignment | undefined;
+}
+
+const first = (...parts: (string | undefined)[]) => parts.find((part) => part !== undefined) ?? "";
+
+const FORMS: readonly Form[] = [
+  // NAME=value, name: value, "name": "value", ?name=value
+  {
+    form: new RegExp(`(["']?)([A-Za-z][\\w.-]*)\\1[ \\t]*(?::=|=|:)[ \\t]*(?:${QUOTED}|([^\\s"',;&|)}\\]]+))`, "g"),
+    read: (match) => ({ name: match[2] ?? "", value: first(match[3], match[4], match[5]) }),
+  },
+  // --password value, --requirepass=value, -pass 'value'
+  {
+    form: new RegExp(`(?<=^|\\s)--?([A-Za-z][\\w-]*)(?:=|[ \\t]+)(?:${QUOTED}|([^\\s"']+))`, "g"),
+    read: (match) => ({ name: match[1] ?? "", value: first(match[2], match[3], match[4]) }),
+  },
+  // requirepass value, masterauth value
+  {
+    form: new RegExp(`(?<=^|\\s)(requirepass|masterauth|masterpass|password|passwd)[ \\t]+(?:${QUOTED}|(\\S+))`, "gim"),
+    read: (match) => ({ name: match[1] ?? "", value: first(match[2], match[3], match[4]) }),
+  },
+  // PASSWORD 'value', IDENTIFIED BY 'value'
+  {
+    form: /(?:\bPASSWORD|\bIDENTIFIED\s+BY)\s+'([^']*)'/gi,
+    read: (match) => ({ name: "PASSWORD", value: match[1] ?? "" }),
+  },
+  // redis-cli -a value
+  {
+    form: /\bredis-(?:cli|benchmark)\b[^|;&\n]*?\s-a\s+["']?([^\s"']+)/g,
+    read: (match) => ({ name: "redis-cli -a password", value: match[1] ?? "" }),
+  },
+  // user name on >value: Redis' access list
+  {
+    form: /(?<=^user\s[^\n]*\s)>(\S+)/gm,
+    read: (match) => ({ name: "user password", value: match[1] ?? "" }),
+  },
+  // scheme://user:value@host
+  {
+    form: /\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/?#"']*:([^\s@/?#"']+)@/gi,
+    read: (match) => ({ name: "URL password", value: decoded(match[1] ?? "") }),
+  },
+  // -u user:value, --user user:value
+  {
+    form: /(?<=^|\s)(?:-u|--user|--proxy-user)[ \t=]+["']?[^\s:"'/]+:([^\s"'/][^\s"']*)/g,
+    read: (match) => ({ name: "user password", value: match[1] ?? "" }),
+  },
+  // Authorization: Basic …, Authorization: Bearer …
+  {
+    form: /\bauthorization["']?\s*[:=]\s*["']?(basic|bearer|token)\s+([A-Za-z0-9+/=._-]+)/gi,
+    read: (match) => ({
+      name: "Authorization token",
+      value: match[1]?.toLowerCase() === "basic" ? basic(match[2] ?? "") : (match[2] ?? ""),
+    }),
+  },
+];
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The password of HTTP's basic authentication. */
+function basic(encoded: string): string {
+  const text = Buffer.from(encoded, "base64").toString("utf8");
+  return text.slice(text.indexOf(":") + 1);
+}
+
+/** The secrets that a text, of whatever format, assigns in plain. */
+export function assignments(text: string): readonly Assignment[] {
+  return FORMS.flatMap(({ form, read }) =>
+    [...text.matchAll(form)].flatMap((match) => {
+      const found = read(match);
+      return found !== undefined && isSecretName(found.name) && !isReference(found.value) ? [found] : [];
+    }),
+  );
+}

@@ -1,0 +1,39 @@
+import { posix } from "node:path";
+import type { Subject } from "./rule.ts";
+import { list, record, text } from "./value.ts";
+
+/** A directory or file of the host inside a container. */
+export interface HostMount {
+  /** `mounts[1].source`. */
+  readonly key: string;
+  /** Normalised path on the host. */
+  readonly source: string;
+  readonly readOnly: boolean;
+}
+
+/** Paths compare only in one spelling: `/etc/../run//` is `/run`. */
+export function normalised(path: string): string {
+  const plain = posix.normalize(path);
+  return plain.length > 1 ? plain.replace(/\/$/, "") : plain;
+}
+
+/** The host paths that a container mounts, by either of the provider's two ways. */
+export function hostMounts({ props }: Subject): readonly HostMount[] {
+  const mounts = list(props.mounts).flatMap((element, index) => {
+    const mount = record(element);
+    const source = text(mount.source);
+    if (source === undefined || (mount.type !== "bind" && !source.startsWith("/"))) return [];
+    return [{ key: `mounts[${index}].source`, source: normalised(source), readOnly: mount.readOnly === true }];
+  });
+  const volumes = list(props.volumes).flatMap((element, index) => {
+    const volume = record(element);
+    const named = text(volume.volumeName) ?? "";
+    const source = text(volume.hostPath) ?? (named.startsWith("/") ? named : undefined);
+    if (source === undefined) return [];
+    return [{ key: `volumes[${index}].hostPath`, source: normalised(source), readOnly: volume.readOnly === true }];
+  });
+  return [...mounts, ...volumes];
+}
+
+/** The directory of a workload's own files: `…/NAME-files-<digest>`. */
+export const FILES_DIRECTORY = /\/([a-z0-9][a-z0-9.-]*)-files-[0-9a-f]{16}(?=\/|$)/;

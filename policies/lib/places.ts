@@ -1,0 +1,106 @@
+import { type Assignment, assignments } from "./assignments.ts";
+import { layers } from "./decode.ts";
+import { isCredentialFile, isProgram, payloadFiles } from "./payload.ts";
+import type { Subject } from "./rule.ts";
+import { isReference, isSecretName } from "./secretNames.ts";
+import { record, text, type Value } from "./value.ts";
+
+/** A text of a resource, and where it stands. */
+export interface Place {
+  /** `envs[2]`, `stdin file run-secrets/redis`. */
+  readonly key: string;
+  /** The name that the value stands under: the property's, or the label's or variable's. */
+  readonly name: string;
+  readonly text: string;
+  /** The whole text is one secret. */
+  readonly whole: boolean;
+  /** It is a file's content, which only its readers see. */
+  readonly file: boolean;
+}
+
+/** A secret's value in its place. */
+export interface Candidate {
+  readonly key: string;
+  readonly name: string;
+  readonly value: string;
+  /** What hid it: `base64`, or nothing. */
+  readonly via: string;
+}
+
+/** Properties that hold no text of the program's own: ids, digests, host paths, keepers' counters. */
+const SILENT = new Set(["keepers", "triggers", "pullTriggers", "image", "__provider", "archivePaths", "assetPaths"]);
+
+/** Every text of a resource with its place; the files in a command's stdin one by one. */
+export function places(subject: Subject): readonly Place[] {
+  return Object.entries(subject.props).flatMap(([key, value]) => (SILENT.has(key) ? [] : walk(key, key, value)));
+}
+
+function walk(key: string, name: string, value: Value): Place[] {
+  if (typeof value === "string") return ofText(key, name, value);
+  if (Array.isArray(value)) return ofList(key, name, value as readonly Value[]);
+  const { label, value: labelled } = record(value);
+  if (typeof label === "string" && typeof labelled === "string") {
+    return walk(`${key} ${label}`, label, labelled);
+  }
+  return Object.entries(record(value)).flatMap(([part, inner]) => walk(`${key}.${part}`, part, inner));
+}
+
+function ofText(key: string, name: string, content: string): Place[] {
+  const files = key === "stdin" ? payloadFiles(content) : undefined;
+  if (files === undefined) return [{ key, name, text: content, whole: isSecretName(name), file: key === "stdin" }];
+  return files.map((file) => ({
+    key: `stdin file ${file.path}`,
+    name: file.path.split("/").at(-1) ?? file.path,
+    text: file.content.replace(/\r?\n$/, ""),
+    whole: isCredentialFile(file),
+    file: true,
+  }));
+}
+
+/** A list of variables, or of arguments, where a flag may stand before its value. */
+function ofList(key: string, name: string, list: readonly Value[]): Place[] {
+  return list.flatMap((element, index) => {
+    const at = `${key}[${index}]`;
+    if (typeof element !== "string") return walk(at, name, element);
+    const variable = /^([A-Za-z_][\w.-]*)=([\s\S]*)$/.exec(element);
+    if (variable !== null) {
+      const [, variableName = "", value = ""] = variable;
+      return walk(`${at} ${variableName}`, variableName, value);
+    }
+    const before = text(list[index - 1]) ?? "";
+    const flag = /^--?([A-Za-z][\w-]*)$|^(requirepass|masterauth)$/.exec(before);
+    const flagName = flag?.[1] ?? flag?.[2] ?? "";
+    if (isSecretName(flagName)) return walk(`${at} after ${before}`, flagName, element);
+    if (["a", "u", "user"].includes(flagName)) {
+      // redis-cli -a value, curl -u user:value
+      const shown = `redis-cli -${flagName} ${element}`;
+      return [{ key: `${at} after ${before}`, name, text: shown, whole: false, file: false }];
+    }
+    return [{ key: at, name, text: element, whole: false, file: false }];
+  });
+}
+
+/** The secrets in a place: the whole of it, or what it assigns, also where an encoding hides that. */
+export function candidates(place: Place): readonly Candidate[] {
+  const { key, name, text: content } = place;
+  if (place.whole && !isReference(content)) return [{ key, name, value: content, via: "" }];
+  if (place.file && isProgram(name)) return [];
+  const found = (assigned: Assignment, via: string) => ({
+    key: `${key} ${assigned.name}`,
+    name: assigned.name,
+    value: assigned.value,
+    via,
+  });
+  return words(content)
+    .flatMap((word) =>
+      layers(word).flatMap((layer) =>
+        layer.via === "" ? [] : assignments(layer.text).map((assigned) => found(assigned, layer.via)),
+      ),
+    )
+    .concat(assignments(content).map((assigned) => found(assigned, "")));
+}
+
+/** The runs of a text that may be encoded, once each. */
+export function words(content: string): readonly string[] {
+  return [...new Set(content.match(/[A-Za-z0-9+/_%\\.-]{8,}={0,2}/g) ?? [])];
+}

@@ -1,0 +1,47 @@
+/** Words that say that a value is secret, as they stand in a name in upper snake case. */
+const SECRET_WORD =
+  /(^|_)(PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|PW|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|SIGNING_KEY|SECRET_KEY|ENCRYPTION_KEY|MASTER_KEY|ROUTING_KEY|CREDENTIALS?|REQUIREPASS|MASTERAUTH|AUTH|WEBHOOK|DSN)(_PREVIOUS|_?\d+)?$/;
+/** The same without a border before it: `REDISPASSWORD`, `DBPASS`. */
+const SECRET_ENDING = /(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|APIKEY|DBPASS|CLI_AUTH)\d*$/;
+/** A key that no word above explains: `BINANCE_KEY`. */
+const KEY_ENDING = /_KEY$/;
+const PUBLIC_KEY = /(PUBLIC|HOST|SORT|PRIMARY|FOREIGN|HASH|PARTITION|CACHE|LABEL|GROUP|MAP|SSH_HOST)_KEY$/;
+/** Credentials that are no secret to guess: logins, ids, public halves. */
+const IDENTIFIER =
+  /(^|_)(USER|USERNAME|USERID|LOGIN|ACCOUNT|CHAT|CHAT_ID|ID|EMAIL|PUBLIC|PUBLIC_KEY|CA|CERTIFICATE|CERT)$/;
+
+/** `connection.privateKey`, `redis-password`, `redisPassword` as `..._PRIVATE_KEY`. */
+export function upperSnake(name: string): string {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .replace(/[^A-Za-z0-9]+/g, "_")
+    .replace(/^_+|_+$/g, "")
+    .toUpperCase();
+}
+
+/** Whether a value under this name is a secret. Names of files, `…_FILE` and `…_PATH`, are not. */
+export function isSecretName(name: string): boolean {
+  const key = upperSnake(name);
+  if (PUBLIC_KEY.test(key) || key === "PWD" || key === "OLDPWD" || key === "AUTOLLM_CREDENTIALS") return false;
+  return SECRET_WORD.test(key) || SECRET_ENDING.test(key) || KEY_ENDING.test(key);
+}
+
+/** Whether a credential of this name identifies and does not authenticate. */
+export function isIdentifierName(name: string): boolean {
+  return IDENTIFIER.test(upperSnake(name));
+}
+
+/** VNC uses 8 characters of a password and drops the rest. */
+export function isVncName(name: string): boolean {
+  return /(^|_)VNC(_|$)/.test(upperSnake(name));
+}
+
+/** Whether a value only says where the secret is, or switches something: a path, a variable, a template, true, 600. */
+export function isReference(value: string): boolean {
+  return (
+    /^(\/|\.\/|\.\.\/|~\/|file:)/.test(value) ||
+    /^(\$|%\(|\{\{|\{env\.|\{\$|\{file\.|<%|@\/)/.test(value) ||
+    /^(true|false|yes|no|on|off|null|none|nil|undefined|disabled?|enabled?|required|optional)$/i.test(value) ||
+    /^\d{1,5}(ms|s|m|h|d)?$/.test(value)
+  );
+}

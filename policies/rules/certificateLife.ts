@@ -1,0 +1,24 @@
+import type { ResourceRule } from "../lib/rule.ts";
+import { LOCALLY_SIGNED, SELF_SIGNED } from "../lib/types.ts";
+
+const DAY_HOURS = 24;
+/** The longest that clients accept for a server's certificate. */
+const LEAF_DAYS = 825;
+/** Ten years and their leap days. */
+const CA_DAYS = 3653;
+
+export const certificateLife: ResourceRule = {
+  name: "certificate-life",
+  title: `A certificate lives ${LEAF_DAYS} days at most, an authority 10 years`,
+  level: "mandatory",
+  severity: "medium",
+  why: "A stolen key is of use until its certificate ends; Apple's clients refuse longer ones.",
+  mend: "lower validityPeriodHours and set earlyRenewalHours",
+  types: [SELF_SIGNED, LOCALLY_SIGNED],
+  *check({ props: { validityPeriodHours, isCaCertificate } }) {
+    const days = isCaCertificate === true ? CA_DAYS : LEAF_DAYS;
+    if (typeof validityPeriodHours === "number" && validityPeriodHours > days * DAY_HOURS) {
+      yield { key: "validityPeriodHours", problem: `is more than ${days} days` };
+    }
+  },
+};

@@ -1,0 +1,35 @@
+import { service } from "../lib/labels.ts";
+import type { ResourceRule } from "../lib/rule.ts";
+import { CONTAINER } from "../lib/types.ts";
+import { isUnknown, record, texts } from "../lib/value.ts";
+import { waived } from "../waivers.ts";
+
+const NAME = "container-capabilities-dropped";
+const bare = (capability: string) => capability.toUpperCase().replace(/^CAP_/, "");
+
+export const containerCapabilitiesDropped: ResourceRule = {
+  name: NAME,
+  title: "A container drops all capabilities and adds back only what is waived",
+  level: "mandatory",
+  severity: "high",
+  why: "Docker's default capabilities let a broken-into program forge packets, change owners and bypass file modes.",
+  mend: 'set drops: ["ALL"] and list each capability that is added, with its reason, in policies/waivers.ts',
+  types: [CONTAINER],
+  *check(subject) {
+    const { capabilities } = subject.props;
+    if (isUnknown(capabilities)) return;
+    const { drops, adds } = record(capabilities);
+    if (!isUnknown(drops) && !texts(drops).some((drop) => bare(drop) === "ALL")) {
+      yield { key: "capabilities.drops", problem: "lacks ALL", mend: 'set capabilities.drops to ["ALL"]' };
+    }
+    for (const added of texts(adds).map(bare)) {
+      if (!waived(NAME, service(subject), added)) {
+        yield {
+          key: "capabilities.adds",
+          problem: `has ${added}, for which there is no waiver`,
+          mend: `do without ${added}, or list it with its reason in policies/waivers.ts`,
+        };
+      }
+    }
+  },
+};

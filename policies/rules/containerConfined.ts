@@ -1,0 +1,25 @@
+import type { ResourceRule } from "../lib/rule.ts";
+import { CONTAINER } from "../lib/types.ts";
+import { hasUnknown, texts } from "../lib/value.ts";
+
+const UNCONFINED = /^(seccomp|apparmor|systempaths)[=:]unconfined$|^label[=:]disable$/i;
+const NO_NEW_PRIVILEGES = /^no-new-privileges([=:]true)?$/i;
+
+export const containerConfined: ResourceRule = {
+  name: "container-confined",
+  title: "A container gains no privileges and keeps Docker's seccomp and AppArmor profiles",
+  level: "mandatory",
+  severity: "high",
+  why: "Without no-new-privileges a set-uid program inside makes root of any user; without the profiles the kernel is open to it.",
+  mend: 'set securityOpts: ["no-new-privileges:true"]',
+  types: [CONTAINER],
+  *check({ props: { securityOpts } }) {
+    const options = texts(securityOpts);
+    if (!hasUnknown(securityOpts) && !options.some((option) => NO_NEW_PRIVILEGES.test(option))) {
+      yield { key: "securityOpts", problem: "lacks no-new-privileges" };
+    }
+    for (const option of options.filter((candidate) => UNCONFINED.test(candidate))) {
+      yield { key: "securityOpts", problem: `has ${option}`, mend: `remove ${option}` };
+    }
+  },
+};

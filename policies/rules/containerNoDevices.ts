@@ -1,0 +1,18 @@
+import type { ResourceRule } from "../lib/rule.ts";
+import { CONTAINER } from "../lib/types.ts";
+import { isMissing } from "../lib/value.ts";
+
+const KEYS = ["devices", "deviceCgroupRules", "deviceRequests", "gpus", "cgroupParent"] as const;
+
+export const containerNoDevices: ResourceRule = {
+  name: "container-no-devices",
+  title: "A container gets no device of the host and stays in Docker's own control group",
+  level: "mandatory",
+  severity: "high",
+  why: "A disk's device is the whole disk, past every file's mode; another control group escapes the limits.",
+  mend: "remove it; no part of the platform needs one",
+  types: [CONTAINER],
+  *check({ props }) {
+    for (const key of KEYS) if (!isMissing(props[key])) yield { key, problem: "is set" };
+  },
+};

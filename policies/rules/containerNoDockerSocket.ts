@@ -1,0 +1,26 @@
+import { hostMounts } from "../lib/mounts.ts";
+import type { ResourceRule } from "../lib/rule.ts";
+import { CONTAINER } from "../lib/types.ts";
+import { list, record, text } from "../lib/value.ts";
+
+const SOCKET = /(docker|containerd|podman|crio|buildkitd)[^/]*\.sock$/i;
+
+export const containerNoDockerSocket: ResourceRule = {
+  name: "container-no-docker-socket",
+  title: "No container holds the socket of the container engine",
+  level: "mandatory",
+  severity: "critical",
+  why: "Whoever speaks to the socket starts a privileged container and owns the host. Read-only does not help: it is a socket.",
+  mend: "remove the mount; where an answer of Docker is needed, ask a filtered read-only proxy",
+  types: [CONTAINER],
+  *check(subject) {
+    for (const { key, source } of hostMounts(subject)) {
+      if (SOCKET.test(source)) yield { key, problem: "is a container engine's socket" };
+    }
+    for (const [index, upload] of list(subject.props.uploads).entries()) {
+      if (SOCKET.test(text(record(upload).source) ?? "")) {
+        yield { key: `uploads[${index}].source`, problem: "is a container engine's socket" };
+      }
+    }
+  },
+};

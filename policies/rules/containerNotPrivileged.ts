@@ -1,0 +1,15 @@
+import type { ResourceRule } from "../lib/rule.ts";
+import { CONTAINER } from "../lib/types.ts";
+
+export const containerNotPrivileged: ResourceRule = {
+  name: "container-not-privileged",
+  title: "No container is privileged",
+  level: "mandatory",
+  severity: "critical",
+  why: "A privileged container is root on the host: every other limit of it is void.",
+  mend: "remove privileged, and grant the one capability that is needed",
+  types: [CONTAINER],
+  *check({ props }) {
+    if (props.privileged === true) yield { key: "privileged", problem: "is true" };
+  },
+};

@@ -1,0 +1,20 @@
+import { label } from "../lib/labels.ts";
+import type { ResourceRule } from "../lib/rule.ts";
+import { CONTAINER } from "../lib/types.ts";
+import { isUnknown, text } from "../lib/value.ts";
+
+export const containerRestarts: ResourceRule = {
+  name: "container-restarts",
+  title: "A container comes back after a crash and after a reboot",
+  level: "mandatory",
+  severity: "medium",
+  why: "Without a restart policy a reboot of the host is an outage until somebody notices.",
+  mend: 'set restart: "unless-stopped", or the label autollm.deploy=on-demand for a job',
+  types: [CONTAINER],
+  *check(subject) {
+    const { restart } = subject.props;
+    if (isUnknown(restart) || label(subject, "autollm.deploy") === "on-demand") return;
+    if (!["always", "unless-stopped"].includes(text(restart) ?? ""))
+      yield { key: "restart", problem: "is not unless-stopped" };
+  },
+};

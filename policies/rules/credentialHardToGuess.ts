@@ -1,0 +1,22 @@
+import { candidates, places } from "../lib/places.ts";
+import type { Finding, ResourceRule } from "../lib/rule.ts";
+import { isGuessable, requiredLength } from "../lib/weak.ts";
+
+export const credentialHardToGuess: ResourceRule = {
+  name: "credential-hard-to-guess",
+  title: "A credential stands ten thousand million guesses",
+  level: "mandatory",
+  severity: "high",
+  why: "Length alone is not strength: names, dates, keyboard rows and words with digits fall at once.",
+  mend: "generate it, or supply a random one (openssl rand -base64 24)",
+  types: "every",
+  check(subject) {
+    const findings = new Map<string, Finding>();
+    for (const candidate of places(subject).flatMap(candidates)) {
+      const { key, name, value } = candidate;
+      if (value.length < requiredLength(name) || !isGuessable(candidate)) continue;
+      findings.set(key, { key, problem: "is a credential that can be guessed" });
+    }
+    return findings.values();
+  },
+};

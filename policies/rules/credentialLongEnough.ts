@@ -1,0 +1,26 @@
+import { candidates, places } from "../lib/places.ts";
+import type { Finding, ResourceRule } from "../lib/rule.ts";
+import { MIN_LENGTH, requiredLength, VNC_LENGTH } from "../lib/weak.ts";
+
+export const credentialLongEnough: ResourceRule = {
+  name: "credential-long-enough",
+  title: `A credential has ${MIN_LENGTH} characters or more, VNC's ${VNC_LENGTH}`,
+  level: "mandatory",
+  severity: "high",
+  why: "Short ones are tried out in hours. VNC counts 8 characters and drops the rest.",
+  mend: `generate it, or supply one of ${MIN_LENGTH} characters or more`,
+  types: "every",
+  check(subject) {
+    const findings = new Map<string, Finding>();
+    for (const { key, name, value } of places(subject).flatMap(candidates)) {
+      const required = requiredLength(name);
+      // A previous value is empty until the first rotation.
+      if (value.length >= required || (value === "" && /previous/i.test(name))) continue;
+      findings.set(key, {
+        key,
+        problem: value === "" ? "is an empty credential" : `is a credential of fewer than ${required} characters`,
+      });
+    }
+    return findings.values();
+  },
+};

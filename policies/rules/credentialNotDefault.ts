@@ -1,0 +1,42 @@
+import { layers } from "../lib/decode.ts";
+import { isUnmistakableDefault } from "../lib/defaults.ts";
+import { candidates, places } from "../lib/places.ts";
+import type { Finding, ResourceRule } from "../lib/rule.ts";
+import { defaultVia } from "../lib/weak.ts";
+
+/** What separates the words of a text, a URL, a command line or a config file. */
+const SEPARATORS = /[\s"'`,;=:@/&?|<>(){}[\]]+/;
+const problem = (via: string) => `holds a known default credential${via === "" ? "" : ` (${via} decoded)`}`;
+
+/** The words of a text that are a default whatever they stand for, also behind an encoding. */
+function hidden(text: string): string | undefined {
+  for (const part of new Set([...text.split(/\s+/), ...text.split(SEPARATORS)])) {
+    for (const { text: inner, via } of layers(part)) {
+      if (inner.split(SEPARATORS).some(isUnmistakableDefault) || isUnmistakableDefault(inner)) return via;
+    }
+  }
+  return undefined;
+}
+
+export const credentialNotDefault: ResourceRule = {
+  name: "credential-not-default",
+  title: "No default or placeholder stands where a credential belongs",
+  level: "mandatory",
+  severity: "critical",
+  why: "Known defaults are the first that an attacker tries; the old installation ran with some of them.",
+  mend: "generate a credential, or supply your own with: pulumi config set --secret NAME",
+  types: "every",
+  check(subject) {
+    const findings = new Map<string, Finding>();
+    for (const place of places(subject)) {
+      for (const candidate of candidates(place)) {
+        const via = defaultVia(candidate);
+        if (via !== undefined) findings.set(candidate.key, { key: candidate.key, problem: problem(via) });
+      }
+      const via = hidden(place.text);
+      const told = [...findings.keys()].some((key) => key.startsWith(place.key));
+      if (via !== undefined && !told) findings.set(place.key, { key: place.key, problem: problem(via) });
+    }
+    return findings.values();
+  },
+};

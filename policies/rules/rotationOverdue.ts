@@ -1,0 +1,12 @@
+import { overdue, stackEnvironment } from "../lib/rotation.ts";
+import type { StackRule } from "../lib/rule.ts";
+
+export const rotationOverdue: StackRule = {
+  name: "rotation-overdue",
+  title: "In production, no credential is older than its rotation period",
+  level: "mandatory",
+  severity: "high",
+  why: "A credential that leaked unnoticed is of use until it is made anew.",
+  mend: "rotate it: npm run rotate -- --due",
+  checkStack: (subjects) => (stackEnvironment(subjects) === "production" ? overdue(subjects, Date.now()) : []),
+};

@@ -1,0 +1,62 @@
+/** An exception from a rule, for one workload and one value of it. */
+export interface Waiver {
+  readonly rule: string;
+  /** The container's label `autollm.service`. */
+  readonly service: string;
+  /** Exactly what is allowed: a capability, a host path, a user, a port; `*` where the rule has no value. */
+  readonly value: string;
+  readonly reason: string;
+}
+
+/** Every exception from the rules. A new one needs a reason that holds up in a review. */
+export const waivers: readonly Waiver[] = [
+  {
+    rule: "container-ports-closed",
+    service: "caddy",
+    value: "*",
+    reason: "the one way in: terminates TLS and asks for the login of the admin pages",
+  },
+  {
+    rule: "container-capabilities-dropped",
+    service: "caddy",
+    value: "NET_BIND_SERVICE",
+    reason: "the file of the program carries this capability, and the kernel refuses to start it where it is dropped",
+  },
+  ...["/", "/proc", "/sys"].map((value) => ({
+    rule: "container-mounts-harmless",
+    service: "node-exporter",
+    value,
+    reason: "measures the host's CPU, memory, disks and network; mounted read-only",
+  })),
+  ...["/", "/sys", "/dev/disk", "/var/lib/docker", "/var/run", "/run"].map((value) => ({
+    rule: "container-mounts-harmless",
+    service: "cadvisor",
+    value,
+    reason: "measures the containers by their control groups and file systems; mounted read-only",
+  })),
+  {
+    rule: "container-user-not-root",
+    service: "cadvisor",
+    value: "0",
+    reason: "only root can read the control groups and file systems of other containers",
+  },
+  {
+    rule: "container-namespaces-own",
+    service: "node-exporter",
+    value: "pidMode",
+    reason: "the host's processes and load are what it measures",
+  },
+  {
+    rule: "image-pinned",
+    service: "natsio/prometheus-nats-exporter:0.17.3",
+    value: "*",
+    reason: "no public record of its digest; container-image-pinned still refuses it outside local",
+  },
+];
+
+/** Whether a workload may do what the rule forbids. */
+export function waived(rule: string, service: string, value = "*"): boolean {
+  return waivers.some(
+    (waiver) => waiver.rule === rule && waiver.service === service && (waiver.value === value || waiver.value === "*"),
+  );
+}
