@@ -52,6 +52,8 @@ export function permissionsOf(service: string, spec: Pick<ServiceSpec, "publishe
   return {
     publish: [
       ...spec.publishes,
+      // An empty list would allow everything (NATS); its own inbox does no harm.
+      `${inboxPrefix(service)}.>`,
       ...consumers.flatMap((consumer) => [
         `$JS.API.CONSUMER.INFO.${stream}.${consumer}`,
         `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,

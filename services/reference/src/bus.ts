@@ -17,6 +17,7 @@ const STOP_LIMIT_MS = 5000;
 /** Few enough that the last one's turn comes well before the server would deliver it again. */
 const PREFETCH = 5;
 
+type TextHandler = (text: string) => Promise<void>;
 export type MessageHandler = (payload: Payload, subject: string) => Promise<void>;
 
 /** NATS: durable subjects go through the stream and are confirmed; the others are sent once. */
@@ -105,9 +106,12 @@ export class Bus {
     });
   }
 
-  /** Handles each message of a subject. A durable one is acknowledged after the work, and comes again when the work failed. */
-  subscribe(subject: string, handler: MessageHandler): void {
-    if (isDurable(subject)) this.#consuming.push(this.#consume(subject, handler));
+  /**
+   * Handles each message of a subject. A durable one is acknowledged after the work, and comes again when the work failed.
+   * @param parse how its text is read
+   */
+  subscribe(subject: string, handler: MessageHandler, parse = parsePayload): void {
+    if (isDurable(subject)) this.#consuming.push(this.#consume(subject, (text) => handler(parse(text), subject)));
     else void this.#listen(subject, handler);
   }
 
@@ -127,7 +131,7 @@ export class Bus {
     }
   }
 
-  async #consume(subject: string, handler: MessageHandler): Promise<void> {
+  async #consume(subject: string, handler: TextHandler): Promise<void> {
     const name = consumerName(this.#config.role, subject);
     await this.#connected;
     while (!this.#stopped.signal.aborted) {
@@ -147,7 +151,7 @@ export class Bus {
     }
   }
 
-  async #read(consumer: Consumer, subject: string, handler: MessageHandler): Promise<void> {
+  async #read(consumer: Consumer, subject: string, handler: TextHandler): Promise<void> {
     const messages = await consumer.consume({ max_messages: PREFETCH, abort_on_missing_resource: true });
     this.#reading.add(messages);
     this.#log.info("reading from the stream", { subject });
@@ -162,13 +166,13 @@ export class Bus {
     }
   }
 
-  async #handle(message: JsMsg, handler: MessageHandler): Promise<void> {
+  async #handle(message: JsMsg, handler: TextHandler): Promise<void> {
     const { subject } = message;
     const attributes = { "messaging.system": "nats", "messaging.destination.name": subject };
     const parent = contextOf((name) => message.headers?.get(name));
     await inSpan(`process ${subject}`, { kind: SpanKind.CONSUMER, parent, attributes }, async () => {
       try {
-        await handler(parsePayload(message.string()), subject);
+        await handler(message.string());
         message.ack();
         this.#count(subject, "received");
       } catch (error) {

@@ -1,10 +1,20 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { type Payload, parsePayload } from "./messages.ts";
 
 export interface KillSwitchState {
   readonly active: boolean;
   /** What the file says: who, why, when. */
   readonly detail?: string;
+}
+
+/** Any message on the switch's subject sets it, whatever it says: a stop must not fail on its wording. */
+export function readActivation(text: string): Payload {
+  try {
+    return parsePayload(text);
+  } catch {
+    return { reason: text.slice(0, 200), at: new Date().toISOString() };
+  }
 }
 
 /**

@@ -5,7 +5,7 @@ export type Payload = Readonly<Record<string, unknown>>;
 
 export type Side = "buy" | "sell";
 export type Venue = "ib" | "crypto";
-export const limits = ["var", "leverage", "concentration", "daily-loss"] as const;
+export const limits = ["var", "leverage", "concentration", "daily_loss"] as const;
 export type Limit = (typeof limits)[number];
 
 /** Below the time after which the stream delivers again, so that a slow venue gets no order twice. */

@@ -94,7 +94,7 @@ export function breaches(view: RiskView, limits: RiskLimits): readonly Limit[] {
   if (view.var95 > limits.maxVar95Usd) found.push("var");
   if (view.leverage > limits.maxLeverage) found.push("leverage");
   if ([...view.concentrationPct.values()].some((pct) => pct > limits.maxConcentrationPct)) found.push("concentration");
-  if (view.dailyPnl < -limits.maxDailyLossUsd) found.push("daily-loss");
+  if (view.dailyPnl < -limits.maxDailyLossUsd) found.push("daily_loss");
   return found;
 }
 
@@ -111,7 +111,7 @@ export function breached(view: RiskView, limit: Limit, limits: RiskLimits, symbo
         ...view,
         concentrationPct: new Map([...view.concentrationPct, [symbol, limits.maxConcentrationPct * beyond]]),
       };
-    case "daily-loss":
+    case "daily_loss":
       return { ...view, dailyPnl: -limits.maxDailyLossUsd * beyond };
   }
 }

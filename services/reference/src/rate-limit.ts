@@ -1,3 +1,6 @@
+/** After a failure the shared limiter is left alone for this long. */
+const AVOID_MS = 2000;
+
 export interface Verdict {
   readonly allowed: boolean;
   /** Requests left in the window. */
@@ -66,13 +69,18 @@ export function withFallback(
   shared: Limiter,
   local: Limiter,
   onFallback: (active: boolean, error?: unknown) => void,
+  now: () => number = Date.now,
 ): Limiter {
+  let avoidUntil = 0;
   return async (client) => {
+    // A Redis that hangs must not hold up every request for its time limit.
+    if (now() < avoidUntil) return await local(client);
     try {
       const verdict = await shared(client);
       onFallback(false);
       return verdict;
     } catch (error) {
+      avoidUntil = now() + AVOID_MS;
       onFallback(true, error);
       return await local(client);
     }

@@ -1,3 +1,4 @@
+import { readActivation } from "../kill-switch.ts";
 import { type Fill, MessageError, type Order, type Payload, parseOrder, type Venue } from "../messages.ts";
 import { orderMetrics } from "../metrics.ts";
 import type { Service } from "../service.ts";
@@ -71,10 +72,11 @@ class Executor {
     }
     bus.subscribe("risk.order.approved", (payload) => this.#execute(payload));
     if (!config.spec?.subscribes.includes("risk.kill_switch.activated")) return;
-    bus.subscribe("risk.kill_switch.activated", async () => {
+    const stop = async () => {
       this.#stoppedUntil = Date.now() + LOCAL_STOP_MS;
       log.warning("kill switch: no order is executed");
-    });
+    };
+    bus.subscribe("risk.kill_switch.activated", stop, readActivation);
   }
 
   async #execute(payload: Payload): Promise<void> {

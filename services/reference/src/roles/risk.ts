@@ -1,4 +1,4 @@
-import { KillSwitch } from "../kill-switch.ts";
+import { KillSwitch, readActivation } from "../kill-switch.ts";
 import {
   type Intent,
   type Limit,
@@ -20,7 +20,7 @@ import { startPrice, symbolsOf, venueOf, yamlFile } from "../symbols.ts";
 const REFRESH_MS = 2000;
 const APPROVED = "risk.order.approved";
 const REJECTED = "risk.order.rejected";
-const refusals = ["signature", "kill_switch", "order_value", ...limits.map(reasonOf)];
+const refusals = ["signature", "kill_switch", "order_value", ...limits];
 
 /** Decides on each intent once, within the limits, and signs what it approves. */
 export class RiskManager {
@@ -61,11 +61,12 @@ export class RiskManager {
       this.#prices.set(tick.symbol, tick.price);
       this.#arrival.set({ symbol: tick.symbol }, Math.max(0, (Date.now() - Date.parse(tick.at)) / 1000));
     });
-    bus.subscribe("risk.kill_switch.activated", async (payload) => {
+    const stop = async (payload: Payload) => {
       this.#killSwitch.activate(payload);
       this.#metrics.killSwitch.set(1);
       log.warning("kill switch set: no order is approved or executed until its file is removed");
-    });
+    };
+    bus.subscribe("risk.kill_switch.activated", stop, readActivation);
     bus.subscribe("llm.intent.proposed", (payload) => this.#decide(payload));
     http.route("GET", "/kill-switch", async () => ({ body: this.#killSwitch.state() }));
     this.#service.every(REFRESH_MS, "risk metrics", async () => this.#show(await this.#view()));
@@ -112,8 +113,7 @@ export class RiskManager {
   #refusal(intent: Intent, price: number, after: RiskView): string | undefined {
     if (this.#killSwitch.state().active) return "kill_switch";
     if (intent.quantity * price > this.#limits.maxOrderUsd) return "order_value";
-    const [breach] = breaches(after, this.#limits);
-    return breach === undefined ? undefined : reasonOf(breach);
+    return breaches(after, this.#limits)[0];
   }
 
   #simulate({ simulate, symbol }: Intent): void {
@@ -153,10 +153,6 @@ export class RiskManager {
     for (const limit of breaching) if (!this.#breaching.includes(limit)) metrics.breaches.inc({ limit });
     this.#breaching = breaching;
   }
-}
-
-function reasonOf(limit: Limit): string {
-  return limit.replace("-", "_");
 }
 
 function orderOf(intent: Intent, price: number): Order {
