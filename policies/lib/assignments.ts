@@ -17,20 +17,31 @@ interface Form {
 const first = (...parts: (string | undefined)[]) => parts.find((part) => part !== undefined) ?? "";
 
 const FORMS: readonly Form[] = [
-  // NAME=value, name: value, "name": "value", ?name=value
+  // NAME=value, name: value, "name": "value", ?name=value; not ${NAME:-…}, nor psql's PASSWORD :'variable'
   {
-    form: new RegExp(`(["']?)([A-Za-z][\\w.-]*)\\1[ \\t]*(?::=|=|:)[ \\t]*(?:${QUOTED}|([^\\s"',;&|)}\\]]+))`, "g"),
+    form: new RegExp(
+      `(?<!\\$\\{)(?<![\\w.-])(["']?)([A-Za-z][\\w.-]*)\\1(?:[ \\t]*(?::=|=)|:|[ \\t]+:(?!["']))[ \\t]*(?:${QUOTED}|([^\\s"',;&|)}\\]]+))`,
+      "g",
+    ),
     read: (match) => ({ name: match[2] ?? "", value: first(match[3], match[4], match[5]) }),
+  },
+  // ${NAME:-value}, ${NAME-value}, ${NAME:=value}
+  {
+    form: /\$\{([A-Za-z]\w*):?[-=]([^}]+)\}/g,
+    read: (match) => ({ name: match[1] ?? "", value: match[2] ?? "" }),
   },
   // --password value, --requirepass=value, -pass 'value'
   {
     form: new RegExp(`(?<=^|\\s)--?([A-Za-z][\\w-]*)(?:=|[ \\t]+)(?:${QUOTED}|([^\\s"']+))`, "g"),
     read: (match) => ({ name: match[1] ?? "", value: first(match[2], match[3], match[4]) }),
   },
-  // requirepass value, masterauth value
+  // requirepass value, masterauth value; machine NAME login NAME password value
   {
-    form: new RegExp(`(?<=^|\\s)(requirepass|masterauth|masterpass|password|passwd)[ \\t]+(?:${QUOTED}|(\\S+))`, "gim"),
-    read: (match) => ({ name: match[1] ?? "", value: first(match[2], match[3], match[4]) }),
+    form: new RegExp(
+      `^\\s*(?:(requirepass|masterauth|masterpass)|(?:machine \\S+ )?login \\S+ (password))[ \\t]+(?:${QUOTED}|(\\S+))`,
+      "gim",
+    ),
+    read: (match) => ({ name: first(match[1], match[2]), value: first(match[3], match[4], match[5]) }),
   },
   // PASSWORD 'value', IDENTIFIED BY 'value'
   {
@@ -81,10 +92,14 @@ function basic(encoded: string): string {
   return text.slice(text.indexOf(":") + 1);
 }
 
+/** Lines that only people read. */
+const COMMENT = /^[ \t]*(#|--|\/\/|;).*$/gm;
+
 /** The secrets that a text, of whatever format, assigns in plain. */
 export function assignments(text: string): readonly Assignment[] {
+  const code = text.replace(COMMENT, "");
   return FORMS.flatMap(({ form, read }) =>
-    [...text.matchAll(form)].flatMap((match) => {
+    [...code.matchAll(form)].flatMap((match) => {
       const found = read(match);
       return found !== undefined && isSecretName(found.name) && !isReference(found.value) ? [found] : [];
     }),

@@ -33,3 +33,8 @@ export function isCredentialFile({ path, content }: PayloadFile): boolean {
 export function isProgram(path: string): boolean {
   return /\.(ts|js|mjs|cjs|py|go|lua|rs|rb)$/i.test(path);
 }
+
+/** Whether a file is a script, in which a name may stand before what makes the secret and not before the secret. */
+export function isScript(path: string): boolean {
+  return /\.(sh|sql|psql|md|txt|html)$/i.test(path);
+}

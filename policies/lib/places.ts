@@ -1,6 +1,6 @@
 import { type Assignment, assignments } from "./assignments.ts";
 import { layers } from "./decode.ts";
-import { isCredentialFile, isProgram, payloadFiles } from "./payload.ts";
+import { isCredentialFile, isProgram, isScript, payloadFiles } from "./payload.ts";
 import type { Subject } from "./rule.ts";
 import { isReference, isSecretName } from "./secretNames.ts";
 import { record, text, type Value } from "./value.ts";
@@ -25,6 +25,8 @@ export interface Candidate {
   readonly value: string;
   /** What hid it: `base64`, or nothing. */
   readonly via: string;
+  /** It stands where only a secret stands. In a script it may also be a piece of the program. */
+  readonly sure: boolean;
 }
 
 /** Properties that hold no text of the program's own: ids, digests, host paths, keepers' counters. */
@@ -57,12 +59,16 @@ function ofText(key: string, name: string, content: string): Place[] {
   }));
 }
 
+const VARIABLE = /^([A-Za-z_][\w.-]*)=([\s\S]*)$/;
+/** A script among the arguments may begin with an assignment too; it has blanks. */
+const ARGUMENT = /^([A-Za-z_][\w.-]*)=(\S*)$/;
+
 /** A list of variables, or of arguments, where a flag may stand before its value. */
 function ofList(key: string, name: string, list: readonly Value[]): Place[] {
   return list.flatMap((element, index) => {
     const at = `${key}[${index}]`;
     if (typeof element !== "string") return walk(at, name, element);
-    const variable = /^([A-Za-z_][\w.-]*)=([\s\S]*)$/.exec(element);
+    const variable = (key === "envs" ? VARIABLE : ARGUMENT).exec(element);
     if (variable !== null) {
       const [, variableName = "", value = ""] = variable;
       return walk(`${at} ${variableName}`, variableName, value);
@@ -83,13 +89,14 @@ function ofList(key: string, name: string, list: readonly Value[]): Place[] {
 /** The secrets in a place: the whole of it, or what it assigns, also where an encoding hides that. */
 export function candidates(place: Place): readonly Candidate[] {
   const { key, name, text: content } = place;
-  if (place.whole && !isReference(content)) return [{ key, name, value: content, via: "" }];
+  if (place.whole && !isReference(content)) return [{ key, name, value: content, via: "", sure: true }];
   if (place.file && isProgram(name)) return [];
   const found = (assigned: Assignment, via: string) => ({
     key: `${key} ${assigned.name}`,
     name: assigned.name,
     value: assigned.value,
     via,
+    sure: !(place.file && isScript(name)),
   });
   return words(content)
     .flatMap((word) =>

@@ -29,7 +29,7 @@ export interface StackFinding extends Finding {
   readonly subject: StackSubject;
 }
 
-export type Level = "mandatory" | "advisory";
+export type Level = "mandatory" | "advisory" | "disabled";
 
 interface RuleFacts {
   readonly name: string;

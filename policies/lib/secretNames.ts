@@ -1,6 +1,6 @@
 /** Words that say that a value is secret, as they stand in a name in upper snake case. */
 const SECRET_WORD =
-  /(^|_)(PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|PW|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|SIGNING_KEY|SECRET_KEY|ENCRYPTION_KEY|MASTER_KEY|ROUTING_KEY|CREDENTIALS?|REQUIREPASS|MASTERAUTH|AUTH|WEBHOOK|DSN)(_PREVIOUS|_?\d+)?$/;
+  /(^|_)(PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|PW|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|SIGNING_KEY|SECRET_KEY|ENCRYPTION_KEY|MASTER_KEY|ROUTING_KEY|CREDENTIALS?|REQUIREPASS|MASTERAUTH|BASIC_AUTH|WEBHOOK|DSN)(_PREVIOUS|_?\d+)?$/;
 /** The same without a border before it: `REDISPASSWORD`, `DBPASS`. */
 const SECRET_ENDING = /(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|APIKEY|DBPASS|CLI_AUTH)\d*$/;
 /** A key that no word above explains: `BINANCE_KEY`. */
@@ -40,7 +40,7 @@ export function isVncName(name: string): boolean {
 export function isReference(value: string): boolean {
   return (
     /^(\/|\.\/|\.\.\/|~\/|file:)/.test(value) ||
-    /^(\$|%\(|\{\{|\{env\.|\{\$|\{file\.|<%|@\/)/.test(value) ||
+    /^(\$|`|%[sdq(]|:'|\{\{|\{env\.|\{\$|\{file\.|<%|@\/)/.test(value) ||
     /^(true|false|yes|no|on|off|null|none|nil|undefined|disabled?|enabled?|required|optional)$/i.test(value) ||
     /^\d{1,5}(ms|s|m|h|d)?$/.test(value)
   );

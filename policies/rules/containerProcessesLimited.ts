@@ -8,7 +8,7 @@ const MAX_PROCESSES = 8192;
 export const containerProcessesLimited: ResourceRule = {
   name: "container-processes-limited",
   title: "A container's processes are limited",
-  level: "advisory",
+  level: "disabled",
   severity: "medium",
   why: "A fork bomb in one container leaves the host without process ids.",
   mend: `set ulimits: [{ name: "nproc", soft, hard }] with hard at ${MAX_PROCESSES} or less (the provider has no pids limit)`,

@@ -13,8 +13,8 @@ export const credentialHardToGuess: ResourceRule = {
   check(subject) {
     const findings = new Map<string, Finding>();
     for (const candidate of places(subject).flatMap(candidates)) {
-      const { key, name, value } = candidate;
-      if (value.length < requiredLength(name) || !isGuessable(candidate)) continue;
+      const { key, name, value, sure } = candidate;
+      if (!sure || value.length < requiredLength(name) || !isGuessable(candidate)) continue;
       findings.set(key, { key, problem: "is a credential that can be guessed" });
     }
     return findings.values();

@@ -12,10 +12,10 @@ export const credentialLongEnough: ResourceRule = {
   types: "every",
   check(subject) {
     const findings = new Map<string, Finding>();
-    for (const { key, name, value } of places(subject).flatMap(candidates)) {
+    for (const { key, name, value, sure } of places(subject).flatMap(candidates)) {
       const required = requiredLength(name);
       // A previous value is empty until the first rotation.
-      if (value.length >= required || (value === "" && /previous/i.test(name))) continue;
+      if (!sure || value.length >= required || (value === "" && /previous/i.test(name))) continue;
       findings.set(key, {
         key,
         problem: value === "" ? "is an empty credential" : `is a credential of fewer than ${required} characters`,
