@@ -69,7 +69,7 @@ export class IbGateway extends pulumi.ComponentResource {
             "/run/secrets": credentialFiles(args.credentials, "ib-gateway", ["tws-userid", "tws-password", "vnc"]),
           },
           credentials: ["tws-userid", "tws-password", "vnc"],
-          volumes: [{ name: settings.volumeName, path: "/settings" }],
+          volumes: [settings.at("/settings")],
           tmpfs: { "/tmp": 128 },
         },
         this,

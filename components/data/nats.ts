@@ -35,7 +35,7 @@ export function natsConfig(users: readonly NatsUser[]): string {
     },
     jetstream: { store_dir: "/data", max_memory_store: 64 * MIB, max_file_store: 2048 * MIB },
     max_payload: MIB,
-    lame_duck_duration: "10s",
+    lame_duck_duration: "30s",
     lame_duck_grace_period: "2s",
   };
   return `${JSON.stringify(config, null, 2)}\n`;
@@ -78,7 +78,7 @@ export class Nats extends pulumi.ComponentResource {
           },
         },
         credentials: ["nats-ca", "nats-certificate", "nats-key", ...natsServices.map((service) => `nats-${service}`)],
-        volumes: [{ name: volume.volumeName, path: "/data" }],
+        volumes: [volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },
       this,

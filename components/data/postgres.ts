@@ -69,7 +69,7 @@ export class Postgres extends pulumi.ComponentResource {
           "/run/secrets": credentialFiles(credentials, "postgres", granted),
         },
         credentials: granted,
-        volumes: [{ name: volume.volumeName, path: "/var/lib/postgresql/data" }],
+        volumes: [volume.at("/var/lib/postgresql/data")],
         tmpfs: { "/tmp": 64 },
       },
       this,

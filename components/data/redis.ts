@@ -54,7 +54,7 @@ export class Redis extends pulumi.ComponentResource {
           "/run/secrets": { redis: password, "users.acl": password.apply((current) => redisAcl([current])) },
         },
         credentials: ["redis"],
-        volumes: [{ name: volume.volumeName, path: "/data" }],
+        volumes: [volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },
       this,

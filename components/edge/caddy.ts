@@ -58,7 +58,7 @@ export class Caddy extends pulumi.ComponentResource {
           "/run/secrets": { login },
         },
         credentials: ["caddy-admin"],
-        volumes: [{ name: volume.volumeName, path: "/data" }],
+        volumes: [volume.at("/data")],
         tmpfs: { "/tmp": 16, "/config": 16 },
         ports: [
           { internal: 8080, external: httpPort, address: bindAddress },

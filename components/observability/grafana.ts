@@ -48,7 +48,7 @@ export class Grafana extends pulumi.ComponentResource {
           "/run/secrets": { "grafana-admin": args.credentials.require("grafana", "grafana-admin") },
         },
         credentials: ["grafana-admin"],
-        volumes: [{ name: volume.volumeName, path: "/var/lib/grafana" }],
+        volumes: [volume.at("/var/lib/grafana")],
         tmpfs: { "/tmp": 64 },
       },
       this,

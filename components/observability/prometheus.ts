@@ -51,7 +51,7 @@ export class Prometheus extends pulumi.ComponentResource {
         environment: { GOMEMLIMIT: "400MiB" },
         stopTimeout: 60,
         files: { "/etc/prometheus": { "prometheus.yml": config } },
-        volumes: [{ name: volume.volumeName, path: "/prometheus" }],
+        volumes: [volume.at("/prometheus")],
         tmpfs: { "/tmp": 16 },
       },
       this,

@@ -102,14 +102,11 @@ export class Services extends pulumi.ComponentResource {
         ...(names.length === 0 ? {} : { "/run/secrets": tree }),
       },
       credentials: names,
-      volumes: entry.volumes.map((volume) => ({
-        name: new StatefulVolume(
-          volume.name,
-          { target: args.target, owner: { user: SERVICE_USER, image } },
-          { parent: this },
-        ).volumeName,
-        path: volume.path,
-      })),
+      volumes: entry.volumes.map(({ name, path }) =>
+        new StatefulVolume(name, { target: args.target, owner: { user: SERVICE_USER, image } }, { parent: this }).at(
+          path,
+        ),
+      ),
       tmpfs: { "/tmp": 64 },
       ...(args.settings.trading.live && args.settings.trading.liveConfirm !== undefined
         ? { labels: { "autollm.live": "true", "autollm.liveConfirm": args.settings.trading.liveConfirm } }

@@ -5,6 +5,13 @@ import { quote } from "./files.ts";
 import type { ResolvedImage } from "./images.ts";
 import { shell, type Target } from "./target.ts";
 
+/** A volume at a path of a container. */
+export interface VolumeMount {
+  readonly name: pulumi.Input<string>;
+  readonly path: string;
+  readonly noCopy: boolean;
+}
+
 export interface StatefulVolumeArgs {
   readonly target: Target;
   /** For an image that holds its data directory as root's: the user to give the volume to, and an image that has `chown`. */
@@ -21,6 +28,7 @@ export function volumeOwner(image: ImageName, resolved: ResolvedImage): Pick<Sta
 export class StatefulVolume extends pulumi.ComponentResource {
   /** The Docker volume's name, known once the volume can be written by its user. */
   readonly volumeName: pulumi.Output<string>;
+  readonly #owned: boolean;
 
   constructor(name: string, args: StatefulVolumeArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:runtime:StatefulVolume", name, {}, opts);
@@ -37,6 +45,7 @@ export class StatefulVolume extends pulumi.ComponentResource {
       { parent: this, provider: target.docker, protect: environment === "production" },
     );
     this.volumeName = volume.name;
+    this.#owned = owner !== undefined;
     if (owner !== undefined) {
       // One run of chown, in a container without network and with that one capability.
       const docker = `docker --host ${quote(target.dockerSocket)} run --rm --network none --user 0:0 --read-only`;
@@ -53,5 +62,11 @@ export class StatefulVolume extends pulumi.ComponentResource {
       this.volumeName = pulumi.all([volume.name, given.urn]).apply(([volumeName]) => volumeName);
     }
     this.registerOutputs({ volumeName: this.volumeName });
+  }
+
+  /** The volume as a workload mounts it. */
+  at(path: string): VolumeMount {
+    // At the first mount Docker would copy the image's directory, its owner included, over the one that was given.
+    return { name: this.volumeName, path, noCopy: this.#owned };
   }
 }

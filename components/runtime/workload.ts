@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { Files, type FileTree } from "./files.ts";
 import type { SegmentName, Segments } from "./segments.ts";
 import type { Target } from "./target.ts";
+import type { VolumeMount } from "./volume.ts";
 
 /** How a change reaches a running workload. */
 export type Deploy =
@@ -37,11 +38,7 @@ export interface WorkloadSpec {
   readonly files?: Readonly<Record<string, FileTree>>;
   /** Names of the credentials among the files, for the policies. */
   readonly credentials?: readonly string[];
-  readonly volumes?: readonly {
-    readonly name: pulumi.Input<string>;
-    readonly path: string;
-    readonly readOnly?: boolean;
-  }[];
+  readonly volumes?: readonly VolumeMount[];
   /** Writable memory file systems: path to size in MiB. */
   readonly tmpfs?: Readonly<Record<string, number>>;
   /** Host directories, each read-only and each waived in the policies. */
@@ -95,9 +92,15 @@ export function workloadLabels(name: string, target: Target, spec: WorkloadSpec)
   };
 }
 
+/** A duration as Docker writes it back: any other form of the same time would show as a change at the next `up`. */
+export function dockerDuration(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds % 60}s`;
+}
+
 /** Docker's form of a health check: asked every 5 s, unhealthy after 3 failures. */
 function healthcheck(command: readonly string[], startPeriod = 30) {
-  return { tests: ["CMD", ...command], interval: "5s", timeout: "5s", retries: 3, startPeriod: `${startPeriod}s` };
+  return { tests: ["CMD", ...command], interval: "5s", timeout: "5s", retries: 3, startPeriod: dockerDuration(startPeriod) };
 }
 
 /** File trees by mount point, as one tree: each mount point becomes a folder of the workload's directory. */
@@ -153,7 +156,7 @@ export class Workload extends pulumi.ComponentResource {
             type: "volume",
             source: volume.name,
             target: volume.path,
-            readOnly: volume.readOnly ?? false,
+            ...(volume.noCopy ? { volumeOptions: { noCopy: true } } : {}),
           })),
           ...(spec.hostMounts ?? []).map(({ source, path }) => ({
             type: "bind",

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheDir } from "../lib/cache.ts";
 import { step, UserError } from "../lib/log.ts";
 import { run, which } from "../lib/run.ts";
 import { CLI_VERSION, type EnginePart, engineParts } from "./parts.ts";
+import { patches } from "./patches.ts";
 
 const goModule = fileURLToPath(new URL("go", import.meta.url));
 const manifest = new URL("../../package.json", import.meta.url);
@@ -44,6 +45,8 @@ export function partKey(part: EnginePart, goVersion: string): string {
       .update(`${relative(goModule, file)}\0`)
       .update(readFileSync(file))
       .update("\0");
+  for (const { part: patched, find, replace } of patches)
+    if (patched === part.name) hash.update(`${find}\0${replace}\0`);
   if (part.sdk !== undefined) hash.update(sdkVersion(part.sdk));
   return hash.digest("hex").slice(0, 16);
 }
@@ -59,6 +62,31 @@ function linkFlags(part: EnginePart): string {
   const variable = part.sdk === undefined ? undefined : variables[part.sdk];
   if (part.sdk !== undefined) flags.push(`-X ${VERSION_PACKAGE}.${variable}=${sdkVersion(part.sdk)}`);
   return flags.join(" ");
+}
+
+/** Mends a part's upstream modules: a checked download is copied into the workspace, patched there, and taken instead. */
+async function applyPatches(workspace: string, part: EnginePart): Promise<void> {
+  for (const { module, file, find, replace } of patches.filter((patch) => patch.part === part.name)) {
+    await run("go", ["mod", "download", module], { cwd: workspace });
+    const { stdout } = await run("go", ["list", "-m", "-f", "{{.Dir}}", module], { cwd: workspace });
+    const copy = join(workspace, "patched", module);
+    await run("cp", ["-R", stdout.trim(), mkdirFor(copy)]);
+    await run("chmod", ["-R", "u+w", copy]);
+    const text = readFileSync(join(copy, file), "utf8");
+    if (text.split(find).length !== 2)
+      throw new Error(`the patch of ${module}/${file} does not fit; see tools/engine/patches.ts`);
+    writeFileSync(
+      join(copy, file),
+      text.replace(find, () => replace),
+    );
+    await run("go", ["mod", "edit", "-replace", `${module}=${copy}`], { cwd: workspace });
+  }
+}
+
+/** Makes the folder that a copy goes into, and answers the copy's path. */
+function mkdirFor(path: string): string {
+  mkdirSync(dirname(path), { recursive: true });
+  return path;
 }
 
 async function goBuild(workspace: string, part: EnginePart, goPackage: string, output: string): Promise<void> {
@@ -85,6 +113,7 @@ async function buildPart(part: EnginePart, goVersion: string): Promise<string> {
     rmSync(workspace, { recursive: true, force: true });
     // A copy, since the schema is written beside the sources and two builds must not meet there.
     cpSync(goModule, workspace, { recursive: true });
+    await applyPatches(workspace, part);
     if (part.schema !== undefined) await writeSchema(workspace, part, part.schema);
     await goBuild(workspace, part, part.package, join(workspace, "binary"));
     renameSync(join(workspace, "binary"), finished);
