@@ -11,7 +11,8 @@ export const VNC_LENGTH = 8;
 /** Guesses, as a power of ten, that a secret must stand; zxcvbn calls 10 "very unguessable". 8 random characters reach 8. */
 const MIN_GUESSES = 10;
 const VNC_GUESSES = 7;
-/** More characters than these add time and no knowledge. */
+/** So many characters settle the matter for a random value. More than the second add time and no knowledge. */
+const FIRST_ESTIMATED = 12;
 const MAX_ESTIMATED = 64;
 
 /** What of a value counts. */
@@ -36,8 +37,10 @@ export function requiredLength(name: string): number {
 export function isGuessable(candidate: Candidate): boolean {
   const { name, value } = candidate;
   if (value === "" || isIdentifierName(name) || value.includes("-----BEGIN ")) return false;
-  const estimated = significant(candidate).slice(0, MAX_ESTIMATED);
-  return estimator()(estimated) < (isVncName(name) ? VNC_GUESSES : MIN_GUESSES);
+  const counted = significant(candidate);
+  const least = isVncName(name) ? VNC_GUESSES : MIN_GUESSES;
+  // A value is as hard as its beginning at least, and estimating a long one takes ten times as long.
+  return [FIRST_ESTIMATED, MAX_ESTIMATED].every((length) => estimator()(counted.slice(0, length)) < least);
 }
 
 type Estimator = (value: string) => number;
@@ -74,6 +77,12 @@ function estimator(): Estimator {
     dictionary: { ...common.dictionary, ...english.dictionary, platform: LOCAL_WORDS },
     graphs: common.adjacencyGraphs,
   });
-  loaded = (value) => zxcvbn.check(value).guessesLog10;
+  // Several services are given the same value.
+  const known = new Map<string, number>();
+  loaded = (value) => {
+    const guesses = known.get(value) ?? zxcvbn.check(value).guessesLog10;
+    known.set(value, guesses);
+    return guesses;
+  };
   return loaded;
 }
