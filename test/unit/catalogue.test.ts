@@ -1,0 +1,160 @@
+import { describe, expect, it } from "vitest";
+import { fixedCredentials } from "../../components/credentials/fixed.ts";
+import { natsPermissions, type ServiceSpec, serviceNames, services } from "../../components/platform/catalogue.ts";
+import { deliveryOf, fixedDelivery } from "../../components/platform/delivery.ts";
+import { consumerName, isDurable, permissionsOf, subjectMatches } from "../../components/platform/order-stream.ts";
+
+const entries: readonly (readonly [string, ServiceSpec])[] = serviceNames.map((name) => [name, services[name]]);
+
+/** The segment in which each dependency is reached. */
+const segmentOf: Readonly<Record<string, string>> = {
+  postgres: "data",
+  redis: "data",
+  nats: "apps",
+  "ib-gateway": "broker",
+};
+
+describe("the catalogue", () => {
+  it("holds the platform's services on their ports", () => {
+    const ports = Object.fromEntries(entries.map(([name, { port }]) => [name, port]));
+    expect(ports).toEqual({
+      "gateway-api": 8000,
+      "data-ingestor": 8081,
+      "news-ingestor": 8084,
+      "feature-pipeline": 8085,
+      "llm-agents": 8086,
+      "risk-manager": 8070,
+      "execution-ib": 8071,
+      "execution-crypto": 8072,
+      "portfolio-ledger": 8073,
+      reporter: 8074,
+      "backtest-engine": null,
+    });
+  });
+
+  it("gives each subscribed subject a publisher", () => {
+    const published = entries.flatMap(([, { publishes }]) => publishes);
+    for (const [name, { subscribes }] of entries) {
+      for (const subject of subscribes) {
+        expect(
+          published.some((pattern) => subjectMatches(pattern, subject)),
+          `${name} waits for ${subject}`,
+        ).toBe(true);
+      }
+    }
+  });
+
+  it.each(entries)("%s joins the segments that it needs and no other", (_name, spec) => {
+    const needed = new Set<string>();
+    for (const need of spec.needs) {
+      const segment = need === "data-volume" ? undefined : (segmentOf[need] ?? "apps");
+      if (segment !== undefined) needed.add(segment);
+    }
+    if (spec.routes !== undefined) needed.add("edge");
+    if (spec.port !== null) needed.add("observability");
+    expect([...spec.segments].sort()).toEqual([...needed].sort());
+  });
+
+  it.each(entries)("%s has limits, a reason for its deploy, and a volume when it needs one", (_name, spec) => {
+    expect(spec.resources.memory).toBeGreaterThanOrEqual(128);
+    expect(spec.resources.pids).toBeGreaterThan(0);
+    expect(spec.deploy.why).not.toBe("");
+    if (spec.needs.includes("data-volume")) expect(spec.volumes).not.toEqual([]);
+    if (spec.volumes.length > 0) expect(spec.deploy.mode).not.toBe("rolling");
+  });
+
+  it("never lets two executors, or two deciders, stand side by side", () => {
+    for (const name of ["execution-ib", "execution-crypto", "risk-manager"] as const) {
+      expect(services[name].deploy.mode).toBe("recreate");
+    }
+  });
+
+  it("refuses an unknown need, subject type or credential at compile time", () => {
+    const wrong: ServiceSpec<"risk-manager"> = {
+      ...services["gateway-api"],
+      // @ts-expect-error no such service or dependency
+      needs: ["risk-manger"],
+    };
+    const greedy: ServiceSpec = {
+      ...services["gateway-api"],
+      // @ts-expect-error Grafana's password is not grantable to a service
+      credentials: ["grafana-admin"],
+    };
+    expect([wrong, greedy]).toHaveLength(2);
+  });
+});
+
+describe("delivery", () => {
+  it("knows how each granted credential reaches its service", () => {
+    for (const [, { credentials }] of entries) for (const name of credentials) expect(deliveryOf(name)).toBeDefined();
+    expect(deliveryOf("nats-risk-manager")).toEqual({ env: "NATS_PASSWORD" });
+    expect(deliveryOf("postgres-reporter")).toEqual({ env: "POSTGRES_PASSWORD" });
+  });
+
+  it("gives no service the server's own keys", () => {
+    for (const name of ["nats-key", "nats-certificate", "grafana-admin", "vnc"] as const) {
+      expect(() => deliveryOf(name)).toThrow(/no service may have it/);
+    }
+  });
+
+  it("uses each environment name and file once", () => {
+    const targets = Object.values(fixedDelivery).map((delivery) => ("env" in delivery ? delivery.env : delivery.file));
+    expect(new Set(targets).size).toBe(targets.length);
+    for (const name of Object.keys(fixedDelivery)) expect(fixedCredentials).toHaveProperty([name]);
+  });
+});
+
+describe("subjects", () => {
+  it.each([
+    ["risk.order.*", "risk.order.approved", true],
+    ["risk.order.*", "risk.order.approved.x", false],
+    ["market.>", "market.bars.SPY", true],
+    ["market.>", "market", false],
+    ["market.>", "market.>", true],
+    ["market.bars.>", "market.>", false],
+    ["market.bars.>", "market.ticks.SPY", false],
+    ["a.b", "a.b", true],
+  ])("%s and %s: %s", (pattern, subject, expected) => {
+    expect(subjectMatches(pattern, subject)).toBe(expected);
+  });
+
+  it("keeps the way of an order, and not market data", () => {
+    for (const subject of ["news.item.created", "llm.intent.proposed", "risk.order.approved", "exec.order.filled"]) {
+      expect(isDurable(subject)).toBe(true);
+    }
+    for (const subject of ["market.ticks.SPY", "features.snapshot.SPY", "llm.intent.trace"]) {
+      expect(isDurable(subject)).toBe(false);
+    }
+  });
+});
+
+describe("NATS permissions", () => {
+  it.each(serviceNames)("%s: its own subjects and inbox, never another's", (name) => {
+    const { publish, subscribe } = natsPermissions(name);
+    const plain = (subjects: readonly string[]) => subjects.filter((subject) => !/^(\$|_)/.test(subject));
+    expect(plain(publish)).toEqual(services[name].publishes);
+    expect(plain(subscribe)).toEqual(services[name].subscribes);
+    expect(subscribe).toContain(`_INBOX_${name}.>`);
+    for (const subject of [...publish, ...subscribe].filter((each) => each.startsWith("_INBOX"))) {
+      expect(subject).toBe(`_INBOX_${name}.>`);
+    }
+  });
+
+  it("never leaves a list empty: NATS would allow everything", () => {
+    const { publish, subscribe } = permissionsOf("silent", { publishes: [], subscribes: [] });
+    expect(publish).not.toEqual([]);
+    expect(subscribe).not.toEqual([]);
+  });
+
+  it("lets a consumer read and acknowledge its own messages, and only the owner make consumers", () => {
+    const own = consumerName("portfolio-ledger", "exec.order.filled");
+    expect(natsPermissions("portfolio-ledger").publish).toEqual(
+      expect.arrayContaining([`$JS.API.CONSUMER.MSG.NEXT.ORDERS.${own}`, `$JS.ACK.ORDERS.${own}.>`]),
+    );
+    const makers = serviceNames.filter((name) => natsPermissions(name).publish.some((each) => each.includes("CREATE")));
+    expect(makers).toEqual(["risk-manager"]);
+    for (const name of serviceNames) {
+      expect(natsPermissions(name).publish.filter((each) => /DELETE|PURGE/.test(each))).toEqual([]);
+    }
+  });
+});

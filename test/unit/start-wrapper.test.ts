@@ -1,0 +1,118 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const script = new URL("../../components/platform/start.sh", import.meta.url).pathname;
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "start-wrapper-"));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const put = (name: string, content: string) => writeFileSync(join(directory, name), content);
+
+function start(program: readonly string[], environment: Record<string, string> = {}) {
+  return spawnSync("sh", [script, ...program], {
+    encoding: "utf8",
+    env: { PATH: process.env.PATH, AUTOLLM_SECRET_ENV_DIR: directory, ...environment },
+  });
+}
+
+/** What the started program sees in its environment. */
+function environmentOf(environment: Record<string, string> = {}): Record<string, string> {
+  const { stdout, stderr, status } = start(["env", "-0"], environment);
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  const pairs = stdout.split("\0").filter((pair) => pair !== "");
+  return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
+}
+
+describe("the start wrapper", () => {
+  it("turns files into variables, verbatim but for one last newline", () => {
+    put("PLAIN", "value");
+    put("NEWLINE", "value\n");
+    put("MANY", "first\nsecond\n\n\n");
+    put("EMPTY", "");
+    const odd = " $(id) `id` \"quoted\" 'single' \\ * é ";
+    put("ODD", odd);
+    expect(environmentOf()).toMatchObject({
+      PLAIN: "value",
+      NEWLINE: "value",
+      MANY: "first\nsecond\n\n",
+      EMPTY: "",
+      ODD: odd,
+    });
+  });
+
+  it("replaces itself by the program, with its arguments and its exit code", () => {
+    const { stdout, status } = start(["sh", "-c", 'printf "%s|" "$@"; exit 7', "name", "a b", "*"]);
+    expect(stdout).toBe("a b|*|");
+    expect(status).toBe(7);
+  });
+
+  it("runs without any credential", () => {
+    expect(environmentOf()).not.toHaveProperty("REDIS_URL");
+    rmSync(directory, { recursive: true });
+    expect(environmentOf()).not.toHaveProperty("NATS_URL");
+  });
+
+  it.each(["lower", "WITH-DASH", "1ST", "SP ACE", "A=B"])("refuses the name %s", (name) => {
+    put(name, "x");
+    const { status, stderr } = start(["true"]);
+    expect(status).toBe(64);
+    expect(stderr).toContain(name);
+  });
+
+  it.each(["PATH", "LD_PRELOAD", "NODE_OPTIONS", "ENV"])("refuses %s, which steers the program", (name) => {
+    put(name, "x");
+    expect(start(["true"]).status).toBe(64);
+  });
+
+  it("fails on what it cannot read, and names it without its value", () => {
+    mkdirSync(join(directory, "FOLDER"));
+    const { status, stderr } = start(["true"]);
+    expect(status).toBe(64);
+    expect(stderr).toContain("FOLDER");
+  });
+
+  it("fails when no program is named", () => expect(start([]).status).toBe(64));
+
+  it("completes the URLs with the login", () => {
+    put("REDIS_PASSWORD", "abc123\n");
+    put("NATS_PASSWORD", "def456");
+    const environment = environmentOf({
+      NATS_USER: "risk-manager",
+      NATS_URL: "tls://nats:4222",
+      REDIS_HOST: "r",
+      REDIS_DB: "2",
+    });
+    expect(environment.REDIS_URL).toBe("redis://:abc123@r:6379/2");
+    expect(environment.NATS_URL).toBe("tls://risk-manager:def456@nats:4222");
+  });
+
+  it("percent-encodes a supplied password, so that any URL parser gets it back", () => {
+    const password = "p@ss:w/ö?#%&1\u{1F511} x".repeat(3);
+    put("REDIS_PASSWORD", password);
+    const url = new URL(environmentOf().REDIS_URL ?? "");
+    expect(decodeURIComponent(url.password)).toBe(password);
+    expect(url.hostname).toBe("redis");
+  });
+
+  it("leaves a URL alone that has a login", () => {
+    put("REDIS_PASSWORD", "abc");
+    expect(environmentOf({ REDIS_URL: "redis://u:p@h:1/0" }).REDIS_URL).toBe("redis://u:p@h:1/0");
+  });
+
+  it("keeps values out of the command line and of its own output", () => {
+    put("JWT_SECRET", "0123456789abcdef0123456789abcdef");
+    const { stdout, stderr } = start(["sh", "-c", "tr '\\0' ' ' </proc/$$/cmdline"]);
+    expect(stdout + stderr).not.toContain("0123456789abcdef");
+  });
+
+  it("is a script that its own shell accepts", () => {
+    expect(() => execFileSync("sh", ["-n", script])).not.toThrow();
+  });
+});
