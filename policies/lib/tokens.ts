@@ -44,7 +44,7 @@ export function holdsRandom(text: string): boolean {
   const runs = rest.match(/[A-Za-z0-9_-]{20,}|[A-Za-z0-9+/]{20,}={0,2}/g) ?? [];
   return runs.some((run) => {
     if (/^[0-9a-f]{32,}$|^[0-9A-F]{32,}$/.test(run)) return entropy(run) > 3;
-    const parts = run.split("/").some((part) => part.length < 2) ? run.split("/") : [run];
+    const parts = isPath(run) ? run.split("/") : [run];
     return parts.some(
       (part) =>
         part.length >= MIN_RANDOM &&
@@ -56,6 +56,11 @@ export function holdsRandom(text: string): boolean {
         changes(part) >= part.length / 3,
     );
   });
+}
+
+/** Slashes part the folders of a path, where one is a word, and belong to the text in base64. */
+function isPath(run: string): boolean {
+  return run.split("/").some((part) => part.length < 2 || /^[a-z]{3,}$/.test(part));
 }
 
 /** How often neighbours are of another kind: lower, upper, digit, sign. */

@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import type { StackSubject, Subject } from "../../policies/lib/rule.ts";
+import { rules } from "../../policies/rules/index.ts";
+import { type Cases, cases } from "./cases.ts";
+import { container, stackVerdict, verdict, verdicts } from "./fixtures.ts";
+
+async function said(rule: string, subject: Cases[string]): Promise<readonly string[]> {
+  return Array.isArray(subject)
+    ? stackVerdict(rule, subject as readonly StackSubject[])
+    : verdict(rule, subject as Subject);
+}
+
+it("every rule has cases that it lets through and cases that it refuses", () => {
+  expect(Object.keys(cases).sort()).toEqual(rules.map(({ name }) => name).sort());
+});
+
+describe.each(Object.entries(cases))("%s", (rule, { pass, fail }) => {
+  it.each(Object.entries(pass))("lets through: %s", async (_, subject) => {
+    expect(await said(rule, subject)).toEqual([]);
+  });
+
+  it.each(Object.entries(fail))("refuses: %s", async (_, subject) => {
+    const messages = await said(rule, subject);
+    expect(messages).not.toEqual([]);
+    // One sentence: resource, key, what is wrong, how to mend it.
+    for (const message of messages) expect(message).toMatch(/^\w+ "[\w-]+": \S.*; \S.*\.$/);
+  });
+});
+
+describe("a rule", () => {
+  it.each(rules.map((rule) => [rule.name, rule] as const))(
+    "%s says what it wants, why, and how to mend it",
+    (name, rule) => {
+      expect(name).toMatch(/^[a-z]+(-[a-z]+)+$/);
+      expect(rule.why).toMatch(/\.$/);
+      expect(rule.title).not.toMatch(/\.$/);
+      expect(rule.mend).not.toMatch(/\.$/);
+    },
+  );
+
+  it("has a name of its own", () => {
+    expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
+  });
+});
+
+it("no rule finds fault with a container as Workload makes it", async () => {
+  expect(await verdicts(container())).toEqual([]);
+});

@@ -1,0 +1,178 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import type { Subject } from "../../policies/lib/rule.ts";
+import { command, container, filesOf, resource, secret, verdicts } from "./fixtures.ts";
+
+const KNOWN = [
+  "changeme",
+  "replace_me",
+  "admin",
+  "password",
+  "autollm123",
+  "devredis",
+  "edemo",
+  "demouser",
+  "your_binance_key",
+  "secret",
+  "test",
+  "123456",
+];
+
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+const percent = (text: string) => [...Buffer.from(text)].map((byte) => `%${byte.toString(16)}`).join("");
+
+const DISGUISES: Readonly<Record<string, (word: string) => string>> = {
+  "as it is": (word) => word,
+  "in capitals": (word) => word.toUpperCase(),
+  "in mixed case": (word) =>
+    word.replace(/[a-z]/g, (letter, at: number) => (at % 2 === 0 ? letter.toUpperCase() : letter)),
+  "in base64": base64,
+  "in base64 without padding": (word) => base64(word).replace(/=+$/, ""),
+  "in base64 of base64": (word) => base64(base64(word)),
+  "in base64 with a newline": (word) => base64(`${word}\n`),
+  "packed and in base64": (word) => gzipSync(word).toString("base64"),
+  "in hex": (word) => Buffer.from(word).toString("hex"),
+  "percent-encoded": percent,
+  "with digits after it": (word) => `${word}2026`,
+  "with signs around it": (word) => `!${word}!`,
+  "with separators": (word) => [...word].join("-"),
+  "with wide letters": (word) => word.replace(/[a-z0-9]/g, (sign) => String.fromCharCode(sign.charCodeAt(0) + 0xfee0)),
+  "with an invisible sign": (word) => `${word.slice(0, 2)}\u200b${word.slice(2)}`,
+  twice: (word) => word + word,
+  backwards: (word) => [...word].reverse().join(""),
+};
+
+const PLACES: Readonly<Record<string, (value: string) => Subject>> = {
+  "in the environment": (value) => container({ props: { envs: [`POSTGRES_PASSWORD=${value}`] } }),
+  "in a command's arguments": (value) => container({ props: { command: ["redis-server", "--requirepass", value] } }),
+  "in one argument": (value) => container({ props: { command: ["serve", `--admin-password=${value}`] } }),
+  "in a label": (value) => container({ labels: { "app.token": value } }),
+  "in a credential's file": (value) => filesOf("redis", { "run-secrets/redis": value }),
+  "in a command's environment": (value) => command({ create: "true", environment: { DB_PASSWORD: value } }),
+  "in an upload": (value) =>
+    container({ props: { uploads: [{ file: "/x.ini", content: `[db]\npassword = ${value}\n` }] } }),
+};
+
+const refused = (messages: readonly string[]) =>
+  messages.filter((message) => message.includes("known default credential"));
+
+describe.each(Object.entries(DISGUISES))("a known default %s", (_, disguise) => {
+  it.each(Object.entries(PLACES))("is found %s", async (_where, place) => {
+    for (const word of KNOWN) {
+      // Digits read alike: 123456 has neither case nor leet.
+      expect.soft(refused(await verdicts(place(disguise(word)))), `${word}: ${disguise(word)}`).not.toEqual([]);
+    }
+  });
+});
+
+const CARRIERS: Readonly<Record<string, (value: string) => Subject>> = {
+  "a URL": (value) => container({ props: { envs: [`DATABASE_URL=postgres://app:${value}@postgres:5432/app`] } }),
+  "a percent-encoded URL": (value) =>
+    container({ props: { envs: [`REDIS_URL=redis://:${percent(value)}@redis:6379`] } }),
+  "a URL's query": (value) => container({ props: { command: [`https://x.example/?user=a&password=${value}&x=1`] } }),
+  "a whole URL in base64": (value) => container({ props: { envs: [`X=${base64(`redis://:${value}@redis`)}`] } }),
+  "a login for curl": (value) => container({ props: { command: ["curl", "-u", `admin:${value}`, "http://x"] } }),
+  "a login for redis-cli": (value) => container({ props: { command: ["redis-cli", "-a", value, "ping"] } }),
+  "a shell's script": (value) => container({ props: { command: ["sh", "-c", `export PGPASSWORD='${value}'; psql`] } }),
+  "a shell's fallback": (value) => command({ create: `psql "\${DB_PASSWORD:-${value}}"` }),
+  "basic authentication": (value) =>
+    command({ create: `curl -H "Authorization: Basic ${base64(`admin:${value}`)}" http://x` }),
+  "a JSON file": (value) =>
+    filesOf("nats", { "etc/nats.json": JSON.stringify({ users: [{ user: "a", password: value }] }) }),
+  "a JSON file in base64": (value) =>
+    filesOf("nats", { "etc/x.yaml": `data: ${base64(JSON.stringify({ password: value }))}\n` }),
+  "a YAML file": (value) =>
+    filesOf("grafana", { "etc/x.yaml": `datasource:\n  secureJsonData:\n    password: "${value}"\n` }),
+  "an ini file": (value) => filesOf("grafana", { "etc/grafana.ini": `[security]\nadmin_password = ${value}\n` }),
+  "an env file": (value) => filesOf("reporter", { "etc/app.env": `A=1\nexport SMTP_PASSWORD=${value}\n` }),
+  "a SQL file": (value) => filesOf("postgres", { "etc/roles.sql": `ALTER ROLE app PASSWORD '${value}';\n` }),
+  "redis.conf": (value) => filesOf("redis", { "etc/redis.conf": `port 6379\nrequirepass ${value}\n` }),
+  "an access list of Redis": (value) =>
+    filesOf("redis", { "run-secrets/users.acl": `user default on >${value} ~* +@all\n` }),
+  "a second password of an access list": (value) =>
+    filesOf("redis", { "run-secrets/users.acl": `user default on >${secret()} >${value} ~* +@all\n` }),
+  netrc: (value) => filesOf("backup", { "etc/netrc": `machine x.example login a password ${value}\n` }),
+  "a command's plain stdin": (value) => command({ create: "cat > /etc/x", stdin: `password=${value}\n` }),
+  "an environment of a command in base64": (value) =>
+    command({ create: `echo ${base64(`TOKEN=${value}`)} | base64 -d > x` }),
+  "an SSH connection": (value) =>
+    resource("command:remote:Command", { create: "true", connection: { host: "x", hostKey: "k", password: value } }),
+  "a registry's login": (value) =>
+    resource("pulumi:providers:docker", {
+      registryAuth: JSON.stringify([{ address: "x", username: "a", password: value }]),
+    }),
+  "any other resource": (value) => resource("aws:rds/instance:Instance", { masterPassword: value }),
+};
+
+describe.each(Object.entries(CARRIERS))("inside %s", (_, carry) => {
+  it.each(KNOWN)("%s is found", async (word) => {
+    expect(refused(await verdicts(carry(word)))).not.toEqual([]);
+  });
+
+  it("a short one is found", async () => {
+    const messages = await verdicts(carry(`q${secret(4)}`.slice(0, 6)));
+    expect(messages).not.toEqual([]);
+  });
+});
+
+describe("what only ever is a default", () => {
+  it.each([
+    ["as an argument", (value: string) => container({ props: { command: ["init", value] } })],
+    ["under a harmless name", (value: string) => container({ props: { envs: [`GREETING=${value}`] } })],
+    [
+      "in base64 under a harmless name",
+      (value: string) => container({ props: { envs: [`GREETING=${base64(value)}`] } }),
+    ],
+    ["in a label", (value: string) => container({ labels: { note: value } })],
+    ["in a script's text", (value: string) => command({ create: `install-app a b ${value} c` })],
+    ["in a program's file", (value: string) => filesOf("caddy", { "srv/x.mjs": `login("admin", "${value}");\n` })],
+    ["as a login's name", (value: string) => filesOf("ib-gateway", { "run-secrets/tws-userid": value })],
+  ])("is found %s", async (_, place) => {
+    for (const word of ["changeme", "Replace_Me", "AUTOLLM123", "devredis", "eDemo", "demouser", "your_api_key"]) {
+      expect.soft(refused(await verdicts(place(word))), word).not.toEqual([]);
+    }
+  });
+});
+
+describe("a real secret in plain text is found", () => {
+  it.each<[string, Subject]>([
+    ["in a URL", container({ props: { envs: [`DATABASE_URL=postgres://app:${secret()}@db/app`] } })],
+    ["in base64 of an assignment", container({ props: { envs: [`X=${base64(`password=${secret()}`)}`] } })],
+    ["as hex under a harmless name", container({ props: { envs: [`SEED=${Buffer.from(secret()).toString("hex")}`] } })],
+    ["in the arguments", container({ props: { command: ["serve", "--api-key", secret()] } })],
+    [
+      "in the health check",
+      container({ props: { healthcheck: { tests: ["CMD", "redis-cli", "-a", secret(), "ping"] } } }),
+    ],
+    ["in a label", container({ labels: { api_token: secret() } })],
+    ["in the entry point", container({ props: { entrypoints: ["env", `JWT_SECRET=${secret()}`, "node"] } })],
+    ["a key of AWS", container({ props: { envs: [`NOTE=AKIA${"Q7".repeat(8)}`] } })],
+    [
+      "a private key in base64",
+      command({ create: `echo ${base64(`-----BEGIN OPENSSH PRIVATE KEY-----\n${secret()}`)} | base64 -d` }),
+    ],
+    ["a name in camel case", command({ create: "true", environment: { dbPassword: secret() } })],
+  ])("%s", async (_, subject) => {
+    expect((await verdicts(subject)).filter((message) => message.includes("plain text"))).not.toEqual([]);
+  });
+});
+
+it("a message never holds the value", async () => {
+  for (const value of [`Tr4ding-${secret(6)}`, "autollm123", "letmein2026"]) {
+    for (const place of [...Object.values(PLACES), ...Object.values(CARRIERS)]) {
+      for (const message of await verdicts(place(value))) expect(message).not.toContain(value);
+    }
+  }
+});
+
+it("strong secrets delivered as files are let through", async () => {
+  for (let round = 0; round < 50; round++) {
+    const value = secret(24);
+    const files = {
+      "run-secrets/redis": value,
+      "run-secrets/users.acl": `user default on >${value} ~* &* +@all\n`,
+      "etc/nats.json": JSON.stringify({ password: Buffer.from(value).toString("hex") }),
+    };
+    expect(await verdicts(filesOf("redis", files))).toEqual([]);
+  }
+});
