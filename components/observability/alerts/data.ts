@@ -1,0 +1,104 @@
+import { type AlertGroup, DAY, HOUR } from "./alert.ts";
+
+const MAX_BACKUP_AGE = 25 * HOUR;
+const MAX_RESTORE_TEST_AGE = 8 * DAY;
+const MAX_CONNECTIONS = 0.8;
+const MAX_REDIS_MEMORY = 0.8;
+
+/** When the last backup ended well, in seconds since 1970. */
+export const BACKUP_SUCCESS = "backup_last_success_timestamp_seconds";
+/** When a backup was last restored as a test, and found whole. */
+export const RESTORE_TEST_SUCCESS = "backup_last_restore_test_timestamp_seconds";
+
+/** What must not be lost: the data stores and their backups. */
+export const dataAlerts: readonly AlertGroup[] = [
+  {
+    name: "data",
+    alerts: [
+      {
+        name: "PostgresDown",
+        expr: "pg_up == 0",
+        for: "1m",
+        severity: "critical",
+        service: "postgres",
+        summary: "Postgres does not answer",
+        description: "The ledger, the API and the reporter cannot work without it.",
+      },
+      {
+        name: "PostgresConnectionsHigh",
+        expr: `sum(pg_stat_activity_count) / max(pg_settings_max_connections) > ${MAX_CONNECTIONS}`,
+        for: "5m",
+        severity: "warning",
+        service: "postgres",
+        subject: "connections",
+        summary: "{{ $value | humanizePercentage }} of Postgres's connections are taken",
+        description: "Somebody leaks connections; when they are gone, new ones are refused.",
+      },
+      {
+        name: "RedisDown",
+        expr: "redis_up == 0",
+        for: "1m",
+        severity: "critical",
+        service: "redis",
+        summary: "Redis does not answer",
+        description: "The risk manager cannot decide and the API limits by each replica.",
+      },
+      {
+        name: "RedisMemoryHigh",
+        expr: `redis_memory_used_bytes / (redis_memory_max_bytes > 0) > ${MAX_REDIS_MEMORY}`,
+        for: "5m",
+        severity: "warning",
+        service: "redis",
+        subject: "memory",
+        summary: "Redis holds {{ $value | humanizePercentage }} of what it may",
+        description: "At its limit it refuses every write.",
+      },
+      {
+        name: "RedisSnapshotFailing",
+        expr: "redis_rdb_last_bgsave_status == 0 or redis_aof_last_write_status == 0",
+        for: "5m",
+        severity: "critical",
+        service: "redis",
+        subject: "persistence",
+        summary: "Redis cannot write to its disk",
+        description: "A restart would lose what was written since.",
+      },
+    ],
+  },
+  {
+    name: "backups",
+    alerts: [
+      {
+        name: "BackupTooOld",
+        expr: `time() - max(${BACKUP_SUCCESS}) > ${MAX_BACKUP_AGE}`,
+        for: "0s",
+        severity: "critical",
+        service: "backup",
+        subject: "age",
+        summary: "The last good backup is {{ $value | humanizeDuration }} old",
+        description: "The nightly one of 02:00 UTC has failed or did not run.",
+      },
+      {
+        name: "BackupUnknown",
+        expr: `absent(${BACKUP_SUCCESS})`,
+        for: "1h",
+        severity: "critical",
+        service: "backup",
+        subject: "age",
+        summary: "Nothing tells when the last backup was made",
+        description: "The backup's metrics are missing, so its age is unknown.",
+        needs: "backup",
+      },
+      {
+        name: "RestoreTestTooOld",
+        expr: `time() - max(${RESTORE_TEST_SUCCESS}) > ${MAX_RESTORE_TEST_AGE}`,
+        for: "0s",
+        severity: "warning",
+        service: "backup",
+        subject: "restore-test",
+        summary: "No backup has been restored as a test for {{ $value | humanizeDuration }}",
+        description: "The weekly test has failed or did not run; a backup that was never restored is a hope.",
+      },
+    ],
+  },
+];

@@ -1,0 +1,102 @@
+import { type AlertGroup, DAY } from "./alert.ts";
+
+const MAX_CPU = 0.8;
+const MAX_MEMORY = 0.9;
+const MIN_DISK = 0.1;
+const MIN_INODES = 0.05;
+const MAX_CLOCK_OFFSET_SECONDS = 0.05;
+/** The kernel's own mark of a clock that nobody corrects. */
+const UNSYNCHRONISED_ERROR_SECONDS = 16;
+
+/** File systems that hold something: those in memory and read-only images do not fill up. */
+const DISKS = 'fstype!~"tmpfs|ramfs|squashfs|iso9660"';
+
+/** The machine under it all. */
+export const hostAlerts: readonly AlertGroup[] = [
+  {
+    name: "host",
+    alerts: [
+      {
+        name: "HighCPUUsage",
+        expr: `1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[5m])) > ${MAX_CPU}`,
+        for: "5m",
+        severity: "warning",
+        service: "host",
+        subject: "cpu",
+        summary: "The host's CPUs are {{ $value | humanizePercentage }} busy",
+        description: "Over 5 minutes and all cores.",
+      },
+      {
+        name: "HighMemoryUsage",
+        // Both sides are of one exporter and carry the same labels.
+        expr: `1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes > ${MAX_MEMORY}`,
+        for: "5m",
+        severity: "warning",
+        service: "host",
+        subject: "memory",
+        summary: "The host's memory is {{ $value | humanizePercentage }} used",
+        description: "What could be freed at once counts as free.",
+      },
+      {
+        name: "DiskSpaceRunningLow",
+        expr: `node_filesystem_avail_bytes{${DISKS}} / node_filesystem_size_bytes{${DISKS}} < ${MIN_DISK}`,
+        for: "5m",
+        severity: "warning",
+        service: "host",
+        subject: "disk",
+        summary: "{{ $labels.mountpoint }} has {{ $value | humanizePercentage }} left",
+        description: "A full disk stops the databases.",
+      },
+      {
+        name: "DiskFillsWithinADay",
+        expr: `predict_linear(node_filesystem_avail_bytes{${DISKS}}[6h], ${DAY}) < 0 and node_filesystem_avail_bytes{${DISKS}} / node_filesystem_size_bytes{${DISKS}} < 0.4`,
+        for: "30m",
+        severity: "warning",
+        service: "host",
+        subject: "disk",
+        summary: "{{ $labels.mountpoint }} is full within a day at this rate",
+        description: "The line through the last 6 hours meets zero.",
+      },
+      {
+        name: "DiskFull",
+        expr: `node_filesystem_avail_bytes{${DISKS}} / node_filesystem_size_bytes{${DISKS}} < 0.03`,
+        for: "1m",
+        severity: "critical",
+        service: "host",
+        subject: "disk",
+        summary: "{{ $labels.mountpoint }} has {{ $value | humanizePercentage }} left",
+        description: "Writes are about to fail, or do already.",
+      },
+      {
+        name: "InodesRunningLow",
+        expr: `node_filesystem_files_free{${DISKS}} / (node_filesystem_files{${DISKS}} > 0) < ${MIN_INODES}`,
+        for: "5m",
+        severity: "warning",
+        service: "host",
+        subject: "inodes",
+        summary: "{{ $labels.mountpoint }} has {{ $value | humanizePercentage }} of its inodes left",
+        description: "No new file can be made when they are gone, however much space there is.",
+      },
+      {
+        name: "ClockSkew",
+        expr: `abs(node_timex_offset_seconds) > ${MAX_CLOCK_OFFSET_SECONDS}`,
+        for: "5m",
+        severity: "warning",
+        service: "host",
+        subject: "clock",
+        summary: "The host's clock is {{ $value | humanizeDuration }} off",
+        description: "Order times, tokens and signatures depend on it.",
+      },
+      {
+        name: "ClockNotSynchronised",
+        expr: `min_over_time(node_timex_sync_status[5m]) == 0 and node_timex_maxerror_seconds >= ${UNSYNCHRONISED_ERROR_SECONDS}`,
+        for: "10m",
+        severity: "warning",
+        service: "host",
+        subject: "clock",
+        summary: "Nobody keeps the host's clock",
+        description: "systemd-timesyncd does not run, or reaches no time server.",
+      },
+    ],
+  },
+];

@@ -1,0 +1,95 @@
+import { stringify } from "yaml";
+import type { Alert, AlertGroup, OptionalPart, Recording } from "./alert.ts";
+import { dataAlerts } from "./data.ts";
+import { hostAlerts } from "./host.ts";
+import { type MarketCalendar, marketRecordings, nyse } from "./market.ts";
+import { CREDENTIAL_ROTATED, securityAlerts } from "./security.ts";
+import { memoryLimits, serviceAlerts } from "./services.ts";
+import { sloAlerts, sloRecordings } from "./slo.ts";
+import { tradingAlerts } from "./trading.ts";
+import { watchingAlerts } from "./watching.ts";
+
+export interface RulesArgs {
+  /** Every scrape job of the stack. */
+  readonly jobs: readonly string[];
+  /** The parts that run, of those that a stack may lack. */
+  readonly parts?: readonly OptionalPart[];
+  /** When each credential got its present value: seconds since 1970 by name. */
+  readonly rotated?: Readonly<Record<string, number>>;
+  /** The market's sessions. Default: the New York Stock Exchange's. */
+  readonly calendar?: MarketCalendar;
+  /** Where the runbooks are read, without a slash at its end. */
+  readonly runbooks?: string;
+}
+
+/** A series that repeats itself slowly needs no evaluation every 15 seconds. */
+const SLOW = "1m";
+
+/** Every alert of a stack, by group. */
+export function alertGroups({ jobs, parts = [] }: Pick<RulesArgs, "jobs" | "parts">): readonly AlertGroup[] {
+  return [
+    ...tradingAlerts,
+    ...serviceAlerts,
+    ...hostAlerts,
+    ...dataAlerts,
+    ...securityAlerts,
+    ...watchingAlerts(jobs),
+    ...sloAlerts,
+  ].map(({ name, alerts }) => ({
+    name,
+    alerts: alerts.filter(({ needs }) => needs === undefined || parts.includes(needs)),
+  }));
+}
+
+const alertRule = (alert: Alert, runbooks: string) => ({
+  alert: alert.name,
+  expr: alert.expr,
+  ...(alert.for === "0s" ? {} : { for: alert.for }),
+  labels: {
+    severity: alert.severity,
+    service: alert.service,
+    ...(alert.subject === undefined ? {} : { subject: alert.subject }),
+  },
+  annotations: {
+    summary: alert.summary,
+    description: alert.description,
+    runbook_url: `${runbooks}/${alert.name}.md`,
+  },
+});
+
+const recordingGroup = (name: string, recordings: readonly Recording[], interval?: string) => ({
+  name,
+  ...(interval === undefined ? {} : { interval }),
+  rules: recordings.map(({ record, expr, labels }) => ({ record, expr, ...(labels === undefined ? {} : { labels }) })),
+});
+
+/** The recording rules of a stack, by group. */
+export function recordingGroups({ rotated = {}, calendar = nyse }: RulesArgs) {
+  const credentials = Object.entries(rotated).map(([credential, seconds]) => ({
+    record: CREDENTIAL_ROTATED,
+    expr: `vector(${seconds})`,
+    labels: { credential },
+  }));
+  return [
+    recordingGroup("market calendar", marketRecordings(calendar)),
+    recordingGroup("memory limits", memoryLimits, SLOW),
+    ...(credentials.length === 0 ? [] : [recordingGroup("credential ages", credentials, SLOW)]),
+    recordingGroup("service level objectives", sloRecordings),
+  ];
+}
+
+/** The rules file. What is recorded comes first, so that an alert sees the value of its own moment where groups run in order. */
+export function rulesYaml(args: RulesArgs): string {
+  const { runbooks = "docs/runbooks" } = args;
+  return stringify(
+    {
+      groups: [
+        ...recordingGroups(args),
+        ...alertGroups(args)
+          .filter(({ alerts }) => alerts.length > 0)
+          .map(({ name, alerts }) => ({ name, rules: alerts.map((alert) => alertRule(alert, runbooks)) })),
+      ],
+    },
+    { lineWidth: 0 },
+  );
+}

@@ -1,0 +1,127 @@
+import { serviceNames, services } from "../../platform/catalogue.ts";
+import { isDurable } from "../../platform/order-stream.ts";
+import { type AlertGroup, JOB, type Recording } from "./alert.ts";
+
+const MAX_RESTARTS = 2;
+const MAX_MEMORY_SHARE = 0.9;
+const MAX_ERROR_SHARE = 0.05;
+const MAX_LATENCY_P95_SECONDS = 1;
+const MAX_BACKLOG = 10;
+const MIB = 1024 * 1024;
+
+/** The scrape jobs of the services: each is named after its service. */
+export const serviceJobs: readonly string[] = serviceNames.filter((name) => services[name].port !== null);
+
+/** Matches the series of every service, and of nothing else. */
+export const SERVICE_JOBS = `job=~"${serviceJobs.join("|")}"`;
+
+/** Subjects of the order's way with one reader: what was published and not handled waits in the stream. */
+export const queuedSubjects: readonly string[] = [
+  ...new Set(serviceNames.flatMap((name) => services[name].publishes as readonly string[])),
+].filter(
+  (subject) =>
+    isDurable(subject) &&
+    serviceNames.filter((name) => (services[name].subscribes as readonly string[]).includes(subject)).length === 1,
+);
+
+/** The containers' memory limits, from the catalogue, so that no exporter needs a way into the Docker daemon for them. */
+export const memoryLimits: readonly Recording[] = serviceNames
+  .filter((name) => services[name].port !== null)
+  .map((name) => ({
+    record: "service:memory_limit_bytes",
+    expr: `vector(${services[name].resources.memory * MIB})`,
+    labels: { job: name },
+  }));
+
+const apiPaths = 'path!~"/health|/metrics"';
+const waiting = (status: string) =>
+  `sum by (subject) (increase(nats_messages_total{subject=~"${queuedSubjects.join("|")}",status=~"${status}"}[10m]))`;
+
+/** The services as processes: that they run, answer, and do not fall over. */
+export const serviceAlerts: readonly AlertGroup[] = [
+  {
+    name: "services",
+    alerts: [
+      {
+        name: "ServiceDown",
+        // A target that is not there at all has no `up`, so it must be asked for by name.
+        expr: [`up{${SERVICE_JOBS}} == 0`, ...serviceJobs.map((job) => `absent(up{job="${job}"})`)].join(" or "),
+        for: "1m",
+        severity: "critical",
+        service: JOB,
+        summary: "{{ $labels.job }} is down",
+        description: "Its metrics could not be read for a minute.",
+      },
+      {
+        name: "ServiceRestarting",
+        expr: `changes(process_start_time_seconds{${SERVICE_JOBS}}[15m]) > ${MAX_RESTARTS}`,
+        for: "0s",
+        severity: "warning",
+        service: JOB,
+        subject: "restarts",
+        summary: "{{ $labels.job }} restarted {{ $value }} times in 15 minutes",
+        description: "It ends by itself or is killed, and Docker starts it again.",
+      },
+      {
+        name: "ServiceMemoryHigh",
+        expr: `max by (job) (process_resident_memory_bytes{${SERVICE_JOBS}}) / on (job) max by (job) (service:memory_limit_bytes) > ${MAX_MEMORY_SHARE}`,
+        for: "5m",
+        severity: "warning",
+        service: JOB,
+        subject: "memory",
+        summary: "{{ $labels.job }} uses {{ $value | humanizePercentage }} of its memory limit",
+        description: "At the limit the kernel kills it.",
+      },
+      {
+        name: "ServiceErrorsHigh",
+        expr: `sum by (job) (rate(http_requests_total{${apiPaths},status=~"5.."}[5m])) / sum by (job) (rate(http_requests_total{${apiPaths}}[5m])) > ${MAX_ERROR_SHARE}`,
+        for: "5m",
+        severity: "warning",
+        service: JOB,
+        subject: "errors",
+        summary: "{{ $labels.job }}: {{ $value | humanizePercentage }} of requests fail",
+        description: "Answers with a status of 500 or above.",
+      },
+      {
+        name: "ServiceLatencyHigh",
+        expr: `histogram_quantile(0.95, sum by (le, job) (rate(http_request_duration_seconds_bucket{${apiPaths}}[5m]))) > ${MAX_LATENCY_P95_SECONDS}`,
+        for: "5m",
+        severity: "warning",
+        service: JOB,
+        subject: "latency",
+        summary: "{{ $labels.job }}: one request in 20 takes longer than {{ $value | humanizeDuration }}",
+        description: "The 95th percentile of the answer time, health checks and scrapes left out.",
+      },
+      {
+        name: "DependencyUnreachable",
+        expr: "min by (job, dependency) (dependency_up) == 0",
+        for: "2m",
+        severity: "warning",
+        service: JOB,
+        subject: "dependency",
+        summary: "{{ $labels.job }} cannot reach {{ $labels.dependency }}",
+        description: "The service runs, and what it stands on does not answer it.",
+      },
+      {
+        name: "OrderQueueGrowing",
+        expr: `${waiting("published")} - (${waiting("received|invalid")} or 0 * ${waiting("published")}) > ${MAX_BACKLOG}`,
+        for: "5m",
+        severity: "warning",
+        service: "nats",
+        subject: "queue",
+        summary: "{{ $labels.subject }}: {{ $value | humanize }} messages of the last 10 minutes wait",
+        description: "More is published than its one reader handles.",
+      },
+      {
+        name: "RateLimiterDegraded",
+        expr: "max by (job) (rate_limiter_local) == 1",
+        for: "5m",
+        severity: "warning",
+        service: JOB,
+        subject: "rate-limit",
+        summary: "{{ $labels.job }} limits by itself: Redis is away",
+        description: "Each replica counts alone, so a client gets more than its limit.",
+      },
+    ],
+  },
+];

@@ -1,0 +1,114 @@
+import { type AlertGroup, JOB } from "./alert.ts";
+import { CALENDAR_DAYS_LEFT } from "./market.ts";
+import { SERVICE_JOBS, serviceJobs } from "./services.ts";
+
+const MIN_CALENDAR_DAYS = 60;
+
+/**
+ * That the watching itself works.
+ * @param jobs every scrape job; the services' own have ServiceDown
+ */
+export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
+  const others = jobs.filter((job) => !serviceJobs.includes(job));
+  return [
+    {
+      name: "watching",
+      alerts: [
+        {
+          name: "DeadMansSwitch",
+          expr: "vector(1)",
+          for: "0s",
+          severity: "none",
+          service: "prometheus",
+          subject: "sign-of-life",
+          summary: "Alerts are evaluated and delivered",
+          description: "It fires always. Its absence is the alarm, raised by whoever receives it.",
+        },
+        {
+          name: "TargetDown",
+          expr: `up{${SERVICE_JOBS.replace("=~", "!~")}} == 0`,
+          for: "3m",
+          severity: "warning",
+          service: JOB,
+          subject: "scrape",
+          summary: "{{ $labels.job }} cannot be read",
+          description: "A part around the services, or its exporter, is down.",
+        },
+        ...(others.length === 0
+          ? []
+          : [
+              {
+                name: "TargetMissing",
+                expr: others.map((job) => `absent(up{job="${job}"})`).join(" or "),
+                for: "5m",
+                severity: "warning",
+                service: JOB,
+                subject: "scrape",
+                summary: "{{ $labels.job }} is not scraped",
+                description: "Prometheus's configuration has lost a target that the stack declares.",
+              } as const,
+            ]),
+        {
+          name: "RuleFailing",
+          expr: "sum by (rule_group) (increase(prometheus_rule_evaluation_failures_total[5m])) > 0",
+          for: "5m",
+          severity: "critical",
+          service: "prometheus",
+          subject: "rules",
+          summary: "Rules of {{ $labels.rule_group }} cannot be evaluated",
+          description: "Alerts of this group may be blind.",
+        },
+        {
+          name: "ConfigReloadFailed",
+          expr: "prometheus_config_last_reload_successful == 0 or alertmanager_config_last_reload_successful == 0",
+          for: "5m",
+          severity: "warning",
+          service: JOB,
+          subject: "config",
+          summary: "{{ $labels.job }} runs on an old configuration",
+          description: "It refused the new one.",
+        },
+        {
+          name: "AlertmanagerUnreachable",
+          expr: "prometheus_notifications_alertmanagers_discovered < 1 or increase(prometheus_notifications_dropped_total[5m]) > 0",
+          for: "5m",
+          severity: "critical",
+          service: "alertmanager",
+          subject: "delivery",
+          summary: "Prometheus cannot hand over its alerts",
+          description: "Alerts fire and nobody is told; this one is seen in Prometheus and by the dead man's switch.",
+        },
+        {
+          name: "NotificationsFailing",
+          expr: "sum by (integration) (increase(alertmanager_notifications_failed_total[10m])) > 0",
+          for: "5m",
+          severity: "warning",
+          service: "alertmanager",
+          subject: "delivery",
+          summary: "Alerts do not reach {{ $labels.integration }}",
+          description: "Its address or key is wrong, or it is down. The other receivers are told.",
+        },
+        {
+          name: "PrometheusStorageFailing",
+          expr: "increase(prometheus_tsdb_compactions_failed_total[3h]) > 0 or increase(prometheus_tsdb_wal_corruptions_total[3h]) > 0",
+          for: "5m",
+          severity: "warning",
+          service: "prometheus",
+          subject: "storage",
+          summary: "Prometheus cannot write its data",
+          description: "Its volume is full or damaged.",
+        },
+        {
+          name: "MarketCalendarEnding",
+          expr: `${CALENDAR_DAYS_LEFT} < ${MIN_CALENDAR_DAYS}`,
+          for: "1h",
+          severity: "warning",
+          service: "prometheus",
+          subject: "calendar",
+          summary: "The market's calendar ends in {{ $value }} days",
+          description: "After its end the market counts as closed, and NoOrdersProcessed is silent.",
+        },
+      ],
+    },
+  ];
+}
