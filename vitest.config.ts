@@ -1,7 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+const report = process.env.AUTOLLM_TEST_REPORT;
+
 export default defineConfig({
   test: {
+    // The report is for .ci/run, which adds up what passed and failed.
+    reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
       { test: { name: "policies", include: ["test/policies/**/*.test.ts"] } },

@@ -100,7 +100,13 @@ export function dockerDuration(seconds: number): string {
 
 /** Docker's form of a health check: asked every 5 s, unhealthy after 3 failures. */
 function healthcheck(command: readonly string[], startPeriod = 30) {
-  return { tests: ["CMD", ...command], interval: "5s", timeout: "5s", retries: 3, startPeriod: dockerDuration(startPeriod) };
+  return {
+    tests: ["CMD", ...command],
+    interval: "5s",
+    timeout: "5s",
+    retries: 3,
+    startPeriod: dockerDuration(startPeriod),
+  };
 }
 
 /** File trees by mount point, as one tree: each mount point becomes a folder of the workload's directory. */

@@ -1,5 +1,3 @@
-import { rmSync } from "node:fs";
-import { join } from "node:path";
 import { stopDocker } from "../docker/docker.ts";
 import { command } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
@@ -27,8 +25,6 @@ await command(
       if (code !== 0)
         throw new UserError(`pulumi destroy failed (exit code ${code}); see the lines above, then run this again`);
       await forgetLocalStack(workspace);
-      rmSync(join(workspace.cwd, `Pulumi.${stack}.yaml`), { force: true });
-      rmSync(join(workspace.cwd, "files", stack), { recursive: true, force: true });
       say(`stack ${stack} is gone`);
     } else {
       say(`there is no stack ${stack}: nothing to do`);

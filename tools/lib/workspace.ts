@@ -1,5 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
@@ -80,9 +89,10 @@ export async function openWorkspace(stack: string): Promise<Workspace> {
 /** Makes a local stack and its config from the embedded default, unless it is there. */
 export async function ensureLocalStack(workspace: Workspace): Promise<void> {
   const config = join(workspace.cwd, `Pulumi.${workspace.stack}.yaml`);
-  if (!existsSync(config)) writePrivate(config, readFileSync(join(root, "Pulumi.local.yaml"), "utf8"));
-  if (await stackExists(workspace)) return;
-  await workspace.pulumi(["stack", "init", workspace.stack, "--no-select"]);
+  const fresh = !existsSync(config);
+  if (fresh) writePrivate(config, readFileSync(join(root, "Pulumi.local.yaml"), "utf8"));
+  if (!(await stackExists(workspace))) await workspace.pulumi(["stack", "init", workspace.stack, "--no-select"]);
+  if (fresh) await setConfig(workspace, "filesDir", join(workspace.cwd, "files", workspace.stack));
 }
 
 export async function stackExists(workspace: Workspace): Promise<boolean> {
@@ -90,9 +100,18 @@ export async function stackExists(workspace: Workspace): Promise<boolean> {
   return (JSON.parse(stdout) as { name: string }[]).some(({ name }) => name.split("/").at(-1) === workspace.stack);
 }
 
-/** Forgets a stack that has been destroyed. */
+/** Forgets a stack that has been destroyed: its config, files, and the copies of its state that the backend would keep. */
 export async function forgetLocalStack(workspace: Workspace): Promise<void> {
-  await workspace.pulumi(["stack", "rm", workspace.stack, "--yes"]);
+  const { stack, cwd } = workspace;
+  await workspace.pulumi(["stack", "rm", stack, "--yes"]);
+  rmSync(join(cwd, `Pulumi.${stack}.yaml`), { force: true });
+  rmSync(join(cwd, "files", stack), { recursive: true, force: true });
+  const state = join(cwd, "state", ".pulumi");
+  for (const kind of ["history", "backups"])
+    rmSync(join(state, kind, "autollm", stack), { recursive: true, force: true });
+  const stacks = join(state, "stacks", "autollm");
+  for (const file of readdirSync(stacks))
+    if (file.startsWith(`${stack}.json`)) rmSync(join(stacks, file), { force: true });
 }
 
 /** Sets a plain config value; `key` may be a path such as `generation.redis`. */

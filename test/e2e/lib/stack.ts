@@ -1,0 +1,87 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type RunResult, run } from "../../../tools/lib/run.ts";
+import { root } from "../../../tools/lib/workspace.ts";
+
+/** A stack of a test's own: own name, state, passphrase, files and ports, beside whatever else runs on the machine. */
+export interface TestStack {
+  readonly name: string;
+  /** The folder of its state and config. */
+  readonly home: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  readonly url: string;
+  /** Runs one of the project's npm commands on the stack. A failure is returned, not thrown. */
+  npm(command: string, ...args: readonly string[]): Promise<RunResult>;
+  /** Runs a Pulumi command on the stack. A failure throws. */
+  pulumi(...args: readonly string[]): Promise<string>;
+  output(name: string): Promise<string>;
+  /** The Docker name of a workload's container. */
+  container(workload: string): Promise<string>;
+  /** The workload's address in one of its segments. */
+  address(workload: string, segment: string): Promise<string>;
+  /** Removes the stack and its folder. */
+  remove(): Promise<RunResult>;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  if (address === null || typeof address === "string") throw new Error("no port could be had");
+  return address.port;
+}
+
+export async function docker(...args: readonly string[]): Promise<string> {
+  return (await run("docker", args)).stdout.trim();
+}
+
+/** Prepares a stack; `up` is the test's first step. */
+export async function testStack(name: string): Promise<TestStack> {
+  const home = mkdtempSync(join(tmpdir(), `autollm-${name}-`));
+  const httpPort = await freePort();
+  const httpsPort = await freePort();
+  const env = { AUTOLLM_HOME: home, CI: "true", PULUMI_COLOR: "never", NO_COLOR: "1" };
+  const npm: TestStack["npm"] = (command, ...args) =>
+    run("npm", ["run", "-s", command, "--", ...args, "--stack", name], { cwd: root, env, allowFailure: true });
+  const pulumi: TestStack["pulumi"] = async (...args) =>
+    (await run("npm", ["run", "-s", "pulumi", "--", ...args, "--stack", name], { cwd: root, env })).stdout;
+  const container: TestStack["container"] = (workload) =>
+    docker(
+      "ps",
+      "--all",
+      "--filter",
+      `label=autollm.stack=${name}`,
+      "--filter",
+      `label=autollm.service=${workload}`,
+      "--format",
+      "{{.Names}}",
+    );
+  return {
+    name,
+    home,
+    httpPort,
+    httpsPort,
+    url: `https://localhost:${httpsPort}`,
+    npm,
+    pulumi,
+    output: async (output) => (await pulumi("stack", "output", output, "--show-secrets")).trim(),
+    container,
+    address: async (workload, segment) => {
+      const networks = JSON.parse(
+        await docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", await container(workload)),
+      ) as Record<string, { IPAddress: string }>;
+      const found = Object.entries(networks).find(([network]) => network.startsWith(`segment-${segment}-`));
+      if (found === undefined) throw new Error(`${workload} is not in the segment ${segment}`);
+      return found[1].IPAddress;
+    },
+    remove: async () => {
+      const result = await npm("down");
+      rmSync(home, { recursive: true, force: true });
+      return result;
+    },
+  };
+}

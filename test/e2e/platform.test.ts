@@ -1,0 +1,267 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect } from "@nats-io/transport-node";
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { services } from "../../components/platform/catalogue.ts";
+import { signToken } from "../../services/reference/src/jwt.ts";
+import { run } from "../../tools/lib/run.ts";
+import { eventually, https, login } from "./lib/http.ts";
+import { docker, type TestStack, testStack } from "./lib/stack.ts";
+
+/** What the daemon holds of everything, to see that a stack leaves nothing behind. */
+async function inventory(): Promise<string[]> {
+  const lists = await Promise.all([
+    docker("ps", "--all", "--format", 'container {{.Names}} {{.Label "autollm.stack"}}'),
+    docker("volume", "ls", "--format", "volume {{.Name}}"),
+    docker("network", "ls", "--format", "network {{.Name}}"),
+  ]);
+  return lists.flatMap((list) => list.split("\n")).sort();
+}
+
+/** Every secret value of the stack's state, by the paths of the engine's own marks. */
+function secretsIn(value: unknown, secret = false): string[] {
+  if (typeof value === "string") return secret && value.length >= 8 ? [value] : [];
+  if (Array.isArray(value)) return value.flatMap((item) => secretsIn(item, secret));
+  if (typeof value !== "object" || value === null) return [];
+  const marked = "4dabf18193072939515e22adb298388d" in value;
+  if (marked && "plaintext" in value) return secretsIn(JSON.parse(String(value.plaintext)), true);
+  return Object.values(value).flatMap((item) => secretsIn(item, secret || marked));
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+describe("the local stack", () => {
+  let stack: TestStack;
+  let before: string[];
+  let secrets: readonly string[];
+
+  beforeAll(async () => {
+    before = await inventory();
+    stack = await testStack("e2e");
+    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    expect(up.code, up.stdout + up.stderr).toBe(0);
+    const state: unknown = JSON.parse(await stack.pulumi("stack", "export", "--show-secrets"));
+    secrets = [...new Set(secretsIn(state))];
+  });
+
+  afterAll(async () => {
+    await stack.remove();
+  });
+
+  const file = async (workload: string, path: string) => docker("exec", await stack.container(workload), "cat", path);
+
+  test("a second up changes nothing and says so", async () => {
+    const { code, stdout } = await stack.npm("up");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Resources:\s+\d+ unchanged/);
+    expect(stdout).not.toMatch(/replaced|updated|created/);
+  });
+
+  test("a refresh finds nothing that differs from the world", async () => {
+    const stdout = await stack.pulumi("preview", "--refresh", "--expect-no-changes");
+    expect(stdout).toMatch(/\d+ unchanged/);
+  });
+
+  test("all services are healthy and every one of them is scraped", async () => {
+    const admin = login("admin", await stack.output("adminPassword"));
+    const expected = Object.entries(services).flatMap(([name, { port }]) => (port === null ? [] : [name]));
+    await eventually("every target up", 60, async () => {
+      const { body } = await https(`${stack.url}/prometheus/api/v1/query?query=up`, { headers: admin });
+      const { data } = JSON.parse(body) as { data: { result: { metric: { job: string }; value: [number, string] }[] } };
+      const up = data.result.filter(({ value }) => value[1] === "1").map(({ metric }) => metric.job);
+      return expected.every((name) => up.includes(name)) ? up : undefined;
+    });
+  });
+
+  test("Grafana takes the generated password, and neither admin/admin nor a visitor without a login", async () => {
+    const url = `${stack.url}/grafana/api/org`;
+    const answer = await https(url, { headers: login("admin", await stack.output("grafanaPassword")) });
+    expect(answer.status).toBe(200);
+    expect((await https(url, { headers: login("admin", "admin") })).status).toBe(401);
+    expect((await https(url)).status).toBe(401);
+  });
+
+  test("Grafana's dashboard is there and its data source answers", async () => {
+    const headers = login("admin", await stack.output("grafanaPassword"));
+    const dashboard = await https(`${stack.url}/grafana/api/dashboards/uid/trading-operations`, { headers });
+    expect(dashboard.status).toBe(200);
+    const query = { refId: "A", expr: "count(up)", instant: true, datasource: { uid: "prometheus" } };
+    const data = await https(`${stack.url}/grafana/api/ds/query`, {
+      method: "POST",
+      headers,
+      body: { queries: [query], from: "now-5m", to: "now" },
+    });
+    expect(data.status, data.body).toBe(200);
+    expect(data.body).toContain('"frames"');
+  });
+
+  test("Prometheus is behind a login", async () => {
+    const url = `${stack.url}/prometheus/api/v1/query?query=up`;
+    expect((await https(url)).status).toBe(401);
+    expect((await https(url, { headers: login("admin", "admin") })).status).toBe(401);
+  });
+
+  test("Redis refuses whoever has no password", async () => {
+    const redis = await stack.container("redis");
+    const password = await file("redis", "/run/secrets/redis");
+    expect(await docker("exec", redis, "redis-cli", "ping")).toContain("NOAUTH");
+    expect(await docker("exec", "--env", `REDISCLI_AUTH=${password}`, redis, "redis-cli", "ping")).toBe("PONG");
+  });
+
+  test("Postgres refuses a wrong password, another service's tables, and the superuser from the network", async () => {
+    const host = await stack.address("postgres", "data");
+    const attempt = async (user: string, password: string, sql: string): Promise<string> => {
+      const client = new Client({ host, user, password, database: "autollm" });
+      try {
+        await client.connect();
+        await client.query(sql);
+        return "accepted";
+      } catch (error) {
+        return String(error);
+      } finally {
+        await client.end().catch(() => undefined);
+      }
+    };
+    const reporter = await file("reporter", "/run/secrets/env/POSTGRES_PASSWORD");
+    expect(await attempt("reporter", reporter, "SELECT 1")).toBe("accepted");
+    expect(await attempt("reporter", reporter, "INSERT INTO portfolio_ledger.fills DEFAULT VALUES")).toContain(
+      "permission denied",
+    );
+    expect(await attempt("reporter", "postgres", "SELECT 1")).toContain("password authentication failed");
+    expect(await attempt("postgres", reporter, "SELECT 1")).toContain("pg_hba.conf rejects");
+  });
+
+  test("NATS refuses a stranger, and a subject that is not the user's own", async () => {
+    const servers = `${await stack.address("nats", "apps")}:4222`;
+    const ca = await file("reporter", "/run/secrets/files/nats_ca.pem");
+    const tls = { ca, checkServerIdentity: () => undefined };
+    await expect(
+      connect({ servers, tls, user: "reporter", pass: "reporter", maxReconnectAttempts: 0 }),
+    ).rejects.toThrow(/Authorization/i);
+    const pass = await file("data-ingestor", "/run/secrets/env/NATS_PASSWORD");
+    const connection = await connect({ servers, tls, user: "data-ingestor", pass });
+    const refused = (async () => {
+      for await (const status of connection.status()) if (status.type === "error") return String(status.error);
+      return "nothing was refused";
+    })();
+    connection.publish("risk.order.approved", "{}");
+    expect(await refused).toMatch(/permissions violation/i);
+    await connection.close();
+  });
+
+  test("a news item becomes an order, a fill, a row in the ledger and a count in Prometheus", async () => {
+    const token = signToken(
+      { sub: "e2e", scope: "trade", exp: Math.floor(Date.now() / 1000) + 600 },
+      await file("gateway-api", "/run/secrets/env/JWT_SECRET"),
+    );
+    const headers = { authorization: `Bearer ${token}` };
+    const item = { headline: "Bitcoin rallies on record inflows", symbol: "BTC-USD" };
+    expect((await https(`${stack.url}/api/news`, { method: "POST", body: item })).status).toBe(401);
+    const posted = await https(`${stack.url}/api/news`, { method: "POST", headers, body: item });
+    expect(posted.status, posted.body).toBe(202);
+    const { id } = JSON.parse(posted.body) as { id: string };
+    const order = await eventually("the fill in the ledger", 60, async () => {
+      const { status, body } = await https(`${stack.url}/api/orders/${id}`, { headers });
+      return status === 200 && body.includes('"filled"') ? body : undefined;
+    });
+    expect(order).toContain("BTC-USD");
+    const admin = login("admin", await stack.output("adminPassword"));
+    await eventually("the fill in Prometheus", 60, async () => {
+      const { body } = await https(`${stack.url}/prometheus/api/v1/query?query=sum(orders_filled_total)`, {
+        headers: admin,
+      });
+      const { data } = JSON.parse(body) as { data: { result: { value: [number, string] }[] } };
+      return Number(data.result[0]?.value[1] ?? 0) > 0 ? true : undefined;
+    });
+  });
+
+  test("no container shows a secret in docker inspect, and the state holds none in plain text", async () => {
+    expect(secrets.length).toBeGreaterThan(20);
+    const ids = (await docker("ps", "--all", "--quiet", "--filter", "label=autollm.stack=e2e")).split("\n");
+    const inspected = await docker("inspect", ...ids);
+    const state = filesBelow(join(stack.home, "state"))
+      .map((path) => readFileSync(path, "utf8"))
+      .join("\n");
+    const shown = secrets.filter((secret) => inspected.includes(JSON.stringify(secret).slice(1, -1)));
+    expect(shown.length, "secrets in docker inspect").toBe(0);
+    const plain = secrets.filter((secret) => state.includes(JSON.stringify(secret).slice(1, -1)));
+    expect(plain.length, "secrets in the state").toBe(0);
+  });
+
+  test("only Caddy publishes ports, and only on the loopback", async () => {
+    const lines = await docker(
+      "ps",
+      "--filter",
+      "label=autollm.stack=e2e",
+      "--format",
+      '{{.Label "autollm.service"}} {{.Ports}}',
+    );
+    const published = lines.split("\n").filter((line) => line.includes("->"));
+    expect(published).toHaveLength(1);
+    expect(published[0]).toMatch(/^caddy /);
+    for (const [, address] of (published[0] ?? "").matchAll(/(\S+):\d+->/g)) expect(address).toBe("127.0.0.1");
+  });
+
+  test("a service that has lost its database says so, and recovers", async () => {
+    const redis = await stack.container("redis");
+    const gateway = await stack.container("gateway-api");
+    const health = async () =>
+      (
+        await run("docker", ["exec", gateway, "wget", "-S", "-O", "-", "http://127.0.0.1:8000/health"], {
+          allowFailure: true,
+        })
+      ).stderr;
+    await docker("pause", redis);
+    try {
+      await eventually("the red health", 30, async () => ((await health()).includes("503") ? true : undefined));
+    } finally {
+      await docker("unpause", redis);
+    }
+    await eventually("the green health", 30, async () => ((await health()).includes("200 OK") ? true : undefined));
+  });
+
+  test("the backtest engine runs on demand, to its end", async () => {
+    const { code, stdout, stderr } = await stack.npm("backtest");
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("report written");
+  });
+
+  test("a weak password stops up before anything changes, and the message names resource, key and mend", async () => {
+    const containers = await docker("ps", "--quiet", "--filter", "label=autollm.stack=e2e");
+    await stack.pulumi("config", "set", "--secret", "grafana-admin", "changeme");
+    const up = await stack.npm("up");
+    expect(up.code).toBe(1);
+    expect(up.stdout).toMatch(/\[mandatory\]/i);
+    expect(up.stdout).toMatch(/grafana/);
+    expect(up.stdout).not.toContain("changeme");
+    expect(await docker("ps", "--quiet", "--filter", "label=autollm.stack=e2e")).toBe(containers);
+    await stack.pulumi("config", "rm", "grafana-admin");
+  });
+
+  test("a faulty config is refused with every fault at once, before anything changes", async () => {
+    await stack.pulumi("config", "set", "--plaintext", "logLevl", "debug");
+    await stack.pulumi("config", "set", "--plaintext", "openai", "plain-text-by-mistake");
+    const up = await stack.npm("up");
+    expect(up.code).toBe(1);
+    expect(up.stdout).toContain("did you mean logLevel?");
+    expect(up.stdout).toContain("pulumi config set --secret openai");
+    expect(up.stdout).not.toContain("    at ");
+    await stack.pulumi("config", "rm", "logLevl");
+    await stack.pulumi("config", "rm", "openai");
+  });
+
+  test("down removes all that up made, and nothing else", async () => {
+    const { code, stdout, stderr } = await stack.npm("down");
+    expect(code, stdout + stderr).toBe(0);
+    const mine = (line: string) => !before.includes(line);
+    const left = (await inventory()).filter(mine).filter((line) => / e2e$/.test(line) || !line.startsWith("container"));
+    // Other stacks may come and go meanwhile: what counts is that nothing of this one is left.
+    expect(left.filter((line) => line.endsWith(" e2e"))).toEqual([]);
+    expect(filesBelow(stack.home).filter((path) => path.includes("e2e.") || path.includes("/e2e"))).toEqual([]);
+  });
+});

@@ -1,0 +1,32 @@
+import { ensureDocker } from "../docker/docker.ts";
+import { ensureEngine } from "../engine/engine.ts";
+import { command } from "../lib/command.ts";
+import { say } from "../lib/log.ts";
+import { run } from "../lib/run.ts";
+import { root } from "../lib/workspace.ts";
+
+const HELP = `usage: npm run e2e -- [--install] [--full]
+
+Brings stacks of its own up on this machine's Docker, asserts on the world, and takes them down. A stack that runs is left alone.
+
+  --install   allow to install what is missing (Docker, on Debian; always so when CI is set)
+  --full      also the long tests: rotation of every credential, hosts, the images one by one, and what needs long builds`;
+
+/** The tests for every change; all others under test/e2e belong to --full. */
+const CORE = ["test/e2e/platform.test.ts", "test/e2e/engine.test.ts"];
+
+await command(
+  { help: HELP, options: { install: { type: "boolean" }, full: { type: "boolean" } } },
+  async ({ install, full }) => {
+    const ci = process.env.CI !== undefined && process.env.CI !== "";
+    await ensureDocker({ install: install === true || ci });
+    await ensureEngine();
+    if (full !== true) say("the core tests; the long ones are left to: npm run e2e:full");
+    const { code } = await run("vitest", ["run", "--project", "e2e", ...(full === true ? [] : CORE)], {
+      cwd: root,
+      output: "show",
+      allowFailure: true,
+    });
+    return code;
+  },
+);
