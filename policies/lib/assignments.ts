@@ -4,6 +4,8 @@ import { isReference, isSecretName } from "./secretNames.ts";
 export interface Assignment {
   readonly name: string;
   readonly value: string;
+  /** The form leaves no doubt that it is a secret, in a script either. */
+  readonly explicit: boolean;
 }
 
 const QUOTED = `"((?:[^"\\\\\\n]|\\\\.)*)"|'([^'\\n]*)'`;
@@ -11,7 +13,8 @@ const QUOTED = `"((?:[^"\\\\\\n]|\\\\.)*)"|'([^'\\n]*)'`;
 interface Form {
   readonly form: RegExp;
   /** The name and the value of a match. */
-  readonly read: (match: RegExpMatchArray) => Assignment | undefined;
+  readonly read: (match: RegExpMatchArray) => Omit<Assignment, "explicit">;
+  readonly explicit?: boolean;
 }
 
 const first = (...parts: (string | undefined)[]) => parts.find((part) => part !== undefined) ?? "";
@@ -45,6 +48,7 @@ const FORMS: readonly Form[] = [
   },
   // PASSWORD 'value', IDENTIFIED BY 'value'
   {
+    explicit: true,
     form: /(?:\bPASSWORD|\bIDENTIFIED\s+BY)\s+'([^']*)'/gi,
     read: (match) => ({ name: "PASSWORD", value: match[1] ?? "" }),
   },
@@ -55,21 +59,25 @@ const FORMS: readonly Form[] = [
   },
   // user name on >value: Redis' access list
   {
+    explicit: true,
     form: /(?<=^user\s[^\n]*\s)>(\S+)/gm,
     read: (match) => ({ name: "user password", value: match[1] ?? "" }),
   },
   // scheme://user:value@host
   {
+    explicit: true,
     form: /\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/?#"']*:([^\s@/?#"']+)@/gi,
     read: (match) => ({ name: "URL password", value: decoded(match[1] ?? "") }),
   },
   // -u user:value, --user user:value
   {
+    explicit: true,
     form: /(?<=^|\s)(?:-u|--user|--proxy-user)[ \t=]+["']?[^\s:"'/]+:([^\s"'/][^\s"']*)/g,
     read: (match) => ({ name: "user password", value: match[1] ?? "" }),
   },
   // Authorization: Basic …, Authorization: Bearer …
   {
+    explicit: true,
     form: /\bauthorization["']?\s*[:=]\s*["']?(basic|bearer|token)\s+([A-Za-z0-9+/=._-]+)/gi,
     read: (match) => ({
       name: "Authorization token",
@@ -93,15 +101,15 @@ function basic(encoded: string): string {
 }
 
 /** Lines that only people read. */
-const COMMENT = /^[ \t]*(#|--|\/\/|;).*$/gm;
+const COMMENT = /^[ \t]*(#|-- |\/\/|;).*$/gm;
 
 /** The secrets that a text, of whatever format, assigns in plain. */
 export function assignments(text: string): readonly Assignment[] {
   const code = text.replace(COMMENT, "");
-  return FORMS.flatMap(({ form, read }) =>
+  return FORMS.flatMap(({ form, read, explicit = false }) =>
     [...code.matchAll(form)].flatMap((match) => {
       const found = read(match);
-      return found !== undefined && isSecretName(found.name) && !isReference(found.value) ? [found] : [];
+      return isSecretName(found.name) && !isReference(found.value) ? [{ ...found, explicit }] : [];
     }),
   );
 }

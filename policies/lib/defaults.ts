@@ -72,20 +72,30 @@ const unLeet = (text: string, one: string) =>
 const letters = (text: string) => text.replace(/[^a-z]/g, "");
 const lettersAndDigits = (text: string) => text.replace(/[^a-z0-9]/g, "");
 
-/** The shapes under which a known word hides: another case, accents, wide letters, leet, separators, digits around it. */
-function shapes(value: string): readonly string[] {
-  const lower = value
+/** Without case, accents, wide letters and invisible signs. */
+function folded(value: string): string {
+  return value
     .normalize("NFKD")
     .replace(/[\p{M}\p{Cf}]/gu, "")
     .toLowerCase()
     .trim();
-  const core = lower.replace(/^[^a-z@$]+|[^a-z@$]+$/g, "");
-  const reversed = [...lower].reverse().join("");
-  return [
-    lettersAndDigits(lower),
-    lettersAndDigits(core),
-    ...[lower, core, reversed].flatMap((text) => [letters(unLeet(text, "i")), letters(unLeet(text, "l"))]),
-  ];
+}
+
+/** `abcabc` as `abc`. */
+function once(text: string): string {
+  return /^(.+?)\1+$/s.exec(text)?.[1] ?? text;
+}
+
+/** The shapes under which a known word hides: another case, accents, wide letters, leet, separators, digits around it. */
+function shapes(value: string): readonly string[] {
+  const lower = once(folded(value));
+  const whole = [lower, [...lower].reverse().join("")];
+  const cores = whole.map((text) => text.replace(/^[^a-z@$]+|[^a-z@$]+$/g, ""));
+  return [...whole, ...cores].flatMap((text) => [
+    lettersAndDigits(text),
+    letters(unLeet(text, "i")),
+    letters(unLeet(text, "l")),
+  ]);
 }
 
 /** Whether a text is a known default or placeholder, whatever it stands for. */
@@ -97,7 +107,8 @@ export function isUnmistakableDefault(value: string): boolean {
 /** Whether a secret is a known default: also words like `admin` and `test`, and digits alone. */
 export function isDefaultSecret(value: string): boolean {
   if (value === "" || value.length > LONGEST) return false;
-  if (isUnmistakableDefault(value) || /^[\d\s.:/-]{1,14}$/.test(value) || /^(.)\1*$/su.test(value)) return true;
+  if (isUnmistakableDefault(value) || /^\d{1,14}$|^(.)\1*$/su.test(folded(value).replace(/[^\p{L}\d]/gu, "")))
+    return true;
   const half = lettersAndDigits(value.toLowerCase()).length / 2;
   return shapes(value).some((shape) => shape.length >= half && (JOINED.test(shape) || PLACEHOLDER.test(shape)));
 }

@@ -1,5 +1,5 @@
 import type { Subject } from "./rule.ts";
-import { isUnknown, list, record, text, UNKNOWN } from "./value.ts";
+import { hasUnknown, isUnknown, list, record, text, UNKNOWN } from "./value.ts";
 
 /** A label of a container, network or volume: its text, UNKNOWN, or undefined when it has none. */
 export function label(subject: Subject, name: string): string | typeof UNKNOWN | undefined {
@@ -9,8 +9,13 @@ export function label(subject: Subject, name: string): string | typeof UNKNOWN |
   const pairs = Array.isArray(labels)
     ? list(labels).map((entry) => [record(entry).label, record(entry).value] as const)
     : Object.entries(record(labels));
-  const value = pairs.find(([key]) => key === name)?.[1];
-  return isUnknown(value) ? UNKNOWN : text(value);
+  const found = pairs.find(([key]) => key === name);
+  // A pair that is still unknown may be the one.
+  const hidden =
+    found === undefined
+      ? hasUnknown(labels) && list(labels).some((entry) => isUnknown(entry) || isUnknown(record(entry).label))
+      : isUnknown(found[1]);
+  return hidden ? UNKNOWN : text(found?.[1]);
 }
 
 /** The texts of a label that holds a comma-separated list; undefined when it is unknown or absent. */

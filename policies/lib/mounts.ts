@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import type { Subject } from "./rule.ts";
-import { list, record, text } from "./value.ts";
+import { isUnknown, list, record, text, type Value } from "./value.ts";
 
 /** A directory or file of the host inside a container. */
 export interface HostMount {
@@ -17,20 +17,22 @@ export function normalised(path: string): string {
   return plain.length > 1 ? plain.replace(/\/$/, "") : plain;
 }
 
+const isTrue = (value: Value) => value === true || isUnknown(value);
+
 /** The host paths that a container mounts, by either of the provider's two ways. */
 export function hostMounts({ props }: Subject): readonly HostMount[] {
   const mounts = list(props.mounts).flatMap((element, index) => {
     const mount = record(element);
     const source = text(mount.source);
     if (source === undefined || (mount.type !== "bind" && !source.startsWith("/"))) return [];
-    return [{ key: `mounts[${index}].source`, source: normalised(source), readOnly: mount.readOnly === true }];
+    return [{ key: `mounts[${index}].source`, source: normalised(source), readOnly: isTrue(mount.readOnly) }];
   });
   const volumes = list(props.volumes).flatMap((element, index) => {
     const volume = record(element);
     const named = text(volume.volumeName) ?? "";
     const source = text(volume.hostPath) ?? (named.startsWith("/") ? named : undefined);
     if (source === undefined) return [];
-    return [{ key: `volumes[${index}].hostPath`, source: normalised(source), readOnly: volume.readOnly === true }];
+    return [{ key: `volumes[${index}].hostPath`, source: normalised(source), readOnly: isTrue(volume.readOnly) }];
   });
   return [...mounts, ...volumes];
 }

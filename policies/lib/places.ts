@@ -61,18 +61,13 @@ function ofText(key: string, name: string, content: string): Place[] {
 
 const VARIABLE = /^([A-Za-z_][\w.-]*)=([\s\S]*)$/;
 /** A script among the arguments may begin with an assignment too; it has blanks. */
-const ARGUMENT = /^([A-Za-z_][\w.-]*)=(\S*)$/;
+const ARGUMENT = /^([A-Za-z_][\w.-]*)=([^\s=]\S*)$/;
 
 /** A list of variables, or of arguments, where a flag may stand before its value. */
 function ofList(key: string, name: string, list: readonly Value[]): Place[] {
   return list.flatMap((element, index) => {
     const at = `${key}[${index}]`;
     if (typeof element !== "string") return walk(at, name, element);
-    const variable = (key === "envs" ? VARIABLE : ARGUMENT).exec(element);
-    if (variable !== null) {
-      const [, variableName = "", value = ""] = variable;
-      return walk(`${at} ${variableName}`, variableName, value);
-    }
     const before = text(list[index - 1]) ?? "";
     const flag = /^--?([A-Za-z][\w-]*)$|^(requirepass|masterauth)$/.exec(before);
     const flagName = flag?.[1] ?? flag?.[2] ?? "";
@@ -81,6 +76,11 @@ function ofList(key: string, name: string, list: readonly Value[]): Place[] {
       // redis-cli -a value, curl -u user:value
       const shown = `redis-cli -${flagName} ${element}`;
       return [{ key: `${at} after ${before}`, name, text: shown, whole: false, file: false }];
+    }
+    const variable = (key === "envs" ? VARIABLE : ARGUMENT).exec(element);
+    if (variable !== null) {
+      const [, variableName = "", value = ""] = variable;
+      return walk(`${at} ${variableName}`, variableName, value);
     }
     return [{ key: at, name, text: element, whole: false, file: false }];
   });
@@ -96,7 +96,7 @@ export function candidates(place: Place): readonly Candidate[] {
     name: assigned.name,
     value: assigned.value,
     via,
-    sure: !(place.file && isScript(name)),
+    sure: assigned.explicit || !(place.file && isScript(name)),
   });
   return words(content)
     .flatMap((word) =>

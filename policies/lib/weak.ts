@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { layers } from "./decode.ts";
-import { isDefaultSecret } from "./defaults.ts";
+import { isDefaultSecret, isUnmistakableDefault } from "./defaults.ts";
 import type { Candidate } from "./places.ts";
 import { isIdentifierName, isVncName } from "./secretNames.ts";
 
@@ -22,7 +22,9 @@ function significant({ name, value }: Candidate): string {
 
 /** How a secret is a known default: undefined when it is none, else what hides it. */
 export function defaultVia(candidate: Candidate): string | undefined {
-  const whole = layers(candidate.value).find(({ text }) => isDefaultSecret(text));
+  // A login may be `admin`, a chat's id is digits.
+  const isDefault = isIdentifierName(candidate.name) ? isUnmistakableDefault : isDefaultSecret;
+  const whole = layers(candidate.value).find(({ text }) => isDefault(text));
   if (whole !== undefined) return [candidate.via, whole.via].filter((via) => via !== "").join(", ");
   return isVncName(candidate.name) && isDefaultSecret(significant(candidate)) ? candidate.via : undefined;
 }

@@ -1,7 +1,7 @@
 import { service } from "../lib/labels.ts";
 import type { ResourceRule } from "../lib/rule.ts";
 import { CONTAINER } from "../lib/types.ts";
-import { isUnknown, record, texts } from "../lib/value.ts";
+import { hasUnknown, isUnknown, record, texts } from "../lib/value.ts";
 import { waived } from "../waivers.ts";
 
 const NAME = "container-capabilities-dropped";
@@ -19,7 +19,7 @@ export const containerCapabilitiesDropped: ResourceRule = {
     const { capabilities } = subject.props;
     if (isUnknown(capabilities)) return;
     const { drops, adds } = record(capabilities);
-    if (!isUnknown(drops) && !texts(drops).some((drop) => bare(drop) === "ALL")) {
+    if (!hasUnknown(drops) && !texts(drops).some((drop) => bare(drop) === "ALL")) {
       yield { key: "capabilities.drops", problem: "lacks ALL", mend: 'set capabilities.drops to ["ALL"]' };
     }
     for (const added of texts(adds).map(bare)) {
