@@ -1,0 +1,31 @@
+import { command, USAGE } from "../../../tools/lib/command.ts";
+import { UserError } from "../../../tools/lib/log.ts";
+import { rebootHost, removeHost, startHost } from "./host.ts";
+
+const HELP = `usage: node test/e2e/host/main.ts up|down|reboot [--name NAME]
+
+A Debian 13 system with nothing but sshd and a key, like a fresh virtual server, in a container of this machine's Docker.
+
+  up            throws a host of that name away, starts a fresh one, and prints how to reach it as JSON
+  down          throws it away
+  reboot        reboots it, and waits until it is back
+  --name NAME   its name (default autollm-test-host)`;
+
+await command(
+  { help: HELP, options: { name: { type: "string", default: "autollm-test-host" } }, positionals: true },
+  async ({ name }, [action]) => {
+    switch (action) {
+      case "up":
+        process.stdout.write(`${JSON.stringify(await startHost(name), null, 2)}\n`);
+        return 0;
+      case "down":
+        await removeHost(name);
+        return 0;
+      case "reboot":
+        await rebootHost(name);
+        return 0;
+      default:
+        throw new UserError(`say up, down or reboot\n\n${HELP}`, USAGE);
+    }
+  },
+);
