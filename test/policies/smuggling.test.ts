@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { Subject } from "../../policies/lib/rule.ts";
-import { command, container, filesOf, resource, secret, verdicts } from "./fixtures.ts";
+import { command, container, filesOf, resource, secret, verdict, verdicts } from "./fixtures.ts";
 
 const KNOWN = [
   "changeme",
@@ -53,14 +53,13 @@ const PLACES: Readonly<Record<string, (value: string) => Subject>> = {
     container({ props: { uploads: [{ file: "/x.ini", content: `[db]\npassword = ${value}\n` }] } }),
 };
 
-const refused = (messages: readonly string[]) =>
-  messages.filter((message) => message.includes("known default credential"));
+const refused = (subject: Subject) => verdict("credential-not-default", subject);
 
 describe.each(Object.entries(DISGUISES))("a known default %s", (_, disguise) => {
   it.each(Object.entries(PLACES))("is found %s", async (_where, place) => {
     for (const word of KNOWN) {
       // Digits read alike: 123456 has neither case nor leet.
-      expect.soft(refused(await verdicts(place(disguise(word)))), `${word}: ${disguise(word)}`).not.toEqual([]);
+      expect.soft(await refused(place(disguise(word))), `${word}: ${disguise(word)}`).not.toEqual([]);
     }
   });
 });
@@ -106,7 +105,7 @@ const CARRIERS: Readonly<Record<string, (value: string) => Subject>> = {
 
 describe.each(Object.entries(CARRIERS))("inside %s", (_, carry) => {
   it.each(KNOWN)("%s is found", async (word) => {
-    expect(refused(await verdicts(carry(word)))).not.toEqual([]);
+    expect(await refused(carry(word))).not.toEqual([]);
   });
 
   it("a short one is found", async () => {
@@ -129,7 +128,7 @@ describe("what only ever is a default", () => {
     ["as a login's name", (value: string) => filesOf("ib-gateway", { "run-secrets/tws-userid": value })],
   ])("is found %s", async (_, place) => {
     for (const word of ["changeme", "Replace_Me", "AUTOLLM123", "devredis", "eDemo", "demouser", "your_api_key"]) {
-      expect.soft(refused(await verdicts(place(word))), word).not.toEqual([]);
+      expect.soft(await refused(place(word)), word).not.toEqual([]);
     }
   });
 });
