@@ -23,7 +23,7 @@ const schema = z
       .string()
       .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be a host name in lower case, such as trader.example.com")
       .default("localhost"),
-    bindAddress: z.union([z.ipv4(), z.ipv6()]).default("127.0.0.1"),
+    bindAddress: z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address").default("127.0.0.1"),
     httpPort: port.default(8080),
     httpsPort: port.default(8443),
     imageSource: z.enum(["registry", "local"]).default("registry"),
@@ -43,14 +43,18 @@ const schema = z
       .default(["BTC-USD", "ETH-USD", "SPY"]),
   })
   .superRefine((value, context) => {
-    const fault = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });
+    const fault = (path: string, message: string) =>
+      context.addIssue({ code: "custom", path: path.split("."), message });
     const { live, liveConfirm } = value.trading;
-    if (live && (liveConfirm === undefined || liveConfirm === "")) {
-      fault("trading", "live trading needs a second, explicit setting: set trading.liveConfirm to the IB account id");
+    if (live && (liveConfirm ?? "").trim() === "") {
+      fault("trading.liveConfirm", "live trading needs a second, explicit setting: the IB account id");
     }
-    if (!live && liveConfirm !== undefined)
-      fault("trading", "liveConfirm without live: true; remove it or set trading.live");
-    if (live && value.environment !== "production") fault("trading", "only environment production may trade live");
+    if (!live && liveConfirm !== undefined) {
+      fault("trading.live", "is not true, but trading.liveConfirm is set; remove that or trade live");
+    }
+    if (live && value.environment !== "production") {
+      fault("trading.live", "only environment production may trade live");
+    }
     if (value.environment !== "local") {
       if (value.imageSource === "local")
         fault("imageSource", "locally built images are for environment local; use registry");
@@ -145,7 +149,7 @@ export function checkConfig(config: Readonly<Record<string, string>>, secretKeys
     } else {
       const hint = closest(key, [...settingNames, ...credentialNames]);
       faults.push(
-        `${key}: is no known key${hint === undefined ? "" : `; did you mean ${hint}?`} Remove it with: pulumi config rm ${key}`,
+        `${key}: is no known key${hint === undefined ? "." : `; did you mean ${hint}?`} Remove it with: pulumi config rm ${key}`,
       );
     }
   }

@@ -1,0 +1,20 @@
+import { vi } from "vitest";
+import { imageNames } from "../../../components/images.ts";
+import { type Recording, type RunOptions, record } from "./mocks.ts";
+
+const localImages = Object.fromEntries(
+  [...imageNames, "reference"].map((name) => [name, `autollm.local/${name}:0123456789abcdef`]),
+);
+
+/** The config of a local stack, as `npm run up` completes it on a machine without a registry. */
+export const localConfig: Readonly<Record<string, string>> = {
+  environment: "local",
+  imageSource: "local",
+  localImages: JSON.stringify(localImages),
+};
+
+/** Runs the whole program, afresh each time: its modules too, since index.ts does its work when it is imported. */
+export async function runPlatform({ config = localConfig, ...options }: RunOptions = {}): Promise<Recording> {
+  vi.resetModules();
+  return record(async () => ({ ...(await import("../../../index.ts")) }), { config, ...options });
+}

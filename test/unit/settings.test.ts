@@ -1,0 +1,254 @@
+import { describe, expect, it, test } from "vitest";
+import { ConfigError, checkConfig, closest } from "../../components/settings.ts";
+import { randomText } from "./lib/values.ts";
+
+const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
+
+/** Checks a config given as `pulumi config set` stores it: text as it is, all else as JSON. */
+function check(config: Readonly<Record<string, unknown>>, secret: readonly string[] = []) {
+  const text = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+  return checkConfig(
+    Object.fromEntries(Object.entries(config).map(([key, value]) => [`autollm:${key}`, text(value)])),
+    new Set(secret.map((key) => `autollm:${key}`)),
+  );
+}
+
+function faultsOf(config: Readonly<Record<string, unknown>>, secret: readonly string[] = []): readonly string[] {
+  try {
+    check(config, secret);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+const set = (path: string) => `mend it with: pulumi config set --path '${path}' VALUE`;
+const production = { environment: "production", domain: "trader.example.com" };
+
+const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, string])[] = [
+  [
+    "a mistyped key",
+    { enviroment: "local" },
+    "enviroment: is no known key; did you mean environment? Remove it with: pulumi config rm enviroment",
+  ],
+  [
+    "a mistyped credential",
+    { finhub: "x" },
+    "finhub: is no known key; did you mean finnhub? Remove it with: pulumi config rm finhub",
+  ],
+  [
+    "a key that resembles none",
+    { quartzclockwork: "1" },
+    "quartzclockwork: is no known key. Remove it with: pulumi config rm quartzclockwork",
+  ],
+  [
+    "an unknown environment",
+    { environment: "prod" },
+    `environment: Invalid option: expected one of "local"|"staging"|"production"; ${set("environment")}`,
+  ],
+  [
+    "live without a confirmation",
+    { ...production, trading: { live: true } },
+    `trading.liveConfirm: live trading needs a second, explicit setting: the IB account id; ${set("trading.liveConfirm")}`,
+  ],
+  [
+    "live with a blank confirmation",
+    { ...production, trading: { live: true, liveConfirm: "  " } },
+    `trading.liveConfirm: live trading needs a second, explicit setting: the IB account id; ${set("trading.liveConfirm")}`,
+  ],
+  [
+    "a confirmation without live",
+    { ...production, trading: { liveConfirm: "U1234567" } },
+    `trading.live: is not true, but trading.liveConfirm is set; remove that or trade live; ${set("trading.live")}`,
+  ],
+  [
+    "live outside production",
+    { trading: { live: true, liveConfirm: "U1234567" } },
+    `trading.live: only environment production may trade live; ${set("trading.live")}`,
+  ],
+  [
+    "live as text",
+    { ...production, trading: { live: "true" } },
+    `trading.live: Invalid input: expected boolean, received string; ${set("trading.live")}`,
+  ],
+  ["a mistyped key of trading", { trading: { Live: true } }, 'trading: Unrecognized key: "Live"'],
+  [
+    "local images outside local",
+    { ...production, imageSource: "local" },
+    `imageSource: locally built images are for environment local; use registry; ${set("imageSource")}`,
+  ],
+  [
+    "no public name outside local",
+    { environment: "staging" },
+    `domain: must be the public host name outside environment local; ${set("domain")}`,
+  ],
+  [
+    "a URL as domain",
+    { domain: "https://trader.example.com" },
+    `domain: must be a host name in lower case, such as trader.example.com; ${set("domain")}`,
+  ],
+  ["port 0", { httpPort: 0 }, `httpPort: Too small: expected number to be >=1; ${set("httpPort")}`],
+  [
+    "a port beyond the last",
+    { httpsPort: 65536 },
+    `httpsPort: Too big: expected number to be <=65535; ${set("httpsPort")}`,
+  ],
+  [
+    "a port that is no number",
+    { httpPort: "http" },
+    `httpPort: Invalid input: expected number, received string; ${set("httpPort")}`,
+  ],
+  ["one port for both", { httpPort: 8443 }, `httpsPort: must differ from httpPort; ${set("httpsPort")}`],
+  ...["0.0.0.0", "::", "192.0.2.7"].map(
+    (bindAddress) =>
+      [
+        `odd ports on ${bindAddress}`,
+        { bindAddress },
+        `bindAddress: on a public address Caddy publishes 80 and 443 only; set httpPort 80 and httpsPort 443; ${set("bindAddress")}`,
+      ] as const,
+  ),
+  [
+    "a name as address",
+    { bindAddress: "localhost" },
+    `bindAddress: must be an IPv4 or IPv6 address; ${set("bindAddress")}`,
+  ],
+  [
+    "a release without a digest",
+    { release: { reporter: { image: "registry.example/reporter:1.2.3" } } },
+    `release.reporter.image: must be pinned by digest: repository@sha256:<64 hex digits>; ${set("release.reporter.image")}`,
+  ],
+  [
+    "a release of an unknown service",
+    { release: { reportr: { image: `a@${DIGEST}` } } },
+    'release: Unrecognized key: "reportr"',
+  ],
+  ["generation 0", { generation: { redis: 0 } }, `generation.redis: must be 1 or more; ${set("generation.redis")}`],
+  [
+    "half a generation",
+    { generation: { redis: 1.5 } },
+    `generation.redis: must be a whole number, 1 or more; ${set("generation.redis")}`,
+  ],
+  ["a generation of an unknown credential", { generation: { rediss: 2 } }, 'generation: Unrecognized key: "rediss"'],
+  [
+    "a generation of half a key pair",
+    { generation: { "llm-signing-private": 2 } },
+    'generation: Unrecognized key: "llm-signing-private"',
+  ],
+  ["a generation of what is supplied", { generation: { openai: 2 } }, 'generation: Unrecognized key: "openai"'],
+  ["a relative directory", { filesDir: "files" }, `filesDir: must be an absolute path; ${set("filesDir")}`],
+  [
+    "a symbol in lower case",
+    { symbols: ["spy"] },
+    `symbols.0: must be upper case, such as BTC-USD; ${set("symbols.0")}`,
+  ],
+  ["no symbols", { symbols: [] }, `symbols: Too small: expected array to have >=1 items; ${set("symbols")}`],
+  [
+    "an unknown log level",
+    { logLevel: "trace" },
+    `logLevel: Invalid option: expected one of "debug"|"info"|"warning"|"error"; ${set("logLevel")}`,
+  ],
+];
+
+describe("a wrong config is refused, with the key, the fault and the mend", () => {
+  test.each(wrong)("%s", (_, config, message) => expect(faultsOf(config)).toEqual([message]));
+
+  it("names a credential in plain text, and not its value", () => {
+    const value = randomText(24);
+    expect(faultsOf({ finnhub: value })).toEqual([
+      "finnhub: is stored in plain text; mend it with: pulumi config set --secret finnhub",
+    ]);
+    expect(() => check({ finnhub: value })).toThrow(expect.not.stringContaining(value));
+  });
+
+  it.each(["", "   ", "abc", " a \n"])("a supplied credential that is %j", (value) => {
+    expect(faultsOf({ openai: value }, ["openai"])).toEqual([
+      "openai: is empty or too short to be real; set it with: pulumi config set --secret openai",
+    ]);
+  });
+
+  it("tells all faults at once", () => {
+    const config = {
+      enviroment: "x",
+      finnhub: "ab",
+      httpPort: 0,
+      generation: { redis: 0 },
+      trading: { live: true, liveConfirm: "U1" },
+    };
+    const faults = faultsOf(config);
+    expect(faults.map((fault) => fault.slice(0, fault.indexOf(":")))).toEqual([
+      "enviroment",
+      "finnhub",
+      "finnhub",
+      "httpPort",
+      "generation.redis",
+      "trading.live",
+    ]);
+    expect(() => check(config)).toThrow(
+      `the stack's config has 6 faults:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
+    );
+  });
+});
+
+describe("a right config", () => {
+  it("needs nothing: the default is a paper-trading local stack", () => {
+    expect(check({})).toEqual({
+      supplied: new Set(),
+      settings: {
+        environment: "local",
+        domain: "localhost",
+        bindAddress: "127.0.0.1",
+        httpPort: 8080,
+        httpsPort: 8443,
+        imageSource: "registry",
+        localImages: {},
+        release: {},
+        generation: {},
+        trading: { live: false },
+        logLevel: "info",
+        filesDir: "",
+        dockerHost: "unix:///var/run/docker.sock",
+        symbols: ["BTC-USD", "ETH-USD", "SPY"],
+      },
+    });
+  });
+
+  it("may trade live in production, when it says so twice", () => {
+    const trading = { live: true, liveConfirm: "U1234567" };
+    expect(check({ ...production, trading }).settings.trading).toEqual(trading);
+  });
+
+  it.each(["127.0.0.1", "127.1.2.3", "::1"])("may use any ports on the loopback address %s", (bindAddress) => {
+    expect(check({ bindAddress }).settings.bindAddress).toBe(bindAddress);
+  });
+
+  it("names images by digest, and starts them by the convention unless told otherwise", () => {
+    const image = `registry.example/reporter@${DIGEST}`;
+    const { release } = check({ release: { reporter: { image } } }).settings;
+    expect(release.reporter).toEqual({ image, command: ["/app/start"] });
+  });
+
+  it("tells which credentials the owner supplied, and keeps none of their values", () => {
+    const value = randomText(24);
+    const { supplied, settings } = check({ openai: value, redis: value }, ["openai", "redis"]);
+    expect([...supplied]).toEqual(["openai", "redis"]);
+    expect(JSON.stringify(settings)).not.toContain(value);
+  });
+
+  it("is not touched by other projects' keys", () => {
+    expect(checkConfig({ "aws:region": "x", "docker:host": "y" }, new Set()).supplied.size).toBe(0);
+  });
+
+  it("keeps a text that looks like a number", () => expect(check({ domain: "127" }).settings.domain).toBe("127"));
+});
+
+describe("the hint for a mistyped name", () => {
+  it.each([
+    ["htpPort", "httpPort"],
+    ["trade", undefined],
+    ["generations", "generation"],
+    ["", undefined],
+  ])("%j: %s", (name, hint) =>
+    expect(closest(name, ["httpPort", "httpsPort", "generation", "environment"])).toBe(hint),
+  );
+});

@@ -1,0 +1,58 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { z } from "zod";
+import { checkConfig } from "../../components/settings.ts";
+
+const read = (file: string): unknown => parse(readFileSync(new URL(`../../${file}`, import.meta.url), "utf8"));
+const text = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+
+const stackFile = z.strictObject({ config: z.record(z.string().startsWith("autollm:"), z.unknown()) });
+const projectFile = z.object({
+  name: z.literal("autollm"),
+  config: z.record(
+    z.string(),
+    z.strictObject({ type: z.string(), description: z.string(), default: z.unknown() }).loose(),
+  ),
+});
+
+const settingsOf = (stack: string) => {
+  const { config } = stackFile.parse(read(`Pulumi.${stack}.yaml`));
+  return checkConfig(Object.fromEntries(Object.entries(config).map(([key, value]) => [key, text(value)])), new Set())
+    .settings;
+};
+
+describe("the stacks' files", () => {
+  it.each(["local", "staging", "production"])("Pulumi.%s.yaml is right, and trades on paper", (stack) => {
+    const settings = settingsOf(stack);
+    expect(settings.environment).toBe(stack);
+    expect(settings.trading).toEqual({ live: false });
+  });
+
+  it("keep the local stack on the loopback", () => expect(settingsOf("local").bindAddress).toBe("127.0.0.1"));
+
+  it.each([
+    ["staging", "staging.bototo.willhardy.fr"],
+    ["production", "bototo.willhardy.fr"],
+  ])("put %s at %s, on 80 and 443", (stack, domain) => {
+    expect(settingsOf(stack)).toMatchObject({ domain, httpPort: 80, httpsPort: 443, imageSource: "registry" });
+  });
+});
+
+describe("Pulumi.yaml", () => {
+  const { config } = projectFile.parse(read("Pulumi.yaml"));
+  const defaults = checkConfig({}, new Set()).settings;
+
+  it("lists exactly the settings that there are", () => {
+    expect(Object.keys(config).sort()).toEqual(Object.keys(defaults).sort());
+  });
+
+  it.each(Object.entries(config))(
+    "%s has a meaning, and the default that the program has",
+    (key, { description, ...rest }) => {
+      expect(description.length).toBeGreaterThan(10);
+      const withDefault = checkConfig({ [`autollm:${key}`]: text(rest.default) }, new Set()).settings;
+      expect(withDefault).toEqual(defaults);
+    },
+  );
+});
