@@ -262,6 +262,10 @@ describe("the local stack", () => {
     const left = (await inventory()).filter(mine).filter((line) => / e2e$/.test(line) || !line.startsWith("container"));
     // Other stacks may come and go meanwhile: what counts is that nothing of this one is left.
     expect(left.filter((line) => line.endsWith(" e2e"))).toEqual([]);
-    expect(filesBelow(stack.home).filter((path) => path.includes("e2e.") || path.includes("/e2e"))).toEqual([]);
+    expect(
+      ["state", "files"]
+        .flatMap((folder) => filesBelow(join(stack.home, folder)))
+        .filter((path) => path.includes("e2e.") || path.includes("/e2e")),
+    ).toEqual([]);
   });
 });
