@@ -11,7 +11,7 @@ export function rawKeyPair(pem: string): RawKeyPair {
   const key = createPrivateKey(pem);
   const { d } = key.export({ format: "jwk" });
   const { x } = createPublicKey(key).export({ format: "jwk" });
-  if (d === undefined || x === undefined) throw new Error("not an ed25519 key");
+  if (key.asymmetricKeyType !== "ed25519" || d === undefined || x === undefined) throw new Error("not an ed25519 key");
   const base64 = (text: string) => Buffer.from(text, "base64url").toString("base64");
   return { privateSeed: base64(d), publicKey: base64(x) };
 }
