@@ -3,17 +3,32 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
-import { dashboardJson } from "./dashboards/panel.ts";
+import { llmPerformance } from "./dashboards/llm.ts";
+import { marketData } from "./dashboards/market.ts";
+import { type Dashboard, dashboardJson } from "./dashboards/panel.ts";
+import { riskMonitoring } from "./dashboards/risk.ts";
+import { systemHealth } from "./dashboards/system.ts";
 import { tradingOperations } from "./dashboards/trading.ts";
 import { grafanaIni, grafanaProvisioning } from "./grafanaConfig.ts";
+import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface GrafanaArgs extends PartArgs {
   /** Where the platform answers, without a slash at its end. */
   readonly url: string;
 }
 
+/** Grafana's own metrics. */
+export const grafanaTarget: ScrapeTarget = { job: "grafana", address: "grafana:3000", path: "/metrics" };
+
 const startScript = readFileSync(new URL("grafana-start.sh", import.meta.url), "utf8");
-const dashboards = [tradingOperations];
+/** The dashboards, in the order of a reader's interest. */
+export const dashboards: readonly Dashboard[] = [
+  tradingOperations,
+  riskMonitoring,
+  systemHealth,
+  llmPerformance,
+  marketData,
+];
 
 /** Grafana, with its data source and dashboards provisioned and the current password applied at every start. */
 export class Grafana extends pulumi.ComponentResource {

@@ -2,18 +2,24 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
+import type { OptionalPart } from "./alerts/alert.ts";
+import { rulesYaml } from "./alerts/rules.ts";
 import { prometheusConfig, type ScrapeTarget, serviceTargets } from "./prometheusConfig.ts";
 
 export interface PrometheusArgs extends PartArgs {
   /** Targets besides the services and Prometheus itself. */
   readonly targets: readonly ScrapeTarget[];
+  /** Where alerts go. */
+  readonly alertmanager?: { readonly address: string; readonly path: string };
+  /** The parts that run, of those that a stack may lack. */
+  readonly parts?: readonly OptionalPart[];
   /** Days of metrics that are kept. Default 30. */
   readonly retentionDays?: number;
   /** Size of the metrics that are kept, GB. Default 8. */
   readonly retentionGb?: number;
 }
 
-/** Prometheus, scraping every service of the catalogue. */
+/** Prometheus, scraping every service of the catalogue and judging what it scrapes by the rules. */
 export class Prometheus extends pulumi.ComponentResource {
   readonly workload: Workload;
 
@@ -27,9 +33,14 @@ export class Prometheus extends pulumi.ComponentResource {
     );
     // The pages are served below a path, behind Caddy's login; so are Prometheus's own metrics.
     const self: ScrapeTarget = { job: "prometheus", address: "localhost:9090", path: "/prometheus/metrics" };
-    const config = prometheusConfig([...serviceTargets, ...args.targets, self], {
-      environment: target.labels["autollm.environment"] ?? "",
+    const targets = [...serviceTargets, ...args.targets, self];
+    const config = prometheusConfig({
+      targets,
+      externalLabels: { environment: target.labels["autollm.environment"] ?? "" },
+      rulesFile: "/etc/prometheus/rules.yml",
+      ...(args.alertmanager === undefined ? {} : { alertmanager: args.alertmanager }),
     });
+    const rules = rulesYaml({ jobs: targets.map(({ job }) => job), parts: args.parts ?? [] });
     this.workload = runPart(
       "prometheus",
       args,
@@ -50,7 +61,7 @@ export class Prometheus extends pulumi.ComponentResource {
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
         stopTimeout: 60,
-        files: { "/etc/prometheus": { "prometheus.yml": config } },
+        files: { "/etc/prometheus": { "prometheus.yml": config, "rules.yml": rules } },
         volumes: [volume.at("/prometheus")],
         tmpfs: { "/tmp": 16 },
       },

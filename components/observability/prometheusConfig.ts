@@ -8,6 +8,20 @@ export interface ScrapeTarget {
   readonly address: string;
   /** Default /metrics. */
   readonly path?: string;
+  /** For a prober: what it asks, and by which of its modules. */
+  readonly probe?: { readonly module: string; readonly url: string };
+  /** More labels of every series. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export interface PrometheusConfigArgs {
+  readonly targets: readonly ScrapeTarget[];
+  /** What tells this Prometheus's alerts from another's. */
+  readonly externalLabels: Readonly<Record<string, string>>;
+  /** Path of the rules file; none without it. */
+  readonly rulesFile?: string;
+  /** Where alerts go: `host:port`, and the path below which Alertmanager serves. */
+  readonly alertmanager?: { readonly address: string; readonly path: string };
 }
 
 /** The services' own targets, straight from their catalogue. */
@@ -16,11 +30,25 @@ export const serviceTargets: readonly ScrapeTarget[] = serviceNames.flatMap((nam
   return port === null ? [] : [{ job: name, address: `${name}:${port}` }];
 });
 
-/** prometheus.yml: one job a target, so that a job's name is the service's name everywhere. */
-export function prometheusConfig(
-  targets: readonly ScrapeTarget[],
-  externalLabels: Readonly<Record<string, string>>,
-): string {
+/** One job a target, so that a job's name is the service's name everywhere. */
+function scrapeConfig({ job, address, path, probe, labels }: ScrapeTarget) {
+  return {
+    job_name: job,
+    ...(path === undefined ? {} : { metrics_path: path }),
+    ...(probe === undefined
+      ? {}
+      : {
+          metrics_path: "/probe",
+          params: { module: [probe.module], target: [probe.url] },
+          // The series are about what was asked, not about who asked.
+          relabel_configs: [{ target_label: "instance", replacement: probe.url }],
+        }),
+    static_configs: [{ targets: [address], ...(labels === undefined ? {} : { labels }) }],
+  };
+}
+
+/** prometheus.yml */
+export function prometheusConfig({ targets, externalLabels, rulesFile, alertmanager }: PrometheusConfigArgs): string {
   return stringify({
     global: {
       scrape_interval: "15s",
@@ -28,10 +56,14 @@ export function prometheusConfig(
       evaluation_interval: "15s",
       external_labels: externalLabels,
     },
-    scrape_configs: targets.map(({ job, address, path }) => ({
-      job_name: job,
-      ...(path === undefined ? {} : { metrics_path: path }),
-      static_configs: [{ targets: [address] }],
-    })),
+    ...(rulesFile === undefined ? {} : { rule_files: [rulesFile] }),
+    ...(alertmanager === undefined
+      ? {}
+      : {
+          alerting: {
+            alertmanagers: [{ path_prefix: alertmanager.path, static_configs: [{ targets: [alertmanager.address] }] }],
+          },
+        }),
+    scrape_configs: targets.map(scrapeConfig),
   });
 }

@@ -1,54 +1,191 @@
 import { PROMETHEUS_UID } from "../grafanaConfig.ts";
 
+/** From this value on, a panel takes this colour. */
+export interface Threshold {
+  readonly from: number;
+  readonly colour: "green" | "orange" | "red";
+}
+
 /** A panel of a dashboard: what it shows, in what unit, by which queries. */
 export interface Panel {
   readonly title: string;
   readonly description: string;
   /** Grafana's unit id, such as `percent`, `s` or `reqps`. */
   readonly unit: string;
-  readonly kind: "timeseries" | "stat";
+  readonly kind: "timeseries" | "stat" | "gauge" | "bargauge";
   /** PromQL by legend. */
   readonly queries: Readonly<Record<string, string>>;
+  /** Below the first one all is well: green. */
+  readonly thresholds?: readonly Threshold[];
+  /** Ends of the scale. */
+  readonly min?: number;
+  readonly max?: number;
+  /** Columns of Grafana's 24. Default 12. */
+  readonly width?: 6 | 8 | 12 | 24;
+}
+
+/** A choice at the top of a dashboard, by which queries name it as `$name`. */
+export interface Variable {
+  readonly name: string;
+  readonly label: string;
+  /** PromQL's `label_values(metric, label)`. */
+  readonly values: string;
 }
 
 export interface Dashboard {
   /** Stable, since links name it. */
   readonly uid: string;
   readonly title: string;
+  readonly description: string;
+  readonly variables?: readonly Variable[];
   readonly panels: readonly Panel[];
 }
 
-/** Grafana's grid is 24 columns wide: two panels a row. */
-const WIDTH = 12;
+/** Chooses among the traded symbols. */
+export const symbolVariable = (metric: string): Variable => ({
+  name: "symbol",
+  label: "Symbol",
+  values: `label_values(${metric}, symbol)`,
+});
+
+/** The usual percentiles of a histogram's metric, as one query each. */
+export function quantiles(bucket: string, by = ""): Readonly<Record<string, string>> {
+  const labels = by === "" ? "le" : `le, ${by}`;
+  const legend = by === "" ? "" : `{{${by}}} `;
+  return Object.fromEntries(
+    [0.5, 0.95, 0.99].map((quantile) => [
+      `${legend}p${quantile * 100}`,
+      `histogram_quantile(${quantile}, sum by (${labels}) (rate(${bucket}[5m])))`,
+    ]),
+  );
+}
+
+/** A scale that turns orange near a limit and red at it. */
+export const limits = (warning: number, critical: number): readonly Threshold[] => [
+  { from: warning, colour: "orange" },
+  { from: critical, colour: "red" },
+];
+
+const COLUMNS = 24;
 const HEIGHT = 8;
+/** Every dashboard carries it, so that each links to the others. */
+const TAG = "autollm";
+
+const datasource = { type: "prometheus", uid: PROMETHEUS_UID };
+
+/** Panels from left to right, a new row where one would not fit. */
+function layout(panels: readonly Panel[]) {
+  let [x, y] = [0, 0];
+  return panels.map(({ width = 12 }) => {
+    if (x + width > COLUMNS) [x, y] = [0, y + HEIGHT];
+    const position = { x, y, w: width, h: HEIGHT };
+    x += width;
+    return position;
+  });
+}
+
+const options: Readonly<Record<Panel["kind"], unknown>> = {
+  timeseries: {
+    legend: { displayMode: "table", placement: "bottom", calcs: ["lastNotNull", "max"] },
+    tooltip: { mode: "multi" },
+  },
+  stat: { reduceOptions: { calcs: ["lastNotNull"] }, colorMode: "value", graphMode: "area" },
+  gauge: { reduceOptions: { calcs: ["lastNotNull"] }, showThresholdMarkers: true },
+  bargauge: { reduceOptions: { calcs: ["lastNotNull"] }, orientation: "horizontal", displayMode: "basic" },
+};
+
+function panelJson(panel: Panel, id: number, gridPos: unknown) {
+  const { kind, thresholds = [], min, max } = panel;
+  return {
+    id,
+    title: panel.title,
+    description: panel.description,
+    type: kind,
+    datasource,
+    gridPos,
+    options: options[kind],
+    fieldConfig: {
+      defaults: {
+        unit: panel.unit,
+        ...(min === undefined ? {} : { min }),
+        ...(max === undefined ? {} : { max }),
+        color: { mode: kind === "timeseries" ? "palette-classic" : "thresholds" },
+        thresholds: {
+          mode: "absolute",
+          steps: [
+            { color: "green", value: null },
+            ...thresholds.map(({ from, colour }) => ({ color: colour, value: from })),
+          ],
+        },
+        ...(kind === "timeseries" && thresholds.length > 0 ? { custom: { thresholdsStyle: { mode: "dashed" } } } : {}),
+      },
+      overrides: [],
+    },
+    targets: Object.entries(panel.queries).map(([legend, expr], index) => ({
+      refId: String.fromCharCode("A".charCodeAt(0) + index),
+      datasource,
+      expr,
+      legendFormat: legend,
+      // A single figure is its latest value; a curve is all of them.
+      ...(kind === "timeseries" ? { range: true } : { instant: true, range: false }),
+    })),
+  };
+}
+
+const variableJson = ({ name, label, values }: Variable) => ({
+  name,
+  label,
+  type: "query",
+  datasource,
+  definition: values,
+  query: { query: values, refId: `${name}-values` },
+  multi: true,
+  includeAll: true,
+  allValue: ".*",
+  current: { selected: true, text: ["All"], value: ["$__all"] },
+  refresh: 2,
+  sort: 1,
+});
+
+/** A mark on every curve where a service was replaced: a deploy, a rotation, or a crash. */
+const restarts = {
+  name: "Restarts",
+  datasource,
+  enable: true,
+  iconColor: "blue",
+  expr: "changes(process_start_time_seconds[1m]) > 0",
+  titleFormat: "{{job}} was replaced or restarted",
+  step: "1m",
+};
 
 /** The dashboard as Grafana reads it from a file. */
-export function dashboardJson({ uid, title, panels }: Dashboard): string {
-  const datasource = { type: "prometheus", uid: PROMETHEUS_UID };
+export function dashboardJson({ uid, title, description, variables = [], panels }: Dashboard): string {
+  const positions = layout(panels);
   return `${JSON.stringify(
     {
       uid,
       title,
+      description,
+      tags: [TAG],
       editable: false,
+      graphTooltip: 1,
       timezone: "utc",
       refresh: "30s",
       schemaVersion: 38,
       time: { from: "now-1h", to: "now" },
-      panels: panels.map((panel, index) => ({
-        id: index + 1,
-        title: panel.title,
-        description: panel.description,
-        type: panel.kind,
-        datasource,
-        gridPos: { x: (index % 2) * WIDTH, y: Math.floor(index / 2) * HEIGHT, w: WIDTH, h: HEIGHT },
-        fieldConfig: { defaults: { unit: panel.unit }, overrides: [] },
-        targets: Object.entries(panel.queries).map(([legend, expr], query) => ({
-          refId: String.fromCharCode(65 + query),
-          datasource,
-          expr,
-          legendFormat: legend,
-        })),
-      })),
+      links: [
+        {
+          type: "dashboards",
+          title: "AutoLLM Trader",
+          tags: [TAG],
+          asDropdown: true,
+          includeVars: true,
+          keepTime: true,
+        },
+      ],
+      annotations: { list: [restarts] },
+      templating: { list: variables.map(variableJson) },
+      panels: panels.map((panel, index) => panelJson(panel, index + 1, positions[index])),
     },
     null,
     2,

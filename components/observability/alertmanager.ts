@@ -1,0 +1,81 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { CredentialName } from "../credentials/catalogue.ts";
+import { credentialFiles } from "../credentials/files.ts";
+import { grantedTo } from "../credentials/grants.ts";
+import { type PartArgs, runPart } from "../runtime/part.ts";
+import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { alertmanagerConfig } from "./alertmanagerConfig.ts";
+import type { ScrapeTarget } from "./prometheusConfig.ts";
+
+export interface AlertmanagerComponentArgs extends PartArgs {
+  /** Where the platform answers, for links; without a slash at its end. */
+  readonly url: string;
+}
+
+const SECRETS = "/run/secrets";
+
+/** Alertmanager: takes Prometheus's alerts and tells the reporter, Slack and PagerDuty. */
+export class Alertmanager extends pulumi.ComponentResource {
+  readonly workload: Workload;
+  /** Where Prometheus sends its alerts. */
+  readonly endpoint = { address: "alertmanager:9093", path: "/alertmanager" };
+  /** Its own metrics. */
+  readonly target: ScrapeTarget = {
+    job: "alertmanager",
+    address: this.endpoint.address,
+    path: `${this.endpoint.path}/metrics`,
+  };
+
+  constructor(name: string, args: AlertmanagerComponentArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:observability:Alertmanager", name, {}, opts);
+    const { target, credentials } = args;
+    const volume = new StatefulVolume(
+      "alertmanager-data",
+      { target, ...volumeOwner("alertmanager", args.images.get("alertmanager")) },
+      { parent: this },
+    );
+    const secrets = credentialFiles(credentials, "alertmanager", grantedTo("alertmanager"));
+    const file = (credential: CredentialName) => (credential in secrets ? `${SECRETS}/${credential}` : undefined);
+    const slackUrlFile = file("slack-webhook");
+    const pagerdutyKeyFile = file("pagerduty-key");
+    const supplied = Object.keys(secrets);
+    const config = alertmanagerConfig({
+      url: args.url,
+      ...(slackUrlFile === undefined ? {} : { slackUrlFile }),
+      ...(pagerdutyKeyFile === undefined ? {} : { pagerdutyKeyFile }),
+    });
+    this.workload = runPart(
+      "alertmanager",
+      args,
+      {
+        image: "alertmanager",
+        command: [
+          "alertmanager",
+          "--config.file=/etc/alertmanager/alertmanager.yml",
+          "--storage.path=/alertmanager",
+          "--data.retention=120h",
+          "--web.route-prefix=/alertmanager",
+          `--web.external-url=${args.url}/alertmanager/`,
+          // One instance: no peers to talk to, and no port for them.
+          "--cluster.listen-address=",
+        ],
+        // The way out only where there is somebody to tell outside.
+        segments: supplied.length > 0 ? ["observability", "egress"] : ["observability"],
+        deploy: "recreate",
+        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9093/alertmanager/-/healthy"],
+        memory: 128,
+        environment: { GOMEMLIMIT: "100MiB" },
+        files: {
+          "/etc/alertmanager": { "alertmanager.yml": config },
+          ...(supplied.length === 0 ? {} : { [SECRETS]: secrets }),
+        },
+        credentials: supplied,
+        volumes: [volume.at("/alertmanager")],
+        tmpfs: { "/tmp": 16 },
+      },
+      this,
+    );
+    this.registerOutputs({});
+  }
+}

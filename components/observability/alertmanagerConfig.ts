@@ -1,0 +1,94 @@
+import { stringify } from "yaml";
+
+/** Where a receiver's secret lies, for those that the owner supplied. */
+export interface AlertmanagerArgs {
+  /** File with the URL of Slack's webhook. */
+  readonly slackUrlFile?: string;
+  /** File with PagerDuty's routing key (Events API v2). */
+  readonly pagerdutyKeyFile?: string;
+  /** Where the platform answers, for links; without a slash at its end. */
+  readonly url: string;
+}
+
+/** Takes every alert: it stores them and mails or sends what its owner set up. */
+const REPORTER = "http://reporter:8074/alert";
+
+/** Receivers by name; a route names one of them. */
+export const receivers = { everything: "reporter", warning: "warning", critical: "critical" } as const;
+
+const title = "{{ .CommonLabels.alertname }} ({{ .CommonLabels.service }}): {{ .Status }}";
+
+function slack(urlFile: string) {
+  return {
+    api_url_file: urlFile,
+    send_resolved: true,
+    title,
+    title_link: "{{ (index .Alerts 0).GeneratorURL }}",
+    color:
+      '{{ if eq .Status "resolved" }}good{{ else if eq .CommonLabels.severity "critical" }}danger{{ else }}warning{{ end }}',
+    text: "{{ range .Alerts }}{{ .Annotations.summary }}\n{{ .Annotations.description }} ({{ .Annotations.runbook_url }})\n{{ end }}",
+  };
+}
+
+function pagerduty(keyFile: string, url: string) {
+  return {
+    routing_key_file: keyFile,
+    send_resolved: true,
+    client: "AutoLLM Trader",
+    client_url: `${url}/grafana/`,
+    severity: "critical",
+    description: "{{ (index .Alerts 0).Annotations.summary }}",
+    details: { runbook: "{{ (index .Alerts 0).Annotations.runbook_url }}", firing: "{{ .Alerts.Firing | len }}" },
+  };
+}
+
+/** alertmanager.yml: who is told what, what is told together, and what is not worth telling beside a graver thing. */
+export function alertmanagerConfig({ slackUrlFile, pagerdutyKeyFile, url }: AlertmanagerArgs): string {
+  const reporter = { webhook_configs: [{ url: REPORTER, send_resolved: true, max_alerts: 100 }] };
+  const toSlack = slackUrlFile === undefined ? {} : { slack_configs: [slack(slackUrlFile)] };
+  const toPagerduty = pagerdutyKeyFile === undefined ? {} : { pagerduty_configs: [pagerduty(pagerdutyKeyFile, url)] };
+  return stringify(
+    {
+      global: { resolve_timeout: "5m" },
+      route: {
+        receiver: receivers.everything,
+        // One message for an alert of a service, however many series fire it.
+        group_by: ["alertname", "service"],
+        group_wait: "10s",
+        group_interval: "1m",
+        repeat_interval: "4h",
+        routes: [
+          // The sign of life: whoever misses it for longer than this raises the alarm.
+          {
+            receiver: receivers.everything,
+            matchers: ['alertname="DeadMansSwitch"'],
+            group_wait: "0s",
+            repeat_interval: "5m",
+          },
+          { receiver: receivers.critical, matchers: ['severity="critical"'], group_wait: "5s", repeat_interval: "1h" },
+          { receiver: receivers.warning, matchers: ['severity="warning"'] },
+        ],
+      },
+      inhibit_rules: [
+        // A service that is down has no other trouble worth telling.
+        {
+          source_matchers: ['alertname=~"ServiceDown|PostgresDown|RedisDown|EdgeDown"'],
+          target_matchers: ['severity="warning"'],
+          equal: ["service"],
+        },
+        // A graver alert about the same thing says it all.
+        {
+          source_matchers: ['severity="critical"'],
+          target_matchers: ['severity="warning"'],
+          equal: ["service", "subject"],
+        },
+      ],
+      receivers: [
+        { name: receivers.everything, ...reporter },
+        { name: receivers.warning, ...reporter, ...toSlack },
+        { name: receivers.critical, ...reporter, ...toSlack, ...toPagerduty },
+      ],
+    },
+    { lineWidth: 0 },
+  );
+}

@@ -1,0 +1,171 @@
+import * as pulumi from "@pulumi/pulumi";
+import { stringify } from "yaml";
+import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
+import { type PartArgs, type PartSpec, runPart } from "../runtime/part.ts";
+import type { Workload } from "../runtime/workload.ts";
+import type { ScrapeTarget } from "./prometheusConfig.ts";
+
+export interface ExportersArgs extends PartArgs {
+  /** The public host name. */
+  readonly domain: string;
+}
+
+const REDIS_ADDRESS = "redis://redis:6379";
+
+/** What is read of the host; the kernel's other figures would be series that nobody looks at. */
+const hostCollectors = "cpu diskstats filefd filesystem loadavg meminfo netdev stat time timex uname vmstat".split(" ");
+
+/**
+ * node-exporter reads the network figures of whoever asks, and in a container those are its own. The first process's are the
+ * host's, so a directory of links puts them where it looks: no host network and no host processes are needed for that.
+ */
+export const nodeExporterScript = [
+  "set -eu",
+  "mkdir /tmp/proc",
+  "ln -s /host/proc/* /tmp/proc/",
+  "rm /tmp/proc/net",
+  "ln -s /host/proc/1/net /tmp/proc/net",
+  [
+    "exec /bin/node_exporter --path.procfs=/tmp/proc --path.rootfs=/host/root --collector.disable-defaults",
+    ...hostCollectors.map((name) => `--collector.${name}`),
+    "--no-collector.netdev.netlink --collector.netdev.device-exclude='^(veth|br-|ifb).*'",
+    "--collector.filesystem.mount-points-exclude='^/(dev|proc|run|sys|var/lib/docker/.+)($|/)'",
+  ].join(" "),
+].join("\n");
+
+/** The blackbox exporter's configuration: the public health page, as a client asks for it. */
+export function blackboxConfig(domain: string): string {
+  return stringify({
+    modules: {
+      edge: {
+        prober: "http",
+        timeout: "5s",
+        http: {
+          preferred_ip_protocol: "ip4",
+          headers: { Host: domain },
+          fail_if_not_ssl: true,
+          fail_if_body_not_matches_regexp: ["^ok"],
+          // Caddy's own authority is known to nobody; a public certificate is checked like a browser does.
+          tls_config: { server_name: domain, ...(domain === "localhost" ? { insecure_skip_verify: true } : {}) },
+        },
+      },
+    },
+  });
+}
+
+/** The file that redis-exporter reads: passwords by address. */
+export function redisPasswords(password: string): string {
+  return JSON.stringify({ [REDIS_ADDRESS]: password });
+}
+
+interface Exporter {
+  readonly spec: Omit<PartSpec, "deploy" | "memory" | "environment"> & {
+    readonly environment?: Readonly<Record<string, string>>;
+    readonly memory?: number;
+  };
+  readonly targets: readonly ScrapeTarget[];
+}
+
+const MEMORY = 64;
+
+/** The exporters, by name. NATS's has no image with a verified digest: the services' own counters stand in for it. */
+export function exporters(args: Pick<ExportersArgs, "domain" | "credentials">): Readonly<Record<string, Exporter>> {
+  const { domain, credentials } = args;
+  const internal = domain === "localhost" ? { certificate: "internal" } : { certificate: "public" };
+  return {
+    "node-exporter": {
+      spec: {
+        image: "node-exporter",
+        command: ["/bin/sh", "/etc/autollm/start.sh"],
+        segments: ["observability"],
+        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9100/"],
+        files: { "/etc/autollm": { "start.sh": `${nodeExporterScript}\n` } },
+        hostMounts: [
+          { source: "/", path: "/host/root" },
+          { source: "/proc", path: "/host/proc" },
+        ],
+        tmpfs: { "/tmp": 1 },
+      },
+      targets: [{ job: "node-exporter", address: "node-exporter:9100" }],
+    },
+    "postgres-exporter": {
+      spec: {
+        image: "postgres-exporter",
+        command: ["/bin/postgres_exporter"],
+        segments: ["data", "observability"],
+        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9187/"],
+        environment: {
+          DATA_SOURCE_URI: `postgres:5432/${POSTGRES_DATABASE}?sslmode=disable`,
+          DATA_SOURCE_USER: "exporter",
+          DATA_SOURCE_PASS_FILE: "/run/secrets/postgres-exporter",
+        },
+        files: {
+          "/run/secrets": { "postgres-exporter": credentials.require("postgres-exporter", "postgres-exporter") },
+        },
+        credentials: ["postgres-exporter"],
+      },
+      targets: [{ job: "postgres-exporter", address: "postgres-exporter:9187" }],
+    },
+    "redis-exporter": {
+      spec: {
+        image: "redis-exporter",
+        command: ["/redis_exporter", `--redis.addr=${REDIS_ADDRESS}`, "--redis.password-file=/run/secrets/redis.json"],
+        segments: ["data", "observability"],
+        // The image holds one program and no shell: this says that it can be started, and Prometheus whether it answers.
+        health: ["/redis_exporter", "--version"],
+        files: {
+          "/run/secrets": { "redis.json": credentials.require("redis-exporter", "redis").apply(redisPasswords) },
+        },
+        credentials: ["redis"],
+      },
+      targets: [{ job: "redis-exporter", address: "redis-exporter:9121" }],
+    },
+    "blackbox-exporter": {
+      spec: {
+        image: "blackbox-exporter",
+        command: ["/bin/blackbox_exporter", "--config.file=/etc/blackbox/config.yml"],
+        segments: ["observability", "edge"],
+        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9115/-/healthy"],
+        files: { "/etc/blackbox": { "config.yml": blackboxConfig(domain) } },
+      },
+      targets: [
+        { job: "blackbox-exporter", address: "blackbox-exporter:9115" },
+        {
+          job: "edge",
+          address: "blackbox-exporter:9115",
+          probe: { module: "edge", url: "https://caddy:8443/health" },
+          labels: internal,
+        },
+      ],
+    },
+  };
+}
+
+/** What turns the figures of the host and of the parts without metrics of their own into Prometheus's. */
+export class Exporters extends pulumi.ComponentResource {
+  readonly workloads: ReadonlyMap<string, Workload>;
+  readonly targets: readonly ScrapeTarget[];
+
+  constructor(name: string, args: ExportersArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:observability:Exporters", name, {}, opts);
+    const table = Object.entries(exporters(args));
+    this.workloads = new Map(
+      table.map(([exporter, { spec }]) => [
+        exporter,
+        runPart(
+          exporter,
+          args,
+          {
+            memory: MEMORY,
+            deploy: "rolling",
+            ...spec,
+            environment: { GOMEMLIMIT: `${Math.floor(MEMORY * 0.8)}MiB`, ...spec.environment },
+          },
+          this,
+        ),
+      ]),
+    );
+    this.targets = table.flatMap(([, { targets }]) => targets);
+    this.registerOutputs({});
+  }
+}
