@@ -1,5 +1,5 @@
 import { service } from "../lib/labels.ts";
-import { FILES_DIRECTORY, hostMounts, normalised } from "../lib/mounts.ts";
+import { ENGINE_SOCKET, FILES_DIRECTORY, hostMounts, normalised } from "../lib/mounts.ts";
 import type { ResourceRule } from "../lib/rule.ts";
 import { CONTAINER, VOLUME } from "../lib/types.ts";
 import { record, text } from "../lib/value.ts";
@@ -39,7 +39,7 @@ export const containerMountsHarmless: ResourceRule = {
       if (FILES_DIRECTORY.test(source)) {
         if (!readOnly)
           yield { key, problem: "is writable", mend: "set readOnly: true: files are replaced, not written" };
-      } else if (isSensitive(source)) {
+      } else if (isSensitive(source) && !ENGINE_SOCKET.test(source)) {
         const allowed = waived(NAME, service(subject), source);
         if (!allowed) yield { key, problem: `is ${source} of the host` };
         else if (!readOnly) yield { key, problem: `is ${source} of the host and writable`, mend: "set readOnly: true" };

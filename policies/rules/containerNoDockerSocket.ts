@@ -1,9 +1,7 @@
-import { hostMounts } from "../lib/mounts.ts";
+import { ENGINE_SOCKET, hostMounts } from "../lib/mounts.ts";
 import type { ResourceRule } from "../lib/rule.ts";
 import { CONTAINER } from "../lib/types.ts";
 import { list, record, text } from "../lib/value.ts";
-
-const SOCKET = /(docker|containerd|podman|crio|buildkitd)[^/]*\.sock$/i;
 
 export const containerNoDockerSocket: ResourceRule = {
   name: "container-no-docker-socket",
@@ -15,10 +13,10 @@ export const containerNoDockerSocket: ResourceRule = {
   types: [CONTAINER],
   *check(subject) {
     for (const { key, source } of hostMounts(subject)) {
-      if (SOCKET.test(source)) yield { key, problem: "is a container engine's socket" };
+      if (ENGINE_SOCKET.test(source)) yield { key, problem: "is a container engine's socket" };
     }
     for (const [index, upload] of list(subject.props.uploads).entries()) {
-      if (SOCKET.test(text(record(upload).source) ?? "")) {
+      if (ENGINE_SOCKET.test(text(record(upload).source) ?? "")) {
         yield { key: `uploads[${index}].source`, problem: "is a container engine's socket" };
       }
     }

@@ -1,6 +1,6 @@
 import { candidates, places } from "../lib/places.ts";
 import type { Finding, ResourceRule } from "../lib/rule.ts";
-import { isGuessable, requiredLength } from "../lib/weak.ts";
+import { defaultVia, isGuessable, requiredLength } from "../lib/weak.ts";
 
 export const credentialHardToGuess: ResourceRule = {
   name: "credential-hard-to-guess",
@@ -15,6 +15,8 @@ export const credentialHardToGuess: ResourceRule = {
     for (const candidate of places(subject).flatMap(candidates)) {
       const { key, name, value, sure } = candidate;
       if (!sure || value.length < requiredLength(name) || !isGuessable(candidate)) continue;
+      // One fault is told once: credential-not-default says more.
+      if (defaultVia(candidate) !== undefined) continue;
       findings.set(key, { key, problem: "is a credential that can be guessed" });
     }
     return findings.values();

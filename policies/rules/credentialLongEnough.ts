@@ -1,6 +1,6 @@
 import { candidates, places } from "../lib/places.ts";
 import type { Finding, ResourceRule } from "../lib/rule.ts";
-import { MIN_LENGTH, requiredLength, VNC_LENGTH } from "../lib/weak.ts";
+import { defaultVia, MIN_LENGTH, requiredLength, VNC_LENGTH } from "../lib/weak.ts";
 
 export const credentialLongEnough: ResourceRule = {
   name: "credential-long-enough",
@@ -12,10 +12,13 @@ export const credentialLongEnough: ResourceRule = {
   types: "every",
   check(subject) {
     const findings = new Map<string, Finding>();
-    for (const { key, name, value, sure } of places(subject).flatMap(candidates)) {
+    for (const candidate of places(subject).flatMap(candidates)) {
+      const { key, name, value, sure } = candidate;
       const required = requiredLength(name);
       // A previous value is empty until the first rotation.
       if (!sure || value.length >= required || (value === "" && /previous/i.test(name))) continue;
+      // One fault is told once: credential-not-default says more.
+      if (defaultVia(candidate) !== undefined) continue;
       findings.set(key, {
         key,
         problem: value === "" ? "is an empty credential" : `is a credential of fewer than ${required} characters`,

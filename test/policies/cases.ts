@@ -391,8 +391,8 @@ export const cases: Readonly<Record<string, RuleCases>> = {
       hex: filesOf("redis", { "run-secrets/redis": "9f3a61c07be24d58a1c6e07f" }),
     },
     fail: {
-      "a keyboard row": filesOf("redis", { "run-secrets/redis": "qwertyuiop1234" }),
-      "one character": filesOf("redis", { "run-secrets/redis": "aaaaaaaaaaaaaaaa" }),
+      "a keyboard's rows": filesOf("redis", { "run-secrets/redis": "asdfghjkl98765" }),
+      "three signs again and again": filesOf("redis", { "run-secrets/redis": "k7$k7$k7$k7$k7$" }),
       "a date": filesOf("redis", { "run-secrets/redis": "autollm20260101" }),
     },
   },

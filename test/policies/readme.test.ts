@@ -4,14 +4,17 @@ import { ruleTable, waiverTable } from "../../policies/lib/readme.ts";
 import { ruleGroups, rules } from "../../policies/rules/index.ts";
 import { waivers } from "../../policies/waivers.ts";
 
-const readme = readFileSync(new URL("../../policies/README.md", import.meta.url), "utf8");
+/** The formatter pads a table's cells. */
+const unpadded = (markdown: string) => markdown.replace(/ +/g, " ").replace(/-{3,}/g, "---");
+
+const readme = unpadded(readFileSync(new URL("../../policies/README.md", import.meta.url), "utf8"));
 
 it("README.md shows the rules as they are", () => {
-  expect(readme).toContain(ruleTable());
+  expect(readme).toContain(unpadded(ruleTable()));
 });
 
 it("README.md shows the waivers as they are", () => {
-  expect(readme).toContain(waiverTable());
+  expect(readme).toContain(unpadded(waiverTable()));
 });
 
 it("a rule is in one group", () => {
