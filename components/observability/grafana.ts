@@ -18,7 +18,7 @@ export interface GrafanaArgs extends PartArgs {
 }
 
 /** Grafana's own metrics. */
-export const grafanaTarget: ScrapeTarget = { job: "grafana", address: "grafana:3000", path: "/metrics" };
+export const grafanaTarget: ScrapeTarget = { job: "grafana", address: "grafana:3000", path: "/grafana/metrics" };
 
 const startScript = readFileSync(new URL("grafana-start.sh", import.meta.url), "utf8");
 /** The dashboards, in the order of a reader's interest. */

@@ -1,0 +1,152 @@
+import { DAY, HOUR } from "../../../components/observability/alerts/alert.ts";
+import { type AlertCase, constant, disk, gauge, node, one, pair, rising } from "./cases.ts";
+
+export const hostCases: readonly AlertCase[] = [
+  {
+    alert: "HighCPUUsage",
+    service: "host",
+    fires: [{ series: { [`node_cpu_seconds_total{${node},cpu="0",mode="idle"}`]: rising(1) }, at: "15m" }],
+    quiet: [{ series: { [`node_cpu_seconds_total{${node},cpu="0",mode="idle"}`]: rising(10) }, at: "15m" }],
+  },
+  pair(
+    "HighMemoryUsage",
+    "host",
+    [`node_memory_MemAvailable_bytes{${node}}`, `node_memory_MemTotal_bytes{${node}}`],
+    [5, 100],
+    [[20, 100]],
+  ),
+  pair(
+    "DiskSpaceRunningLow",
+    "host",
+    [`node_filesystem_avail_bytes{${disk}}`, `node_filesystem_size_bytes{${disk}}`],
+    [9, 100],
+    [[11, 100]],
+  ),
+  {
+    alert: "DiskFillsWithinADay",
+    service: "host",
+    fires: [
+      {
+        series: {
+          [`node_filesystem_avail_bytes{${disk}}`]: "300-1x600",
+          [`node_filesystem_size_bytes{${disk}}`]: constant(1000),
+        },
+        at: "3h",
+        every: "1m",
+      },
+    ],
+    quiet: [
+      {
+        series: {
+          [`node_filesystem_avail_bytes{${disk}}`]: "300-0.01x600",
+          [`node_filesystem_size_bytes{${disk}}`]: constant(1000),
+        },
+        at: "3h",
+        every: "1m",
+      },
+      // Plenty is left: a large copy is no reason to wake anybody.
+      {
+        series: {
+          [`node_filesystem_avail_bytes{${disk}}`]: "900-1x600",
+          [`node_filesystem_size_bytes{${disk}}`]: constant(1000),
+        },
+        at: "3h",
+        every: "1m",
+      },
+    ],
+  },
+  pair(
+    "DiskFull",
+    "host",
+    [`node_filesystem_avail_bytes{${disk}}`, `node_filesystem_size_bytes{${disk}}`],
+    [2, 100],
+    [[4, 100]],
+  ),
+  pair(
+    "InodesRunningLow",
+    "host",
+    [`node_filesystem_files_free{${disk}}`, `node_filesystem_files{${disk}}`],
+    [4, 100],
+    [
+      [6, 100],
+      [0, 0],
+    ],
+  ),
+  gauge("ClockSkew", "host", `node_timex_offset_seconds{${node}}`, -0.2, 0.001),
+  {
+    ...pair(
+      "ClockNotSynchronised",
+      "host",
+      [`node_timex_sync_status{${node}}`, `node_timex_maxerror_seconds{${node}}`],
+      [0, 16],
+      [
+        [1, 0.1],
+        [0, 1],
+      ],
+    ),
+    fires: [
+      {
+        series: {
+          [`node_timex_sync_status{${node}}`]: constant(0),
+          [`node_timex_maxerror_seconds{${node}}`]: constant(16),
+        },
+        at: "15m",
+      },
+    ],
+  },
+];
+
+export const dataCases: readonly AlertCase[] = [
+  gauge("PostgresDown", "postgres", 'pg_up{job="postgres-exporter"}', 0, 1),
+  pair(
+    "PostgresConnectionsHigh",
+    "postgres",
+    ['pg_stat_activity_count{job="postgres-exporter"}', 'pg_settings_max_connections{job="postgres-exporter"}'],
+    [90, 100],
+    [[50, 100]],
+  ),
+  gauge("RedisDown", "redis", 'redis_up{job="redis-exporter"}', 0, 1),
+  pair(
+    "RedisMemoryHigh",
+    "redis",
+    ['redis_memory_used_bytes{job="redis-exporter"}', 'redis_memory_max_bytes{job="redis-exporter"}'],
+    [90, 100],
+    [
+      [50, 100],
+      [50, 0],
+    ],
+  ),
+  gauge("RedisSnapshotFailing", "redis", 'redis_rdb_last_bgsave_status{job="redis-exporter"}', 0, 1),
+  // Before 1970 by that much, since promtool's clock begins then.
+  gauge("BackupTooOld", "backup", "backup_last_success_timestamp_seconds", -26 * HOUR, -23 * HOUR),
+  {
+    alert: "BackupUnknown",
+    service: "backup",
+    fires: [{ series: {}, at: "70m", every: "1m" }],
+    quiet: [one("backup_last_success_timestamp_seconds", 0, "70m", "1m")],
+  },
+  gauge("RestoreTestTooOld", "backup", "backup_last_restore_test_timestamp_seconds", -9 * DAY, -6 * DAY),
+];
+
+export const edgeCases: readonly AlertCase[] = [
+  gauge("EdgeDown", "caddy", 'probe_success{job="edge",instance="https://caddy:8443/health"}', 0, 1),
+  {
+    alert: "CertificateExpiry",
+    service: "caddy",
+    fires: [
+      one('probe_ssl_earliest_cert_expiry{job="edge",certificate="public"}', 13 * DAY, "15m"),
+      one('probe_ssl_earliest_cert_expiry{job="edge",certificate="internal"}', HOUR, "15m"),
+    ],
+    quiet: [
+      one('probe_ssl_earliest_cert_expiry{job="edge",certificate="public"}', 30 * DAY, "15m"),
+      one('probe_ssl_earliest_cert_expiry{job="edge",certificate="internal"}', 8 * HOUR, "15m"),
+    ],
+  },
+  gauge(
+    "SecretRotationDue",
+    "credentials",
+    'credential:rotated_timestamp_seconds{credential="redis"}',
+    -91 * DAY,
+    -89 * DAY,
+  ),
+];
