@@ -68,7 +68,9 @@ export async function startHost(name: string): Promise<TestHost> {
   const key = join(stateDir(name), "key");
   await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", key]);
   const install = "umask 077; mkdir -p /root/.ssh; cat > /root/.ssh/authorized_keys";
-  await run("docker", ["exec", "--interactive", name, "sh", "-c", install], { input: readFileSync(`${key}.pub`, "utf8") });
+  await run("docker", ["exec", "--interactive", name, "sh", "-c", install], {
+    input: readFileSync(`${key}.pub`, "utf8"),
+  });
   const host = { container: name, address: `${v4}.10`, address6, port: 22, user: "root", privateKeyPath: key };
   await booted(name);
   return { ...host, hostKey: await hostKeyOf(name) };
