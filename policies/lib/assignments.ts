@@ -1,4 +1,4 @@
-import { isReference, isSecretName } from "./secretNames.ts";
+import { isReference, isSecretUnder } from "./secretNames.ts";
 
 /** A secret that a text gives away by the name that stands before it. */
 export interface Assignment {
@@ -17,14 +17,17 @@ interface Form {
   readonly explicit?: boolean;
 }
 
+/** Stands before a name, so that a harmless one does not swallow the secret in its value: `"url": "https://…?token=…"`. */
+const SECRET_HINT = "(?=[\\w.-]*(?:pass|pw|secret|token|key|cred|auth|webhook|dsn))";
+
 const first = (...parts: (string | undefined)[]) => parts.find((part) => part !== undefined) ?? "";
 
 const FORMS: readonly Form[] = [
   // NAME=value, name: value, "name": "value", ?name=value; not ${NAME:-…}, nor psql's PASSWORD :'variable'
   {
     form: new RegExp(
-      `(?<!\\$\\{)(?<![\\w.-])(["']?)([A-Za-z][\\w.-]*)\\1(?:[ \\t]*(?::=|=)|:|[ \\t]+:(?!["']))[ \\t]*(?:${QUOTED}|([^\\s"',;&|)}\\]]+))`,
-      "g",
+      `(?<!\\$\\{)(?<![\\w.-])(["']?)(${SECRET_HINT}[A-Za-z][\\w.-]*)\\1(?:[ \\t]*(?::=|=)|:|[ \\t]+:(?!["']))[ \\t]*(?:${QUOTED}|([^\\s"',;&|)}\\]]+))`,
+      "gi",
     ),
     read: (match) => ({ name: match[2] ?? "", value: first(match[3], match[4], match[5]) }),
   },
@@ -35,7 +38,7 @@ const FORMS: readonly Form[] = [
   },
   // --password value, --requirepass=value, -pass 'value'
   {
-    form: new RegExp(`(?<=^|\\s)--?([A-Za-z][\\w-]*)(?:=|[ \\t]+)(?:${QUOTED}|([^\\s"']+))`, "g"),
+    form: new RegExp(`(?<=^|\\s)--?([A-Za-z][\\w.-]*)(?:=|[ \\t]+)(?:${QUOTED}|([^\\s"']+))`, "g"),
     read: (match) => ({ name: match[1] ?? "", value: first(match[2], match[3], match[4]) }),
   },
   // requirepass value, masterauth value; machine NAME login NAME password value
@@ -51,6 +54,17 @@ const FORMS: readonly Form[] = [
     explicit: true,
     form: /(?:\bPASSWORD|\bIDENTIFIED\s+BY)\s+'([^']*)'/gi,
     read: (match) => ({ name: "PASSWORD", value: match[1] ?? "" }),
+  },
+  // <password>value</password>
+  {
+    form: /<([A-Za-z][\w.-]*)>([^<\n]+)<\/\1>/g,
+    read: (match) => ({ name: match[1] ?? "", value: match[2] ?? "" }),
+  },
+  // host:port:database:user:value, as in .pgpass
+  {
+    form: /^[^\s:#]+:(?:\d+|\*):[^\s:]+:[^\s:]+:(\S+)$/gm,
+    explicit: true,
+    read: (match) => ({ name: "pgpass password", value: match[1] ?? "" }),
   },
   // redis-cli -a value
   {
@@ -105,11 +119,12 @@ const COMMENT = /^[ \t]*(#|-- |\/\/|;).*$/gm;
 
 /** The secrets that a text, of whatever format, assigns in plain. */
 export function assignments(text: string): readonly Assignment[] {
-  const code = text.replace(COMMENT, "");
+  // JSON in a string of JSON has its quotes escaped.
+  const code = text.replace(COMMENT, "").replaceAll('\\"', '"');
   return FORMS.flatMap(({ form, read, explicit = false }) =>
     [...code.matchAll(form)].flatMap((match) => {
       const found = read(match);
-      return isSecretName(found.name) && !isReference(found.value) ? [{ ...found, explicit }] : [];
+      return isSecretUnder(found.name, found.value) && !isReference(found.value) ? [{ ...found, explicit }] : [];
     }),
   );
 }

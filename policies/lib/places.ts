@@ -2,7 +2,7 @@ import { type Assignment, assignments } from "./assignments.ts";
 import { layers } from "./decode.ts";
 import { isCredentialFile, isProgram, isScript, payloadFiles } from "./payload.ts";
 import type { Subject } from "./rule.ts";
-import { isReference, isSecretName } from "./secretNames.ts";
+import { isReference, isSecretName, isSecretUnder } from "./secretNames.ts";
 import { record, text, type Value } from "./value.ts";
 
 /** A text of a resource, and where it stands. */
@@ -49,7 +49,8 @@ function walk(key: string, name: string, value: Value): Place[] {
 
 function ofText(key: string, name: string, content: string): Place[] {
   const files = key === "stdin" ? payloadFiles(content) : undefined;
-  if (files === undefined) return [{ key, name, text: content, whole: isSecretName(name), file: key === "stdin" }];
+  if (files === undefined)
+    return [{ key, name, text: content, whole: isSecretUnder(name, content), file: key === "stdin" }];
   return files.map((file) => ({
     key: `stdin file ${file.path}`,
     name: file.path.split("/").at(-1) ?? file.path,

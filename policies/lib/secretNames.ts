@@ -26,6 +26,13 @@ export function isSecretName(name: string): boolean {
   return SECRET_WORD.test(key) || SECRET_ENDING.test(key) || KEY_ENDING.test(key);
 }
 
+/** Whether this value under this name is a secret: also what calls itself a file's name and is none. */
+export function isSecretUnder(name: string, value: string): boolean {
+  const key = upperSnake(name);
+  const named = key.replace(/_(FILE|PATH)$/, "");
+  return isSecretName(key) || (named !== key && isSecretName(named) && !/[./]/.test(value));
+}
+
 /** Whether a credential of this name identifies and does not authenticate. */
 export function isIdentifierName(name: string): boolean {
   return IDENTIFIER.test(upperSnake(name));

@@ -2,6 +2,7 @@ import type { Rule } from "../lib/rule.ts";
 import { authenticationOn } from "./authenticationOn.ts";
 import { certificateLife } from "./certificateLife.ts";
 import { commandNoPlainSecret } from "./commandNoPlainSecret.ts";
+import { commandRunsHardened } from "./commandRunsHardened.ts";
 import { containerCapabilitiesDropped } from "./containerCapabilitiesDropped.ts";
 import { containerConfined } from "./containerConfined.ts";
 import { containerHealthChecked } from "./containerHealthChecked.ts";
@@ -66,6 +67,7 @@ export const ruleGroups: Readonly<Record<string, readonly Rule[]>> = {
     containerHealthChecked,
     containerLogsRotated,
     containerRestarts,
+    commandRunsHardened,
   ],
   "Networks and trading": [containerPortsClosed, networkInternal, segmentsNeeded, liveTradingConfirmed],
   "Volumes, keys and connections": [volumeProtected, certificateLife, keySize, sshHostKeyPinned],

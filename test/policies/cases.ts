@@ -446,6 +446,24 @@ export const cases: Readonly<Record<string, RuleCases>> = {
       "when it is undone": command({ create: "true", delete: `curl -H 'Authorization: Bearer ${secret()}' https://x` }),
     },
   },
+  "command-runs-hardened": {
+    pass: {
+      "a hardened one": command({
+        create: "docker run --rm --cap-drop ALL --network none --volume x:/volume image chown",
+      }),
+      "the socket as the daemon's address": command({
+        create: "docker --host unix:///var/run/docker.sock run --rm image",
+      }),
+      "a word of the text": command({ create: "echo privileged; docker ps" }),
+    },
+    fail: {
+      privileged: command({ create: "docker run --rm --privileged image" }),
+      "over several lines": command({ create: "docker run --rm \\\n  --pid=host image" }),
+      "the host's network, when it is undone": command({ create: "true", delete: "docker run --network host image" }),
+      "the socket": command({ create: "docker run -v /var/run/docker.sock:/s image" }),
+      "a capability": command({ create: "podman run --cap-add=SYS_ADMIN image" }),
+    },
+  },
   "credential-files-granted": {
     pass: {
       "its own": filesOf("redis", { "run-secrets/redis": redisPassword }),

@@ -96,6 +96,12 @@ const CARRIERS: Readonly<Record<string, (value: string) => Subject>> = {
     command({ create: `echo ${base64(`TOKEN=${value}`)} | base64 -d > x` }),
   "an SSH connection": (value) =>
     resource("command:remote:Command", { create: "true", connection: { host: "x", hostKey: "k", password: value } }),
+  "an XML file": (value) => filesOf("x", { "etc/x.xml": `<db><password>${value}</password></db>\n` }),
+  "a .pgpass": (value) => filesOf("x", { "etc/pgpass": `postgres:5432:app:app:${value}\n` }),
+  "JSON in a string of JSON": (value) =>
+    filesOf("x", { "etc/x.json": JSON.stringify({ config: JSON.stringify({ password: value }) }) }),
+  "a property of Java": (value) => container({ props: { command: ["java", `-Ddb.password=${value}`] } }),
+  "what calls itself a file": (value) => container({ props: { envs: [`POSTGRES_PASSWORD_FILE=${value}`] } }),
   "a registry's login": (value) =>
     resource("pulumi:providers:docker", {
       registryAuth: JSON.stringify([{ address: "x", username: "a", password: value }]),

@@ -1,0 +1,35 @@
+import { ENGINE_SOCKET } from "../lib/mounts.ts";
+import type { ResourceRule } from "../lib/rule.ts";
+import { COMMANDS } from "../lib/types.ts";
+import { text } from "../lib/value.ts";
+
+/** A container that a script starts past the engine, up to the end of its command. */
+const RUN = /\b(?:docker|podman|nerdctl)\b[^|;&\n]*?\s(?:run|create)\s[^|;&\n]*/g;
+const MOUNT = /(?:-v|--volume|--mount)[= ]\S+/g;
+const ESCAPES: readonly (readonly [string, RegExp])[] = [
+  ["a privileged container", /--privileged(?!=false)/],
+  ["a container in a namespace of the host", /--(?:net|network|pid|ipc|uts|userns|cgroupns)[= ]["']?host\b/],
+  ["an unconfined container", /(?:seccomp|apparmor)[=:]unconfined/],
+  ["a container with every capability", /--cap-add[= ]["']?(?:ALL|SYS_ADMIN|SYS_PTRACE|SYS_MODULE)\b/i],
+];
+
+export const commandRunsHardened: ResourceRule = {
+  name: "command-runs-hardened",
+  title: "A script starts no container that the other policies would refuse",
+  level: "mandatory",
+  severity: "critical",
+  why: "docker run in a script is a way past everything that a Container resource is checked for.",
+  mend: "use a Workload, or docker run --cap-drop ALL --security-opt no-new-privileges:true without the host's namespaces",
+  types: COMMANDS,
+  *check({ props }) {
+    for (const key of ["create", "update", "delete"]) {
+      for (const [run] of (text(props[key]) ?? "").replaceAll("\\\n", " ").matchAll(RUN)) {
+        for (const [what, form] of ESCAPES) if (form.test(run)) yield { key, problem: `starts ${what}` };
+        const mounts = [...run.matchAll(MOUNT)].flatMap(([mount]) => mount.split(/[\s:=,"']+/));
+        if (mounts.some((word) => ENGINE_SOCKET.test(word))) {
+          yield { key, problem: "starts a container that holds a container engine's socket" };
+        }
+      }
+    }
+  },
+};
