@@ -95,7 +95,7 @@ export const hostAlerts: readonly AlertGroup[] = [
         service: "host",
         subject: "clock",
         summary: "Nobody keeps the host's clock",
-        description: "systemd-timesyncd does not run, or reaches no time server.",
+        description: "The time service does not run, or reaches no server.",
       },
     ],
   },

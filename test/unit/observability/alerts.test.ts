@@ -1,0 +1,151 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { alertGroups, recordingGroups, rulesYaml } from "../../../components/observability/alerts/rules.ts";
+import { queuedSubjects, serviceJobs } from "../../../components/observability/alerts/services.ts";
+import { slos, sloWindows } from "../../../components/observability/alerts/slo.ts";
+import { serviceNames, services } from "../../../components/platform/catalogue.ts";
+import { knownMetrics, metricsOf } from "./promql.ts";
+
+const jobs = [...serviceJobs, "prometheus", "grafana"];
+const alerts = alertGroups({ jobs, parts: ["backup"] }).flatMap((group) => group.alerts);
+const byName = new Map(alerts.map((alert) => [alert.name, alert]));
+
+/** platform.md's table: name, threshold, time, severity. */
+const promised: readonly (readonly [name: string, threshold: string, held: string, severity: string])[] = [
+  ["HighOrderFailureRate", "> 0.1", "2m", "critical"],
+  ["ExcessiveSlippage", "> 50", "5m", "warning"],
+  ["OrderLatencyHigh", "> 1", "3m", "warning"],
+  ["NoOrdersProcessed", "market:open == 1", "15m", "warning"],
+  ["VaRExceeded", "> max(portfolio_var_limit)", "1m", "critical"],
+  ["ConcentrationBreach", "> 25", "2m", "critical"],
+  ["LeverageExceeded", "> 3", "1m", "critical"],
+  ["DailyLossLimitApproaching", ">= 0.8 *", "0s", "warning"],
+  ["DailyLossLimitBreached", ">= (max(daily_loss_limit)", "0s", "critical"],
+  ["ServiceDown", "== 0", "1m", "critical"],
+  ["HighCPUUsage", "> 0.8", "5m", "warning"],
+  ["HighMemoryUsage", "> 0.9", "5m", "warning"],
+  ["DiskSpaceRunningLow", "< 0.1", "5m", "warning"],
+  ["BackupTooOld", "> 90000", "0s", "critical"],
+  ["CertificateExpiry", "< 1209600", "10m", "warning"],
+  ["SecretRotationDue", "> 7776000", "0s", "warning"],
+];
+
+describe("the alerts", () => {
+  test.each(promised)(
+    "%s has the platform's threshold %s, time %s and severity %s",
+    (name, threshold, held, severity) => {
+      expect(byName.get(name)).toMatchObject({ expr: expect.stringContaining(threshold), for: held, severity });
+    },
+  );
+
+  test("have names of their own", () => expect(byName.size).toBe(alerts.length));
+
+  test.each(alerts)(
+    "$name says for whom it is, in one line, and in a sentence",
+    ({ service, summary, description }) => {
+      expect(service).not.toBe("");
+      expect(summary).toMatch(/^[^\n]{10,120}$/);
+      expect(description).toMatch(/^[A-Z0-9][^\n]+[.]$/);
+    },
+  );
+
+  test.each(alerts.filter(({ severity }) => severity === "warning"))(
+    "$name names its subject, so that an unrelated critical alert does not silence it",
+    ({ subject }) => expect(subject).toBeDefined(),
+  );
+
+  test("have a runbook page each, and no page is without its alert", () => {
+    const pages = readdirSync(new URL("../../../docs/runbooks/", import.meta.url));
+    expect(pages.sort()).toEqual(alerts.map(({ name }) => `${name}.md`).sort());
+  });
+
+  test.each(alerts)(
+    "$name's page says what it means, where to look and what to do, and links to pages that exist",
+    ({ name }) => {
+      const text = readFileSync(new URL(`../../../docs/runbooks/${name}.md`, import.meta.url), "utf8");
+      expect(text).toMatch(new RegExp(`^# ${name}\n.+\n\n## Look\n1[.] [^]+\n\n## Do\n- `));
+      for (const [, page = ""] of text.matchAll(/\]\((\w+)[.]md\)/g)) expect(byName.has(page)).toBe(true);
+    },
+  );
+
+  test("read only metrics that somebody exposes", async () => {
+    const known = await knownMetrics();
+    const unknown = alerts.flatMap(({ name, expr }) =>
+      metricsOf(expr).flatMap((metric) => (known.has(metric) ? [] : [`${name}: ${metric}`])),
+    );
+    expect(unknown).toEqual([]);
+  });
+
+  test("take percentiles over buckets that are summed by `le`", () => {
+    for (const { expr } of alerts.filter((alert) => alert.expr.includes("histogram_quantile")))
+      expect(expr).toMatch(/histogram_quantile\([\d.]+, sum by \(le/);
+  });
+
+  test("never take the absolute value of profit and loss", () => {
+    for (const { expr } of alerts.filter((alert) => alert.expr.includes("daily_pnl")))
+      expect(expr).not.toContain("abs(");
+  });
+
+  test("watch every service of the catalogue, whether it is down or gone", () => {
+    const served = serviceNames.filter((name) => services[name].port !== null);
+    expect(serviceJobs).toEqual(served);
+    for (const name of served) expect(byName.get("ServiceDown")?.expr).toContain(`absent(up{job="${name}"})`);
+  });
+
+  test("about a part that the stack lacks are left out", () => {
+    const names = alertGroups({ jobs }).flatMap((group) => group.alerts.map(({ name }) => name));
+    expect(names).not.toContain("BackupUnknown");
+    expect(names).toContain("BackupTooOld");
+  });
+});
+
+describe("the recording rules", () => {
+  const recordings = recordingGroups({ jobs, rotated: { redis: 1_700_000_000, jwt: 1_800_000_000 } });
+
+  test("read only metrics that somebody exposes", async () => {
+    const known = await knownMetrics();
+    const read = recordings.flatMap(({ rules }) => rules.flatMap(({ expr }) => metricsOf(expr)));
+    expect(read.filter((metric) => !known.has(metric))).toEqual([]);
+  });
+
+  test("hold an error ratio for each promise and window", () => {
+    const ratios = recordings.flatMap(({ rules }) =>
+      rules.filter(({ record }) => record.startsWith("slo:error_ratio")),
+    );
+    expect(ratios).toHaveLength(slos.length * sloWindows.length);
+  });
+
+  test("hold each credential's age", () => {
+    const rules = recordings.flatMap((group) => group.rules).filter(({ record }) => record.startsWith("credential:"));
+    expect(rules).toEqual([
+      { record: "credential:rotated_timestamp_seconds", expr: "vector(1700000000)", labels: { credential: "redis" } },
+      { record: "credential:rotated_timestamp_seconds", expr: "vector(1800000000)", labels: { credential: "jwt" } },
+    ]);
+  });
+
+  test("watch the queues that have one reader", () => {
+    expect(queuedSubjects).toEqual(
+      expect.arrayContaining(["news.item.created", "llm.intent.proposed", "exec.order.filled"]),
+    );
+    expect(queuedSubjects).not.toContain("risk.order.approved");
+  });
+});
+
+test("the rules file is YAML, with every alert in it and a link to its page", () => {
+  const { groups } = parse(rulesYaml({ jobs, parts: ["backup"], runbooks: "https://example.com/runbooks" })) as {
+    groups: { name: string; rules: { alert?: string; annotations?: Record<string, string> }[] }[];
+  };
+  const rules = groups.flatMap((group) => group.rules).filter(({ alert }) => alert !== undefined);
+  expect(rules.map(({ alert }) => alert)).toEqual(alerts.map(({ name }) => name));
+  expect(rules[0]?.annotations?.runbook_url).toBe(`https://example.com/runbooks/${alerts[0]?.name}.md`);
+  expect(new Set(groups.map(({ name }) => name)).size).toBe(groups.length);
+});
+
+test("the metrics of an expression are what is neither function, label, window nor keyword", () => {
+  expect(
+    metricsOf(
+      'sum by (le, job) (rate(a_bucket{le="1",x=~"b_total"}[5m])) / on (job) group_left () b:c offset 5m and vector(1e3) > 0',
+    ),
+  ).toEqual(["a_bucket", "b:c"]);
+});

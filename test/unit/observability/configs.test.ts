@@ -1,0 +1,110 @@
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { alertmanagerConfig, receivers } from "../../../components/observability/alertmanagerConfig.ts";
+import { blackboxConfig, nodeExporterScript, redisPasswords } from "../../../components/observability/exporters.ts";
+import { grafanaProvisioning } from "../../../components/observability/grafanaConfig.ts";
+import { prometheusConfig, serviceTargets } from "../../../components/observability/prometheusConfig.ts";
+
+interface Receiver {
+  readonly name: string;
+  readonly webhook_configs: readonly { readonly url: string }[];
+  readonly slack_configs?: readonly Record<string, unknown>[];
+  readonly pagerduty_configs?: readonly Record<string, unknown>[];
+}
+
+describe("alertmanager.yml", () => {
+  const complete = {
+    url: "https://x",
+    slackUrlFile: "/run/secrets/slack-webhook",
+    pagerdutyKeyFile: "/run/secrets/pagerduty-key",
+  };
+  const receiversOf = (text: string) =>
+    Object.fromEntries(
+      (parse(text) as { receivers: Receiver[] }).receivers.map((receiver) => [receiver.name, receiver]),
+    );
+
+  test("tells the reporter everything", () => {
+    for (const receiver of Object.values(receiversOf(alertmanagerConfig({ url: "https://x" })))) {
+      expect(receiver.webhook_configs.map(({ url }) => url)).toEqual(["http://reporter:8074/alert"]);
+      expect(receiver.slack_configs).toBeUndefined();
+      expect(receiver.pagerduty_configs).toBeUndefined();
+    }
+  });
+
+  test("wakes somebody for what is critical, and for nothing else", () => {
+    const all = receiversOf(alertmanagerConfig(complete));
+    expect(all[receivers.critical]?.pagerduty_configs).toHaveLength(1);
+    expect(all[receivers.critical]?.slack_configs).toHaveLength(1);
+    expect(all[receivers.warning]?.slack_configs).toHaveLength(1);
+    expect(all[receivers.warning]?.pagerduty_configs).toBeUndefined();
+    expect(all[receivers.everything]?.slack_configs).toBeUndefined();
+  });
+
+  test("reads its secrets from files", () => {
+    const all = receiversOf(alertmanagerConfig(complete));
+    expect(all[receivers.critical]?.slack_configs?.[0]).toMatchObject({ api_url_file: complete.slackUrlFile });
+    expect(all[receivers.critical]?.pagerduty_configs?.[0]).toMatchObject({
+      routing_key_file: complete.pagerdutyKeyFile,
+    });
+  });
+
+  test("silences a warning beside a critical alert about the same thing of the same service", () => {
+    const { inhibit_rules } = parse(alertmanagerConfig({ url: "https://x" })) as { inhibit_rules: unknown[] };
+    expect(inhibit_rules).toContainEqual({
+      source_matchers: ['severity="critical"'],
+      target_matchers: ['severity="warning"'],
+      equal: ["service", "subject"],
+    });
+  });
+});
+
+describe("prometheus.yml", () => {
+  const config = (args: Partial<Parameters<typeof prometheusConfig>[0]>) =>
+    parse(prometheusConfig({ targets: serviceTargets, externalLabels: {}, ...args })) as {
+      scrape_configs: Record<string, unknown>[];
+      alerting?: unknown;
+      rule_files?: unknown;
+    };
+
+  test("has one job a service, named after it", () => {
+    const jobs = config({}).scrape_configs.map(({ job_name }) => job_name);
+    expect(jobs).toEqual(serviceTargets.map(({ job }) => job));
+    expect(jobs).toHaveLength(10);
+  });
+
+  test("has no alerting without an Alertmanager, and no rules without a file", () => {
+    expect(config({})).not.toHaveProperty("alerting");
+    expect(config({})).not.toHaveProperty("rule_files");
+  });
+
+  test("names what a prober asked as the instance", () => {
+    const probe = { module: "edge", url: "https://caddy:8443/health" };
+    const [job] = config({ targets: [{ job: "edge", address: "blackbox-exporter:9115", probe }] }).scrape_configs;
+    expect(job).toMatchObject({
+      metrics_path: "/probe",
+      params: { module: ["edge"], target: [probe.url] },
+      relabel_configs: [{ target_label: "instance", replacement: probe.url }],
+    });
+  });
+});
+
+describe("the exporters", () => {
+  test("redis-exporter finds the password by the address", () => {
+    expect(JSON.parse(redisPasswords('a"b'))).toEqual({ "redis://redis:6379": 'a"b' });
+  });
+
+  test("a public certificate is checked, and Caddy's own is not", () => {
+    const tls = (domain: string) => parse(blackboxConfig(domain)).modules.edge.http.tls_config as unknown;
+    expect(tls("trader.example.com")).toEqual({ server_name: "trader.example.com" });
+    expect(tls("localhost")).toEqual({ server_name: "localhost", insecure_skip_verify: true });
+  });
+
+  test("node-exporter reads the host's network, not its own", () => {
+    expect(nodeExporterScript).toContain("ln -s /host/proc/1/net /tmp/proc/net");
+    expect(nodeExporterScript).toContain("--no-collector.netdev.netlink");
+  });
+});
+
+test("Grafana's provisioning is YAML", () => {
+  for (const text of Object.values(grafanaProvisioning())) expect(parse(String(text))).toHaveProperty("apiVersion", 1);
+});

@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { recordingGroups } from "../../../components/observability/alerts/rules.ts";
+import * as reference from "../../../services/reference/src/metrics.ts";
+
+/** What PromQL itself calls things; a name before a parenthesis is a function. */
+const KEYWORDS = new Set("and or unless bool on ignoring by without group_left group_right offset inf nan".split(" "));
+
+/** The metrics that an expression reads: what is left when texts, label matchers, label lists, windows and functions are gone. */
+export function metricsOf(expr: string): readonly string[] {
+  const bare = expr
+    .replaceAll(/"[^"]*"/g, "")
+    .replaceAll(/\{[^}]*\}/g, " ")
+    .replaceAll(/\[[^\]]*\]/g, " ")
+    .replaceAll(/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, " ")
+    .replaceAll(/\boffset\s+\w+/g, " ");
+  const names = bare.matchAll(/(?<![\w.:])([a-zA-Z_:][\w:]*)(\s*\()?/g);
+  return [
+    ...new Set([...names].flatMap(([, name = "", call]) => (call === undefined && !KEYWORDS.has(name) ? [name] : []))),
+  ];
+}
+
+/** The names under which a metric of prom-client is scraped. */
+async function referenceMetrics(): Promise<readonly string[]> {
+  const { Metrics, ...groups } = reference;
+  const metrics = new Metrics();
+  for (const group of Object.values(groups)) group(metrics, "test");
+  const described = await metrics.registry.getMetricsAsJSON();
+  return described.flatMap(({ name, type }) =>
+    String(type) === "histogram" ? [`${name}_bucket`, `${name}_count`, `${name}_sum`] : [name],
+  );
+}
+
+/** Names by the job that exposes them, as the exporters of the local stack were seen to. */
+export function exporterMetrics(): readonly string[] {
+  const lines = readFileSync(new URL("exporter-metrics.txt", import.meta.url), "utf8")
+    .trim()
+    .split("\n");
+  return lines.map((line) => line.split(" ")[1] ?? "");
+}
+
+/** Written by the backup, when there is one (components/observability/alerts/data.ts). */
+const backupMetrics = ["backup_last_success_timestamp_seconds", "backup_last_restore_test_timestamp_seconds"];
+/** Prometheus makes these itself. */
+const ownMetrics = ["up", "ALERTS"];
+
+/** Every metric that a query may name. */
+export async function knownMetrics(): Promise<ReadonlySet<string>> {
+  const recorded = recordingGroups({ jobs: [], rotated: { redis: 0 } }).flatMap(({ rules }) =>
+    rules.map(({ record }) => record),
+  );
+  return new Set([...(await referenceMetrics()), ...exporterMetrics(), ...backupMetrics, ...ownMetrics, ...recorded]);
+}
