@@ -2,6 +2,7 @@ import { ensureDocker } from "../docker/docker.ts";
 import { command } from "../lib/command.ts";
 import { say, step, UserError } from "../lib/log.ts";
 import { prepareImages } from "../lib/prepare.ts";
+import { showUnhealthy } from "../lib/unhealthy.ts";
 import { ensureLocalStack, openWorkspace, outputs, root, setConfig } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run up -- [--install] [--stack NAME] [--http-port N] [--https-port N] [--yes]
@@ -43,6 +44,7 @@ await command(
       "about a minute the first time; it waits for every container to be healthy",
       () => workspace.pulumi([...args, ...(unasked ? ["--yes"] : [])], { output: "show", allowFailure: true }),
     );
+    if (code !== 0 && workspace.local) await showUnhealthy(workspace.stack);
     if (code !== 0)
       throw new UserError(
         `pulumi up failed (exit code ${code}); see the lines above. Nothing is lost: mend it and run this again.`,
