@@ -3,6 +3,7 @@ import { layers } from "./decode.ts";
 import { isDefaultSecret, isUnmistakableDefault } from "./defaults.ts";
 import type { Candidate } from "./places.ts";
 import { isIdentifierName, isVncName } from "./secretNames.ts";
+import { holdsRandom } from "./tokens.ts";
 
 /** Shortest secret, in characters. */
 export const MIN_LENGTH = 12;
@@ -40,6 +41,8 @@ export function isGuessable(candidate: Candidate): boolean {
   const { name, value } = candidate;
   if (value === "" || isIdentifierName(name) || value.includes("-----BEGIN ")) return false;
   const counted = significant(candidate);
+  // A long run without order stands any number of guesses; so a stack of generated credentials never loads the dictionaries.
+  if (holdsRandom(counted)) return false;
   const least = isVncName(name) ? VNC_GUESSES : MIN_GUESSES;
   // A value is as hard as its beginning at least, and estimating a long one takes ten times as long.
   return [FIRST_ESTIMATED, MAX_ESTIMATED].every((length) => estimator()(counted.slice(0, length)) < least);
