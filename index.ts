@@ -5,7 +5,9 @@ import { Nats } from "./components/data/nats.ts";
 import { Postgres } from "./components/data/postgres.ts";
 import { Redis } from "./components/data/redis.ts";
 import { Caddy } from "./components/edge/caddy.ts";
-import { Grafana } from "./components/observability/grafana.ts";
+import { Alertmanager } from "./components/observability/alertmanager.ts";
+import { Exporters } from "./components/observability/exporters.ts";
+import { Grafana, grafanaTarget } from "./components/observability/grafana.ts";
 import { Prometheus } from "./components/observability/prometheus.ts";
 import { Services } from "./components/platform/services.ts";
 import { ImageStore } from "./components/runtime/images.ts";
@@ -36,8 +38,18 @@ const services = new Services("services", {
   dependencies: { postgres, redis, nats, "ib-gateway": ibGateway },
 });
 
-const prometheus = new Prometheus("prometheus", { ...part, targets: [] });
 const caddy = new Caddy("caddy", { ...part, ...settings });
+const alertmanager = new Alertmanager("alertmanager", { ...part, url: caddy.url });
+const exporters = new Exporters("exporters", { ...part, domain: settings.domain }, { dependsOn: [postgres, redis] });
+const prometheus = new Prometheus(
+  "prometheus",
+  {
+    ...part,
+    targets: [...exporters.targets, alertmanager.target, grafanaTarget],
+    alertmanager: alertmanager.endpoint,
+  },
+  { dependsOn: alertmanager },
+);
 const grafana = new Grafana("grafana", { ...part, url: caddy.url }, { dependsOn: prometheus });
 
 /** Where the platform answers. */
@@ -57,8 +69,10 @@ export const trading = settings.trading.live ? "live" : "paper";
 /** Every container by its workload's name. */
 export const containers = pulumi.output(
   Object.fromEntries(
-    [...services.workloads, ...Object.entries({ postgres, redis, nats, ibGateway, prometheus, caddy, grafana })].map(
-      ([name, owner]) => [name, "workload" in owner ? owner.workload.containerName : owner.containerName],
-    ),
+    [
+      ...services.workloads,
+      ...exporters.workloads,
+      ...Object.entries({ postgres, redis, nats, ibGateway, alertmanager, prometheus, caddy, grafana }),
+    ].map(([name, owner]) => [name, "workload" in owner ? owner.workload.containerName : owner.containerName]),
   ),
 );

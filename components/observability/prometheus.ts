@@ -10,7 +10,7 @@ export interface PrometheusArgs extends PartArgs {
   /** Targets besides the services and Prometheus itself. */
   readonly targets: readonly ScrapeTarget[];
   /** Where alerts go. */
-  readonly alertmanager?: { readonly address: string; readonly path: string };
+  readonly alertmanager: { readonly address: string; readonly path: string };
   /** The parts that run, of those that a stack may lack. */
   readonly parts?: readonly OptionalPart[];
   /** Days of metrics that are kept. Default 30. */
@@ -38,7 +38,7 @@ export class Prometheus extends pulumi.ComponentResource {
       targets,
       externalLabels: { environment: target.labels["autollm.environment"] ?? "" },
       rulesFile: "/etc/prometheus/rules.yml",
-      ...(args.alertmanager === undefined ? {} : { alertmanager: args.alertmanager }),
+      alertmanager: args.alertmanager,
     });
     const rules = rulesYaml({ jobs: targets.map(({ job }) => job), parts: args.parts ?? [] });
     this.workload = runPart(

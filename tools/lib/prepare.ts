@@ -3,7 +3,20 @@ import { step } from "./log.ts";
 import { setConfig, type Workspace } from "./workspace.ts";
 
 /** The images that the stack runs, besides the services' own. */
-const stackImages = ["postgres", "redis", "nats", "caddy", "prometheus", "grafana", "reference"] as const;
+const stackImages = [
+  "postgres",
+  "redis",
+  "nats",
+  "caddy",
+  "prometheus",
+  "alertmanager",
+  "grafana",
+  "node-exporter",
+  "postgres-exporter",
+  "redis-exporter",
+  "blackbox-exporter",
+  "reference",
+] as const;
 
 /** Finds out where images come from and, where that is here, builds them; writes both into the stack's config. */
 export async function prepareImages(workspace: Workspace): Promise<void> {

@@ -3,6 +3,9 @@ import { type AlertGroup, DAY } from "./alert.ts";
 const MAX_CPU = 0.8;
 const MAX_MEMORY = 0.9;
 const MIN_DISK = 0.1;
+const FULL = 0.03;
+/** Share of free space below which its end is worth predicting. */
+const PREDICTED_BELOW = 0.4;
 const MIN_INODES = 0.05;
 const MAX_CLOCK_OFFSET_SECONDS = 0.05;
 /** The kernel's own mark of a clock that nobody corrects. */
@@ -49,7 +52,8 @@ export const hostAlerts: readonly AlertGroup[] = [
       },
       {
         name: "DiskFillsWithinADay",
-        expr: `predict_linear(node_filesystem_avail_bytes{${DISKS}}[6h], ${DAY}) < 0 and node_filesystem_avail_bytes{${DISKS}} / node_filesystem_size_bytes{${DISKS}} < 0.4`,
+        // A line through a few minutes says nothing about a day, and of a disk that is almost empty nobody needs to know.
+        expr: `predict_linear(node_filesystem_avail_bytes{${DISKS}}[6h], ${DAY}) < 0 and node_filesystem_avail_bytes{${DISKS}} / node_filesystem_size_bytes{${DISKS}} < ${PREDICTED_BELOW} and node_filesystem_avail_bytes{${DISKS}} offset 2h`,
         for: "30m",
         severity: "warning",
         service: "host",
@@ -59,7 +63,7 @@ export const hostAlerts: readonly AlertGroup[] = [
       },
       {
         name: "DiskFull",
-        expr: `node_filesystem_avail_bytes{${DISKS}} / node_filesystem_size_bytes{${DISKS}} < 0.03`,
+        expr: `node_filesystem_avail_bytes{${DISKS}} / node_filesystem_size_bytes{${DISKS}} < ${FULL}`,
         for: "1m",
         severity: "critical",
         service: "host",
