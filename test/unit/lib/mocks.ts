@@ -167,14 +167,19 @@ export async function record<T extends object>(
     return registerResourceOutputs.call(monitor, request, callback);
   };
 
-  let result: T | undefined;
+  const end: { result?: T; error?: unknown } = {};
   await pulumi.runtime.runInPulumiStack(async () => {
-    result = await program();
+    try {
+      end.result = await program();
+    } catch (error) {
+      // Kept until what the program registered before its fault has settled.
+      end.error = error;
+    }
     return {};
   });
   await pulumi.runtime.disconnect();
-  if (result === undefined) throw new Error("the program did not run");
-  return Object.assign(new Recording(resources, completed), { result });
+  if (end.result === undefined) throw end.error;
+  return Object.assign(new Recording(resources, completed), { result: end.result });
 }
 
 function recorded(request: Request, outputs: Record<string, unknown>, urn: string): Recorded {

@@ -1,0 +1,193 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { describe, expect, it } from "vitest";
+import { Segments } from "../../components/runtime/segments.ts";
+import type { Target } from "../../components/runtime/target.ts";
+import {
+  dockerDuration,
+  joinTrees,
+  Workload,
+  type WorkloadSpec,
+  workloadLabels,
+} from "../../components/runtime/workload.ts";
+import { CONTAINER, record } from "./lib/mocks.ts";
+import { randomText } from "./lib/values.ts";
+
+const image = { id: `sha256:${"ab".repeat(32)}`, reference: "web:1@sha256:0123" };
+const spec: WorkloadSpec = {
+  image,
+  command: ["/bin/web", "--port", "80"],
+  user: "1000:1000",
+  segments: ["edge", "apps"],
+  deploy: "rolling",
+  memory: 64,
+};
+
+async function run(change: Partial<WorkloadSpec> = {}) {
+  const recording = await record(() => {
+    const provider = new docker.Provider("docker", {});
+    const target: Target = {
+      docker: provider,
+      dockerSocket: "unix:///none",
+      filesDir: "/files",
+      labels: { stack: "s" },
+    };
+    const segments = new Segments("segments", { provider });
+    return new Workload("web", { target, segments, digestKey: "00", spec: { ...spec, ...change } });
+  });
+  return { inputs: recording.container("web"), resource: recording.find(CONTAINER, "web"), recording };
+}
+
+describe("a duration", () => {
+  it.each([
+    [0, "0s"],
+    [30, "30s"],
+    [59, "59s"],
+    [60, "1m0s"],
+    [90, "1m30s"],
+    [120, "2m0s"],
+  ])("of %d s is %s, as Docker writes it back", (seconds, text) => expect(dockerDuration(seconds)).toBe(text));
+});
+
+describe("file trees", () => {
+  it("become folders of one directory, one a mount point", () => {
+    const { tree, folders } = joinTrees({ "/etc/web": { "a.conf": "1", "d/b": "2" }, "/run/secrets": { token: "3" } });
+    expect(tree).toEqual({ "etc-web/a.conf": "1", "etc-web/d/b": "2", "run-secrets/token": "3" });
+    expect([...folders]).toEqual([
+      ["/etc/web", "etc-web"],
+      ["/run/secrets", "run-secrets"],
+    ]);
+  });
+
+  it("may be none", () => expect(joinTrees({})).toEqual({ tree: {}, folders: new Map() }));
+});
+
+describe("a workload's labels", () => {
+  const target = { labels: { "autollm.stack": "local" } } as unknown as Target;
+  it("tell what it is, sorted so that they never differ by chance", () => {
+    const labelled = {
+      ...spec,
+      segments: ["edge", "apps"] as const,
+      credentials: ["redis", "jwt"],
+      labels: { more: "1" },
+    };
+    expect(workloadLabels("web", target, labelled)).toEqual({
+      "autollm.stack": "local",
+      "autollm.service": "web",
+      "autollm.image": "web:1@sha256:0123",
+      "autollm.deploy": "rolling",
+      "autollm.segments": "apps,edge",
+      "autollm.credentials": "jwt,redis",
+      more: "1",
+    });
+  });
+
+  it("cannot be faked by a spec", () => {
+    const labels = { "autollm.service": "caddy", "autollm.credentials": "" };
+    expect(workloadLabels("web", target, { ...spec, credentials: ["jwt"], labels })).toMatchObject({
+      "autollm.service": "web",
+      "autollm.credentials": "jwt",
+    });
+  });
+});
+
+describe("a workload", () => {
+  it("is hardened without asking for it", async () => {
+    const { inputs } = await run();
+    expect(inputs).toMatchObject({
+      capabilities: { drops: ["ALL"], adds: [] },
+      securityOpts: ["no-new-privileges:true"],
+      readOnly: true,
+      privileged: false,
+      init: true,
+      user: "1000:1000",
+      memory: 64,
+      memorySwap: 64,
+      cpuShares: 1024,
+      logDriver: "json-file",
+      logOpts: { "max-size": "10m", "max-file": "3" },
+      ports: [],
+      mounts: [],
+      tmpfs: {},
+      envs: [],
+    });
+  });
+
+  it("runs its command without the image's entry point, by the image's id", async () => {
+    const { inputs } = await run();
+    expect(inputs).toMatchObject({ image: image.id, entrypoints: ["/bin/web"], command: ["--port", "80"] });
+  });
+
+  it("has no name of its own, and is reached by its alias in its segments alone", async () => {
+    const { inputs } = await run();
+    expect(inputs.name).toBeUndefined();
+    expect(inputs.networksAdvanced).toEqual([
+      { name: "segment-edge-0123abc", aliases: ["web"] },
+      { name: "segment-apps-0123abc", aliases: ["web"] },
+    ]);
+  });
+
+  it("is asked for its health every 5 s, and an up waits until it can serve", async () => {
+    const { inputs } = await run({ health: ["/bin/web", "ready"], startPeriod: 90 });
+    expect(inputs).toMatchObject({ wait: true, waitTimeout: 180, restart: "unless-stopped" });
+    expect(inputs.healthcheck).toEqual({
+      tests: ["CMD", "/bin/web", "ready"],
+      interval: "5s",
+      timeout: "5s",
+      retries: 3,
+      startPeriod: "1m30s",
+    });
+  });
+
+  it("that is a batch job is made ready and not started", async () => {
+    const { inputs } = await run({ deploy: "on-demand" });
+    expect(inputs).toMatchObject({ restart: "no", start: false, mustRun: false });
+    expect(inputs.wait).toBeUndefined();
+  });
+
+  it.each([
+    ["rolling", false],
+    ["recreate", true],
+    ["on-demand", false],
+  ] as const)("that says %s: the old one goes first: %s", async (deploy, first) => {
+    const { resource } = await run({ deploy });
+    expect(resource.deleteBeforeReplace).toBe(first);
+    expect(resource.replaceOnChanges).toEqual(["*"]);
+  });
+
+  it("mounts files read-only, and waits until they are written", async () => {
+    const { inputs, resource, recording } = await run({ files: { "/etc/web": { "a.conf": "1" } } });
+    expect(inputs.mounts).toHaveLength(1);
+    expect(inputs.mounts?.[0]).toMatchObject({ type: "bind", target: "/etc/web", readOnly: true });
+    expect(inputs.mounts?.[0]?.source).toMatch(/^\/files\/web-files-[0-9a-f]{16}\/etc-web$/);
+    expect(resource.dependsOn).toContain(recording.find("command:local:Command", "web-files").urn);
+  });
+
+  it("mounts volumes to write, host directories to read, and memory that runs nothing", async () => {
+    const { inputs } = await run({
+      volumes: [
+        { name: "data", path: "/data", noCopy: false },
+        { name: "given", path: "/given", noCopy: true },
+      ],
+      hostMounts: [{ source: "/sys", path: "/host/sys" }],
+      tmpfs: { "/tmp": 2 },
+    });
+    expect(inputs.mounts).toEqual([
+      { type: "volume", source: "data", target: "/data" },
+      { type: "volume", source: "given", target: "/given", volumeOptions: { noCopy: true } },
+      { type: "bind", source: "/sys", target: "/host/sys", readOnly: true },
+    ]);
+    expect(inputs.tmpfs).toEqual({ "/tmp": "rw,noexec,nosuid,nodev,size=2097152,mode=1777" });
+  });
+
+  it("keeps a secret file's value out of everything that Docker shows", async () => {
+    const value = randomText(32);
+    const { inputs, resource } = await run({ files: { "/run/secrets": { token: pulumi.secret(value) } } });
+    expect(JSON.stringify(inputs)).not.toContain(value);
+    expect([...resource.secretInputs]).toEqual([]);
+  });
+
+  it("sorts its environment, so that it never differs by chance", async () => {
+    expect((await run({ environment: { B: "2", A: "1" } })).inputs.envs).toEqual(["A=1", "B=2"]);
+  });
+});
