@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { StackSubject, Subject } from "../../policies/lib/rule.ts";
 import { rules } from "../../policies/rules/index.ts";
-import { type Cases, cases } from "./cases.ts";
+import { cases } from "./cases/index.ts";
+import type { Cases } from "./cases/types.ts";
 import { container, stackVerdict, verdict, verdicts } from "./fixtures.ts";
 
 async function said(rule: string, subject: Cases[string]): Promise<readonly string[]> {

@@ -1,0 +1,159 @@
+import * as types from "../../../policies/lib/types.ts";
+import { UNKNOWN } from "../../../policies/lib/value.ts";
+import { container, resource } from "../fixtures.ts";
+import type { RuleCases } from "./types.ts";
+
+const as = (service: string) => ({ "autollm.service": service });
+const bind = (source: string, readOnly = true) => ({ mounts: [{ type: "bind", source, target: "/mnt", readOnly }] });
+
+/** A container's own properties. */
+export const containersCases: Readonly<Record<string, RuleCases>> = {
+  "container-not-privileged": {
+    pass: { "an ordinary one": container() },
+    fail: { "a privileged one": container({ props: { privileged: true } }) },
+  },
+  "container-capabilities-dropped": {
+    pass: {
+      "all dropped": container(),
+      "what caddy needs": container({
+        props: { capabilities: { drops: ["ALL"], adds: ["CAP_NET_BIND_SERVICE"] } },
+        labels: as("caddy"),
+      }),
+      "not known yet": container({ props: { capabilities: UNKNOWN } }),
+    },
+    fail: {
+      "nothing said": container({ props: { capabilities: undefined } }),
+      "only some dropped": container({ props: { capabilities: { drops: ["NET_RAW"] } } }),
+      "one added without a waiver": container({ props: { capabilities: { drops: ["all"], adds: ["SYS_ADMIN"] } } }),
+      "another's waiver": container({ props: { capabilities: { drops: ["ALL"], adds: ["NET_BIND_SERVICE"] } } }),
+    },
+  },
+  "container-confined": {
+    pass: {
+      "no new privileges": container(),
+      "without a value": container({ props: { securityOpts: ["no-new-privileges"] } }),
+    },
+    fail: {
+      "nothing said": container({ props: { securityOpts: [] } }),
+      "switched off": container({ props: { securityOpts: ["no-new-privileges:false"] } }),
+      "no seccomp": container({ props: { securityOpts: ["no-new-privileges:true", "seccomp=unconfined"] } }),
+      "no AppArmor": container({ props: { securityOpts: ["no-new-privileges:true", "apparmor:unconfined"] } }),
+    },
+  },
+  "container-root-read-only": {
+    pass: { "read-only": container() },
+    fail: {
+      writable: container({ props: { readOnly: false } }),
+      "nothing said": container({ props: { readOnly: undefined } }),
+    },
+  },
+  "container-user-not-root": {
+    pass: {
+      "a number": container(),
+      "cadvisor as root": container({ props: { user: "0:0" }, labels: as("cadvisor") }),
+    },
+    fail: {
+      "nothing said": container({ props: { user: undefined } }),
+      root: container({ props: { user: "root" } }),
+      "uid 0": container({ props: { user: "0:1000" } }),
+      "a name, which the image maps": container({ props: { user: "redis" } }),
+    },
+  },
+  "container-namespaces-own": {
+    pass: { bridge: container() },
+    fail: {
+      "the host's network": container({ props: { networkMode: "host" } }),
+      "another's network": container({ props: { networkMode: "container:abc" } }),
+      "the host's processes": container({ props: { pidMode: "host" } }),
+      "the host's memory": container({ props: { ipcMode: "host" } }),
+      "the host's users": container({ props: { usernsMode: "host" } }),
+    },
+  },
+  "container-no-docker-socket": {
+    pass: { "none mounted": container() },
+    fail: {
+      mounted: container({ props: bind("/var/run/docker.sock") }),
+      "by a detour": container({ props: bind("/var/../run//docker.sock") }),
+      "as a volume": container({ props: { volumes: [{ hostPath: "/run/docker.sock", containerPath: "/s" }] } }),
+      "as a named volume": container({ props: { volumes: [{ volumeName: "/run/docker.sock", containerPath: "/s" }] } }),
+      containerd: container({ props: bind("/run/containerd/containerd.sock") }),
+    },
+  },
+  "container-mounts-harmless": {
+    pass: {
+      "its own files and a volume": container(),
+      "its own files in a home directory": container({
+        props: bind(`/home/me/stack/.pulumi-local/files/local/redis-files-${"0a".repeat(8)}/etc`),
+      }),
+      "the host's root for node-exporter": container({ props: bind("/"), labels: as("node-exporter") }),
+      "a volume of Docker's own": resource(types.VOLUME, { driver: "local" }),
+    },
+    fail: {
+      "the host's root": container({ props: bind("/") }),
+      "the host's settings": container({ props: bind("/etc/") }),
+      "below a sensitive directory": container({ props: bind("/root/.ssh") }),
+      "by a detour": container({ props: bind("/srv/../etc") }),
+      "as a volume": container({ props: { volumes: [{ hostPath: "/proc", containerPath: "/p" }] } }),
+      "writable, where only reading is waived": container({ props: bind("/", false), labels: as("node-exporter") }),
+      "its own files, writable": container({ props: bind(`/srv/redis-files-${"0a".repeat(8)}`, false) }),
+      "a volume that is a bind mount": resource(types.VOLUME, {
+        driverOpts: { type: "none", o: "bind", device: "/etc" },
+      }),
+    },
+  },
+  "container-no-devices": {
+    pass: { none: container() },
+    fail: {
+      "a disk": container({ props: { devices: [{ hostPath: "/dev/sda" }] } }),
+      "another control group": container({ props: { cgroupParent: "/" } }),
+    },
+  },
+  "container-resources-limited": {
+    pass: { "all set": container(), "CPUs by number": container({ props: { cpuShares: undefined, cpus: "0.5" } }) },
+    fail: {
+      "no memory": container({ props: { memory: undefined } }),
+      "memory 0": container({ props: { memory: 0 } }),
+      "swap without end": container({ props: { memorySwap: -1 } }),
+      "no CPU": container({ props: { cpuShares: undefined } }),
+    },
+  },
+  "container-processes-limited": {
+    pass: { "nproc set": container() },
+    fail: {
+      "nothing said": container({ props: { ulimits: [] } }),
+      "without end": container({ props: { ulimits: [{ name: "nproc", soft: -1, hard: -1 }] } }),
+    },
+  },
+  "container-health-checked": {
+    pass: {
+      "a command": container(),
+      "a job": container({ props: { healthcheck: undefined }, labels: { "autollm.deploy": "on-demand" } }),
+    },
+    fail: {
+      "nothing said": container({ props: { healthcheck: undefined } }),
+      "switched off": container({ props: { healthcheck: { tests: ["NONE"] } } }),
+      "never fails": container({ props: { healthcheck: { tests: ["CMD-SHELL", "exit 0"] } } }),
+    },
+  },
+  "container-logs-rotated": {
+    pass: {
+      rotated: container(),
+      "a driver that rotates": container({ props: { logDriver: "local", logOpts: undefined } }),
+    },
+    fail: {
+      "the daemon's default": container({ props: { logDriver: undefined } }),
+      "without a size": container({ props: { logOpts: { "max-file": "3" } } }),
+      "without a number": container({ props: { logOpts: { "max-size": "10m" } } }),
+    },
+  },
+  "container-restarts": {
+    pass: {
+      restarted: container(),
+      "a job": container({ props: { restart: "no" }, labels: { "autollm.deploy": "on-demand" } }),
+    },
+    fail: {
+      never: container({ props: { restart: "no" } }),
+      "nothing said": container({ props: { restart: undefined } }),
+    },
+  },
+};

@@ -1,0 +1,81 @@
+import type { StackSubject } from "../../../policies/lib/rule.ts";
+import { text, UNKNOWN } from "../../../policies/lib/value.ts";
+import { container, filesOf, inStack, network, password, secret } from "../fixtures.ts";
+import type { RuleCases } from "./types.ts";
+
+const as = (service: string) => ({ "autollm.service": service });
+const bind = (source: string, readOnly = true) => ({ mounts: [{ type: "bind", source, target: "/mnt", readOnly }] });
+const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
+const rotated = (days: number, environment: string) => [
+  password("jwt", secret(), { keepers: { generation: "1", rotated: daysAgo(days), periodDays: "90" } }),
+  inStack(container({ labels: { "autollm.environment": environment } })),
+];
+const redisPassword = secret();
+const jwt = secret();
+/** A container, its files and the generated credentials, as the engine shows them after an update. */
+function mounted(
+  service: string,
+  files: Readonly<Record<string, string>>,
+  credentials: string,
+): readonly StackSubject[] {
+  const source = `/var/lib/autollm/files/${service}-files-${"0a".repeat(8)}/run-secrets`;
+  return [
+    password("redis", redisPassword),
+    password("jwt", jwt),
+    inStack(filesOf(service, files)),
+    inStack(container({ props: bind(source), labels: { ...as(service), "autollm.credentials": credentials } })),
+  ];
+}
+function joining(service: string, declared: string, networks: readonly StackSubject[]): readonly StackSubject[] {
+  const networksAdvanced = networks.map(({ props }) => ({ name: text(props.name) }));
+  const labels = { ...as(service), "autollm.segments": declared };
+  return [...networks, inStack(container({ props: { networksAdvanced }, labels }), networks)];
+}
+
+/** The stack as a whole. */
+export const stackCases: Readonly<Record<string, RuleCases>> = {
+  "credential-grants": {
+    pass: {
+      "its own": mounted("redis", { "run-secrets/redis": redisPassword }, "redis"),
+      "not known yet": [inStack(container({ props: { mounts: UNKNOWN } }))],
+    },
+    fail: {
+      "a label without a grant": [inStack(container({ labels: { "autollm.credentials": "redis,jwt" } }))],
+      "another's value under its own name": mounted("redis", { "run-secrets/redis": jwt }, "redis"),
+      "another's value inside a config file": mounted("redis", { "etc/redis.conf": `masterauth ${jwt}\n` }, "redis"),
+      "a file that no label names": mounted("redis", { "run-secrets/redis": redisPassword }, ""),
+      "another workload's directory": [
+        inStack(container({ props: bind(`/srv/files/caddy-files-${"0a".repeat(8)}/run-secrets`) })),
+      ],
+    },
+  },
+  "segments-needed": {
+    pass: {
+      "its own": joining("redis", "data", [network("data")]),
+      "a service with a way out": joining("news-ingestor", "apps,observability,egress", [
+        network("apps"),
+        network("egress"),
+      ]),
+    },
+    fail: {
+      "declared without need": joining("redis", "data,edge", [network("data")]),
+      "joined without a word": joining("redis", "data", [network("data"), network("egress")]),
+      "a network from elsewhere": [
+        network("data"),
+        inStack(container({ props: { networksAdvanced: [{ name: "bridge" }] } })),
+      ],
+      "an unknown workload": joining("stranger", "data", [network("data")]),
+    },
+  },
+  "rotation-overdue": {
+    pass: { "in time": rotated(80, "production"), "late in staging": rotated(100, "staging") },
+    fail: { "late in production": rotated(100, "production") },
+  },
+  "rotation-due": {
+    pass: {
+      "in time": rotated(80, "staging"),
+      "late in production, which the other rule refuses": rotated(100, "production"),
+    },
+    fail: { "late in staging": rotated(100, "staging"), "late on this machine": rotated(100, "local") },
+  },
+};

@@ -1,0 +1,177 @@
+import type { Subject } from "../../../policies/lib/rule.ts";
+import * as types from "../../../policies/lib/types.ts";
+import { UNKNOWN } from "../../../policies/lib/value.ts";
+import { command, container, labelsOf, resource } from "../fixtures.ts";
+import type { RuleCases } from "./types.ts";
+
+const local = { "autollm.environment": "local" };
+const as = (service: string) => ({ "autollm.service": service });
+const image = (name: string) => resource(types.REMOTE_IMAGE, { name });
+const digest = `@sha256:${"1f".repeat(32)}`;
+const volume = (environment: string, stateful: string, protect: boolean) =>
+  resource(
+    types.VOLUME,
+    { labels: labelsOf({ "autollm.environment": environment, "autollm.stateful": stateful }) },
+    { protect },
+  );
+const key = (props: Subject["props"]) => resource(types.PRIVATE_KEY, props);
+const certificate = (days: number, isCaCertificate: boolean) =>
+  resource(types.SELF_SIGNED, { validityPeriodHours: days * 24, isCaCertificate });
+const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ";
+const remote = (connection: Subject["props"]) => resource("command:remote:Command", { create: "true", connection });
+const provider = (sshOpts: string) => resource(types.DOCKER_PROVIDER, { host: "ssh://root@192.0.2.1", sshOpts });
+const publish = (ports: readonly Subject["props"][], service = "caddy") =>
+  container({ props: { ports }, labels: as(service) });
+const live = (environment: string, labels: Readonly<Record<string, string>>) =>
+  container({ props: { envs: ["LIVE=1"] }, labels: { "autollm.environment": environment, ...labels } });
+const confirmed = { "autollm.live": "true", "autollm.liveConfirm": "U7654321" };
+
+/** Networks, images, trading, volumes, keys and connections. */
+export const worldCases: Readonly<Record<string, RuleCases>> = {
+  "container-ports-closed": {
+    pass: {
+      none: container(),
+      "caddy on 80 and 443": publish([
+        { internal: 8080, external: 80 },
+        { internal: 8443, external: 443, ip: "0.0.0.0" },
+      ]),
+      "caddy on the loopback": publish([{ internal: 8443, external: 8443, ip: "127.0.0.1" }]),
+      "caddy on the loopback of IPv6": publish([{ internal: 8443, external: 8443, ip: "::1" }]),
+    },
+    fail: {
+      "a database": publish([{ internal: 6379, external: 6379 }], "redis"),
+      "a database on the loopback": publish([{ internal: 6379, external: 6379, ip: "127.0.0.1" }], "redis"),
+      "caddy on another port": publish([{ internal: 2019, external: 2019, ip: "0.0.0.0" }]),
+      "caddy on a port by chance": publish([{ internal: 2019 }]),
+      "an address that only looks like the loopback": publish([
+        { internal: 1, external: 2019, ip: "127.0.0.1.example" },
+      ]),
+      "all of the image": container({ props: { publishAllPorts: true } }),
+    },
+  },
+  "network-internal": {
+    pass: {
+      internal: resource(types.NETWORK, { internal: true }, { name: "segment-data" }),
+      "the way out": resource(types.NETWORK, {}, { name: "segment-egress" }),
+    },
+    fail: {
+      open: resource(types.NETWORK, { internal: false }, { name: "segment-data" }),
+      "the host's own": resource(types.NETWORK, { internal: true, driver: "macvlan" }, { name: "segment-data" }),
+    },
+  },
+  "image-pinned": {
+    pass: {
+      "by digest": image(`redis:8${digest}`),
+      "built here": image("autollm.local/redis:20fed17ef020"),
+      "without a digest on record": image("natsio/prometheus-nats-exporter:0.17.3"),
+    },
+    fail: {
+      "a tag": image("redis:8"),
+      latest: image("redis:latest"),
+      "in another case": image("redis:LATEST"),
+      "no tag": image("redis"),
+      "a registry's port is no tag": image("registry.example:5000/redis"),
+      "built here, latest": image("autollm.local/redis:latest"),
+    },
+  },
+  "container-image-pinned": {
+    pass: {
+      "by digest": container(),
+      "built here, local": container({ labels: { ...local, "autollm.image": "autollm.local/redis:20fed17ef020" } }),
+      "a tag, local": container({ labels: { ...local, "autollm.image": "natsio/prometheus-nats-exporter:0.17.3" } }),
+      "not known yet": container({ props: { image: UNKNOWN } }),
+      "no label, but the digest itself": container({
+        props: { image: `redis${digest}` },
+        labels: { "autollm.image": "" },
+      }),
+    },
+    fail: {
+      "a tag as the image": container({ props: { image: "redis:8" } }),
+      "latest, local": container({ labels: { ...local, "autollm.image": "redis:latest" } }),
+      "a tag in production": container({ labels: { "autollm.image": "redis:8" } }),
+      "built here, staging": container({
+        labels: { "autollm.environment": "staging", "autollm.image": "autollm.local/redis:20fed17ef020" },
+      }),
+      "built here, nobody says where": container({
+        labels: { "autollm.environment": "", "autollm.image": "autollm.local/redis:20fed17ef020" },
+      }),
+      "nothing says what it is": container({ labels: { "autollm.image": "" } }),
+    },
+  },
+  "live-trading-confirmed": {
+    pass: {
+      paper: container({ props: { envs: ["LIVE=0", "TRADING_MODE=paper"] } }),
+      "both settings in production": live("production", confirmed),
+    },
+    fail: {
+      "no setting": live("production", {}),
+      "one setting": live("production", { "autollm.live": "true" }),
+      "both settings in staging": live("staging", confirmed),
+      "both settings, local": live("local", confirmed),
+      "another spelling": container({ props: { envs: ["LIVE=True"] } }),
+      "the broker's mode": container({ props: { envs: ["TRADING_MODE=Live"] } }),
+      "in the command": container({ props: { command: ["sh", "-c", "env LIVE=1 node service.mjs"] } }),
+      "in an argument": container({ props: { command: ["--mode=live"] } }),
+    },
+  },
+  "volume-protected": {
+    pass: {
+      protected: volume("production", "true", true),
+      "can be made again": volume("production", "false", false),
+      local: volume("local", "true", false),
+    },
+    fail: { "not protected": volume("production", "true", false), "nothing said": resource(types.VOLUME, {}) },
+  },
+  "certificate-life": {
+    pass: { "a year": certificate(365, false), "an authority of ten years": certificate(3652, true) },
+    fail: { "three years": certificate(1095, false), "an authority of twenty years": certificate(7300, true) },
+  },
+  "key-size": {
+    pass: {
+      ED25519: key({ algorithm: "ED25519" }),
+      "ECDSA P256": key({ algorithm: "ECDSA", ecdsaCurve: "P256" }),
+      "RSA 4096": key({ algorithm: "RSA", rsaBits: 4096 }),
+    },
+    fail: {
+      "RSA by default": key({ algorithm: "RSA" }),
+      "RSA 2048": key({ algorithm: "RSA", rsaBits: 2048 }),
+      "ECDSA by default": key({ algorithm: "ECDSA" }),
+      "ECDSA P224": key({ algorithm: "ECDSA", ecdsaCurve: "P224" }),
+    },
+  },
+  "ssh-host-key-pinned": {
+    pass: {
+      pinned: remote({ host: "192.0.2.1", hostKey }),
+      "pinned, not known yet": remote({ host: "192.0.2.1", hostKey: UNKNOWN }),
+      "both ends of a detour": remote({ host: "192.0.2.1", hostKey, proxy: { host: "192.0.2.2", hostKey } }),
+      "a provider that checks": provider('["-o","StrictHostKeyChecking=yes"]'),
+    },
+    fail: {
+      "not pinned": remote({ host: "192.0.2.1" }),
+      "the detour not pinned": remote({ host: "192.0.2.1", hostKey, proxy: { host: "192.0.2.2" } }),
+      "a provider that does not check": provider('["-o","StrictHostKeyChecking=no"]'),
+      "a provider that learns": provider('["-oStrictHostKeyChecking accept-new"]'),
+      "a provider that forgets": provider('["-o", "UserKnownHostsFile=/dev/null"]'),
+      "a script that does not check": command({ create: "ssh -o stricthostkeychecking=no root@192.0.2.1 true" }),
+      "a script that learns": command({ create: "ssh-keyscan 192.0.2.1 >> ~/.ssh/known_hosts" }),
+    },
+  },
+  "command-runs-hardened": {
+    pass: {
+      "a hardened one": command({
+        create: "docker run --rm --cap-drop ALL --network none --volume x:/volume image chown",
+      }),
+      "the socket as the daemon's address": command({
+        create: "docker --host unix:///var/run/docker.sock run --rm image",
+      }),
+      "a word of the text": command({ create: "echo privileged; docker ps" }),
+    },
+    fail: {
+      privileged: command({ create: "docker run --rm --privileged image" }),
+      "over several lines": command({ create: "docker run --rm \\\n  --pid=host image" }),
+      "the host's network, when it is undone": command({ create: "true", delete: "docker run --network host image" }),
+      "the socket": command({ create: "docker run -v /var/run/docker.sock:/s image" }),
+      "a capability": command({ create: "podman run --cap-add=SYS_ADMIN image" }),
+    },
+  },
+};
