@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { type NatsUser, natsConfig, natsServices } from "../../components/data/nats.ts";
+import { pgHba, postgresConf } from "../../components/data/postgres.ts";
+import { redisAcl, redisConf } from "../../components/data/redis.ts";
+import { natsPermissions, serviceNames } from "../../components/platform/catalogue.ts";
+import { runPlatform } from "./lib/platform.ts";
+import { randomText } from "./lib/values.ts";
+
+const subjects = z.strictObject({ allow: z.array(z.string()).min(1) });
+const natsJson = z.object({
+  listen: z.literal("0.0.0.0:4222"),
+  tls: z.object({ cert_file: z.string(), key_file: z.string() }),
+  authorization: z.object({
+    users: z.array(
+      z.strictObject({
+        user: z.string(),
+        password: z.string(),
+        permissions: z.strictObject({ publish: subjects, subscribe: subjects }),
+      }),
+    ),
+  }),
+  jetstream: z.object({ store_dir: z.literal("/data"), max_memory_store: z.number(), max_file_store: z.number() }),
+});
+
+describe("NATS", () => {
+  const users: readonly NatsUser[] = [
+    { user: "a", password: randomText(20), permissions: { publish: ["x.>"], subscribe: ["y"] } },
+    { user: "b", password: 'odd " \\ $PATH', permissions: { publish: ["z"], subscribe: ["z"] } },
+  ];
+  const config = natsJson.parse(JSON.parse(natsConfig(users)));
+
+  it("knows each user's password and subjects, and has no user without", () => {
+    expect(config.authorization.users).toEqual(
+      users.map(({ user, password, permissions: { publish, subscribe } }) => ({
+        user,
+        password,
+        permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } },
+      })),
+    );
+    expect(natsConfig(users)).not.toMatch(/no_auth_user|"token"/);
+  });
+
+  it("speaks TLS with its own certificate, and bounds what it stores", () => {
+    expect(config.tls).toMatchObject({
+      cert_file: "/run/secrets/nats-certificate",
+      key_file: "/run/secrets/nats-key",
+    });
+    expect(config.jetstream.max_file_store).toBeGreaterThan(0);
+  });
+
+  it("is used by every service but the batch job", () => {
+    expect(natsServices).toEqual(serviceNames.filter((name) => name !== "backtest-engine"));
+  });
+});
+
+describe("Redis", () => {
+  it("has one user, by password", () => {
+    const password = randomText(33);
+    expect(redisAcl([password])).toBe(`user default on >${password} ~* &* +@all\n`);
+    expect(redisAcl([password])).not.toContain("nopass");
+  });
+
+  it("may take two passwords while clients move from one to the other", () => {
+    expect(redisAcl(["first", "second"])).toBe("user default on >first >second ~* &* +@all\n");
+  });
+
+  it("keeps a snapshot a minute and a log of each write, and refuses rather than forgets", () => {
+    for (const line of [
+      "save 60 1",
+      "appendonly yes",
+      "maxmemory-policy noeviction",
+      "aclfile /run/secrets/users.acl",
+    ]) {
+      expect(redisConf.split("\n")).toContain(line);
+    }
+    expect(redisConf).not.toMatch(/requirepass/);
+  });
+});
+
+describe("Postgres", () => {
+  it("lets nobody in over the network without a password, and the superuser not at all", () => {
+    const network = pgHba.split("\n").filter((line) => line.startsWith("host"));
+    expect(network).toEqual(["host all postgres all reject", "host all all samenet scram-sha-256"]);
+    expect(pgHba.split("\n").filter((line) => line.includes("trust"))).toEqual(["local all postgres trust"]);
+  });
+
+  it("stores passwords as SCRAM, works in UTC, and finds its access rules", () => {
+    for (const line of [
+      "password_encryption = scram-sha-256",
+      "timezone = UTC",
+      "hba_file = '/etc/autollm/pg_hba.conf'",
+      "unix_socket_directories = '/tmp'",
+    ]) {
+      expect(postgresConf.split("\n")).toContain(line);
+    }
+  });
+});
+
+describe("the data stores of the program", () => {
+  it("are given the passwords that their users are given", async () => {
+    const platform = await runPlatform();
+    const nats = natsJson.parse(JSON.parse(platform.files("nats")["run-secrets/nats.json"] ?? ""));
+    expect(nats.authorization.users.map(({ user }) => user)).toEqual(natsServices);
+    for (const { user, password, permissions } of nats.authorization.users) {
+      const service = natsServices.find((name) => name === user);
+      if (service === undefined) throw new Error(`${user} is no service`);
+      expect(platform.files(service)["run-secrets/env/NATS_PASSWORD"], user).toBe(password);
+      expect(permissions.publish.allow).toEqual(natsPermissions(service).publish);
+      expect(permissions.subscribe.allow).toEqual(natsPermissions(service).subscribe);
+    }
+    const redis = platform.files("redis")["run-secrets/redis"];
+    for (const service of ["gateway-api", "data-ingestor", "risk-manager"]) {
+      expect(platform.files(service)["run-secrets/env/REDIS_PASSWORD"]).toBe(redis);
+    }
+    for (const service of ["gateway-api", "portfolio-ledger", "reporter"]) {
+      const given = platform.files(service)["run-secrets/env/POSTGRES_PASSWORD"];
+      expect(given).toBeDefined();
+      expect(platform.files("postgres")[`run-secrets/postgres-${service}`]).toBe(given);
+    }
+    for (const store of ["postgres", "redis", "nats"]) {
+      expect(platform.container(store).mounts?.filter(({ type }) => type === "volume")).toHaveLength(1);
+    }
+  });
+});

@@ -1,0 +1,164 @@
+import bcrypt from "bcryptjs";
+import { describe, expect, it } from "vitest";
+import { loginHash } from "../../components/edge/caddy.ts";
+import { caddyfile } from "../../components/edge/caddyfile.ts";
+import { routes } from "../../components/edge/routes.ts";
+import { localConfig, runPlatform } from "./lib/platform.ts";
+import { randomText } from "./lib/values.ts";
+
+const render = (domain: string, httpsPort = 443) =>
+  caddyfile({ domain, httpsPort, routes, loginFile: "/run/secrets/login" });
+const trimmed = (text: string) => text.split("\n").map((line) => line.trim());
+
+/** The lines between `start` and the brace that closes it. */
+function block(text: string, start: string): readonly string[] {
+  const lines = trimmed(text);
+  const first = lines.indexOf(start);
+  expect(first, `a block ${start}`).toBeGreaterThanOrEqual(0);
+  let depth = 0;
+  const end = lines.findIndex((line, index) => {
+    if (index < first) return false;
+    depth += Number(line.endsWith("{")) - Number(line === "}");
+    return depth === 0;
+  });
+  return lines.slice(first + 1, end);
+}
+
+const publicSite = render("trader.example.com");
+const localSite = render("localhost", 8443);
+const handlerOf = (path: string) => {
+  const matcher = trimmed(publicSite).find((line) => line.startsWith("@") && line.split(" ").slice(2).includes(path));
+  return block(publicSite, `handle ${matcher?.split(" ")[0]} {`);
+};
+
+describe("the way in", () => {
+  it.each([
+    ["/api/*", "gateway-api:8000"],
+    ["/admin/*", "gateway-api:8000"],
+    ["/grafana/*", "grafana:3000"],
+    ["/prometheus/*", "prometheus:9090"],
+  ])("%s leads to %s", (path, upstream) => expect(handlerOf(path)).toContain(`reverse_proxy ${upstream} {`));
+
+  it("answers /health itself, so that it says something about the edge alone", () => {
+    expect(block(publicSite, "handle /health {")).toEqual(['respond "ok" 200']);
+  });
+
+  it("is closed for whatever is not listed", () => {
+    expect(block(publicSite, "handle {")).toEqual(['respond "not found" 404']);
+  });
+
+  it("asks for a login before Prometheus, and does not pass it on", () => {
+    expect(handlerOf("/prometheus/*")).toEqual(
+      expect.arrayContaining(["basicauth {", "import /run/secrets/login", "header_up -Authorization"]),
+    );
+  });
+
+  it("passes the API's own tokens on", () => {
+    expect(handlerOf("/api/*")).not.toContain("basicauth {");
+    expect(handlerOf("/api/*")).not.toContain("header_up -Authorization");
+  });
+
+  it("tries again for a moment while a rolling deploy moves a service", () => {
+    for (const path of ["/api/*", "/grafana/*"]) {
+      expect(handlerOf(path)).toEqual(expect.arrayContaining(["lb_try_duration 5s", "lb_try_interval 100ms"]));
+    }
+  });
+
+  it("never leads to a database, NATS, the broker or Docker", () => {
+    const upstreams = routes.map(({ upstream }) => upstream.split(":")[0]);
+    for (const closed of ["postgres", "redis", "nats", "ib-gateway", "caddy"]) expect(upstreams).not.toContain(closed);
+  });
+});
+
+describe("every answer", () => {
+  it.each([
+    ["Strict-Transport-Security", "max-age=31536000; includeSubDomains"],
+    ["X-Content-Type-Options", "nosniff"],
+    ["X-Frame-Options", "DENY"],
+    ["Referrer-Policy", "strict-origin-when-cross-origin"],
+    ["Permissions-Policy", "camera=(), geolocation=(), microphone=()"],
+  ])("carries %s", (name, value) => expect(block(publicSite, "header {")).toContain(`${name} "${value}"`));
+
+  it("does not tell the server's name", () => expect(block(publicSite, "header {")).toContain("-Server"));
+});
+
+describe("limits", () => {
+  it("refuse a large or a slow request", () => {
+    expect(block(publicSite, "request_body {")).toEqual(["max_size 1MB"]);
+    expect(block(publicSite, "timeouts {")).toEqual(["read_body 10s", "read_header 5s", "write 60s", "idle 2m"]);
+    expect(trimmed(publicSite)).toContain("max_header_size 16KB");
+  });
+
+  it("keep the admin interface inside the container", () => {
+    expect(trimmed(publicSite)).toContain("admin 127.0.0.1:2019");
+    expect(trimmed(publicSite)).toContain("persist_config off");
+  });
+
+  it("keep tokens, logins and cookies out of the log", () => {
+    expect(block(publicSite, "fields {")).toEqual([
+      "request>headers>Authorization delete",
+      "request>headers>Cookie delete",
+      "resp_headers>Set-Cookie delete",
+    ]);
+  });
+});
+
+describe("a public domain", () => {
+  it("gets its certificate from ACME, and www leads to the apex", () => {
+    expect(publicSite).toContain("\ntrader.example.com {\n");
+    expect(block(publicSite, "www.trader.example.com {")).toEqual(["redir https://trader.example.com{uri} permanent"]);
+    expect(publicSite).not.toContain("local_certs");
+    expect(publicSite).not.toContain("disable_redirects");
+  });
+});
+
+describe("localhost", () => {
+  it("gets a certificate of Caddy's own authority, which is not forced on the machine", () => {
+    expect(trimmed(localSite)).toEqual(expect.arrayContaining(["local_certs", "skip_install_trust"]));
+    expect(localSite).toContain("\nhttps://localhost, https://127.0.0.1 {\n");
+    expect(localSite).not.toContain("www.");
+  });
+
+  it("leads plain HTTP to the port that is published, not to 443", () => {
+    expect(block(localSite, "http://localhost, http://127.0.0.1 {")).toEqual([
+      "redir https://{host}:8443{uri} permanent",
+    ]);
+  });
+});
+
+describe("the text", () => {
+  it.each([publicSite, localSite])("closes every block", (text) => {
+    const lines = trimmed(text);
+    expect(lines.filter((line) => line.endsWith("{")).length).toBe(lines.filter((line) => line === "}").length);
+    expect(text.endsWith("}\n")).toBe(true);
+  });
+});
+
+describe("the admin login", () => {
+  const password = randomText(33);
+  const salt = "00112233445566778899aabbccddeeff";
+  const hash = loginHash(password, salt);
+
+  it("lets the password in, and no other", () => {
+    expect(bcrypt.compareSync(password, hash)).toBe(true);
+    expect(bcrypt.compareSync(`${password}x`, hash)).toBe(false);
+  });
+
+  it("is the same each time, so that no up differs by chance, and another for another salt", () => {
+    expect(loginHash(password, salt)).toBe(hash);
+    expect(loginHash(password, salt.replace("0", "f"))).not.toBe(hash);
+    expect(bcrypt.getRounds(hash)).toBeGreaterThanOrEqual(10);
+  });
+
+  it("stands in Caddy's file as a hash alone", async () => {
+    const platform = await runPlatform({
+      config: { ...localConfig, "caddy-admin": password },
+      secretKeys: ["caddy-admin"],
+    });
+    const files = platform.files("caddy");
+    const [user, stored] = (files["run-secrets/login"] ?? "").trim().split(" ");
+    expect(user).toBe("admin");
+    expect(bcrypt.compareSync(password, stored ?? "")).toBe(true);
+    expect(Object.values(files).join("\n")).not.toContain(password);
+  });
+});
