@@ -1,0 +1,205 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { ibApiPort } from "../../components/broker/ibPort.ts";
+import { type ServiceName, serviceNames, services } from "../../components/platform/catalogue.ts";
+import { configFiles, serviceEnvironment } from "../../components/platform/environment.ts";
+import { startOrder } from "../../components/platform/services.ts";
+import { partReference } from "../../components/runtime/images.ts";
+import { checkConfig, type Settings } from "../../components/settings.ts";
+import { filesDirectory } from "../../components/target.ts";
+import type { Recording } from "./lib/mocks.ts";
+import { runPlatform } from "./lib/platform.ts";
+
+const settings: Settings = checkConfig({}, new Set()).settings;
+const live: Settings = { ...settings, environment: "production", trading: { live: true, liveConfirm: "U1234567" } };
+
+describe("the order in which services start", () => {
+  it("puts what a service needs before it", () => {
+    const order = startOrder(serviceNames, (name) => services[name].needs);
+    expect([...order].sort()).toEqual([...serviceNames].sort());
+    for (const name of order) {
+      for (const need of services[name].needs.filter((each) => serviceNames.some((other) => other === each))) {
+        expect(order.indexOf(need as ServiceName), `${need} before ${name}`).toBeLessThan(order.indexOf(name));
+      }
+    }
+  });
+
+  it("follows needs of needs, and takes each service once", () => {
+    const needs: Partial<Record<ServiceName, readonly ServiceName[]>> = {
+      reporter: ["gateway-api", "risk-manager"],
+      "gateway-api": ["risk-manager"],
+    };
+    const order = startOrder(["reporter", "risk-manager", "gateway-api"], (name) => needs[name] ?? []);
+    expect(order).toEqual(["risk-manager", "gateway-api", "reporter"]);
+  });
+
+  it("does not wait for what is no service", () => {
+    expect(startOrder(["reporter"], () => ["postgres", "nats"])).toEqual(["reporter"]);
+  });
+
+  it("names a circle", () => {
+    const needs: Partial<Record<ServiceName, readonly ServiceName[]>> = {
+      "gateway-api": ["risk-manager"],
+      "risk-manager": ["llm-agents"],
+      "llm-agents": ["gateway-api"],
+    };
+    expect(() => startOrder(["gateway-api"], (name) => needs[name] ?? [])).toThrow(
+      "services need each other in a circle: gateway-api -> risk-manager -> llm-agents -> gateway-api",
+    );
+    expect(() => startOrder(["reporter"], () => ["reporter"])).toThrow(/reporter -> reporter/);
+  });
+});
+
+describe("a service's environment", () => {
+  it.each(serviceNames)("%s: its name, UTC, its configuration, and paper trading", (name) => {
+    expect(serviceEnvironment(name, settings)).toMatchObject({
+      ENVIRONMENT: "local",
+      LOG_LEVEL: "info",
+      TZ: "UTC",
+      LIVE: "0",
+      OTEL_SERVICE_NAME: name,
+      SYMBOLS_CONFIG: "/etc/autollm/symbols.yaml",
+      FEEDS_CONFIG: "/etc/autollm/feeds.yaml",
+      RISK_CONFIG: "/etc/autollm/risk.yaml",
+    });
+  });
+
+  it.each([
+    ["postgres", "POSTGRES_HOST"],
+    ["redis", "REDIS_HOST"],
+    ["nats", "NATS_URL"],
+    ["ib-gateway", "IB_HOST"],
+    ["data-volume", "KILL_SWITCH_FILE"],
+  ])("tells of %s only to those that need it", (need, variable) => {
+    const told = serviceNames.filter((name) => variable in serviceEnvironment(name, settings));
+    expect(told).toEqual(serviceNames.filter((name) => services[name].needs.some((each) => each === need)));
+  });
+
+  it("names a role of Postgres and a user of NATS of its own", () => {
+    expect(serviceEnvironment("portfolio-ledger", settings)).toMatchObject({
+      POSTGRES_USER: "portfolio_ledger",
+      POSTGRES_DB: "autollm",
+      NATS_USER: "portfolio-ledger",
+      NATS_URL: "tls://nats:4222",
+    });
+  });
+
+  it("holds no secret's name: those come as files", () => {
+    for (const name of serviceNames) {
+      const names = Object.keys(serviceEnvironment(name, live));
+      expect(names.filter((each) => /PASSWORD|SECRET|TOKEN|API_KEY|PRIVATE/.test(each))).toEqual([]);
+    }
+  });
+
+  it("says LIVE=1 only when the settings do", () => {
+    expect(serviceEnvironment("execution-ib", live).LIVE).toBe("1");
+  });
+
+  it.each([
+    [false, true, "4002"],
+    [true, true, "4001"],
+    [false, false, "4004"],
+    [true, false, "4003"],
+  ])("live %s, stand-in %s: IB's API on %s", (isLive, standIn, port) => {
+    const changed: Settings = {
+      ...(isLive ? live : settings),
+      imageSource: standIn ? "local" : "registry",
+    };
+    expect(serviceEnvironment("execution-ib", changed).IB_PORT).toBe(port);
+    expect(String(ibApiPort(isLive, standIn))).toBe(port);
+  });
+});
+
+describe("the services' files", () => {
+  it("name the symbols of the settings and the platform's limits", () => {
+    const files = configFiles({ ...settings, symbols: ["BTC-USD", "SPY"] });
+    expect(parse(String(files["symbols.yaml"]))).toEqual({ symbols: ["BTC-USD", "SPY"] });
+    expect(parse(String(files["risk.yaml"]))).toMatchObject({
+      max_position_concentration_pct: 25,
+      max_leverage_ratio: 3,
+    });
+  });
+});
+
+describe("the reference of an image", () => {
+  const local = {
+    imageSource: "local",
+    environment: "local",
+    localImages: { redis: "autollm.local/redis:1" },
+  } as const;
+  const registry = { imageSource: "registry", environment: "production", localImages: {} } as const;
+
+  it("is pinned by digest where a registry is in reach", () => {
+    expect(partReference("redis", registry)).toMatch(/^redis:.+@sha256:[0-9a-f]{64}$/);
+  });
+
+  it("is the local tag where one was built, and an error that tells how where not", () => {
+    expect(partReference("redis", local)).toBe("autollm.local/redis:1");
+    expect(() => partReference("nats", local)).toThrow(
+      "localImages.nats: is missing; `npm run up` builds the images and sets it",
+    );
+  });
+
+  it("with a digest that nobody verified is refused outside local", () => {
+    expect(() => partReference("nats-exporter", registry)).toThrow(/nobody has verified the digest/);
+    expect(partReference("nats-exporter", { ...registry, environment: "local" })).not.toContain("@");
+  });
+
+  it("of the stand-in exists for local alone", () => {
+    expect(() => partReference("reference", registry)).toThrow(/name an image for every service/);
+  });
+});
+
+describe("where files go on the Docker host", () => {
+  it.each([
+    ["where the settings say", { environment: "local", filesDir: "/srv/files" }, /^\/srv\/files$/],
+    [
+      "in the user's own state for local",
+      { environment: "local", filesDir: "" },
+      /\/\.local\/state\/autollm-trader\/mine$/,
+    ],
+    [
+      "with the host's state elsewhere",
+      { environment: "production", filesDir: "" },
+      /^\/var\/lib\/autollm\/files\/mine$/,
+    ],
+  ] as const)("%s", (_, given, path) => expect(filesDirectory(given, "mine")).toMatch(path));
+});
+
+describe("the services that run", () => {
+  let platform: Recording;
+  beforeAll(async () => {
+    platform = await runPlatform();
+  });
+
+  it.each(serviceNames)("%s: its limits, its segments, its way of deploying, and the wrapper", (name) => {
+    const entry = services[name];
+    const container = platform.container(name);
+    expect(container).toMatchObject({
+      memory: entry.resources.memory,
+      cpuShares: entry.resources.cpuShares,
+      entrypoints: ["/bin/sh"],
+      command: ["/run/autollm/start.sh", "node", "/app/reference.mjs"],
+      user: "10001:10001",
+    });
+    expect(container.networksAdvanced).toHaveLength(entry.segments.length + Number(entry.egress));
+    expect(container.labels).toContainEqual({ label: "autollm.deploy", value: entry.deploy.mode });
+    expect(container.mounts?.filter(({ type }) => type === "volume").map(({ target }) => target)).toEqual(
+      entry.volumes.map(({ path }) => path),
+    );
+  });
+
+  it("find the files that their environment points to", () => {
+    for (const name of serviceNames) {
+      const files = Object.keys(platform.files(name));
+      const pointers = (platform.container(name).envs ?? []).filter((each) =>
+        /(_PATH|_CONFIG)=\/(run|etc)\//.test(each),
+      );
+      for (const pointer of pointers) {
+        const path = pointer.slice(pointer.indexOf("=") + 1);
+        const inside = path.replace(/^\/(run|etc)\/([a-z]+)\//, "$1-$2/");
+        expect(files, `${name} ${pointer}`).toContain(inside);
+      }
+    }
+  });
+});

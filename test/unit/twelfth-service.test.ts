@@ -1,0 +1,137 @@
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { parse } from "yaml";
+import type { ServiceName, ServiceSpec } from "../../components/platform/catalogue.ts";
+import { type Recording, record } from "./lib/mocks.ts";
+import { localConfig } from "./lib/platform.ts";
+
+const NAME = "sentiment-scorer";
+
+/** The whole of the work of adding a service: its entry. */
+const entry: ServiceSpec<ServiceName> = {
+  purpose: "Scores news by sentiment",
+  port: 8090,
+  needs: ["postgres", "redis", "nats", "risk-manager", "data-volume"],
+  publishes: ["features.snapshot.sentiment"],
+  subscribes: ["news.item.created"],
+  credentials: ["finnhub"],
+  readsTablesOf: ["portfolio-ledger"],
+  routes: ["/sentiment"],
+  deploy: { mode: "recreate", why: "one writer of its volume" },
+  segments: ["edge", "apps", "data", "observability"],
+  egress: true,
+  resources: { memory: 320, cpuShares: 256, pids: 64 },
+  volumes: [{ name: "sentiment-cache", path: "/data" }],
+};
+
+// The entry joins the table before any other module reads it, as if it stood in the catalogue's source.
+vi.mock("../../components/platform/catalogue.ts", async (importOriginal) => {
+  const original = await importOriginal<typeof import("../../components/platform/catalogue.ts")>();
+  Object.assign(original.services, { [NAME]: entry });
+  return { ...original, serviceNames: Object.keys(original.services) };
+});
+
+let platform: Recording;
+beforeAll(async () => {
+  platform = await record(async () => ({ ...(await import("../../index.ts")) }), { config: localConfig });
+});
+
+const segments = (name: string) =>
+  (platform.container(name).networksAdvanced ?? []).map(({ name: network }) => network.replace("-0123abc", "")).sort();
+
+describe("a twelfth service, as one entry of the catalogue", () => {
+  it("runs in a container with its limits, volume and health check", () => {
+    expect(platform.container(NAME)).toMatchObject({ memory: 320, cpuShares: 256, hostname: NAME, readOnly: true });
+    expect(platform.container(NAME).healthcheck?.tests).toContain("http://127.0.0.1:8090/health");
+    expect(platform.container(NAME).mounts).toContainEqual(
+      expect.objectContaining({ type: "volume", target: "/data", source: "sentiment-cache-0123abc" }),
+    );
+    expect(platform.find("docker:index/container:Container", NAME).deleteBeforeReplace).toBe(true);
+  });
+
+  it("joins its segments, and reaches the internet since it says so", () => {
+    expect(segments(NAME)).toEqual([
+      "segment-apps",
+      "segment-data",
+      "segment-edge",
+      "segment-egress",
+      "segment-observability",
+    ]);
+  });
+
+  it("has generated credentials of its own, and is granted what it needs and nothing else", () => {
+    expect(platform.find("random:index/randomPassword:RandomPassword", `nats-${NAME}`).inputs.length).toBe(33);
+    expect(platform.find("random:index/randomBytes:RandomBytes", `postgres-${NAME}`).inputs.length).toBe(16);
+    const secrets = Object.keys(platform.files(NAME)).filter((path) => path.startsWith("run-secrets/"));
+    expect(secrets.sort()).toEqual([
+      "run-secrets/env/NATS_PASSWORD",
+      "run-secrets/env/POSTGRES_PASSWORD",
+      "run-secrets/env/REDIS_PASSWORD",
+      "run-secrets/files/nats_ca.pem",
+    ]);
+  });
+
+  it("is a user of NATS, with its own subjects and consumer", () => {
+    const config = JSON.parse(platform.files("nats")["run-secrets/nats.json"] ?? "") as {
+      authorization: { users: { user: string; password: string; permissions: unknown }[] };
+    };
+    const user = config.authorization.users.find((each) => each.user === NAME);
+    expect(user?.password).toBe(platform.files(NAME)["run-secrets/env/NATS_PASSWORD"]);
+    expect(user?.permissions).toEqual({
+      publish: {
+        allow: [
+          "features.snapshot.sentiment",
+          `_INBOX_${NAME}.>`,
+          `$JS.API.CONSUMER.INFO.ORDERS.${NAME}_news_item_created`,
+          `$JS.API.CONSUMER.MSG.NEXT.ORDERS.${NAME}_news_item_created`,
+          `$JS.ACK.ORDERS.${NAME}_news_item_created.>`,
+        ],
+      },
+      subscribe: { allow: ["news.item.created", `_INBOX_${NAME}.>`] },
+    });
+  });
+
+  it("has a role and a schema in Postgres, and reads the ledger's tables", () => {
+    const files = platform.files("postgres");
+    expect(files["etc-autollm/roles.sql"]).toContain("CREATE SCHEMA IF NOT EXISTS sentiment_scorer");
+    expect(files["etc-autollm/roles.sql"]).toContain(
+      "GRANT SELECT ON ALL TABLES IN SCHEMA portfolio_ledger TO sentiment_scorer;",
+    );
+    expect(files[`run-secrets/postgres-${NAME}`]).toBe(platform.files(NAME)["run-secrets/env/POSTGRES_PASSWORD"]);
+    expect(platform.container(NAME).envs).toContain("POSTGRES_USER=sentiment_scorer");
+  });
+
+  it("is scraped, and watched by the alert on services that are down", () => {
+    const files = platform.files("prometheus");
+    const config = parse(files["etc-prometheus/prometheus.yml"] ?? "") as { scrape_configs: { job_name: string }[] };
+    expect(config.scrape_configs.find(({ job_name }) => job_name === NAME)).toEqual({
+      job_name: NAME,
+      static_configs: [{ targets: [`${NAME}:8090`] }],
+    });
+    expect(files["etc-prometheus/rules.yml"]).toContain(NAME);
+  });
+
+  it("answers at the edge where its entry says", () => {
+    const caddyfile = platform.files("caddy")["etc-caddy/Caddyfile"] ?? "";
+    expect(caddyfile).toContain("path /sentiment/*");
+    expect(caddyfile).toContain(`reverse_proxy ${NAME}:8090 {`);
+  });
+
+  it("can be released and rotated by the stack's config", async () => {
+    const { checkConfig } = await import("../../components/settings.ts");
+    const config = {
+      "autollm:release": JSON.stringify({ [NAME]: { image: `r/${NAME}@sha256:${"ab".repeat(32)}` } }),
+      "autollm:generation": JSON.stringify({ [`nats-${NAME}`]: 2 }),
+    };
+    expect(checkConfig(config, new Set()).settings.release).toHaveProperty(NAME);
+  });
+
+  it("starts after what it needs", () => {
+    const place = (name: string) => platform.resources.indexOf(platform.find("docker:index/container:Container", name));
+    for (const need of ["postgres", "redis", "nats", "risk-manager"]) expect(place(need)).toBeLessThan(place(NAME));
+  });
+
+  it("leaves the others as they are", () => {
+    expect(segments("portfolio-ledger")).toEqual(["segment-apps", "segment-data", "segment-observability"]);
+    expect(Object.keys(platform.files("reporter")).some((path) => path.includes("sentiment"))).toBe(false);
+  });
+});
