@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -9,6 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
@@ -86,13 +87,23 @@ export async function openWorkspace(stack: string): Promise<Workspace> {
   };
 }
 
+/**
+ * Where the files that a local stack's containers mount lie: apart from its state, so that a copy of the clone or of
+ * `.pulumi-local` gives no secret away. Two clones on one machine do not meet there.
+ */
+function filesHome({ cwd, stack }: Pick<Workspace, "cwd" | "stack">): string {
+  const state = process.env.XDG_STATE_HOME ?? join(homedir(), ".local", "state");
+  const clone = createHash("sha256").update(cwd).digest("hex").slice(0, 8);
+  return join(state, "autollm-trader", clone, stack);
+}
+
 /** Makes a local stack and its config from the embedded default, unless it is there. */
 export async function ensureLocalStack(workspace: Workspace): Promise<void> {
   const config = join(workspace.cwd, `Pulumi.${workspace.stack}.yaml`);
   const fresh = !existsSync(config);
   if (fresh) writePrivate(config, readFileSync(join(root, "Pulumi.local.yaml"), "utf8"));
   if (!(await stackExists(workspace))) await workspace.pulumi(["stack", "init", workspace.stack, "--no-select"]);
-  if (fresh) await setConfig(workspace, "filesDir", join(workspace.cwd, "files", workspace.stack));
+  if (fresh) await setConfig(workspace, "filesDir", filesHome(workspace));
 }
 
 export async function stackExists(workspace: Workspace): Promise<boolean> {
@@ -105,7 +116,7 @@ export async function forgetLocalStack(workspace: Workspace): Promise<void> {
   const { stack, cwd } = workspace;
   await workspace.pulumi(["stack", "rm", stack, "--yes"]);
   rmSync(join(cwd, `Pulumi.${stack}.yaml`), { force: true });
-  rmSync(join(cwd, "files", stack), { recursive: true, force: true });
+  rmSync(filesHome(workspace), { recursive: true, force: true });
   const state = join(cwd, "state", ".pulumi");
   for (const kind of ["history", "backups"])
     rmSync(join(state, kind, "autollm", stack), { recursive: true, force: true });

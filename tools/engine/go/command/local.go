@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pulumi/pulumi-go-provider/infer"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
 // How long a program may hold its output pipes open after it ended or was interrupted.
@@ -44,15 +43,9 @@ func (c LocalCommand) Create(ctx context.Context, request infer.CreateRequest[Lo
 		return response, errors.New("assetPaths and archivePaths are not known to this build of the command provider; " +
 			"read the files in the program instead, or use the official provider")
 	}
-	if request.DryRun {
-		return response, nil
-	}
-	id, err := resource.NewUniqueHex(request.Name, 8, 0)
-	if err != nil {
-		return response, err
-	}
-	response.ID = id
-	response.Output.ScriptOutputs, err = execute(ctx, localRunner(request.Inputs), request.Inputs.Create, request.Inputs.ScriptInputs, nil)
+	var err error
+	response.ID, response.Output.ScriptOutputs, err =
+		created(ctx, request.Name, request.DryRun, localRunner(request.Inputs), request.Inputs.ScriptInputs)
 	return response, err
 }
 
@@ -61,12 +54,9 @@ func (c LocalCommand) Update(
 	ctx context.Context, request infer.UpdateRequest[LocalInputs, LocalState],
 ) (infer.UpdateResponse[LocalState], error) {
 	response := infer.UpdateResponse[LocalState]{Output: LocalState{request.Inputs, request.State.ScriptOutputs}}
-	if request.DryRun {
-		return response, nil
-	}
 	var err error
-	response.Output.ScriptOutputs, err = execute(ctx, localRunner(request.Inputs), updateScript(request.Inputs.ScriptInputs),
-		request.Inputs.ScriptInputs, &request.State.ScriptOutputs)
+	response.Output.ScriptOutputs, err =
+		updated(ctx, request.DryRun, localRunner(request.Inputs), request.Inputs.ScriptInputs, request.State.ScriptOutputs)
 	return response, err
 }
 
@@ -84,14 +74,6 @@ func (c LocalCommand) WireDependencies(f infer.FieldSelector, inputs *LocalInput
 	f.OutputField(&state.Dir).DependsOn(f.InputField(&inputs.Dir))
 	f.OutputField(&state.AssetPaths).DependsOn(f.InputField(&inputs.AssetPaths))
 	f.OutputField(&state.ArchivePaths).DependsOn(f.InputField(&inputs.ArchivePaths))
-}
-
-// updateScript is what an update runs.
-func updateScript(inputs ScriptInputs) *string {
-	if inputs.Update != nil {
-		return inputs.Update
-	}
-	return inputs.Create
 }
 
 func localRunner(inputs LocalInputs) runner {

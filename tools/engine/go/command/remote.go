@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"github.com/pulumi/pulumi-go-provider/infer"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -32,15 +31,9 @@ func (c *RemoteCommand) Annotate(a infer.Annotator) { a.SetToken("remote", "Comm
 // Create runs `create`.
 func (c RemoteCommand) Create(ctx context.Context, request infer.CreateRequest[RemoteInputs]) (infer.CreateResponse[RemoteState], error) {
 	response := infer.CreateResponse[RemoteState]{Output: RemoteState{RemoteInputs: request.Inputs}}
-	if request.DryRun {
-		return response, nil
-	}
-	id, err := resource.NewUniqueHex(request.Name, 8, 0)
-	if err != nil {
-		return response, err
-	}
-	response.ID = id
-	response.Output.ScriptOutputs, err = execute(ctx, remoteRunner(request.Inputs), request.Inputs.Create, request.Inputs.ScriptInputs, nil)
+	var err error
+	response.ID, response.Output.ScriptOutputs, err =
+		created(ctx, request.Name, request.DryRun, remoteRunner(request.Inputs), request.Inputs.ScriptInputs)
 	return response, err
 }
 
@@ -49,12 +42,9 @@ func (c RemoteCommand) Update(
 	ctx context.Context, request infer.UpdateRequest[RemoteInputs, RemoteState],
 ) (infer.UpdateResponse[RemoteState], error) {
 	response := infer.UpdateResponse[RemoteState]{Output: RemoteState{request.Inputs, request.State.ScriptOutputs}}
-	if request.DryRun {
-		return response, nil
-	}
 	var err error
-	response.Output.ScriptOutputs, err = execute(ctx, remoteRunner(request.Inputs), updateScript(request.Inputs.ScriptInputs),
-		request.Inputs.ScriptInputs, &request.State.ScriptOutputs)
+	response.Output.ScriptOutputs, err =
+		updated(ctx, request.DryRun, remoteRunner(request.Inputs), request.Inputs.ScriptInputs, request.State.ScriptOutputs)
 	return response, err
 }
 

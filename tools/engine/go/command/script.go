@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	p "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
 // ScriptInputs are what local and remote commands have in common.
@@ -69,6 +70,31 @@ func execute(
 		return outputs, fmt.Errorf("%w: running %q:\n%s%s", err, *script, stdout.String(), stderr.String())
 	}
 	return outputs, nil
+}
+
+// created runs the script of a new resource and gives it its id. A preview runs nothing.
+func created(ctx context.Context, name string, preview bool, run runner, inputs ScriptInputs) (string, ScriptOutputs, error) {
+	if preview {
+		return "", ScriptOutputs{}, nil
+	}
+	id, err := resource.NewUniqueHex(name, 8, 0)
+	if err != nil {
+		return "", ScriptOutputs{}, err
+	}
+	outputs, err := execute(ctx, run, inputs.Create, inputs, nil)
+	return id, outputs, err
+}
+
+// updated runs `update` or, where there is none, `create` again. A preview runs nothing.
+func updated(ctx context.Context, preview bool, run runner, inputs ScriptInputs, previous ScriptOutputs) (ScriptOutputs, error) {
+	if preview {
+		return previous, nil
+	}
+	script := inputs.Update
+	if script == nil {
+		script = inputs.Create
+	}
+	return execute(ctx, run, script, inputs, &previous)
 }
 
 // shown tells which outputs the user sees while the script runs: both, unless `logging` says otherwise.
