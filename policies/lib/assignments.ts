@@ -86,7 +86,7 @@ const FORMS: readonly Form[] = [
   // -u user:value, --user user:value
   {
     explicit: true,
-    form: /(?<=^|\s)(?:-u|--user|--proxy-user)[ \t=]+["']?[^\s:"'/]+:([^\s"'/][^\s"']*)/g,
+    form: /(?<=^|\s)(?:-u|--user|--proxy-user)[ \t=]+["']?(?!\d+:\d+(?:\s|$))[^\s:"'/]+:([^\s"'/][^\s"']*)/g,
     read: (match) => ({ name: "user password", value: match[1] ?? "" }),
   },
   // Authorization: Basic …, Authorization: Bearer …
@@ -124,7 +124,9 @@ export function assignments(text: string): readonly Assignment[] {
   return FORMS.flatMap(({ form, read, explicit = false }) =>
     [...code.matchAll(form)].flatMap((match) => {
       const found = read(match);
-      return isSecretUnder(found.name, found.value) && !isReference(found.value) ? [{ ...found, explicit }] : [];
+      return isSecretUnder(found.name, found.value) && !isReference(found.name, found.value)
+        ? [{ ...found, explicit }]
+        : [];
     }),
   );
 }

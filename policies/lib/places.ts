@@ -1,6 +1,6 @@
 import { type Assignment, assignments } from "./assignments.ts";
 import { layers } from "./decode.ts";
-import { isCredentialFile, isProgram, isScript, payloadFiles } from "./payload.ts";
+import { isCredentialFile, isProgram, isScript, type PayloadFile, payloadFiles } from "./payload.ts";
 import type { Subject } from "./rule.ts";
 import { isReference, isSecretName, isSecretUnder } from "./secretNames.ts";
 import { record, text, type Value } from "./value.ts";
@@ -40,7 +40,11 @@ export function places(subject: Subject): readonly Place[] {
 function walk(key: string, name: string, value: Value): Place[] {
   if (typeof value === "string") return ofText(key, name, value);
   if (Array.isArray(value)) return ofList(key, name, value as readonly Value[]);
-  const { label, value: labelled } = record(value);
+  const { label, value: labelled, file, content, contentBase64 } = record(value);
+  if (typeof file === "string") {
+    const uploaded = text(content) ?? Buffer.from(text(contentBase64) ?? "", "base64").toString("utf8");
+    return [ofFile(`${key} ${file}`, { path: file, content: uploaded })];
+  }
   if (typeof label === "string" && typeof labelled === "string") {
     return walk(`${key} ${label}`, label, labelled);
   }
@@ -51,13 +55,12 @@ function ofText(key: string, name: string, content: string): Place[] {
   const files = key === "stdin" ? payloadFiles(content) : undefined;
   if (files === undefined)
     return [{ key, name, text: content, whole: isSecretUnder(name, content), file: key === "stdin" }];
-  return files.map((file) => ({
-    key: `stdin file ${file.path}`,
-    name: file.path.split("/").at(-1) ?? file.path,
-    text: file.content.replace(/\r?\n$/, ""),
-    whole: isCredentialFile(file),
-    file: true,
-  }));
+  return files.map((file) => ofFile(`stdin file ${file.path}`, file));
+}
+
+function ofFile(key: string, file: PayloadFile): Place {
+  const name = file.path.split("/").at(-1) ?? file.path;
+  return { key, name, text: file.content.replace(/\r?\n$/, ""), whole: isCredentialFile(file), file: true };
 }
 
 const VARIABLE = /^([A-Za-z_][\w.-]*)=([\s\S]*)$/;
@@ -87,10 +90,19 @@ function ofList(key: string, name: string, list: readonly Value[]): Place[] {
   });
 }
 
+/** The password of `user:password`, where a name says that both stand there. */
+function withoutLogin(name: string, value: string): string {
+  return /(auth|creds?|credentials?)$/i.test(name) ? value.replace(/^[^\s:/]+[:/](?!\/)/, "") : value;
+}
+
 /** The secrets in a place: the whole of it, or what it assigns, also where an encoding hides that. */
 export function candidates(place: Place): readonly Candidate[] {
   const { key, name, text: content } = place;
-  if (place.whole && !isReference(content)) return [{ key, name, value: content, via: "", sure: true }];
+  // What has a structure of its own is read for what it assigns.
+  const whole = place.whole && !/^\s*[[{]/.test(content);
+  if (whole && (place.file || !isReference(name, content))) {
+    return [{ key, name, value: withoutLogin(name, content), via: "", sure: true }];
+  }
   if (place.file && isProgram(name)) return [];
   const found = (assigned: Assignment, via: string) => ({
     key: `${key} ${assigned.name}`,

@@ -1,8 +1,9 @@
 /** Words that say that a value is secret, as they stand in a name in upper snake case. */
 const SECRET_WORD =
-  /(^|_)(PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|PW|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|SIGNING_KEY|SECRET_KEY|ENCRYPTION_KEY|MASTER_KEY|ROUTING_KEY|CREDENTIALS?|REQUIREPASS|MASTERAUTH|BASIC_AUTH|WEBHOOK|DSN)(_PREVIOUS|_?\d+)?$/;
+  /(^|_)(PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|PW|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|SIGNING_KEY|SECRET_KEY|ENCRYPTION_KEY|MASTER_KEY|ROUTING_KEY|CREDENTIALS?|REQUIREPASS|MASTERAUTH|AUTH|CREDS?|WEBHOOK|DSN)(_PREVIOUS|_?\d+)?$/;
 /** The same without a border before it: `REDISPASSWORD`, `DBPASS`. */
-const SECRET_ENDING = /(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|APIKEY|DBPASS|CLI_AUTH)\d*$/;
+const SECRET_ENDING =
+  /(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|APIKEY|(?<!BY|COM)PASS|PWD|(?<=[A-Z]{2})PW|CLI_AUTH)\d*$/;
 /** A key that no word above explains: `BINANCE_KEY`. */
 const KEY_ENDING = /_KEY$/;
 const PUBLIC_KEY = /(PUBLIC|HOST|SORT|PRIMARY|FOREIGN|HASH|PARTITION|CACHE|LABEL|GROUP|MAP|SSH_HOST)_KEY$/;
@@ -43,12 +44,22 @@ export function isVncName(name: string): boolean {
   return /(^|_)VNC(_|$)/.test(upperSnake(name));
 }
 
-/** Whether a value only says where the secret is, or switches something: a path, a variable, a template, true, 600. */
-export function isReference(value: string): boolean {
-  return (
-    /^(\/|\.\/|\.\.\/|~\/|file:)/.test(value) ||
-    /^(\$|`|%[sdq(]|:'|\{\{|\{env\.|\{\$|\{file\.|<%|@\/)/.test(value) ||
-    /^(true|false|yes|no|on|off|null|none|nil|undefined|disabled?|enabled?|required|optional)$/i.test(value) ||
-    /^\d{1,5}(ms|s|m|h|d)?$/.test(value)
-  );
+/** Where a secret is and not the secret: a path, a shell's or a template's variable. */
+const POINTER = [
+  /^(file:)?(~|\.{1,2})?\/(app|config|credentials|data|dev|etc|home|mnt|opt|proc|root|run|secrets?|srv|sys|tmp|usr|var)\b/i,
+  /^(\.{1,2}|~)\/[\w.-]+\//,
+  /^(\$[A-Za-z_{(]|`|%[sdq(]|:'|\{\{|\{env\.|\{\$|\{file\.|<%)/,
+];
+const SWITCH = /^(true|false|yes|no|disabled?|enabled?|required|optional)$/i;
+/** What stands for no value, or for a way to log in: `auth: basic`. */
+const METHOD =
+  /^(none|null|nil|undefined|on|off|anonymous|basic|bearer|digest|ldap|md5|oauth2?|oidc|peer|plain|reject|scram-sha-256|trust)$/i;
+const NUMBER = /^\d{1,5}(ms|s|m|h|d)?$/;
+/** Names under which even `none` and `12345` are secrets, bad ones. */
+const PASSWORD = /(PASSWORD|PASSWD|PASSPHRASE|PASS|SECRET|REQUIREPASS|MASTERAUTH)$/;
+
+/** Whether a value under a secret's name only says where the secret is, or switches something. */
+export function isReference(name: string, value: string): boolean {
+  if (SWITCH.test(value) || POINTER.some((form) => form.test(value))) return true;
+  return !PASSWORD.test(upperSnake(name)) && (METHOD.test(value) || NUMBER.test(value));
 }

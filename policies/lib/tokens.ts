@@ -14,7 +14,7 @@ const KNOWN: readonly (readonly [string, RegExp])[] = [
   ["a Pulumi token", /\bpul-[0-9a-f]{40}\b/],
   ["a Grafana token", /\bgl(sa|c)_[A-Za-z0-9+/=_-]{30,}/],
   ["a signed web token", /\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}/],
-  ["a password's hash", /\$(2[aby]|argon2(id?|d)|scrypt|6|5|1|y)\$[A-Za-z0-9./=,$-]{20,}|SCRAM-SHA-256\$\d+:/],
+  ["a password's hash", /\$(2[aby]|apr1|argon2(id?|d)|scrypt|6|5|1|y)\$[A-Za-z0-9./=,$-]{20,}|SCRAM-SHA-256\$\d+:/],
 ];
 
 /** What a text gives away, by its form. */

@@ -102,6 +102,16 @@ const CARRIERS: Readonly<Record<string, (value: string) => Subject>> = {
     filesOf("x", { "etc/x.json": JSON.stringify({ config: JSON.stringify({ password: value }) }) }),
   "a property of Java": (value) => container({ props: { command: ["java", `-Ddb.password=${value}`] } }),
   "what calls itself a file": (value) => container({ props: { envs: [`POSTGRES_PASSWORD_FILE=${value}`] } }),
+  "an upload's secret": (value) => container({ props: { uploads: [{ file: "/run/secrets/redis", content: value }] } }),
+  "an upload's secret in base64": (value) =>
+    container({ props: { uploads: [{ file: "/run/secrets/redis", contentBase64: base64(`${value}\n`) }] } }),
+  "a JSON variable": (value) => container({ props: { envs: [`APP_CONFIG={"db":{"pass":"${value}"}}`] } }),
+  "JSON with escapes": (value) =>
+    container({
+      props: { envs: [`APP_CONFIG={"password":"\\u00${(value.codePointAt(0) ?? 0).toString(16)}${value.slice(1)}"}`] },
+    }),
+  "a login in one variable": (value) => container({ props: { envs: [`NEO4J_AUTH=neo4j:${value}`] } }),
+  "a name without a border": (value) => container({ props: { envs: [`DBPW=${value}`] } }),
   "a registry's login": (value) =>
     resource("pulumi:providers:docker", {
       registryAuth: JSON.stringify([{ address: "x", username: "a", password: value }]),
@@ -136,6 +146,34 @@ describe("what only ever is a default", () => {
     for (const word of ["changeme", "Replace_Me", "AUTOLLM123", "devredis", "eDemo", "demouser", "your_api_key"]) {
       expect.soft(await refused(place(word)), word).not.toEqual([]);
     }
+  });
+});
+
+describe("what looks like no value is a bad secret", () => {
+  it.each(["12345", "none", "null", "off", "/admin", "$'admin'"])("%s", async (value) => {
+    const places = [
+      filesOf("redis", { "run-secrets/redis": value }),
+      container({ props: { envs: [`POSTGRES_PASSWORD=${value}`] } }),
+      filesOf("redis", { "etc/redis.conf": `requirepass ${value}\n` }),
+    ];
+    for (const place of places) expect.soft(await verdicts(place)).not.toEqual([]);
+  });
+});
+
+describe("what names no secret is let through", () => {
+  it.each([
+    "DISABLE_PASSWORD=true",
+    "ACCESS_TOKEN_TTL=3600",
+    "AUTH=basic",
+    "GF_SECURITY_ADMIN_PASSWORD__FILE=/run/secrets/grafana-admin",
+    "TLS_KEY=/run/secrets/nats-key",
+    "PASSWORD=$DB_PASSWORD",
+    "PWD=/app",
+    "BYPASS=all",
+    "SORT_KEY=name",
+    "PUBLIC_KEY=AAAAC3NzaC1lZDI1NTE5AAAAIJ",
+  ])("%s", async (variable) => {
+    expect(await verdicts(container({ props: { envs: [variable] } }))).toEqual([]);
   });
 });
 
