@@ -2,6 +2,9 @@ import { vi } from "vitest";
 import { imageNames } from "../../../components/images.ts";
 import { type Recording, type RunOptions, record } from "./mocks.ts";
 
+// A run takes half a second of CPU: much longer on a machine that does other work as well.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
 const localImages = Object.fromEntries(
   [...imageNames, "reference"].map((name) => [name, `autollm.local/${name}:0123456789abcdef`]),
 );
