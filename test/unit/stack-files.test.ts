@@ -12,7 +12,7 @@ const projectFile = z.object({
   name: z.literal("autollm"),
   config: z.record(
     z.string(),
-    z.strictObject({ type: z.string(), description: z.string(), default: z.unknown() }).loose(),
+    z.looseObject({ type: z.string(), description: z.string(), default: z.unknown().optional() }),
   ),
 });
 
@@ -43,16 +43,17 @@ describe("Pulumi.yaml", () => {
   const { config } = projectFile.parse(read("Pulumi.yaml"));
   const defaults = checkConfig({}, new Set()).settings;
 
-  it("lists exactly the settings that there are", () => {
-    expect(Object.keys(config).sort()).toEqual(Object.keys(defaults).sort());
+  it("lists every setting that has a default, with that default", () => {
+    const listed = Object.entries(config).filter(([, entry]) => "default" in entry);
+    expect(listed.map(([key]) => key).sort()).toEqual(Object.keys(defaults).sort());
+    const given = listed.map(([key, entry]) => [`autollm:${key}`, text(entry.default)] as const);
+    expect(checkConfig(Object.fromEntries(given), new Set()).settings).toEqual(defaults);
   });
 
-  it.each(Object.entries(config))(
-    "%s has a meaning, and the default that the program has",
-    (key, { description, ...rest }) => {
-      expect(description.length).toBeGreaterThan(10);
-      const withDefault = checkConfig({ [`autollm:${key}`]: text(rest.default) }, new Set()).settings;
-      expect(withDefault).toEqual(defaults);
-    },
-  );
+  it.each(Object.entries(config))("%s is a setting that there is, and has a meaning", (key, { description }) => {
+    expect(description.length).toBeGreaterThan(10);
+    // An array is wrong for most settings; what counts is that the key is known.
+    const check = () => checkConfig({ [`autollm:${key}`]: "[]" }, new Set());
+    expect(check).not.toThrow(/is no known key/);
+  });
 });
