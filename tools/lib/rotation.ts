@@ -1,0 +1,60 @@
+import {
+  credentialNames,
+  credentialSpec,
+  isCredentialName,
+  rotationUnit,
+} from "../../components/credentials/catalogue.ts";
+import type { Workspace } from "./workspace.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** A resource of the stack's state, as far as its age goes. */
+export interface AgedResource {
+  readonly type: string;
+  readonly urn: string;
+  /** When its value was made; absent for what the engine does not keep. */
+  readonly created?: string;
+}
+
+/** The resources that make values, by the name that they have in the stack. */
+const makesValue = /^(random:index\/random(Password|Bytes)|tls:index\/privateKey):/;
+
+/** The rotation unit of a resource's name: a credential's own, a signing pair, or NATS's certificates. */
+function unitOf(name: string): string | undefined {
+  if (name.startsWith("nats-tls-")) return "nats-tls";
+  if (isCredentialName(name)) return credentialSpec(name).kind === "supplied" ? undefined : rotationUnit(name);
+  return credentialNames.some((credential) => rotationUnit(credential) === name) ? name : undefined;
+}
+
+/** Days since each unit's value was made. */
+export function ages(resources: readonly AgedResource[], now: number): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const { type, urn, created } of resources) {
+    const unit = unitOf(urn.split("::").at(-1) ?? "");
+    if (created === undefined || unit === undefined || !makesValue.test(type)) continue;
+    const age = (now - Date.parse(created)) / DAY_MS;
+    found.set(unit, Math.max(age, found.get(unit) ?? 0));
+  }
+  return found;
+}
+
+/** The period of a unit, in days. */
+function period(unit: string): number {
+  const days = credentialNames
+    .filter((name) => rotationUnit(name) === unit)
+    .map(credentialSpec)
+    .flatMap((spec) => (spec.kind === "supplied" ? [] : [spec.rotationDays]));
+  return Math.min(...days);
+}
+
+/** The units whose value is older than its period. */
+export function overdue(resources: readonly AgedResource[], now: number): string[] {
+  return [...ages(resources, now)].filter(([unit, age]) => age > period(unit)).map(([unit]) => unit);
+}
+
+/** The units of a stack that are due, by the times that the engine keeps in the state. */
+export async function dueUnits(workspace: Workspace): Promise<string[]> {
+  const { stdout } = await workspace.pulumi(["stack", "export", "--stack", workspace.stack]);
+  const state = JSON.parse(stdout) as { deployment: { resources?: readonly AgedResource[] } };
+  return overdue(state.deployment.resources ?? [], Date.now());
+}
