@@ -1,22 +1,23 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { connect } from "@nats-io/transport-node";
 import { Client } from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { services } from "../../components/platform/catalogue.ts";
 import { signToken } from "../../services/reference/src/jwt.ts";
 import { run } from "../../tools/lib/run.ts";
 import { eventually, https, login } from "./lib/http.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 
-/** What the daemon holds of everything, to see that a stack leaves nothing behind. */
-async function inventory(): Promise<string[]> {
+/** What the daemon holds of a stack. */
+async function remains(stack: string): Promise<string[]> {
+  const filter = ["--filter", `label=autollm.stack=${stack}`];
   const lists = await Promise.all([
-    docker("ps", "--all", "--format", 'container {{.Names}} {{.Label "autollm.stack"}}'),
-    docker("volume", "ls", "--format", "volume {{.Name}}"),
-    docker("network", "ls", "--format", "network {{.Name}}"),
+    docker("ps", "--all", ...filter, "--format", "container {{.Names}}"),
+    docker("volume", "ls", ...filter, "--format", "volume {{.Name}}"),
+    docker("network", "ls", ...filter, "--format", "network {{.Name}}"),
   ]);
-  return lists.flatMap((list) => list.split("\n")).sort();
+  return lists.flatMap((list) => list.split("\n")).filter((line) => line !== "");
 }
 
 /** Every secret value of the stack's state, by the paths of the engine's own marks. */
@@ -37,11 +38,9 @@ function filesBelow(folder: string): string[] {
 
 describe("the local stack", () => {
   let stack: TestStack;
-  let before: string[];
   let secrets: readonly string[];
 
   beforeAll(async () => {
-    before = await inventory();
     stack = await testStack("e2e");
     const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
     expect(up.code, up.stdout + up.stderr).toBe(0);
@@ -259,13 +258,15 @@ describe("the local stack", () => {
   test("down removes all that up made, and nothing else", async () => {
     const files = (await stack.pulumi("config", "get", "filesDir")).trim();
     expect(existsSync(files)).toBe(true);
+    expect((await remains("e2e")).length).toBeGreaterThan(20);
+    await docker("volume", "create", "bystander-of-e2e");
+    onTestFinished(async () => void (await docker("volume", "rm", "--force", "bystander-of-e2e")));
     const { code, stdout, stderr } = await stack.npm("down");
     expect(code, stdout + stderr).toBe(0);
-    const mine = (line: string) => !before.includes(line);
-    const left = (await inventory()).filter(mine).filter((line) => / e2e$/.test(line) || !line.startsWith("container"));
-    // Other stacks may come and go meanwhile: what counts is that nothing of this one is left.
-    expect(left.filter((line) => line.endsWith(" e2e"))).toEqual([]);
+    expect(await remains("e2e")).toEqual([]);
+    expect(await docker("volume", "ls", "--quiet", "--filter", "name=bystander-of-e2e")).toBe("bystander-of-e2e");
     expect(existsSync(files)).toBe(false);
-    expect(filesBelow(join(stack.home, "state")).filter((path) => path.includes("e2e"))).toEqual([]);
+    const state = filesBelow(join(stack.home, "state")).map((path) => relative(stack.home, path));
+    expect(state.filter((path) => path.includes("e2e"))).toEqual([]);
   });
 });
