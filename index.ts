@@ -20,7 +20,7 @@ const { settings, supplied } = loadStackConfig();
 const target = makeTarget(settings);
 const credentials = new Credentials("credentials", { generation: settings.generation, supplied });
 const segments = new Segments("segments", { provider: target.docker });
-const images = new ImageStore("images", { provider: target.docker, settings });
+const images = new ImageStore("images", { provider: target.docker, settings, loader: target.imageLoader });
 const part = { target, segments, images, credentials };
 
 const postgres = new Postgres("postgres", part);

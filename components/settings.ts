@@ -16,6 +16,23 @@ const release = z.strictObject({
   health: z.array(z.string()).min(1).optional(),
 });
 
+const publicKey = z
+  .string()
+  .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+=*( .*)?$/, "must be a public key: `type base64`");
+const cidr = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
+const account = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "must be an account name in lower case");
+/** A machine over SSH, which the stack sets up itself. */
+const host = z.strictObject({
+  address: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.:-]*$/, "must be a host name or an IP address"),
+  port: port.default(22),
+  firstPort: port.default(22),
+  user: account.default("root"),
+  hostKey: publicKey.transform((key) => key.split(" ").slice(0, 2).join(" ")),
+  privateKeyPath: z.string().min(1).default("~/.ssh/id_ed25519"),
+  admins: z.record(account, z.array(publicKey).min(1)).default({}),
+  trustedNetworks: z.array(cidr).default([]),
+});
+
 const schema = z
   .strictObject({
     environment: z.enum(["local", "staging", "production"]).default("local"),
@@ -37,6 +54,7 @@ const schema = z
       .refine((path) => path === "" || isAbsolute(path), "must be an absolute path")
       .default(""),
     dockerHost: z.string().default("unix:///var/run/docker.sock"),
+    host: host.optional(),
     symbols: z
       .array(z.string().regex(/^[A-Z0-9.-]+$/, "must be upper case, such as BTC-USD"))
       .min(1)

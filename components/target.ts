@@ -2,27 +2,60 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { hostOptions, loginOf } from "./host/fromSettings.ts";
+import { Host } from "./host/host.ts";
+import { readKeyPair } from "./host/keys.ts";
+import { sharedConnection, sshCommand, sshOptions } from "./host/login.ts";
 import type { Target } from "./runtime/target.ts";
 import type { Settings } from "./settings.ts";
 
 /** Where the files go unless the config says otherwise: in the user's own state for a local stack, else where the host keeps its state. */
 export function filesDirectory(
-  { environment, filesDir }: Pick<Settings, "environment" | "filesDir">,
+  { environment, filesDir, host }: Pick<Settings, "environment" | "filesDir" | "host">,
   stack: string,
 ): string {
   if (filesDir !== "") return filesDir;
-  return environment === "local"
+  return environment === "local" && host === undefined
     ? join(homedir(), ".local", "state", "autollm-trader", stack)
     : `/var/lib/autollm/files/${stack}`;
 }
 
-/** Where the stack runs: this machine's Docker. */
+/** Where the stack runs: this machine's Docker, or that of a host which is set up first. */
 export function makeTarget(settings: Settings): Target {
   const stack = pulumi.getStack();
+  const labels = { "autollm.environment": settings.environment, "autollm.stack": stack };
+  const filesDir = filesDirectory(settings, stack);
+  if (settings.host !== undefined) return { ...remoteTarget(settings.host, settings), filesDir, labels };
   return {
     docker: new docker.Provider("docker", { host: settings.dockerHost }),
     dockerSocket: settings.dockerHost,
-    filesDir: filesDirectory(settings, stack),
-    labels: { "autollm.environment": settings.environment, "autollm.stack": stack },
+    filesDir,
+    labels,
+  };
+}
+
+/** Sets the host up. All that needs it takes its address from there, so the first preview of an empty host works. */
+function remoteTarget(settings: NonNullable<Settings["host"]>, all: Settings): Omit<Target, "filesDir" | "labels"> {
+  const keys = readKeyPair(settings.privateKeyPath);
+  const privateKey = pulumi.secret(keys.privateKey);
+  const login = loginOf(settings);
+  const { address, port, user, hostKey } = login;
+  const host = new Host("host", {
+    login,
+    privateKey,
+    firstUser: settings.user,
+    firstPort: settings.firstPort,
+    options: hostOptions(all, keys),
+  });
+  const authority = address.includes(":") ? `[${address}]` : address;
+  return {
+    docker: new docker.Provider("docker", {
+      host: host.address.apply(() => `ssh://${user}@${authority}:${port}`),
+      sshOpts: [...sshOptions(login), ...sharedConnection()],
+    }),
+    dockerSocket: "unix:///var/run/docker.sock",
+    ready: host.ready,
+    connection: { host: address, port, user, hostKey, privateKey },
+    imageLoader: host.address.apply(() => `${sshCommand(login)} docker load --quiet`),
   };
 }

@@ -1,3 +1,4 @@
+import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { type ImageName, imageReference, images } from "../images.ts";
@@ -11,9 +12,14 @@ export interface ResolvedImage {
   readonly reference: string;
 }
 
+/** Registry part of the images that tools/images builds. */
+const LOCAL_PREFIX = "autollm.local/";
+
 export interface ImageStoreArgs {
   readonly provider: docker.Provider;
   readonly settings: Pick<Settings, "imageSource" | "localImages" | "environment">;
+  /** Takes locally built images to a remote daemon; see `Target`. */
+  readonly loader?: pulumi.Input<string> | undefined;
 }
 
 /** An image of the list, or the reference service that stands in. */
@@ -66,13 +72,28 @@ export class ImageStore extends pulumi.ComponentResource {
   resolve(name: string, reference: string): ResolvedImage {
     const known = this.#resolved.get(name);
     if (known !== undefined) return known;
+    const sent = reference.startsWith(LOCAL_PREFIX) ? this.#send(name, reference) : [];
     const image = new docker.RemoteImage(
       `image-${name}`,
       { name: reference, keepLocally: true },
-      { parent: this, provider: this.#args.provider },
+      { parent: this, provider: this.#args.provider, dependsOn: sent },
     );
     const resolved = { id: image.imageId, reference };
     this.#resolved.set(name, resolved);
     return resolved;
+  }
+
+  /** Copies an image that was built on this machine, and can be pulled from nowhere, to the remote daemon. */
+  #send(name: string, reference: string): pulumi.Resource[] {
+    const { loader } = this.#args;
+    if (loader === undefined) return [];
+    const create = pulumi.interpolate`set -eu; docker save ${reference} | ${loader} >/dev/null`;
+    return [
+      new command.local.Command(
+        `image-${name}-sent`,
+        { create, triggers: [reference], logging: "none", addPreviousOutputInEnv: false },
+        { parent: this },
+      ),
+    ];
   }
 }

@@ -1,6 +1,7 @@
 import * as command from "@pulumi/command";
 import type * as docker from "@pulumi/docker";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
+import { asRoot } from "../host/scripts.ts";
 
 /** Where workloads run: a Docker daemon, and a way to write files on its machine. */
 export interface Target {
@@ -12,6 +13,10 @@ export interface Target {
   readonly filesDir: string;
   /** The SSH connection of a remote machine; absent for this one. */
   readonly connection?: command.types.input.remote.ConnectionArgs;
+  /** What a command over that connection waits for. */
+  readonly ready?: pulumi.Resource;
+  /** Shell words, for this machine, that load an image archive from stdin into a remote daemon; absent for a local one. */
+  readonly imageLoader?: pulumi.Input<string>;
   /** Labels of every container of the stack. */
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -35,9 +40,14 @@ export function shell(
   if (target.connection === undefined) {
     return new command.local.Command(name, { ...args, logging: "none", addPreviousOutputInEnv: false }, opts);
   }
+  const { create, delete: undo, ...rest } = args;
+  const scripts = {
+    create: pulumi.output(create).apply(asRoot),
+    ...(undo === undefined ? {} : { delete: pulumi.output(undo).apply(asRoot) }),
+  };
   return new command.remote.Command(
     name,
-    { ...args, connection: target.connection, logging: "none", addPreviousOutputInEnv: false },
-    opts,
+    { ...rest, ...scripts, connection: target.connection, logging: "none", addPreviousOutputInEnv: false },
+    pulumi.mergeOptions(opts, target.ready === undefined ? {} : { dependsOn: target.ready }),
   );
 }

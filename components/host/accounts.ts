@@ -1,0 +1,67 @@
+import { type HostOptions, OWNER } from "./options.ts";
+import type { Check, HostFile, Step } from "./step.ts";
+
+/** Keys lie where only root can write, so that nobody can let somebody else in. */
+export const KEYS_DIR = "/etc/ssh/autollm-keys";
+const SUDOERS = "/etc/sudoers.d/autollm";
+
+/** Everybody who may log in: name to public keys. */
+export function logins(options: HostOptions): Readonly<Record<string, readonly string[]>> {
+  return { ...options.admins, [options.deployer]: [options.deployerKey] };
+}
+
+/** Accounts have no password, so sudo cannot ask for one: the key is the proof. */
+export function sudoers(names: readonly string[]): string {
+  return [...names]
+    .sort()
+    .map(
+      (name) => `Defaults:${name} !authenticate
+${name} ALL=(ALL:ALL) ALL
+`,
+    )
+    .join("");
+}
+
+export function accountsStep(options: HostOptions): Step {
+  const all = logins(options);
+  const names = Object.keys(all).sort();
+  const files: HostFile[] = names.map((name) => ({
+    path: `${KEYS_DIR}/${name}`,
+    content: (all[name] ?? []).map((key) => `${key}\n`).join(""),
+  }));
+  files.push({ path: SUDOERS, content: sudoers(names), mode: "0440" });
+  const known = ["root", "nobody", OWNER, ...names].join("|");
+  const checks: Check[] = [
+    { fault: `the account ${OWNER} is missing`, test: `id ${OWNER}` },
+    { fault: `${OWNER} is in the group docker`, test: `! id -nG ${OWNER} | grep -qw docker` },
+    ...names.map((name) => ({ fault: `the account ${name} is missing`, test: `id ${name}` })),
+    {
+      fault: "there is an account with a login shell that nobody declared",
+      test: `! getent passwd | awk -F: '($3 >= 1000 || $3 == 0) && $7 !~ /(nologin|false|sync)$/ {print $1}' | grep -qvxE '${known}'`,
+      driftOnly: true,
+    },
+    {
+      fault: "an account has a password",
+      test: "! awk -F: '$2 !~ /^[!*]/ {print $1}' /etc/shadow | grep -q .",
+      driftOnly: true,
+    },
+  ];
+  return {
+    name: "accounts",
+    purpose: `makes ${OWNER}, who owns the data, and the admins' accounts with their keys, all without passwords`,
+    after: ["packages"],
+    prepare: [
+      `id ${OWNER} >/dev/null 2>&1 || useradd --system --user-group --home-dir /var/lib/autollm --no-create-home --shell /usr/sbin/nologin ${OWNER}`,
+      ...names.map((name) => `id ${name} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash ${name}`),
+      // Root is left to the console and to sudo.
+      "usermod --lock root",
+      `usermod --append --groups docker ${options.deployer}`,
+    ].join("\n"),
+    files,
+    activate: `if [ -f ${SUDOERS} ]; then visudo -c -q -f ${SUDOERS} || fail "the sudoers file is faulty"; fi`,
+    checks,
+    // The deployer has a file of its own from the first contact, so it keeps its way in.
+    undo: ":",
+    leaves: "the accounts, since files may belong to them",
+  };
+}

@@ -1,0 +1,21 @@
+import type { Settings } from "../settings.ts";
+import type { KeyPair } from "./keys.ts";
+import type { Login } from "./login.ts";
+import { DEPLOYER, type HostOptions } from "./options.ts";
+
+/** How the deployer logs in on the host of the settings. */
+export function loginOf({ address, port, hostKey, privateKeyPath }: NonNullable<Settings["host"]>): Login {
+  return { address, port, user: DEPLOYER, hostKey, privateKeyPath };
+}
+
+/** What the settings want the host to be. */
+export function hostOptions({ host, httpPort, httpsPort }: Settings, keys: KeyPair): HostOptions {
+  return {
+    deployer: DEPLOYER,
+    deployerKey: keys.publicKey,
+    admins: host?.admins ?? {},
+    sshPort: host?.port ?? 22,
+    trustedNetworks: host?.trustedNetworks ?? [],
+    publicPorts: [httpPort, httpsPort],
+  };
+}

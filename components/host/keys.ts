@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+
+/** The key pair of the deployments. */
+export interface KeyPair {
+  readonly privateKey: string;
+  /** `type base64`, without the comment. */
+  readonly publicKey: string;
+}
+
+function read(path: string, hint: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new pulumi.RunError(`host.privateKeyPath: ${path} cannot be read (${(error as Error).message}). ${hint}`);
+  }
+}
+
+/**
+ * Reads the key pair of a path, in which a leading `~` is the home directory.
+ * @throws pulumi.RunError that says how to mend it
+ */
+export function readKeyPair(path: string): KeyPair {
+  const file = path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
+  const privateKey = read(file, `Make one for the deployments: ssh-keygen -t ed25519 -N '' -f ${path}`);
+  const publicKey = read(`${file}.pub`, `Make it from the private one: ssh-keygen -y -f ${path} > ${path}.pub`);
+  if (/Proc-Type: 4,ENCRYPTED|BEGIN ENCRYPTED/.test(privateKey)) {
+    throw new pulumi.RunError(`host.privateKeyPath: ${path} has a passphrase; the deployments need a key without one`);
+  }
+  return { privateKey, publicKey: publicKey.trim().split(/\s+/).slice(0, 2).join(" ") };
+}

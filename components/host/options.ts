@@ -1,0 +1,20 @@
+/** What the host is to be. */
+export interface HostOptions {
+  /** The account that deploys: made at the first contact, root's equal by sudo. */
+  readonly deployer: string;
+  /** The deployer's public key, `type base64`. */
+  readonly deployerKey: string;
+  /** People's accounts with sudo: name to public keys. */
+  readonly admins: Readonly<Record<string, readonly string[]>>;
+  /** Port on which sshd answers. */
+  readonly sshPort: number;
+  /** Networks that neither the connection limit nor the bans hold: CIDR, IPv4 or IPv6. */
+  readonly trustedNetworks: readonly string[];
+  /** TCP ports that the world may reach besides SSH, published by containers. */
+  readonly publicPorts: readonly number[];
+}
+
+/** The account of the deployments. */
+export const DEPLOYER = "deployer";
+/** Owner of the platform's data: no password, no shell, not in the group docker, whose members are as good as root. */
+export const OWNER = "trader";

@@ -1,0 +1,32 @@
+import { accountsStep } from "./accounts.ts";
+import { auditStep } from "./audit.ts";
+import { bansStep } from "./bans.ts";
+import { directoriesStep } from "./directories.ts";
+import { engineStep } from "./engine.ts";
+import { firewallStep } from "./firewall.ts";
+import { kernelStep } from "./kernel.ts";
+import type { HostOptions } from "./options.ts";
+import { packagesStep } from "./packages.ts";
+import { sshStep } from "./ssh.ts";
+import { inOrder, type Step } from "./step.ts";
+import { systemStep } from "./system.ts";
+import { upgradesStep } from "./upgrades.ts";
+import { watchdogStep } from "./watchdog.ts";
+
+/** The whole host, as steps in an order in which each comes after those that it needs. */
+export function hostSteps(options: HostOptions): Step[] {
+  return inOrder([
+    packagesStep(),
+    accountsStep(options),
+    sshStep(options),
+    firewallStep(options),
+    bansStep(options),
+    auditStep(),
+    kernelStep(),
+    upgradesStep(),
+    systemStep(),
+    engineStep(),
+    directoriesStep(),
+    watchdogStep(),
+  ]);
+}

@@ -1,0 +1,90 @@
+import { KEYS_DIR, logins } from "./accounts.ts";
+import type { HostOptions } from "./options.ts";
+import type { Step } from "./step.ts";
+
+/** Read before Debian's own and a cloud image's files, and of two values sshd takes the first. */
+const DROP_IN = "/etc/ssh/sshd_config.d/00-autollm.conf";
+
+/**
+ * sshd's settings. CIS Debian Linux Benchmark 5.1.x, except where Docker over SSH needs more: each of its calls is a session of
+ * one shared connection, and a first `up` opens dozens of connections at once.
+ */
+export function sshdSettings(options: HostOptions): Readonly<Record<string, string>> {
+  return {
+    Port: String(options.sshPort),
+    AllowUsers: Object.keys(logins(options)).sort().join(" "),
+    AuthorizedKeysFile: `${KEYS_DIR}/%u`,
+    PermitRootLogin: "no",
+    AuthenticationMethods: "publickey",
+    PubkeyAuthentication: "yes",
+    PasswordAuthentication: "no",
+    KbdInteractiveAuthentication: "no",
+    PermitEmptyPasswords: "no",
+    HostbasedAuthentication: "no",
+    GSSAPIAuthentication: "no",
+    PermitUserEnvironment: "no",
+    MaxAuthTries: "3",
+    LoginGraceTime: "30",
+    MaxSessions: "50",
+    MaxStartups: "60:30:120",
+    ClientAliveInterval: "60",
+    ClientAliveCountMax: "3",
+    X11Forwarding: "no",
+    AllowAgentForwarding: "no",
+    // VNC and the admin ports are reached through a tunnel, so forwarding to the host's own loopback stays.
+    AllowTcpForwarding: "local",
+    AllowStreamLocalForwarding: "no",
+    GatewayPorts: "no",
+    PermitTunnel: "no",
+    LogLevel: "VERBOSE",
+    // ssh-audit's policy for OpenSSH 9 and 10.
+    KexAlgorithms:
+      "mlkem768x25519-sha256,sntrup761x25519-sha512@openssh.com,curve25519-sha256,curve25519-sha256@libssh.org",
+    Ciphers: "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr",
+    MACs: "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com",
+    RequiredRSASize: "3072",
+  };
+}
+
+export function sshdDropIn(options: HostOptions): string {
+  const lines = Object.entries(sshdSettings(options)).map(([key, value]) => `${key} ${value}\n`);
+  return `# Written by Pulumi (host step ssh); changes are reported as drift and undone.\n${lines.join("")}`;
+}
+
+export function sshStep(options: HostOptions): Step {
+  const effective = [
+    "PermitRootLogin",
+    "PasswordAuthentication",
+    "KbdInteractiveAuthentication",
+    "MaxAuthTries",
+    "X11Forwarding",
+  ];
+  const settings = sshdSettings(options);
+  return {
+    name: "ssh",
+    purpose: "lets in nobody but the named accounts with their keys",
+    after: ["accounts"],
+    proven: true,
+    // A socket unit would listen beside sshd's own Port.
+    prepare: [
+      "if systemctl is-enabled --quiet ssh.socket 2>/dev/null; then systemctl disable --now ssh.socket >/dev/null 2>&1 || true; systemctl enable --now ssh.service >/dev/null 2>&1; fi",
+      // A new port is let through before sshd moves to it.
+      `if nft list chain inet autollm input 2>/dev/null | grep -q policy; then nft insert rule inet autollm input tcp dport ${options.sshPort} accept; fi`,
+    ].join("\n"),
+    files: [{ path: DROP_IN, content: sshdDropIn(options), mode: "0600" }],
+    activate: [
+      // `sshd -t` wants it, and a machine whose sshd is started by a socket lacks it.
+      "mkdir -p /run/sshd",
+      'report=$(sshd -t 2>&1) || { echo "sshd refuses the settings: $report" >&2; exit 1; }',
+      "systemctl reload-or-restart ssh.service",
+    ].join("\n"),
+    checks: [
+      ...effective.map((key) => ({
+        fault: `sshd does not hold ${key} ${settings[key]}`,
+        test: `sshd -T | grep -qix '${key} ${settings[key]}'`,
+      })),
+      { fault: "ssh.service does not run", test: "systemctl is-active --quiet ssh.service" },
+    ],
+    leaves: "the deployer's key in its home, which lets it in after this",
+  };
+}

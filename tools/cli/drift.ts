@@ -1,0 +1,123 @@
+import { hostOptions, loginOf } from "../../components/host/fromSettings.ts";
+import { readKeyPair } from "../../components/host/keys.ts";
+import { sshCommand } from "../../components/host/login.ts";
+import { hostSteps } from "../../components/host/plan.ts";
+import { asRoot, checkScript } from "../../components/host/scripts.ts";
+import type { Step } from "../../components/host/step.ts";
+import { quote } from "../../components/runtime/files.ts";
+import { checkConfig, type Settings } from "../../components/settings.ts";
+import { command } from "../lib/command.ts";
+import { UserError } from "../lib/log.ts";
+import { run } from "../lib/run.ts";
+import { openWorkspace, type Workspace } from "../lib/workspace.ts";
+
+const HELP = `usage: npm run drift -- [--stack NAME] [--json]
+
+Compares the host and the containers with what was declared, and changes nothing. Ends with 0 where nothing differs, with 2 on
+drift, with 1 where it could not look. \`npm run up\` puts containers right; \`npm run drift -- --mend\` the host's steps too.
+
+  --stack NAME   another stack than "local"
+  --json         print {"drift": [{"where", "what"}]} on stdout
+  --mend         run the differing steps of the host anew; containers are left to \`npm run up\``;
+
+/** Exit code that says "looked, and it differs". */
+const DRIFT = 2;
+
+interface Deviation {
+  /** A step of the host, or a resource of the stack. */
+  readonly where: string;
+  readonly what: string;
+}
+
+/** Separates the answers of the steps. */
+const MARK = "=== step ";
+
+async function settingsOf(workspace: Workspace): Promise<Settings> {
+  const { stdout } = await workspace.pulumi(["config", "--json", "--stack", workspace.stack]);
+  const config = JSON.parse(stdout) as Record<string, { value?: string; objectValue?: unknown; secret: boolean }>;
+  const texts = Object.entries(config).map(
+    ([key, { value, objectValue }]) =>
+      [key, objectValue === undefined ? (value ?? "hidden") : JSON.stringify(objectValue)] as const,
+  );
+  const secret = Object.keys(config).filter((key) => config[key]?.secret === true);
+  return checkConfig(Object.fromEntries(texts), new Set(secret)).settings;
+}
+
+/** Asks every step's check in one connection. */
+async function hostDrift(settings: Settings, steps: readonly Step[]): Promise<Deviation[]> {
+  const { host } = settings;
+  if (host === undefined) return [];
+  const script = steps.map((step) => `echo ${quote(`${MARK}${step.name}`)}\n(\n${checkScript(step)}\n)`).join("\n");
+  const ask = `${sshCommand(loginOf(host))} ${quote(asRoot("sh -s"))}`;
+  const { code, stdout, stderr } = await run("sh", ["-c", ask], {
+    input: `main() {\n${script}\n}\nmain </dev/null\n`,
+    allowFailure: true,
+  });
+  if (code === 255) throw new UserError(`${host.address} cannot be asked: ${stderr.trim().split("\n").at(-1)}`);
+  const deviations: Deviation[] = [];
+  let where = "";
+  for (const line of stdout.split("\n").filter((text) => text !== "")) {
+    if (line.startsWith(MARK)) where = `host ${line.slice(MARK.length)}`;
+    else deviations.push({ where, what: line });
+  }
+  return deviations;
+}
+
+interface PreviewStep {
+  readonly op: string;
+  readonly urn: string;
+  readonly detailedDiff?: Readonly<Record<string, unknown>> | null;
+}
+
+/** Asks the engine what a refresh and an update would do. */
+async function stackDrift(workspace: Workspace): Promise<Deviation[]> {
+  const args = ["preview", "--refresh", "--json", "--stack", workspace.stack];
+  const { code, stdout } = await workspace.pulumi(args, { allowFailure: true });
+  if (code !== 0) throw new UserError(`pulumi preview failed:\n${stdout.slice(-2000)}`);
+  const { steps = [] } = JSON.parse(stdout) as { steps?: PreviewStep[] };
+  return steps
+    .filter(({ op }) => op !== "same" && op !== "refresh" && op !== "read")
+    .map(({ op, urn, detailedDiff }) => {
+      const paths = Object.keys(detailedDiff ?? {});
+      return {
+        where: urn.split("::").slice(2).join(" "),
+        what: paths.length === 0 ? op : `${op}: ${paths.join(", ")}`,
+      };
+    });
+}
+
+await command(
+  {
+    help: HELP,
+    options: {
+      stack: { type: "string", default: "local" },
+      json: { type: "boolean", default: false },
+      mend: { type: "boolean", default: false },
+    },
+  },
+  async ({ stack, json, mend }) => {
+    const workspace = await openWorkspace(stack);
+    const settings = await settingsOf(workspace);
+    const steps =
+      settings.host === undefined ? [] : hostSteps(hostOptions(settings, readKeyPair(settings.host.privateKeyPath)));
+    if (mend) return await mendHost(workspace, await hostDrift(settings, steps));
+    const drift = [...(await hostDrift(settings, steps)), ...(await stackDrift(workspace))];
+    if (json) process.stdout.write(`${JSON.stringify({ drift }, undefined, 2)}\n`);
+    else if (drift.length === 0) process.stdout.write("nothing differs from what was declared\n");
+    else process.stdout.write(`${drift.map(({ where, what }) => `${where}: ${what}`).join("\n")}\n`);
+    return drift.length === 0 ? 0 : DRIFT;
+  },
+);
+
+/** Has the engine make the differing steps anew. */
+async function mendHost(workspace: Workspace, drift: readonly Deviation[]): Promise<number> {
+  const names = [...new Set(drift.map(({ where }) => where.replace(/^host /, "host-")))];
+  if (names.length === 0) return 0;
+  const { stdout } = await workspace.pulumi(["stack", "export", "--stack", workspace.stack]);
+  const state = JSON.parse(stdout) as { deployment: { resources: { urn: string }[] } };
+  const urns = state.deployment.resources.map(({ urn }) => urn);
+  const targets = names.flatMap((name) => urns.filter((urn) => urn.endsWith(`Command::${name}`)));
+  const args = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--stack", workspace.stack];
+  const chosen = targets.flatMap((urn) => ["--target-replace", urn]);
+  return (await workspace.pulumi([...args, ...chosen], { output: "show", allowFailure: true })).code;
+}
