@@ -39,13 +39,15 @@ function writeScript(base: string, directory: string): string {
     "set -eu",
     `base=${quote(base)} dir=${quote(directory)}`,
     'mkdir -p "$base" && chmod 0700 "$base"',
+    // The name tells the content, and it appeared whole: a running container may have it mounted, so it is left alone.
+    '[ ! -d "$dir" ] || exit 0',
     'rm -rf "$dir.new" && mkdir -m 0755 "$dir.new"',
     "umask 022",
     "while read -r path content; do",
     '  mkdir -p "$(dirname "$dir.new/$path")"',
     '  printf %s "$content" | base64 -d > "$dir.new/$path"',
     "done",
-    'rm -rf "$dir" && mv "$dir.new" "$dir"',
+    'mv "$dir.new" "$dir"',
   ].join("\n");
 }
 
