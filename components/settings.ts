@@ -33,6 +33,9 @@ const host = z.strictObject({
   trustedNetworks: z.array(cidr).default([]),
 });
 
+const isEmptyObject = (value: unknown) =>
+  typeof value === "object" && value !== null && Object.keys(value).length === 0;
+
 const schema = z
   .strictObject({
     environment: z.enum(["local", "staging", "production"]).default("local"),
@@ -54,7 +57,8 @@ const schema = z
       .refine((path) => path === "" || isAbsolute(path), "must be an absolute path")
       .default(""),
     dockerHost: z.string().default("unix:///var/run/docker.sock"),
-    host: host.optional(),
+    // Pulumi wants a default of every key that it knows: an empty one is none.
+    host: z.preprocess((value) => (isEmptyObject(value) ? undefined : value), host.optional()),
     symbols: z
       .array(z.string().regex(/^[A-Z0-9.-]+$/, "must be upper case, such as BTC-USD"))
       .min(1)
