@@ -1,0 +1,49 @@
+import { join } from "node:path";
+import { confirm, unasked } from "../lib/ask.ts";
+import { command } from "../lib/command.ts";
+import { say, UserError } from "../lib/log.ts";
+import { changeTable, releaseChanges } from "../lib/release.ts";
+import { StackFile } from "../lib/stackFile.ts";
+import { root } from "../lib/workspace.ts";
+
+const HELP = `usage: npm run promote -- [--yes] [--dry-run]
+
+Copies the image digests of staging's config into production's: the very images that staging ran, never a rebuild.
+It changes Pulumi.production.yaml alone, deploys nothing, and asks unless --yes is given or CI is set.
+
+  --yes       do not ask
+  --dry-run   only show what would change; exit code 2 when there is anything`;
+
+/** Exit code that says "looked, and it differs". */
+const DIFFERS = 2;
+
+await command(
+  { help: HELP, options: { yes: { type: "boolean" }, "dry-run": { type: "boolean" } } },
+  async ({ yes, "dry-run": dryRun }) => {
+    const staging = new StackFile(join(root, "Pulumi.staging.yaml"));
+    const production = new StackFile(join(root, "Pulumi.production.yaml"));
+    const release = staging.release();
+    if (Object.keys(release).length === 0)
+      throw new UserError("staging's config names no image (`release`): there is nothing to promote");
+    const changes = releaseChanges(production.release(), release);
+    if (changes.length === 0) {
+      say("production has staging's release already");
+      return 0;
+    }
+    process.stdout.write(`${changeTable(changes)}\n`);
+    if (dryRun) return DIFFERS;
+    if (
+      !unasked(yes) &&
+      !(await confirm(
+        `Write ${changes.length === 1 ? "this" : `these ${changes.length}`} into Pulumi.production.yaml?`,
+      ))
+    ) {
+      say("nothing was changed (--yes does not ask)");
+      return 1;
+    }
+    production.setRelease(release);
+    production.save();
+    say("Pulumi.production.yaml is written; commit it, have it reviewed, and deploy: npm run up -- --stack production");
+    return 0;
+  },
+);

@@ -1,0 +1,75 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { type Document, isMap, parseDocument } from "yaml";
+import { ConfigError, checkConfig } from "../../components/settings.ts";
+import { UserError } from "./log.ts";
+import type { Release } from "./release.ts";
+
+const PROJECT = "autollm:";
+
+/** A stack's file, `Pulumi.<stack>.yaml`: read without the engine, and changed without losing a comment. */
+export class StackFile {
+  readonly path: string;
+  readonly #document: Document;
+
+  constructor(path: string, text: string = readStackText(path)) {
+    this.path = path;
+    this.#document = parseDocument(text);
+    const [fault] = this.#document.errors;
+    if (fault !== undefined) throw new UserError(`${path}: ${fault.message}`);
+    if (!isMap(this.#document.get("config")))
+      throw new UserError(`${path}: has no \`config\`, so it is no stack's file`);
+  }
+
+  /** The value of a key of the project, as plain data; undefined where it is not set. */
+  get(key: string): unknown {
+    return this.#config()[`${PROJECT}${key}`];
+  }
+
+  set(key: string, value: unknown): void {
+    this.#document.setIn(["config", `${PROJECT}${key}`], value);
+  }
+
+  remove(key: string): void {
+    this.#document.deleteIn(["config", `${PROJECT}${key}`]);
+  }
+
+  /** The images that the stack names, checked as the program checks them. */
+  release(): Release {
+    const release = this.get("release") ?? {};
+    // The program's own check, on this one key: a fault is told in the same words.
+    try {
+      checkConfig({ [`${PROJECT}release`]: JSON.stringify(release) }, new Set());
+    } catch (error) {
+      throw error instanceof ConfigError ? new UserError(`${this.path}: ${error.message}`) : error;
+    }
+    return release as Release;
+  }
+
+  setRelease(release: Release): void {
+    if (Object.keys(release).length === 0) this.remove("release");
+    else this.set("release", release);
+  }
+
+  toString(): string {
+    return this.#document.toString({ lineWidth: 0 });
+  }
+
+  /** Writes the file whole or not at all. */
+  save(): void {
+    const aside = `${this.path}.new`;
+    writeFileSync(aside, this.toString());
+    renameSync(aside, this.path);
+  }
+
+  #config(): Readonly<Record<string, unknown>> {
+    return (this.#document.toJS() as { config: Record<string, unknown> }).config;
+  }
+}
+
+function readStackText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    throw new UserError(`there is no ${path}`);
+  }
+}
