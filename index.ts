@@ -28,7 +28,7 @@ const redis = new Redis("redis", part);
 const nats = new Nats("nats", part);
 const ibGateway = new IbGateway("ib-gateway", {
   ...part,
-  live: settings.trading.live,
+  trading: settings.trading,
   standIn: settings.imageSource === "local",
 });
 

@@ -1,12 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { credentialFiles } from "../credentials/files.ts";
+import { liveLabels } from "../runtime/live.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume } from "../runtime/volume.ts";
 import { Workload } from "../runtime/workload.ts";
+import type { Settings } from "../settings.ts";
 import { ibApiPort } from "./ibPort.ts";
 
 export interface IbGatewayArgs extends PartArgs {
-  readonly live: boolean;
+  readonly trading: Settings["trading"];
   /** Run the reference stand-in, where the real image cannot be had: it answers on the API port and trades nothing. */
   readonly standIn: boolean;
 }
@@ -17,15 +19,16 @@ export class IbGateway extends pulumi.ComponentResource {
 
   constructor(name: string, args: IbGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:broker:IbGateway", name, {}, opts);
-    const port = ibApiPort(args.live, args.standIn);
+    const port = ibApiPort(args.trading.live, args.standIn);
     const shared = {
       segments: ["broker"],
       deploy: "recreate",
       health: ["bash", "-c", `exec 3<>/dev/tcp/127.0.0.1/${port}`],
       startPeriod: 120,
       stopTimeout: 60,
+      labels: liveLabels(args.trading),
     } as const;
-    const mode = args.live ? "live" : "paper";
+    const mode = args.trading.live ? "live" : "paper";
     if (args.standIn) {
       this.workload = new Workload(
         "ib-gateway",

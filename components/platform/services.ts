@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { grantedTo } from "../credentials/grants.ts";
 import type { FileTree } from "../runtime/files.ts";
 import type { ResolvedImage } from "../runtime/images.ts";
+import { liveLabels } from "../runtime/live.ts";
 import type { PartArgs } from "../runtime/part.ts";
 import { StatefulVolume } from "../runtime/volume.ts";
 import { Workload, type WorkloadSpec } from "../runtime/workload.ts";
@@ -108,9 +109,7 @@ export class Services extends pulumi.ComponentResource {
         ),
       ),
       tmpfs: { "/tmp": 64 },
-      ...(args.settings.trading.live && args.settings.trading.liveConfirm !== undefined
-        ? { labels: { "autollm.live": "true", "autollm.liveConfirm": args.settings.trading.liveConfirm } }
-        : {}),
+      labels: liveLabels(args.settings.trading),
     };
   }
 
