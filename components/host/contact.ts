@@ -66,7 +66,7 @@ export function contactCommand(login: Login, firstUser: string, firstPort: numbe
   return [
     "set -u",
     'errors=$(mktemp) script=$(mktemp); trap \'rm -f "$errors" "$script"\' EXIT; cat > "$script"',
-    "mkdir -p -m 0700 ~/.ssh",
+    "[ -d ~/.ssh ] || mkdir -m 0700 ~/.ssh",
     ...WRONG_KEY,
     `end=$(($(date +%s) + ${WAIT_SECONDS}))`,
     "while :; do",

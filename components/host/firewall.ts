@@ -100,14 +100,13 @@ export function firewallStep(options: HostOptions): Step {
       "fi",
     ].join("\n"),
     checks: [
-      // The rules are loaded under another name and both printed, so that a dropped, added or changed rule shows.
+      // The declared rules are loaded where nothing goes through, and both printed: a dropped, added or changed rule shows.
       {
         fault: "the firewall's rules in the kernel are not those declared",
         test: [
-          // Counters, and who connected lately, are no part of the rules.
-          "plain() { sed -E 's/packets [0-9]+ bytes [0-9]+//; /elements = /,/}/d; s/autollm_declared/autollm/g'; }",
-          `want=$(unshare --net sh -c "sed 's/autollm/autollm_declared/g' ${RULES} | nft -f - && nft list table inet autollm_declared" | plain)`,
-          'have=$(nft list table inet autollm | plain); [ -n "$want" ] && [ "$want" = "$have" ]',
+          `want=$(unshare --net sh -c 'nft -f ${RULES} && nft --stateless --terse list table inet autollm')`,
+          "have=$(nft --stateless --terse list table inet autollm)",
+          '[ -n "$want" ] && [ "$want" = "$have" ]',
         ].join("; "),
       },
       { fault: "the firewall does not start at boot", test: "systemctl is-enabled --quiet autollm-firewall.service" },

@@ -163,5 +163,7 @@ export const ROOT_SHELL = 'if [ "$(id -u)" -eq 0 ]; then exec sh -s; else exec s
 
 /** Runs a script as root, from an account that may sudo or from root itself; stdin is the script's. */
 export function asRoot(script: string): string {
-  return `if [ "$(id -u)" -eq 0 ]; then exec sh -c ${quote(script)}; else exec sudo -n sh -c ${quote(script)}; fi`;
+  const word = quote(script);
+  // What a script leaves unread of its stdin is read: the client would take the refusal for a fault.
+  return `if [ "$(id -u)" -eq 0 ]; then sh -c ${word}; else sudo -n sh -c ${word}; fi; code=$?; cat >/dev/null; exit "$code"`;
 }

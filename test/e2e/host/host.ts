@@ -108,6 +108,6 @@ export async function removeHost(name: string): Promise<void> {
 }
 
 /** Runs a script at the host's console, past sshd and firewall. */
-export function console(name: string, script: string): Promise<RunResult> {
+export function atConsole(name: string, script: string): Promise<RunResult> {
   return run("docker", ["exec", name, "bash", "-euc", script], { allowFailure: true });
 }
