@@ -72,7 +72,7 @@ export function alertmanagerConfig({ slackUrlFile, pagerdutyKeyFile, url }: Aler
       inhibit_rules: [
         // A service that is down has no other trouble worth telling.
         {
-          source_matchers: ['alertname=~"ServiceDown|PostgresDown|RedisDown|EdgeDown"'],
+          source_matchers: ['alertname=~"ServiceDown|PostgresDown|RedisDown|NatsDown|EdgeDown"'],
           target_matchers: ['severity="warning"'],
           equal: ["service"],
         },

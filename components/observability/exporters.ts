@@ -95,7 +95,7 @@ export function exporters(args: Pick<ExportersArgs, "domain" | "credentials">): 
         segments: ["data", "observability"],
         health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9187/"],
         environment: {
-          DATA_SOURCE_URI: `postgres:5432/${POSTGRES_DATABASE}?sslmode=disable`,
+          DATA_SOURCE_URI: `postgres:5432/${POSTGRES_DATABASE}?sslmode=disable&connect_timeout=3`,
           DATA_SOURCE_USER: "exporter",
           DATA_SOURCE_PASS_FILE: "/run/secrets/postgres-exporter",
         },
@@ -109,7 +109,13 @@ export function exporters(args: Pick<ExportersArgs, "domain" | "credentials">): 
     "redis-exporter": {
       spec: {
         image: "redis-exporter",
-        command: ["/redis_exporter", `--redis.addr=${REDIS_ADDRESS}`, "--redis.password-file=/run/secrets/redis.json"],
+        command: [
+          "/redis_exporter",
+          `--redis.addr=${REDIS_ADDRESS}`,
+          "--redis.password-file=/run/secrets/redis.json",
+          // Shorter than a scrape may take, so that a Redis that hangs is told as down.
+          "--connection-timeout=3s",
+        ],
         segments: ["data", "observability"],
         // The image holds one program and no shell: this says that it can be started, and Prometheus whether it answers.
         health: ["/redis_exporter", "--version"],

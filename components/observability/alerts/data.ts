@@ -10,6 +10,10 @@ export const BACKUP_SUCCESS = "backup_last_success_timestamp_seconds";
 /** When a backup was last restored as a test, and found whole. */
 export const RESTORE_TEST_SUCCESS = "backup_last_restore_test_timestamp_seconds";
 
+/** Its exporter cannot log in, or nobody who needs it reaches it: a store that hangs may leave its exporter without an answer too. */
+const down = (up: string, dependency: string) =>
+  `max(${up}) == 0 or max(dependency_up{dependency="${dependency}"}) == 0`;
+
 /** What must not be lost: the data stores and their backups. */
 export const dataAlerts: readonly AlertGroup[] = [
   {
@@ -17,7 +21,7 @@ export const dataAlerts: readonly AlertGroup[] = [
     alerts: [
       {
         name: "PostgresDown",
-        expr: "pg_up == 0",
+        expr: down("pg_up", "postgres"),
         for: "1m",
         severity: "critical",
         service: "postgres",
@@ -36,12 +40,22 @@ export const dataAlerts: readonly AlertGroup[] = [
       },
       {
         name: "RedisDown",
-        expr: "redis_up == 0",
+        expr: down("redis_up", "redis"),
         for: "1m",
         severity: "critical",
         service: "redis",
         summary: "Redis does not answer",
         description: "The risk manager cannot decide and the API limits by each replica.",
+      },
+      {
+        name: "NatsDown",
+        // It has no exporter; those who need it tell.
+        expr: 'max(dependency_up{dependency="nats"}) == 0',
+        for: "1m",
+        severity: "critical",
+        service: "nats",
+        summary: "NATS does not answer",
+        description: "No news, intent or order moves; what it accepted waits on its volume.",
       },
       {
         name: "RedisMemoryHigh",

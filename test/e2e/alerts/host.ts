@@ -97,7 +97,25 @@ export const hostCases: readonly AlertCase[] = [
 ];
 
 export const dataCases: readonly AlertCase[] = [
-  gauge("PostgresDown", "postgres", 'pg_up{job="postgres-exporter"}', 0, 1),
+  {
+    alert: "PostgresDown",
+    service: "postgres",
+    fires: [
+      one('pg_up{job="postgres-exporter"}', 0),
+      // The exporter hangs with it, and tells nothing.
+      one('dependency_up{job="gateway-api",dependency="postgres"}', 0),
+    ],
+    quiet: [
+      one('pg_up{job="postgres-exporter"}', 1),
+      // One of two readers cannot reach it: that is the reader's trouble.
+      {
+        series: {
+          'dependency_up{job="gateway-api",dependency="postgres"}': constant(1),
+          'dependency_up{job="reporter",dependency="postgres"}': constant(0),
+        },
+      },
+    ],
+  },
   pair(
     "PostgresConnectionsHigh",
     "postgres",
@@ -105,7 +123,26 @@ export const dataCases: readonly AlertCase[] = [
     [90, 100],
     [[50, 100]],
   ),
-  gauge("RedisDown", "redis", 'redis_up{job="redis-exporter"}', 0, 1),
+  gauge("NatsDown", "nats", 'dependency_up{job="gateway-api",dependency="nats"}', 0, 1),
+  {
+    alert: "RedisDown",
+    service: "redis",
+    fires: [
+      one('redis_up{job="redis-exporter"}', 0),
+      // The exporter hangs with it, and tells nothing.
+      one('dependency_up{job="gateway-api",dependency="redis"}', 0),
+    ],
+    quiet: [
+      one('redis_up{job="redis-exporter"}', 1),
+      // One of two readers cannot reach it: that is the reader's trouble.
+      {
+        series: {
+          'dependency_up{job="gateway-api",dependency="redis"}': constant(1),
+          'dependency_up{job="reporter",dependency="redis"}': constant(0),
+        },
+      },
+    ],
+  },
   pair(
     "RedisMemoryHigh",
     "redis",
