@@ -1,0 +1,21 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { command } from "../lib/command.ts";
+import { say } from "../lib/log.ts";
+import { plainSecrets } from "../lib/plainSecrets.ts";
+import { root } from "../lib/workspace.ts";
+
+const HELP = `usage: npm run config:secrets -- [FILE...]
+
+Looks for secrets in plain text in stacks' files (by default every Pulumi.*.yaml of the repository). Exit code 1 when there is one.`;
+
+await command({ help: HELP, options: {}, positionals: true }, async (_, files) => {
+  const all = readdirSync(root)
+    .filter((name) => /^Pulumi\..+\.yaml$/.test(name))
+    .map((name) => join(root, name));
+  const paths = files.length > 0 ? files : all;
+  const found = paths.flatMap((path) => plainSecrets(readFileSync(path, "utf8")).map((key) => ({ path, key })));
+  for (const { path, key } of found)
+    say(`${basename(path)}: ${key} is in plain text; mend it with: pulumi config set --secret, and make a new value`);
+  return found.length === 0 ? 0 : 1;
+});

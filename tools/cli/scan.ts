@@ -1,0 +1,83 @@
+import { join } from "node:path";
+import { imageNames, imageReference } from "../../components/images.ts";
+import { goTool } from "../lib/buildTools.ts";
+import { command, USAGE } from "../lib/command.ts";
+import { say, UserError } from "../lib/log.ts";
+import { run, which } from "../lib/run.ts";
+import { StackFile } from "../lib/stackFile.ts";
+import { root } from "../lib/workspace.ts";
+
+const HELP = `usage: npm run scan -- secrets | packages | config | images [IMAGE...] | sbom
+
+One scan a run; ends with 1 where it finds something.
+
+  secrets    gitleaks over the whole history and the working tree (installed into the cache; needs Go)
+  packages   npm's signatures, and known faults of severity high or critical in what is shipped
+  config     Trivy over the repository's files: HIGH and CRITICAL (trivy on PATH)
+  images     Trivy over every image: ours by default, with staging's and production's; or those named
+  sbom       prints what the project is made of, as CycloneDX JSON`;
+
+/** What ends a build (platform standard). */
+const TRIVY_LIMIT = ["--severity", "HIGH,CRITICAL", "--exit-code", "1", "--no-progress"];
+
+async function trivy(): Promise<string> {
+  const program = await which("trivy");
+  if (program === undefined)
+    throw new UserError("trivy is not on PATH: https://trivy.dev/latest/getting-started/installation/");
+  return program;
+}
+
+/** Every image that is deployed somewhere, by digest. */
+function deployedImages(): readonly string[] {
+  const released = ["staging", "production"].flatMap((stack) =>
+    Object.values(new StackFile(join(root, `Pulumi.${stack}.yaml`)).release()).map(({ image }) => image),
+  );
+  return [...new Set([...imageNames.map(imageReference), ...released])];
+}
+
+/** Runs a program in the repository, and answers whether it was content. */
+async function passes(program: string, args: readonly string[]): Promise<boolean> {
+  return (await run(program, args, { cwd: root, output: "show", allowFailure: true })).code === 0;
+}
+
+async function all(checks: readonly (() => Promise<boolean>)[]): Promise<boolean> {
+  let good = true;
+  // One after the other, all of them: a finding hides no other.
+  for (const check of checks) good = (await check()) && good;
+  return good;
+}
+
+const scans: Readonly<Record<string, (names: readonly string[]) => Promise<boolean>>> = {
+  secrets: async () => {
+    const gitleaks = await goTool("gitleaks");
+    const common = ["--redact", "--no-banner", "--config", join(root, ".gitleaks.toml")];
+    return all([
+      () => passes(gitleaks, ["git", ...common, "--log-opts=--all", "."]),
+      () => passes("node", ["tools/cli/config-secrets.ts"]),
+    ]);
+  },
+  packages: () =>
+    all([
+      () => passes("npm", ["audit", "signatures"]),
+      () => passes("npm", ["audit", "--omit=dev", "--audit-level=high"]),
+    ]),
+  config: async () => passes(await trivy(), ["config", ...TRIVY_LIMIT, "--skip-dirs", "node_modules", "."]),
+  images: async (names) => {
+    const program = await trivy();
+    const images = names.length > 0 ? names : deployedImages();
+    return all(
+      images.map((image) => () => {
+        say(`... ${image}`);
+        return passes(program, ["image", "--scanners", "vuln", "--ignore-unfixed", ...TRIVY_LIMIT, image]);
+      }),
+    );
+  },
+  sbom: () => passes("npm", ["sbom", "--sbom-format", "cyclonedx", "--omit", "dev"]),
+};
+
+await command({ help: HELP, options: {}, positionals: true }, async (_, [kind = "", ...names]) => {
+  const scan = Object.hasOwn(scans, kind) ? scans[kind] : undefined;
+  if (scan === undefined || (names.length > 0 && kind !== "images"))
+    throw new UserError(`name one scan: ${Object.keys(scans).join(", ")}\n\n${HELP}`, USAGE);
+  return (await scan(names)) ? 0 : 1;
+});

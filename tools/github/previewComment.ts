@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+import { command, USAGE } from "../lib/command.ts";
+import { UserError } from "../lib/log.ts";
+import { previewComment } from "./comment.ts";
+
+const HELP = `usage: npm run preview:comment -- STACK=FILE...
+
+Makes the pull request's comment, as Markdown on stdout, from the output of \`npm run preview\` of each stack.
+A FILE that does not exist stands for a preview that was not made.`;
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+await command({ help: HELP, options: {}, positionals: true }, async (_, pairs) => {
+  if (pairs.length === 0) throw new UserError(HELP, USAGE);
+  const previews = pairs.map((pair) => {
+    const [stack = "", path = ""] = pair.split("=", 2);
+    if (stack === "" || path === "") throw new UserError(`"${pair}" is not STACK=FILE`, USAGE);
+    return { stack, text: textOf(path) };
+  });
+  process.stdout.write(previewComment(previews));
+  return 0;
+});

@@ -1,0 +1,39 @@
+import { parse } from "yaml";
+import { isCredentialName } from "../../components/credentials/catalogue.ts";
+
+/** A name that promises a secret, and those of our settings that only sound like it. */
+const SECRET_NAME = /passw|passphrase|secret|token|api-?_?key|private-?_?key|credential|webhook/i;
+const HARMLESS_NAMES = new Set(["privateKeyPath"]);
+/** A value that is a secret whatever its name: PEM private keys, a URL with a login, tokens of known form. */
+const SECRET_VALUE =
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----|:\/\/[^/\s:@]+:[^/\s@]+@|\b(ghp|gho|ghs|github_pat|pul|sk|xox[abps])[-_][A-Za-z0-9_-]{16,}|\bAKIA[0-9A-Z]{16}\b|hooks\.slack\.com\/services\//;
+
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What Pulumi writes for an encrypted value. */
+const isEncrypted = (value: unknown): boolean =>
+  isMap(value) && Object.keys(value).length === 1 && typeof value.secure === "string" && value.secure !== "";
+
+/** The paths in a stack's file whose value is a secret in plain text. The values themselves are never part of it. */
+export function plainSecrets(text: string): readonly string[] {
+  const file: unknown = parse(text);
+  const found: string[] = [];
+  const visit = (value: unknown, path: readonly string[], suspect: boolean): void => {
+    if (isEncrypted(value)) return;
+    if (Array.isArray(value)) {
+      for (const [index, each] of value.entries()) visit(each, [...path, String(index)], suspect);
+    } else if (isMap(value)) {
+      for (const [key, each] of Object.entries(value)) {
+        const name = key.replace(/^[^:]*:/, "");
+        // Below `generation` the names are credentials' and the values are numbers.
+        const named = !path.includes("autollm:generation") && (isCredentialName(name) || SECRET_NAME.test(name));
+        visit(each, [...path, key], (suspect || named) && !HARMLESS_NAMES.has(name));
+      }
+    } else if (value !== null && value !== undefined && value !== "") {
+      if (suspect || (typeof value === "string" && SECRET_VALUE.test(value))) found.push(path.join("."));
+    }
+  };
+  if (isMap(file)) visit(file.config, ["config"], false);
+  return found;
+}
