@@ -55,6 +55,8 @@ export class Host extends pulumi.ComponentResource {
     for (const step of hostSteps(options)) {
       const stepOpts = {
         parent: this,
+        // A forced replacement would otherwise undo the step after doing it anew.
+        deleteBeforeReplace: true,
         dependsOn: [contact, ...step.after.flatMap((needed) => done.get(needed) ?? [])],
       };
       const scripts = { stdin: applyScript(step), ...silent };

@@ -1,20 +1,21 @@
+import { provenCommand } from "../../components/host/contact.ts";
 import { hostOptions, loginOf } from "../../components/host/fromSettings.ts";
 import { readKeyPair } from "../../components/host/keys.ts";
 import { sshCommand } from "../../components/host/login.ts";
 import { hostSteps } from "../../components/host/plan.ts";
-import { asRoot, checkScript } from "../../components/host/scripts.ts";
+import { applyScript, asRoot, checkScript, ROOT_SHELL } from "../../components/host/scripts.ts";
 import type { Step } from "../../components/host/step.ts";
 import { quote } from "../../components/runtime/files.ts";
 import { checkConfig, type Settings } from "../../components/settings.ts";
 import { command } from "../lib/command.ts";
-import { UserError } from "../lib/log.ts";
+import { say, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
 import { openWorkspace, type Workspace } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run drift -- [--stack NAME] [--json]
 
 Compares the host and the containers with what was declared, and changes nothing. Ends with 0 where nothing differs, with 2 on
-drift, with 1 where it could not look. \`npm run up\` puts containers right; \`npm run drift -- --mend\` the host's steps too.
+drift, with 1 where it could not look. \`npm run up\` puts containers right, \`npm run drift -- --mend\` the host.
 
   --stack NAME   another stack than "local"
   --json         print {"drift": [{"where", "what"}]} on stdout
@@ -100,7 +101,10 @@ await command(
     const settings = await settingsOf(workspace);
     const steps =
       settings.host === undefined ? [] : hostSteps(hostOptions(settings, readKeyPair(settings.host.privateKeyPath)));
-    if (mend) return await mendHost(workspace, await hostDrift(settings, steps));
+    if (mend) {
+      if (settings.host === undefined) throw new UserError(`stack ${stack} has no host; npm run up mends containers`);
+      return await mendHost(settings.host, steps, await hostDrift(settings, steps));
+    }
     const drift = [...(await hostDrift(settings, steps)), ...(await stackDrift(workspace))];
     if (json) process.stdout.write(`${JSON.stringify({ drift }, undefined, 2)}\n`);
     else if (drift.length === 0) process.stdout.write("nothing differs from what was declared\n");
@@ -109,15 +113,20 @@ await command(
   },
 );
 
-/** Has the engine make the differing steps anew. */
-async function mendHost(workspace: Workspace, drift: readonly Deviation[]): Promise<number> {
-  const names = [...new Set(drift.map(({ where }) => where.replace(/^host /, "host-")))];
-  if (names.length === 0) return 0;
-  const { stdout } = await workspace.pulumi(["stack", "export", "--stack", workspace.stack]);
-  const state = JSON.parse(stdout) as { deployment: { resources: { urn: string }[] } };
-  const urns = state.deployment.resources.map(({ urn }) => urn);
-  const targets = names.flatMap((name) => urns.filter((urn) => urn.endsWith(`Command::${name}`)));
-  const args = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--stack", workspace.stack];
-  const chosen = targets.flatMap((urn) => ["--target-replace", urn]);
-  return (await workspace.pulumi([...args, ...chosen], { output: "show", allowFailure: true })).code;
+/** Runs the differing steps anew, in their order, just as the engine would. */
+async function mendHost(
+  host: NonNullable<Settings["host"]>,
+  steps: readonly Step[],
+  drift: readonly Deviation[],
+): Promise<number> {
+  const names = new Set(drift.map(({ where }) => where.replace(/^host /, "")));
+  const login = loginOf(host);
+  for (const step of steps.filter(({ name }) => names.has(name))) {
+    const line =
+      step.proven === true ? provenCommand(step, login, host.firstPort) : `${sshCommand(login)} ${quote(ROOT_SHELL)}`;
+    const { code, stderr } = await run("sh", ["-c", line], { input: applyScript(step), allowFailure: true });
+    if (code !== 0) throw new UserError(`host ${step.name} could not be mended: ${stderr.trim().split("\n").at(-1)}`);
+    say(`host ${step.name}: mended`);
+  }
+  return 0;
 }
