@@ -7,8 +7,9 @@ export default defineConfig({
     // The report is for .ci/run, which adds up what passed and failed.
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
-      { test: { name: "policies", include: ["test/policies/**/*.test.ts"] } },
+      // The limits only end what hangs: a busy machine is no fault.
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 } },
+      { test: { name: "policies", include: ["test/policies/**/*.test.ts"], testTimeout: 60_000 } },
       {
         test: {
           name: "e2e",
