@@ -23,7 +23,7 @@ export function summary(text: string): string {
   const start = lines.findLastIndex((line) => /^Resources:/.test(line.trim()));
   if (start === -1) return "failed";
   const counts = lines.slice(start + 1).map((line) => line.trim());
-  const end = counts.findIndex((line) => line === "");
+  const end = counts.indexOf("");
   const shown = counts.slice(0, end === -1 ? undefined : end).filter((line) => /^[-+~\d]/.test(line));
   const failed = lines.some((line) => /^error: pulumi preview failed/.test(line));
   return `${failed ? "failed: " : ""}${shown.join(", ") || "no changes"}`;

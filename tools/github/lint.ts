@@ -15,7 +15,7 @@ await command({ help: HELP, options: {} }, async () => {
   const checks: readonly (readonly [string, readonly string[]])[] = [
     [await goTool("actionlint"), ["-shellcheck", shellcheck, "-pyflakes", ""]],
     [await zizmor(), ["--offline", "--persona", "pedantic", "--no-progress", ".github"]],
-    [shellcheck, ["tools/github/protect.sh", ".githooks/pre-commit"]],
+    [shellcheck, ["tools/github/protect.sh", "tools/github/propose.sh", ".githooks/pre-commit"]],
   ];
   let failed = 0;
   for (const [program, args] of checks) {
