@@ -15,11 +15,11 @@ import { openWorkspace, type Workspace } from "../lib/workspace.ts";
 const HELP = `usage: npm run drift -- [--stack NAME] [--json]
 
 Compares the host and the containers with what was declared, and changes nothing. Ends with 0 where nothing differs, with 2 on
-drift, with 1 where it could not look. \`npm run up\` puts containers right, \`npm run drift -- --mend\` the host.
+drift, with 1 where it could not look. \`npm run drift -- --mend\` puts the host right, \`npm run pulumi -- up --refresh\` the containers.
 
   --stack NAME   another stack than "local"
   --json         print {"drift": [{"where", "what"}]} on stdout
-  --mend         run the differing steps of the host anew; containers are left to \`npm run up\``;
+  --mend         run the differing steps of the host anew; containers are left to \`pulumi up --refresh\``;
 
 /** Exit code that says "looked, and it differs". */
 const DRIFT = 2;
@@ -102,7 +102,8 @@ await command(
     const steps =
       settings.host === undefined ? [] : hostSteps(hostOptions(settings, readKeyPair(settings.host.privateKeyPath)));
     if (mend) {
-      if (settings.host === undefined) throw new UserError(`stack ${stack} has no host; npm run up mends containers`);
+      if (settings.host === undefined)
+        throw new UserError(`stack ${stack} has no host; pulumi up --refresh mends containers`);
       return await mendHost(settings.host, steps, await hostDrift(settings, steps));
     }
     const drift = [...(await hostDrift(settings, steps)), ...(await stackDrift(workspace))];

@@ -18,7 +18,7 @@ export interface TestHost {
   readonly privateKeyPath: string;
 }
 
-const BOOT_SECONDS = 60;
+const BOOT_SECONDS = 120;
 /** systemd's signal for an orderly end. */
 const STOP_SIGNAL = "SIGRTMIN+3";
 
