@@ -1,5 +1,6 @@
 import { ensureDocker } from "../docker/docker.ts";
 import { ensureEngine } from "../engine/engine.ts";
+import { unasked } from "../lib/ask.ts";
 import { command } from "../lib/command.ts";
 import { say } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
@@ -18,8 +19,7 @@ const CORE = ["test/e2e/platform.test.ts", "test/e2e/engine.test.ts"];
 await command(
   { help: HELP, options: { install: { type: "boolean" }, full: { type: "boolean" } } },
   async ({ install, full }) => {
-    const ci = process.env.CI !== undefined && process.env.CI !== "";
-    await ensureDocker({ install: install === true || ci });
+    await ensureDocker({ install: unasked(install) });
     await ensureEngine();
     if (full !== true) say("the core tests; the long ones are left to: npm run e2e:full");
     const { code } = await run("vitest", ["run", "--project", "e2e", ...(full === true ? [] : CORE)], {

@@ -6,6 +6,7 @@ import { say, UserError } from "../lib/log.ts";
 import { changeTable, releaseChanges } from "../lib/release.ts";
 import { run } from "../lib/run.ts";
 import { StackFile } from "../lib/stackFile.ts";
+import { update } from "../lib/update.ts";
 import { openWorkspace, root, stackExists } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run rollback -- [--stack NAME] [--to TIME] [--list] [--yes] [--dry-run]
@@ -83,8 +84,7 @@ await command(
     }
     file.setRelease(target.release);
     file.save();
-    const args = ["up", "--stack", stack, "--yes", "--policy-pack", `${root}/policies`, "--suppress-outputs"];
-    const { code } = await workspace.pulumi(args, { output: "show", allowFailure: true });
+    const code = await update(workspace, true);
     if (code !== 0)
       throw new UserError(
         `the config names the old images again, but pulumi up failed (exit code ${code}); see the lines above`,

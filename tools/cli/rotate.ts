@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline/promises";
 import {
   type CredentialName,
   credentialNames,
@@ -8,10 +7,12 @@ import {
 } from "../../components/credentials/catalogue.ts";
 import { readersOf } from "../../components/credentials/grants.ts";
 import { closest } from "../../components/settings.ts";
+import { confirm, unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { dueUnits } from "../lib/rotation.ts";
-import { openWorkspace, root, setConfig } from "../lib/workspace.ts";
+import { update } from "../lib/update.ts";
+import { openWorkspace, setConfig } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run rotate -- NAME... | --due | --all [--stack NAME] [--yes] [--json]
 
@@ -74,18 +75,12 @@ await command(
     }
     for (const { credential, readers: replaced } of plan)
       say(`${credential}: a new value; replaced are ${replaced.join(", ") || "no containers"}`);
-    if (yes !== true && !process.env.CI) {
-      const terminal = createInterface({ input: process.stdin, output: process.stderr });
-      const answer = await terminal.question(`Rotate ${plan.length === 1 ? "it" : `these ${plan.length}`} now? [y/N] `);
-      terminal.close();
-      if (!/^y(es)?$/i.test(answer.trim())) {
-        say("nothing was changed");
-        return 1;
-      }
+    if (!unasked(yes) && !(await confirm(`Rotate ${plan.length === 1 ? "it" : `these ${plan.length}`} now?`))) {
+      say("nothing was changed");
+      return 1;
     }
     for (const unit of units) await setConfig(workspace, `generation.${unit}`, String((await generation(unit)) + 1));
-    const args = ["up", "--stack", stack, "--yes", "--policy-pack", `${root}/policies`, "--suppress-outputs"];
-    const { code } = await workspace.pulumi(args, { output: "show", allowFailure: true });
+    const code = await update(workspace, true);
     if (code !== 0) {
       throw new UserError(
         `the new generation is in the config, but pulumi up failed (exit code ${code}): mend what it says and run: npm run up`,

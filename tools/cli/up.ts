@@ -1,9 +1,11 @@
 import { ensureDocker } from "../docker/docker.ts";
+import { unasked } from "../lib/ask.ts";
 import { command } from "../lib/command.ts";
 import { say, step, UserError } from "../lib/log.ts";
 import { prepareImages } from "../lib/prepare.ts";
 import { showUnhealthy } from "../lib/unhealthy.ts";
-import { ensureLocalStack, openWorkspace, outputs, root, setConfig } from "../lib/workspace.ts";
+import { update } from "../lib/update.ts";
+import { ensureLocalStack, openWorkspace, outputs, setConfig } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run up -- [--install] [--stack NAME] [--http-port N] [--https-port N] [--yes]
 
@@ -28,21 +30,18 @@ await command(
   },
   async (values) => {
     const start = Date.now();
-    const ci = process.env.CI !== undefined && process.env.CI !== "";
     const workspace = await openWorkspace(values.stack);
     if (workspace.local) {
-      await ensureDocker({ install: values.install === true || ci });
+      await ensureDocker({ install: unasked(values.install) });
       await ensureLocalStack(workspace);
       if (values["http-port"] !== undefined) await setConfig(workspace, "httpPort", values["http-port"]);
       if (values["https-port"] !== undefined) await setConfig(workspace, "httpsPort", values["https-port"]);
       await prepareImages(workspace);
     }
-    const unasked = workspace.local || values.yes === true || ci;
-    const args = ["up", "--stack", workspace.stack, "--policy-pack", `${root}/policies`, "--suppress-outputs"];
-    const { code } = await step(
+    const code = await step(
       `pulumi up, stack ${workspace.stack}`,
       "about a minute the first time; it waits for every container to be healthy",
-      () => workspace.pulumi([...args, ...(unasked ? ["--yes"] : [])], { output: "show", allowFailure: true }),
+      () => update(workspace, workspace.local || unasked(values.yes)),
     );
     if (code !== 0 && workspace.local) await showUnhealthy(workspace.stack);
     if (code !== 0)

@@ -1,8 +1,8 @@
 import { createInterface } from "node:readline/promises";
 
-/** Whether nobody is to be asked: `--yes`, or a run by a machine. */
-export function unasked(yes: boolean | undefined): boolean {
-  return yes === true || (process.env.CI !== undefined && process.env.CI !== "");
+/** Whether nobody is to be asked: the flag that allows it (`--yes`, `--install`) is given, or a machine runs the command. */
+export function unasked(allowed: boolean | undefined): boolean {
+  return allowed === true || (process.env.CI !== undefined && process.env.CI !== "");
 }
 
 /** Asks a question that only a typed "y" answers with yes; without a terminal the answer is no. */
