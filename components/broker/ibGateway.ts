@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { credentialFiles } from "../credentials/files.ts";
+import { SERVICE_USER, STAND_IN_COMMAND } from "../platform/standIn.ts";
 import { liveLabels } from "../runtime/live.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume } from "../runtime/volume.ts";
@@ -39,8 +40,8 @@ export class IbGateway extends pulumi.ComponentResource {
           spec: {
             ...shared,
             image: args.images.get("reference"),
-            command: ["node", "/app/reference.mjs"],
-            user: "10001:10001",
+            command: STAND_IN_COMMAND,
+            user: SERVICE_USER,
             memory: 256,
             environment: { SERVICE_ROLE: "ib-gateway", TRADING_MODE: mode, TZ: "UTC" },
             tmpfs: { "/tmp": 16 },

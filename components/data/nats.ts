@@ -4,7 +4,7 @@ import { credentialFiles } from "../credentials/files.ts";
 import { natsPermissions, type ServiceName, serviceNames } from "../platform/catalogue.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import type { Workload } from "../runtime/workload.ts";
+import { answersHttp, type Workload } from "../runtime/workload.ts";
 
 /** A user of NATS: a service, its password, and the subjects that it may use. */
 export interface NatsUser {
@@ -68,7 +68,7 @@ export class Nats extends pulumi.ComponentResource {
         command: ["nats-server", "--config", "/run/secrets/nats.json"],
         segments: ["apps", "observability"],
         deploy: "recreate",
-        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8222/healthz"],
+        health: answersHttp(8222, "/healthz"),
         memory: 512,
         stopTimeout: 30,
         files: {

@@ -3,7 +3,7 @@ import * as random from "@pulumi/random";
 import bcrypt from "bcryptjs";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import type { Workload } from "../runtime/workload.ts";
+import { answersHttp, type Workload } from "../runtime/workload.ts";
 import { caddyfile } from "./caddyfile.ts";
 import { routes } from "./routes.ts";
 
@@ -50,7 +50,7 @@ export class Caddy extends pulumi.ComponentResource {
         command: ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"],
         segments: ["public", "edge", "observability"],
         deploy: "recreate",
-        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:2019/config/"],
+        health: answersHttp(2019, "/config/"),
         memory: 256,
         environment: { XDG_DATA_HOME: "/data", XDG_CONFIG_HOME: "/config", GOMEMLIMIT: "200MiB" },
         files: {

@@ -4,7 +4,7 @@ import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import type { Workload } from "../runtime/workload.ts";
+import { answersHttp, type Workload } from "../runtime/workload.ts";
 import { alertmanagerConfig } from "./alertmanagerConfig.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
@@ -63,7 +63,7 @@ export class Alertmanager extends pulumi.ComponentResource {
         // The way out only where there is somebody to tell outside.
         segments: supplied.length > 0 ? ["observability", "egress"] : ["observability"],
         deploy: "recreate",
-        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9093/alertmanager/-/healthy"],
+        health: answersHttp(9093, "/alertmanager/-/healthy"),
         memory: 128,
         environment: { GOMEMLIMIT: "100MiB" },
         files: {

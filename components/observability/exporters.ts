@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { type PartArgs, type PartSpec, runPart } from "../runtime/part.ts";
-import type { Workload } from "../runtime/workload.ts";
+import { answersHttp, type Workload } from "../runtime/workload.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface ExportersArgs extends PartArgs {
@@ -78,7 +78,7 @@ export function exporters(args: Pick<ExportersArgs, "domain" | "credentials">): 
         image: "node-exporter",
         command: ["/bin/sh", "/etc/autollm/start.sh"],
         segments: ["observability"],
-        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9100/"],
+        health: answersHttp(9100, "/"),
         files: { "/etc/autollm": { "start.sh": `${nodeExporterScript}\n` } },
         hostMounts: [
           { source: "/", path: "/host/root" },
@@ -93,7 +93,7 @@ export function exporters(args: Pick<ExportersArgs, "domain" | "credentials">): 
         image: "postgres-exporter",
         command: ["/bin/postgres_exporter"],
         segments: ["data", "observability"],
-        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9187/"],
+        health: answersHttp(9187, "/"),
         environment: {
           DATA_SOURCE_URI: `postgres:5432/${POSTGRES_DATABASE}?sslmode=disable&connect_timeout=3`,
           DATA_SOURCE_USER: "exporter",
@@ -131,7 +131,7 @@ export function exporters(args: Pick<ExportersArgs, "domain" | "credentials">): 
         image: "blackbox-exporter",
         command: ["/bin/blackbox_exporter", "--config.file=/etc/blackbox/config.yml"],
         segments: ["observability", "edge"],
-        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9115/-/healthy"],
+        health: answersHttp(9115, "/-/healthy"),
         files: { "/etc/blackbox": { "config.yml": blackboxConfig(domain) } },
       },
       targets: [

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import type { Workload } from "../runtime/workload.ts";
+import { answersHttp, type Workload } from "../runtime/workload.ts";
 import { llmPerformance } from "./dashboards/llm.ts";
 import { marketData } from "./dashboards/market.ts";
 import { type Dashboard, dashboardJson } from "./dashboards/panel.ts";
@@ -49,7 +49,7 @@ export class Grafana extends pulumi.ComponentResource {
         command: ["/bin/sh", "/etc/autollm/start.sh"],
         segments: ["edge", "observability"],
         deploy: "recreate",
-        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:3000/api/health"],
+        health: answersHttp(3000, "/api/health"),
         startPeriod: 90,
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },

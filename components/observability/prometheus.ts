@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import type { Workload } from "../runtime/workload.ts";
+import { answersHttp, type Workload } from "../runtime/workload.ts";
 import type { OptionalPart } from "./alerts/alert.ts";
 import { rulesYaml } from "./alerts/rules.ts";
 import { prometheusConfig, type ScrapeTarget, serviceTargets } from "./prometheusConfig.ts";
@@ -57,7 +57,7 @@ export class Prometheus extends pulumi.ComponentResource {
         ],
         segments: ["observability", "edge"],
         deploy: "recreate",
-        health: ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9090/prometheus/-/healthy"],
+        health: answersHttp(9090, "/prometheus/-/healthy"),
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
         stopTimeout: 60,

@@ -1,11 +1,12 @@
+import type { SegmentName } from "../runtime/segments.ts";
 import type { GrantableCredential } from "./delivery.ts";
 import { type NatsPermissions, permissionsOf } from "./order-stream.ts";
 
 /** What a service stands on besides other services. `nats`, `postgres` and `redis` bring the service's own credential along. */
 export type Dependency = "postgres" | "redis" | "nats" | "ib-gateway" | "data-volume";
 
-/** The networks of the platform. A workload joins only those it needs. */
-export type Segment = "edge" | "apps" | "data" | "broker" | "observability";
+/** The segments that a service may ask for: `public` is the edge's alone, and `egress` follows from the entry's own field. */
+export type Segment = Exclude<SegmentName, "public" | "egress">;
 
 /** How a deploy replaces a service, and why that way. */
 export interface Deploy {

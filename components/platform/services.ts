@@ -6,11 +6,12 @@ import type { ResolvedImage } from "../runtime/images.ts";
 import { liveLabels } from "../runtime/live.ts";
 import type { PartArgs } from "../runtime/part.ts";
 import { StatefulVolume } from "../runtime/volume.ts";
-import { Workload, type WorkloadSpec } from "../runtime/workload.ts";
+import { answersHttp, Workload, type WorkloadSpec } from "../runtime/workload.ts";
 import type { Settings } from "../settings.ts";
 import { isServiceName, type ServiceName, serviceNames, services } from "./catalogue.ts";
 import { deliveryOf } from "./delivery.ts";
 import { configFiles, serviceEnvironment } from "./environment.ts";
+import { SERVICE_USER, STAND_IN_COMMAND } from "./standIn.ts";
 
 export interface ServicesArgs extends PartArgs {
   readonly settings: Settings;
@@ -18,9 +19,6 @@ export interface ServicesArgs extends PartArgs {
   readonly dependencies: Readonly<Record<string, pulumi.Resource>>;
 }
 
-/** Owner of the stand-in's process and of the volumes that services write. */
-const SERVICE_USER = "10001:10001";
-const STAND_IN_COMMAND = ["node", "/app/reference.mjs"];
 const START = "/run/autollm/start.sh";
 
 const startScript = readFileSync(new URL("start.sh", import.meta.url), "utf8");
@@ -83,9 +81,7 @@ export class Services extends pulumi.ComponentResource {
     const entry = services[service];
     const release = args.settings.release[service];
     const image = this.#image(service, args);
-    const health =
-      release?.health ??
-      (entry.port === null ? undefined : ["wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${entry.port}/health`]);
+    const health = release?.health ?? (entry.port === null ? undefined : answersHttp(entry.port, "/health"));
     const { tree, environment, names } = this.#granted(service, args);
     return {
       image,

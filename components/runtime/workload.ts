@@ -98,6 +98,11 @@ export function dockerDuration(seconds: number): string {
   return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds % 60}s`;
 }
 
+/** A health command that asks for a page inside the container; `wget` is in the official and in the local images. */
+export function answersHttp(port: number, path: string): readonly string[] {
+  return ["wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${port}${path}`];
+}
+
 /** Docker's form of a health check: asked every 5 s, unhealthy after 3 failures. */
 function healthcheck(command: readonly string[], startPeriod = 30) {
   return {
