@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -26,13 +27,19 @@ export interface TestStack {
   remove(): Promise<RunResult>;
 }
 
+/**
+ * A free port below the range from which the kernel serves outgoing connections (Linux: 32768 to 60999), as a port of
+ * that range may be taken by any connection between the choice and its use.
+ */
 async function freePort(): Promise<number> {
+  const port = randomInt(20_000, 32_768);
   const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
+  const free = await new Promise<boolean>((resolve) => {
+    server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+  });
+  if (!free) return freePort();
   await new Promise((done) => server.close(done));
-  if (address === null || typeof address === "string") throw new Error("no port could be had");
-  return address.port;
+  return port;
 }
 
 export async function docker(...args: readonly string[]): Promise<string> {
