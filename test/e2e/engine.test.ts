@@ -2,9 +2,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isUnknown, unknownInputs } from "../../tools/engine/differences.ts";
 import { type Engine, ensureEngine } from "../../tools/engine/engine.ts";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
+import { pluginInputs, type Schema, sdkInputs } from "./lib/inputs.ts";
 
 const PROGRAM = `
 import * as command from "@pulumi/command";
@@ -23,9 +25,19 @@ new command.local.Command("file", {
   triggers: [generation],
   dir: config.require("dir"),
 }, { deleteBeforeReplace: true });
+const files = new command.local.Command("files", {
+  create: "echo one > made.txt",
+  update: "echo two > made.txt; echo $PULUMI_COMMAND_STDOUT",
+  environment: { MARK: config.get("mark") ?? "" },
+  dir: config.require("dir"),
+  assetPaths: ["made.*", "!*.log"],
+});
 if (config.get("fail")) new command.local.Command("fails", { create: "echo told >&2; exit 7", logging: "none" });
 export const value = password.result;
 export const publicKey = key.publicKeyOpenssh;
+export const made = files.assets.apply((assets) => Object.keys(assets ?? {}));
+export const sum = command.local.runOutput({ command: "echo $((1 + 1))" }).stdout;
+export const nodeArguments = process.execArgv;
 `;
 
 const POLICY = `
@@ -44,7 +56,10 @@ describe("the engine", () => {
   beforeAll(async () => {
     engine = await ensureEngine();
     folder = mkdtempSync(join(tmpdir(), "autollm-engine-"));
-    const project = { name: "small", runtime: { name: "nodejs", options: { typescript: false } } };
+    const project = {
+      name: "small",
+      runtime: { name: "nodejs", options: { typescript: false, nodeargs: "--no-deprecation" } },
+    };
     writeFileSync(join(folder, "Pulumi.yaml"), JSON.stringify(project));
     writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "small", type: "module", main: "index.js" }));
     writeFileSync(join(folder, "index.js"), PROGRAM);
@@ -72,7 +87,7 @@ describe("the engine", () => {
   async function pulumi(...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await attempt(...args);
     expect(code, stdout + stderr).toBe(0);
-    expect(stderr).not.toMatch(/warning/i);
+    expect(stdout + stderr).not.toMatch(/warning|ambient|plugin/i);
     return stdout;
   }
 
@@ -94,9 +109,31 @@ describe("the engine", () => {
     );
   });
 
+  test("a program gets its options, invokes functions and sees what scripts made", async () => {
+    expect(JSON.parse(await pulumi("stack", "output", "--json"))).toMatchObject({
+      made: ["made.txt"],
+      sum: "2",
+      nodeArguments: expect.arrayContaining(["--no-deprecation"]),
+    });
+  });
+
+  test("what a script prints of a secret stays secret, and is not shown while it runs", async () => {
+    const state = JSON.parse(await pulumi("stack", "export")) as {
+      deployment: { resources: { urn: string; outputs?: Record<string, unknown> }[] };
+    };
+    const { outputs } = state.deployment.resources.find(({ urn }) => urn.endsWith("::file")) ?? {};
+    expect(outputs?.stdout).toHaveProperty("ciphertext");
+  });
+
   test("a second up and a refresh change nothing", async () => {
     await pulumi("up", "--yes", "--expect-no-changes");
     await pulumi("refresh", "--yes", "--expect-no-changes");
+  });
+
+  test("a changed input runs update, in place", async () => {
+    await pulumi("config", "set", "mark", "changed");
+    expect(await pulumi("up", "--yes")).toMatch(/~ 1 updated/);
+    expect(readFileSync(join(folder, "world", "made.txt"), "utf8")).toBe("two\n");
   });
 
   test("a raised generation makes a new password and a new key, and the old file goes before the new one comes", async () => {
@@ -148,4 +185,54 @@ describe("the engine", () => {
     await pulumi("destroy", "--yes");
     expect(existsSync(world())).toBe(false);
   });
+});
+
+describe("the plugins", () => {
+  let engine: Engine;
+  const schemas = new Map<string, Schema>();
+
+  beforeAll(async () => {
+    engine = await ensureEngine();
+    for (const plugin of ["random", "tls", "docker", "command"]) {
+      const { stdout } = await run(engine.pulumi, ["package", "get-schema", plugin], { env: engine.env });
+      schemas.set(plugin, JSON.parse(stdout) as Schema);
+    }
+  });
+
+  const resources: readonly (readonly [plugin: string, declaration: string, name: string, type: string])[] = [
+    ["random", "randomPassword", "RandomPassword", "random:index/randomPassword:RandomPassword"],
+    ["random", "randomBytes", "RandomBytes", "random:index/randomBytes:RandomBytes"],
+    ["random", "randomId", "RandomId", "random:index/randomId:RandomId"],
+    ["tls", "privateKey", "PrivateKey", "tls:index/privateKey:PrivateKey"],
+    ["tls", "selfSignedCert", "SelfSignedCert", "tls:index/selfSignedCert:SelfSignedCert"],
+    ["tls", "certRequest", "CertRequest", "tls:index/certRequest:CertRequest"],
+    ["tls", "locallySignedCert", "LocallySignedCert", "tls:index/locallySignedCert:LocallySignedCert"],
+    ["docker", "provider", "Provider", "pulumi:providers:docker"],
+    ["docker", "container", "Container", "docker:index/container:Container"],
+    ["docker", "network", "Network", "docker:index/network:Network"],
+    ["docker", "volume", "Volume", "docker:index/volume:Volume"],
+    ["docker", "remoteImage", "RemoteImage", "docker:index/remoteImage:RemoteImage"],
+    ["command", "local/command", "Command", "command:local:Command"],
+    ["command", "remote/command", "Command", "command:remote:Command"],
+    ["command", "remote/copyToRemote", "CopyToRemote", "command:remote:CopyToRemote"],
+  ];
+
+  test.each(resources)(
+    "%s: %s has the npm package's inputs, but for those that are written down",
+    (plugin, declaration, name, type) => {
+      const schema = schemas.get(plugin);
+      if (schema === undefined) throw new Error(`there is no schema of ${plugin}`);
+      const given = sdkInputs(join(root, "node_modules", "@pulumi", plugin), `${declaration}.d.ts`, name);
+      const known = pluginInputs(schema, type);
+      expect(given.length).toBeGreaterThan(1);
+      const missing = given.filter((path) => !known.includes(path) && !isUnknown(type, path));
+      expect(missing).toEqual([]);
+      // The other way round only for what we build: an official plugin knows them all.
+      if (engine.origin === "built")
+        for (const path of unknownInputs[type] ?? []) {
+          expect(given, `${path} is an input of the npm package`).toContain(path);
+          if (path !== "build") expect(known, `${path} is known after all`).not.toContain(path);
+        }
+    },
+  );
 });

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import semver from "semver";
+import { cacheDir } from "../lib/cache.ts";
 import { withLock } from "../lib/lock.ts";
 import { UserError } from "../lib/log.ts";
 import { run, which } from "../lib/run.ts";
-import { buildEngine, engineEnv } from "./build.ts";
+import { buildEngine, engineEnv, engineFolder, isReady } from "./install.ts";
 
 /** A Pulumi engine that can be run. */
 export interface Engine {
@@ -14,6 +15,11 @@ export interface Engine {
   readonly origin: "official" | "built";
   /** Environment to run it with, on top of this process's own. */
   readonly env: Readonly<Record<string, string>>;
+}
+
+export interface EngineOptions {
+  /** Whether an engine may be built where there is none. Default: true. */
+  readonly build?: boolean;
 }
 
 interface Manifest {
@@ -29,8 +35,13 @@ export function supportedVersions(): string {
 /** The official CLI on PATH, if there is one; an unfit one is an error, since building another beside it would surprise. */
 async function officialEngine(): Promise<Engine | undefined> {
   const pulumi = await which("pulumi");
-  if (pulumi === undefined) return undefined;
-  const { stdout } = await run(pulumi, ["version"]);
+  // A program that we started ourselves finds the built one on PATH.
+  if (pulumi === undefined || pulumi.startsWith(cacheDir("engine"))) return undefined;
+  const { code, stdout, stderr } = await run(pulumi, ["version"], {
+    env: { PULUMI_SKIP_UPDATE_CHECK: "true" },
+    allowFailure: true,
+  });
+  if (code !== 0) throw new UserError(`${pulumi} does not run (exit code ${code}): ${stderr.trim()}`);
   const version = semver.coerce(stdout.trim());
   const range = supportedVersions();
   if (version === null || !semver.satisfies(version, range)) {
@@ -42,9 +53,17 @@ async function officialEngine(): Promise<Engine | undefined> {
 }
 
 /** The engine: the official one where it is on PATH, else one built from Go modules into the cache (minutes once, then a moment). */
-export async function ensureEngine(): Promise<Engine> {
+export async function ensureEngine({ build = true }: EngineOptions = {}): Promise<Engine> {
   const official = await officialEngine();
   if (official !== undefined) return official;
-  const { bin, home } = await withLock("engine", buildEngine);
-  return { pulumi: join(bin, "pulumi"), origin: "built", env: engineEnv(bin, home) };
+  const folder = engineFolder();
+  if (!isReady(folder)) {
+    if (!build) {
+      throw new UserError(
+        "no pulumi is on PATH: install it (https://www.pulumi.com/docs/install/), or build it with: node tools/engine/main.ts",
+      );
+    }
+    await withLock("engine", buildEngine);
+  }
+  return { pulumi: join(folder, "bin", "pulumi"), origin: "built", env: engineEnv(folder) };
 }

@@ -8,8 +8,8 @@ export interface EnginePart {
   readonly expectation: string;
   /** Folders below `go/` whose change means another binary. */
   readonly sources: readonly string[];
-  /** For a provider: the npm package whose version it carries. */
-  readonly sdk?: `@pulumi/${string}`;
+  /** For a provider: the plugin's name, and the Go variable that holds its version. */
+  readonly plugin?: { readonly name: string; readonly versionVariable: string };
   /** For a bridged provider: the program that writes its schema first. */
   readonly schema?: string;
 }
@@ -17,12 +17,14 @@ export interface EnginePart {
 /** Version of the CLI that is built where the official one cannot be had; one that package.json's `engines` allows. */
 export const CLI_VERSION = "3.259.0";
 
-const bridged = (name: "random" | "tls" | "docker", expectation: string): EnginePart => ({
+const versionVariable = (name: string) => `autollm.local/engine/version.${name}`;
+
+const bridged = (name: string, variable: string, expectation: string): EnginePart => ({
   name: `pulumi-resource-${name}`,
   package: `./cmd/pulumi-resource-${name}`,
   expectation,
   sources: [`provider/${name}`, `shim/${name}`, `cmd/pulumi-resource-${name}`, `cmd/pulumi-tfgen-${name}`, "version"],
-  sdk: `@pulumi/${name}`,
+  plugin: { name, versionVariable: versionVariable(variable) },
   schema: `./cmd/pulumi-tfgen-${name}`,
 });
 
@@ -40,14 +42,14 @@ export const engineParts: readonly EnginePart[] = [
     expectation: "seconds",
     sources: ["langhost", "cmd/pulumi-language-nodejs"],
   },
-  bridged("random", "about 2 minutes the first time"),
-  bridged("tls", "about half a minute"),
-  bridged("docker", "about a minute"),
+  bridged("random", "Random", "about 2 minutes the first time"),
+  bridged("tls", "TLS", "about half a minute"),
+  bridged("docker", "Docker", "about a minute"),
   {
     name: "pulumi-resource-command",
     package: "./cmd/pulumi-resource-command",
     expectation: "about half a minute",
     sources: ["command", "cmd/pulumi-resource-command", "version"],
-    sdk: "@pulumi/command",
+    plugin: { name: "command", versionVariable: versionVariable("Command") },
   },
 ];

@@ -2,14 +2,9 @@ package command
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-	"path"
-	"path/filepath"
 
 	"github.com/pkg/sftp"
+	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
 	"github.com/pulumi/pulumi-go-provider/infer/types"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -34,84 +29,71 @@ type CopyState struct {
 // Annotate gives the official token.
 func (c *CopyToRemote) Annotate(a infer.Annotator) { a.SetToken("remote", "CopyToRemote") }
 
+// Check refuses a source that is not a file or a folder on disk, in the preview already.
+func (c CopyToRemote) Check(ctx context.Context, request infer.CheckRequest) (infer.CheckResponse[CopyInputs], error) {
+	inputs, failures, err := infer.DefaultCheck[CopyInputs](ctx, request.NewInputs)
+	source := inputs.Source
+	unknown := source.Asset == nil && source.Archive == nil
+	asset := source.Asset != nil && source.Asset.IsPath()
+	archive := source.Archive != nil && source.Archive.IsPath()
+	if err == nil && len(failures) == 0 && !unknown && !asset && !archive {
+		failures = append(failures, p.CheckFailure{
+			Property: "source", Reason: "only a FileAsset or a FileArchive, a path on this machine, can be copied",
+		})
+	}
+	return infer.CheckResponse[CopyInputs]{Inputs: inputs, Failures: failures}, err
+}
+
 // Create copies the source.
 func (c CopyToRemote) Create(ctx context.Context, request infer.CreateRequest[CopyInputs]) (infer.CreateResponse[CopyState], error) {
 	response := infer.CreateResponse[CopyState]{Output: CopyState{request.Inputs}}
 	if request.DryRun {
 		return response, nil
 	}
-	id, err := resource.NewUniqueHex(request.Name, 8, 0)
+	id, err := resource.NewUniqueHex("", 8, 0)
 	if err != nil {
 		return response, err
 	}
 	response.ID = id
-	return response, copySource(ctx, request.Inputs)
+	return response, request.Inputs.copy(ctx)
 }
 
-// Update copies the source anew.
+// Update copies the source anew where it, or the place that it goes to, has changed.
 func (c CopyToRemote) Update(
 	ctx context.Context, request infer.UpdateRequest[CopyInputs, CopyState],
 ) (infer.UpdateResponse[CopyState], error) {
-	response := infer.UpdateResponse[CopyState]{Output: CopyState{request.Inputs}}
-	if request.DryRun {
+	inputs, before := request.Inputs, request.State
+	response := infer.UpdateResponse[CopyState]{Output: CopyState{inputs}}
+	if request.DryRun || (inputs.hash() == before.hash() && inputs.RemotePath == before.RemotePath) {
 		return response, nil
 	}
-	return response, copySource(ctx, request.Inputs)
+	return response, inputs.copy(ctx)
 }
 
-func copySource(ctx context.Context, inputs CopyInputs) error {
-	local, err := sourcePath(inputs.Source)
-	if err != nil {
-		return err
+func (inputs CopyInputs) hash() string {
+	if inputs.Source.Archive != nil {
+		return inputs.Source.Archive.Hash
 	}
+	return inputs.Source.Asset.Hash
+}
+
+func (inputs CopyInputs) path() string {
+	if inputs.Source.Archive != nil {
+		return inputs.Source.Archive.Path
+	}
+	return inputs.Source.Asset.Path
+}
+
+func (inputs CopyInputs) copy(ctx context.Context) error {
 	client, err := inputs.Connection.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	remote, err := sftp.NewClient(client)
+	remote, err := sftp.NewClient(client, sftp.UseConcurrentWrites(true))
 	if err != nil {
 		return err
 	}
 	defer remote.Close()
-	return filepath.WalkDir(local, func(file string, entry os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(local, file)
-		if err != nil {
-			return err
-		}
-		target := path.Join(inputs.RemotePath, filepath.ToSlash(relative))
-		if entry.IsDir() {
-			return remote.MkdirAll(target)
-		}
-		return copyFile(remote, file, target)
-	})
-}
-
-func sourcePath(source types.AssetOrArchive) (string, error) {
-	switch {
-	case source.Asset != nil && source.Asset.Path != "":
-		return source.Asset.Path, nil
-	case source.Archive != nil && source.Archive.Path != "":
-		return source.Archive.Path, nil
-	default:
-		return "", errors.New("source: only a FileAsset or a FileArchive can be copied")
-	}
-}
-
-func copyFile(remote *sftp.Client, from, to string) (err error) {
-	reader, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	writer, err := remote.Create(to)
-	if err != nil {
-		return fmt.Errorf("%s: %w", to, err)
-	}
-	defer func() { err = errors.Join(err, writer.Close()) }()
-	_, err = io.Copy(writer, reader)
-	return err
+	return upload(remote, inputs.path(), inputs.RemotePath)
 }

@@ -1,15 +1,11 @@
 package command
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 
-	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
@@ -20,7 +16,7 @@ type ScriptInputs struct {
 	Delete                 *string            `pulumi:"delete,optional"`
 	Environment            *map[string]string `pulumi:"environment,optional"`
 	Stdin                  *string            `pulumi:"stdin,optional"`
-	Logging                *string            `pulumi:"logging,optional"`
+	Logging                *Logging           `pulumi:"logging,optional"`
 	AddPreviousOutputInEnv *bool              `pulumi:"addPreviousOutputInEnv,optional"`
 	Triggers               *[]any             `pulumi:"triggers,optional" provider:"replaceOnChanges"`
 }
@@ -31,45 +27,45 @@ type ScriptOutputs struct {
 	Stderr string `pulumi:"stderr"`
 }
 
-// runner runs one script with an environment and gives its output to the writers.
-type runner func(ctx context.Context, script string, environment map[string]string, stdin io.Reader, out, err io.Writer) error
+// script is one run of a script.
+type script struct {
+	text        string
+	environment map[string]string
+	// previous is what the last script printed, for the environment too. A host that refuses it gets the script without it.
+	previous map[string]string
+	stdin    io.Reader
+	stdout   io.Writer
+	stderr   io.Writer
+}
+
+// runner runs a script here or elsewhere.
+type runner func(ctx context.Context, s script) error
 
 // execute runs the script of one step. Without one there is nothing to do, and the outputs stay as they were.
-func execute(
-	ctx context.Context, run runner, script *string, inputs ScriptInputs, previous *ScriptOutputs,
-) (ScriptOutputs, error) {
-	if script == nil {
-		if previous == nil {
-			return ScriptOutputs{}, nil
-		}
-		return *previous, nil
+func execute(ctx context.Context, run runner, text *string, inputs ScriptInputs, before ScriptOutputs) (ScriptOutputs, error) {
+	if text == nil {
+		return before, nil
 	}
-	environment := map[string]string{}
-	if inputs.Environment != nil {
-		for name, value := range *inputs.Environment {
-			environment[name] = value
+	s := script{text: *text, environment: valueOr(inputs.Environment, nil), previous: map[string]string{}}
+	if valueOr(inputs.AddPreviousOutputInEnv, true) {
+		if before.Stdout != "" {
+			s.previous["PULUMI_COMMAND_STDOUT"] = before.Stdout
+		}
+		if before.Stderr != "" {
+			s.previous["PULUMI_COMMAND_STDERR"] = before.Stderr
 		}
 	}
-	addPrevious := inputs.AddPreviousOutputInEnv == nil || *inputs.AddPreviousOutputInEnv
-	if previous != nil && addPrevious {
-		environment["PULUMI_COMMAND_STDOUT"] = previous.Stdout
-		environment["PULUMI_COMMAND_STDERR"] = previous.Stderr
+	if stdin := valueOr(inputs.Stdin, ""); stdin != "" {
+		s.stdin = strings.NewReader(stdin)
 	}
-	var stdin io.Reader
-	if inputs.Stdin != nil {
-		stdin = strings.NewReader(*inputs.Stdin)
-	}
-	showOut, showErr := shown(inputs.Logging)
-	stdout := newCapture(ctx, showOut)
-	stderr := newCapture(ctx, showErr)
-	err := run(ctx, *script, environment, stdin, stdout, stderr)
-	stdout.flush()
-	stderr.flush()
-	outputs := ScriptOutputs{Stdout: stdout.text(), Stderr: stderr.text()}
+	out := newRecord(ctx, valueOr(inputs.Logging, LogBoth))
+	s.stdout, s.stderr = out.stdout(), out.stderr()
+	err := run(ctx, s)
+	out.close()
 	if err != nil {
-		return outputs, fmt.Errorf("%w: running %q:\n%s%s", err, *script, stdout.String(), stderr.String())
+		return before, fmt.Errorf("%w: running %q:\n%s", err, *text, out.all())
 	}
-	return outputs, nil
+	return out.outputs(), nil
 }
 
 // created runs the script of a new resource and gives it its id. A preview runs nothing.
@@ -81,81 +77,25 @@ func created(ctx context.Context, name string, preview bool, run runner, inputs 
 	if err != nil {
 		return "", ScriptOutputs{}, err
 	}
-	outputs, err := execute(ctx, run, inputs.Create, inputs, nil)
+	outputs, err := execute(ctx, run, inputs.Create, inputs, ScriptOutputs{})
 	return id, outputs, err
 }
 
 // updated runs `update` or, where there is none, `create` again. A preview runs nothing.
-func updated(ctx context.Context, preview bool, run runner, inputs ScriptInputs, previous ScriptOutputs) (ScriptOutputs, error) {
+func updated(ctx context.Context, preview bool, run runner, inputs ScriptInputs, before ScriptOutputs) (ScriptOutputs, error) {
 	if preview {
-		return previous, nil
+		return before, nil
 	}
-	script := inputs.Update
-	if script == nil {
-		script = inputs.Create
+	text := inputs.Update
+	if text == nil {
+		text = inputs.Create
 	}
-	return execute(ctx, run, script, inputs, &previous)
+	return execute(ctx, run, text, inputs, before)
 }
 
-// shown tells which outputs the user sees while the script runs: both, unless `logging` says otherwise.
-func shown(logging *string) (stdout, stderr bool) {
-	if logging == nil {
-		return true, true
+func valueOr[T any](pointer *T, fallback T) T {
+	if pointer == nil {
+		return fallback
 	}
-	switch *logging {
-	case "none":
-		return false, false
-	case "stdout":
-		return true, false
-	case "stderr":
-		return false, true
-	default:
-		return true, true
-	}
+	return *pointer
 }
-
-// capture keeps what is written and, where wanted, logs each line as it comes.
-type capture struct {
-	bytes.Buffer
-	mutex sync.Mutex
-	log   *io.PipeWriter
-	done  chan struct{}
-}
-
-func newCapture(ctx context.Context, show bool) *capture {
-	c := &capture{}
-	if !show {
-		return c
-	}
-	reader, writer := io.Pipe()
-	c.log, c.done = writer, make(chan struct{})
-	go func() {
-		defer close(c.done)
-		lines := bufio.NewScanner(reader)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			p.GetLogger(ctx).Info(lines.Text())
-		}
-		_, _ = io.Copy(io.Discard, reader)
-	}()
-	return c
-}
-
-func (c *capture) Write(chunk []byte) (int, error) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	if c.log != nil {
-		_, _ = c.log.Write(chunk)
-	}
-	return c.Buffer.Write(chunk)
-}
-
-func (c *capture) flush() {
-	if c.log != nil {
-		_ = c.log.Close()
-		<-c.done
-	}
-}
-
-// text is the output without the newline that ends it, as the official provider returns it.
-func (c *capture) text() string { return strings.TrimSuffix(c.String(), "\n") }

@@ -2,22 +2,29 @@ package command
 
 import "github.com/pulumi/pulumi-go-provider/infer"
 
-// wireScript says which output follows from which input: an input's secret does not make every output secret, but what a
-// script prints may hold any of its inputs.
-func wireScript(f infer.FieldSelector, inputs, kept *ScriptInputs, printed *ScriptOutputs) {
-	pairs := []struct{ output, input any }{
-		{&kept.Create, &inputs.Create},
-		{&kept.Update, &inputs.Update},
-		{&kept.Delete, &inputs.Delete},
-		{&kept.Environment, &inputs.Environment},
-		{&kept.Stdin, &inputs.Stdin},
-		{&kept.Logging, &inputs.Logging},
-		{&kept.AddPreviousOutputInEnv, &inputs.AddPreviousOutputInEnv},
-		{&kept.Triggers, &inputs.Triggers},
+// field is an input and the output that repeats it.
+type field struct{ input, output any }
+
+func scriptFields(inputs, kept *ScriptInputs) []field {
+	return []field{
+		{&inputs.Create, &kept.Create},
+		{&inputs.Update, &kept.Update},
+		{&inputs.Delete, &kept.Delete},
+		{&inputs.Environment, &kept.Environment},
+		{&inputs.Stdin, &kept.Stdin},
+		{&inputs.Logging, &kept.Logging},
+		{&inputs.AddPreviousOutputInEnv, &kept.AddPreviousOutputInEnv},
+		{&inputs.Triggers, &kept.Triggers},
 	}
-	for _, pair := range pairs {
-		f.OutputField(pair.output).DependsOn(f.InputField(pair.input))
-		f.OutputField(&printed.Stdout).DependsOn(f.InputField(pair.input))
-		f.OutputField(&printed.Stderr).DependsOn(f.InputField(pair.input))
+}
+
+// wire says which output follows from which input. What a script makes may hold any of its inputs, so it is as secret and as
+// unknown as they are. A connection is not among them: it is secret always, and no script sees it.
+func wire(f infer.FieldSelector, fields []field, made []any) {
+	for _, field := range fields {
+		f.OutputField(field.output).DependsOn(f.InputField(field.input))
+		for _, output := range made {
+			f.OutputField(output).DependsOn(f.InputField(field.input))
+		}
 	}
 }

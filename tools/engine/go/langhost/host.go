@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -54,27 +53,6 @@ func (h *Host) GetRequiredPlugins(
 	return &pulumirpc.GetRequiredPluginsResponse{}, nil
 }
 
-// GetProgramDependencies lists the project's direct dependencies, as package.json has them.
-func (h *Host) GetProgramDependencies(
-	_ context.Context, request *pulumirpc.GetProgramDependenciesRequest,
-) (*pulumirpc.GetProgramDependenciesResponse, error) {
-	text, err := os.ReadFile(filepath.Join(request.GetInfo().GetRootDirectory(), "package.json"))
-	if err != nil {
-		return nil, err
-	}
-	var manifest struct {
-		Dependencies map[string]string `json:"dependencies"`
-	}
-	if err := json.Unmarshal(text, &manifest); err != nil {
-		return nil, err
-	}
-	response := &pulumirpc.GetProgramDependenciesResponse{}
-	for name, version := range manifest.Dependencies {
-		response.Dependencies = append(response.Dependencies, &pulumirpc.DependencyInfo{Name: name, Version: version})
-	}
-	return response, nil
-}
-
 // About tells which Node runs the programs.
 func (h *Host) About(ctx context.Context, _ *pulumirpc.AboutRequest) (*pulumirpc.AboutResponse, error) {
 	node, err := exec.LookPath("node")
@@ -86,22 +64,6 @@ func (h *Host) About(ctx context.Context, _ *pulumirpc.AboutRequest) (*pulumirpc
 		return nil, err
 	}
 	return &pulumirpc.AboutResponse{Executable: node, Version: strings.TrimSpace(string(version))}, nil
-}
-
-// InstallDependencies runs npm as the lock file says.
-func (h *Host) InstallDependencies(
-	request *pulumirpc.InstallDependenciesRequest, stream pulumirpc.LanguageRuntime_InstallDependenciesServer,
-) error {
-	npm := exec.CommandContext(stream.Context(), "npm", "ci")
-	npm.Dir = request.GetInfo().GetProgramDirectory()
-	output, err := npm.CombinedOutput()
-	if sendErr := stream.Send(&pulumirpc.InstallDependenciesResponse{Stdout: output}); sendErr != nil {
-		return sendErr
-	}
-	if err != nil {
-		return fmt.Errorf("npm ci: %w", err)
-	}
-	return nil
 }
 
 // Run runs a program to its end.

@@ -1,4 +1,4 @@
-// Package docker maps the Terraform provider's resources to the official plugin's tokens.
+// Package docker maps the Terraform provider's resources to the official plugin's names, so that programs and states fit both.
 package docker
 
 import (
@@ -10,11 +10,33 @@ import (
 	"autollm.local/engine/version"
 )
 
-// Names that the official plugin gives otherwise than by rule.
-var renamed = map[string]*tfbridge.ResourceInfo{
-	"docker_image":  {Tok: "docker:index/remoteImage:RemoteImage"},
-	"docker_config": {Tok: "docker:index/serviceConfig:ServiceConfig"},
-}
+// What the official plugin names or does otherwise than by rule.
+var (
+	config = map[string]*tfbridge.SchemaInfo{
+		"host":          {Default: &tfbridge.DefaultInfo{EnvVars: []string{"DOCKER_HOST"}}},
+		"registry_auth": {Name: "registryAuth", MaxItemsOne: tfbridge.False()},
+	}
+	resources = map[string]*tfbridge.ResourceInfo{
+		"docker_image": {
+			Tok: "docker:index/remoteImage:RemoteImage",
+			// Without a rule of its own the name would be made up, but an image's name says which one is meant.
+			Fields: map[string]*tfbridge.SchemaInfo{"name": {Name: "name"}},
+		},
+		"docker_config": {Tok: "docker:index/serviceConfig:ServiceConfig"},
+		"docker_container": {
+			Tok: "docker:index/container:Container",
+			// Unless the program says otherwise.
+			DeleteBeforeReplace: true,
+			Fields: map[string]*tfbridge.SchemaInfo{
+				"command":           {Name: "command"},
+				"networks_advanced": {Name: "networksAdvanced"},
+			},
+		},
+	}
+	dataSources = map[string]*tfbridge.DataSourceInfo{
+		"docker_image": {Tok: "docker:index/getRemoteImage:getRemoteImage"},
+	}
+)
 
 // Info describes the provider to the bridge.
 func Info(metadata []byte) tfbridge.ProviderInfo {
@@ -23,7 +45,9 @@ func Info(metadata []byte) tfbridge.ProviderInfo {
 		Name:         "docker",
 		Version:      version.Docker,
 		MetadataInfo: tfbridge.NewProviderMetadata(metadata),
-		Resources:    renamed,
+		Config:       config,
+		Resources:    resources,
+		DataSources:  dataSources,
 	}
 	info.MustComputeTokens(tokens.SingleModule("docker_", "index", tokens.MakeStandard("docker")))
 	info.SetAutonaming(255, "-")
