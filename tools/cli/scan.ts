@@ -11,7 +11,7 @@ const HELP = `usage: npm run scan -- secrets | packages | config | images [IMAGE
 
 One scan a run; ends with 1 where it finds something.
 
-  secrets    gitleaks over the whole history and the working tree (installed into the cache; needs Go)
+  secrets    gitleaks over the whole history, and stacks' files for plain text (gitleaks is built into the cache; needs Go)
   packages   npm's signatures, and known faults of severity high or critical in what is shipped
   config     Trivy over the repository's files: HIGH and CRITICAL (trivy on PATH)
   images     Trivy over every image: ours by default, with staging's and production's; or those named
@@ -53,7 +53,7 @@ const scans: Readonly<Record<string, (names: readonly string[]) => Promise<boole
     const common = ["--redact", "--no-banner", "--config", join(root, ".gitleaks.toml")];
     return all([
       () => passes(gitleaks, ["git", ...common, "--log-opts=--all", "."]),
-      () => passes("node", ["tools/cli/config-secrets.ts"]),
+      () => passes(process.execPath, ["tools/cli/config-secrets.ts"]),
     ]);
   },
   packages: () =>

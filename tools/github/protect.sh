@@ -4,8 +4,8 @@
 #   tools/github/protect.sh OWNER/REPO REVIEWER REVIEWER...     (users, or ORG/TEAM)
 #
 # Needs gh, logged in as an administrator of the repository, and jq. On a private repository GitHub wants a plan with
-# protection rules for environments. GitHub itself asks for ONE approval of those named: that production takes two people
-# comes from here being no self-review, and from the branch rule below, by which main takes two approvals.
+# protection rules for environments. Of the reviewers of an environment GitHub asks ONE: so production has two environments,
+# production-first and production, and the job counts that two different people have approved. Nobody approves their own run.
 set -euo pipefail
 
 if [ "$#" -lt 3 ] || [ "${1:-}" = --help ]; then
@@ -41,14 +41,22 @@ deploy_from() { # ENVIRONMENT TYPE PATTERN: which branches or tags may use it
 }
 
 chosen='{"protected_branches": false, "custom_branch_policies": true}'
-environment preview "$(jq -n '{deployment_branch_policy: null}')"
-environment staging "$(jq -n --argjson chosen "$chosen" '{deployment_branch_policy: $chosen}')"
-deploy_from staging branch main
-# A wait of five minutes, and nobody approves what they started themselves.
-environment production "$(jq -n --argjson chosen "$chosen" --argjson reviewers "$reviewers" \
-  '{wait_timer: 5, prevent_self_review: true, reviewers: $reviewers, deployment_branch_policy: $chosen}')"
-deploy_from production branch main
-deploy_from production tag 'v*'
+reviewed=$(jq -n --argjson reviewers "$reviewers" '{prevent_self_review: true, reviewers: $reviewers}')
+main_only=$(jq -n --argjson chosen "$chosen" '{deployment_branch_policy: $chosen}')
+
+# A preview runs a branch's code with a token that can read the stack's secrets: one person looks at the branch first.
+environment preview "$(jq '. + {deployment_branch_policy: null}' <<<"$reviewed")"
+for name in staging drift images; do
+  environment "$name" "$main_only"
+  deploy_from "$name" branch main
+done
+environment production-first "$(jq --argjson chosen "$chosen" '. + {deployment_branch_policy: $chosen}' <<<"$reviewed")"
+# And a wait of five minutes.
+environment production "$(jq --argjson chosen "$chosen" '. + {wait_timer: 5, deployment_branch_policy: $chosen}' <<<"$reviewed")"
+for name in production-first production; do
+  deploy_from "$name" branch main
+  deploy_from "$name" tag 'v*'
+done
 
 ruleset() { # NAME JSON
   echo "ruleset $1"

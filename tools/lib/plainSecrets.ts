@@ -11,9 +11,10 @@ const SECRET_VALUE =
 const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** What Pulumi writes for an encrypted value. */
+/** The forms in which Pulumi writes an encrypted value: by passphrase or key service, and by Pulumi Cloud. */
+const CIPHERTEXT = /^(v\d+:[^:\s]+:\S+|[A-Za-z0-9+/]{20,}={0,2})$/;
 const isEncrypted = (value: unknown): boolean =>
-  isMap(value) && Object.keys(value).length === 1 && typeof value.secure === "string" && value.secure !== "";
+  isMap(value) && Object.keys(value).length === 1 && typeof value.secure === "string" && CIPHERTEXT.test(value.secure);
 
 /** The paths in a stack's file whose value is a secret in plain text. The values themselves are never part of it. */
 export function plainSecrets(text: string): readonly string[] {
@@ -26,8 +27,9 @@ export function plainSecrets(text: string): readonly string[] {
     } else if (isMap(value)) {
       for (const [key, each] of Object.entries(value)) {
         const name = key.replace(/^[^:]*:/, "");
-        // Below `generation` the names are credentials' and the values are numbers.
-        const named = !path.includes("autollm:generation") && (isCredentialName(name) || SECRET_NAME.test(name));
+        // Below `generation` and `overlap` the names are credentials' and the values are numbers and steps.
+        const steers = path.includes("autollm:generation") || path.includes("autollm:overlap");
+        const named = !steers && (isCredentialName(name) || SECRET_NAME.test(name));
         visit(each, [...path, key], (suspect || named) && !HARMLESS_NAMES.has(name));
       }
     } else if (value !== null && value !== undefined && value !== "") {

@@ -1,0 +1,156 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import semver from "semver";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { serviceNames } from "../../../components/platform/catalogue.ts";
+import { MARKER, previewComment, summary } from "../../../tools/github/comment.ts";
+import { root } from "../../../tools/lib/workspace.ts";
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+}
+interface Job {
+  readonly if?: string;
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly environment?: string;
+  readonly "timeout-minutes"?: number;
+  readonly steps: readonly Step[];
+  readonly strategy?: { readonly matrix: Readonly<Record<string, readonly string[]>> };
+}
+interface Workflow {
+  readonly name: string;
+  readonly on: Readonly<Record<string, unknown>>;
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly concurrency?: { readonly group: string };
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+const folder = join(root, ".github", "workflows");
+const files = readdirSync(folder);
+const textOf = (path: string) => readFileSync(join(root, path), "utf8");
+const workflows = files.map((file) => parse(textOf(join(".github/workflows", file))) as Workflow);
+const jobs = workflows.flatMap((workflow) =>
+  Object.entries(workflow.jobs).map(([name, job]) => ({ name: `${workflow.name}/${name}`, job, workflow })),
+);
+const manifest = JSON.parse(textOf("package.json")) as {
+  scripts: Record<string, string>;
+  engines: { node: string; pulumi: string };
+};
+
+describe("the workflows", () => {
+  it("are those that the platform's delivery names", () => {
+    expect(workflows.map(({ name }) => name).sort()).toEqual(
+      ["ci", "deploy-production", "deploy-staging", "drift", "e2e", "images", "preview", "rotate", "security"].sort(),
+    );
+  });
+
+  it.each(workflows.map((each) => [each.name, each] as const))(
+    "%s: no rights by default, and one run at a time",
+    (_, each) => {
+      expect(each.permissions).toEqual({});
+      expect(each.concurrency?.group).toMatch(/./);
+    },
+  );
+
+  it.each(jobs.map((each) => [each.name, each.job] as const))("%s: says its rights, and ends by itself", (_, job) => {
+    expect(job.permissions).toBeDefined();
+    expect(job["timeout-minutes"]).toBeLessThanOrEqual(60);
+  });
+
+  it("pin every action by a commit, with its version beside it", () => {
+    const texts = [...files.map((file) => join(".github/workflows", file)), ".github/actions/setup/action.yml"].map(
+      textOf,
+    );
+    const uses = texts.flatMap((text) => text.split("\n").filter((line) => /^\s*-?\s*uses:/.test(line)));
+    expect(uses.length).toBeGreaterThan(20);
+    for (const line of uses) expect(line).toMatch(/uses: (\.\/|[\w/.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$)/);
+  });
+
+  it("leave no token behind in a checkout", () => {
+    const checkouts = jobs.flatMap(({ job }) => job.steps.filter(({ uses }) => uses?.startsWith("actions/checkout@")));
+    expect(checkouts.length).toBeGreaterThan(8);
+    for (const { with: inputs } of checkouts) expect(inputs?.["persist-credentials"]).toBe(false);
+  });
+
+  it("never run a fork's code with a secret, an environment or a right to write", () => {
+    for (const { on } of workflows)
+      expect(Object.keys(on)).toEqual(expect.not.arrayContaining(["pull_request_target", "workflow_run"]));
+    const ours = "github.event.pull_request.head.repo.full_name == github.repository";
+    for (const { name, job, workflow } of jobs.filter(({ workflow: { on } }) => "pull_request" in on)) {
+      const trusted =
+        JSON.stringify(job).includes("secrets.") ||
+        job.environment !== undefined ||
+        Object.values(job.permissions ?? {}).includes("write");
+      if (trusted) expect(job.if, `${name} of ${workflow.name}`).toContain(ours);
+    }
+  });
+
+  it("put no value that others choose into a script", () => {
+    const scripts = jobs.flatMap(({ job }) => job.steps.map(({ run }) => run ?? ""));
+    expect(scripts.filter((script) => script.includes("${{"))).toEqual([]);
+  });
+
+  it("call only commands that package.json has", () => {
+    // Cut at line continuations and pipes: what follows `npm run` and its flags is a name.
+    const called = jobs
+      .flatMap(({ job }) => job.steps.flatMap(({ run }) => [...(run ?? "").matchAll(/npm run (?:-s )?([\w:]+)/g)]))
+      .map(([, name]) => name ?? "");
+    expect(called.length).toBeGreaterThan(15);
+    expect([...new Set(called)].filter((name) => !Object.hasOwn(manifest.scripts, name))).toEqual([]);
+  });
+
+  it("build every service of the catalogue", () => {
+    const build = jobs.find(({ name }) => name === "images/build")?.job;
+    const built = build?.strategy?.matrix.service?.map((name) => name.replaceAll("_", "-"));
+    expect(built?.toSorted()).toEqual(serviceNames.toSorted());
+  });
+
+  it("install a Pulumi and a Node that the project takes", () => {
+    const action = parse(textOf(".github/actions/setup/action.yml")) as { runs: { steps: readonly Step[] } };
+    const input = (name: string) =>
+      action.runs.steps.map((step) => step.with?.[name]).find((value) => value !== undefined);
+    expect(semver.satisfies(String(input("pulumi-version")), manifest.engines.pulumi)).toBe(true);
+    expect(semver.satisfies(semver.coerce(String(input("node-version"))) ?? "", manifest.engines.node)).toBe(true);
+  });
+});
+
+describe("the preview's comment", () => {
+  const text =
+    "Previewing update (staging):\n ~ docker:Container x\n\nResources:\n    + 2 to create\n    ~ 1 to update\n    80 unchanged\n\n";
+
+  it("sums each stack up in a line, and keeps the whole below", () => {
+    expect(summary(text)).toBe("+ 2 to create, ~ 1 to update, 80 unchanged");
+    const comment = previewComment([
+      { stack: "staging", text },
+      { stack: "production", text: undefined },
+    ]);
+    expect(comment.startsWith(MARKER)).toBe(true);
+    expect(comment).toContain("### staging: + 2 to create");
+    expect(comment).toContain("### production: not previewed");
+  });
+
+  it("says that a preview has failed, also where policies ended it after its counts", () => {
+    expect(summary("error: could not load")).toBe("failed");
+    expect(summary(`${text}error: pulumi preview failed (exit code 255)`)).toMatch(/^failed: \+ 2/);
+  });
+
+  it("lets no line of the text end its frame, and fits where GitHub takes it", () => {
+    expect(previewComment([{ stack: "staging", text: "```\n@everyone\n````" }])).toContain("`````diff");
+    const long = `${"x".repeat(200_000)}\n${text}`;
+    const comment = previewComment([
+      { stack: "staging", text: long },
+      { stack: "production", text: long },
+    ]);
+    expect(comment.length).toBeLessThan(65_536);
+    expect(comment).toContain("80 unchanged");
+  });
+
+  it("has no colours", () =>
+    expect(previewComment([{ stack: "s", text: "\u001b[31mred\u001b[0m" }])).not.toContain("\u001b"));
+
+  it("is found by the line that the workflow looks for", () =>
+    expect(textOf(".github/workflows/preview.yml")).toContain(`startswith("${MARKER}")`));
+});
