@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { Backup, backupTarget } from "./components/backup/backup.ts";
 import { IbGateway } from "./components/broker/ibGateway.ts";
 import { Credentials } from "./components/credentials/credentials.ts";
 import { Nats } from "./components/data/nats.ts";
@@ -45,12 +46,20 @@ const prometheus = new Prometheus(
   "prometheus",
   {
     ...part,
-    targets: [...exporters.targets, alertmanager.target, grafanaTarget],
+    targets: [...exporters.targets, alertmanager.target, grafanaTarget, backupTarget],
+    parts: ["backup"],
     alertmanager: alertmanager.endpoint,
   },
   { dependsOn: alertmanager },
 );
 const grafana = new Grafana("grafana", { ...part, url: caddy.url }, { dependsOn: prometheus });
+
+const backup = new Backup(
+  "backup",
+  { ...part, settings, volumes: services.volumes, grafana: grafana.volume },
+  // What it saves is there before it saves.
+  { dependsOn: [postgres, redis, nats, services, grafana] },
+);
 
 /** Where the platform answers. */
 export const url = caddy.url;
@@ -60,6 +69,8 @@ export const prometheusUrl = `${caddy.url}/prometheus/`;
 export const grafanaPassword = credentials.require("grafana", "grafana-admin");
 /** Login `admin` at the admin pages. Secret. */
 export const adminPassword = credentials.require("caddy", "caddy-admin");
+/** Opens the backups: keep a copy off the host, or they are lost with it. Secret. */
+export const backupKey = credentials.require("backup", "backup-key");
 /** Services that run the reference stand-in, because `release` names no image for them. */
 export const standIns = services.standIns;
 /** The batch job that `npm run backtest` starts. */
@@ -72,7 +83,7 @@ export const containers = pulumi.output(
     [
       ...services.workloads,
       ...exporters.workloads,
-      ...Object.entries({ postgres, redis, nats, ibGateway, alertmanager, prometheus, caddy, grafana }),
+      ...Object.entries({ postgres, redis, nats, ibGateway, alertmanager, prometheus, caddy, grafana, backup }),
     ].map(([name, owner]) => [name, "workload" in owner ? owner.workload.containerName : owner.containerName]),
   ),
 );

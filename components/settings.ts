@@ -59,6 +59,19 @@ const schema = z
     dockerHost: z.string().default("unix:///var/run/docker.sock"),
     // Pulumi wants a default of every key that it knows: an empty one is none.
     host: z.preprocess((value) => (isEmptyObject(value) ? undefined : value), host.optional()),
+    backup: z
+      .strictObject({
+        time: z
+          .string()
+          .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time of day, UTC, such as 02:00")
+          .default("02:00"),
+        image: pinnedImage.optional(),
+        s3: z
+          .string()
+          .regex(/^s3:https:\/\/[^\s/]+\/\S+$/, "must be a bucket in restic's form: s3:https://HOST/BUCKET[/FOLDER]")
+          .optional(),
+      })
+      .prefault({}),
     symbols: z
       .array(z.string().regex(/^[A-Z0-9.-]+$/, "must be upper case, such as BTC-USD"))
       .min(1)

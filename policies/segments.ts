@@ -19,7 +19,7 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   "postgres-exporter": ["data", "observability"],
   "redis-exporter": ["data", "observability"],
   "nats-exporter": ["apps", "observability"],
-  backup: ["data", "egress"],
+  backup: ["data", "apps", "observability", "egress"],
 };
 
 /** The segments that a workload needs; undefined for one that nobody has heard of. */

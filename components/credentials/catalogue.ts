@@ -57,7 +57,11 @@ export function rotationUnit(name: CredentialName): string {
   return name;
 }
 
+/** Whether new values are made by raising a generation. */
+export function isRotated(name: CredentialName): boolean {
+  const { kind } = credentialSpec(name);
+  return kind !== "supplied" && kind !== "lasting";
+}
+
 /** What `generation` in the stack's config may name. */
-export const rotationUnits: readonly string[] = [
-  ...new Set(credentialNames.filter((name) => credentialSpec(name).kind !== "supplied").map(rotationUnit)),
-];
+export const rotationUnits: readonly string[] = [...new Set(credentialNames.filter(isRotated).map(rotationUnit))];

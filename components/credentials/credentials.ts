@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import * as tls from "@pulumi/tls";
 import { type CredentialName, credentialNames, credentialSpec, rotationUnit } from "./catalogue.ts";
-import type { PasswordSpec } from "./fixed.ts";
+import type { LastingSpec, PasswordSpec } from "./fixed.ts";
 import { grantedTo } from "./grants.ts";
 import { passwordLength, publicKeyOf, rawKeyPair } from "./keys.ts";
 import { NatsTls } from "./natsTls.ts";
@@ -33,7 +33,7 @@ export class Credentials extends pulumi.ComponentResource {
       const spec = credentialSpec(credential);
       const value =
         args.supplied.get(credential) ??
-        (spec.kind === "password"
+        (spec.kind === "password" || spec.kind === "lasting"
           ? this.#password(credential, spec)
           : spec.kind === "signing-private"
             ? pairs.get(spec.pair)?.privateSeed
@@ -72,8 +72,8 @@ export class Credentials extends pulumi.ComponentResource {
     return String(this.#generation[rotationUnit(credential)] ?? 1);
   }
 
-  #password(credential: CredentialName, spec: PasswordSpec): pulumi.Output<string> {
-    const keepers = { generation: this.#generationOf(credential) };
+  #password(credential: CredentialName, spec: PasswordSpec | LastingSpec): pulumi.Output<string> {
+    const keepers = spec.kind === "lasting" ? {} : { generation: this.#generationOf(credential) };
     if (spec.alphabet === "hex")
       return new random.RandomBytes(credential, { length: spec.bytes, keepers }, { parent: this }).hex;
     return new random.RandomPassword(

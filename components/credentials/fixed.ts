@@ -10,6 +10,17 @@ export interface PasswordSpec {
   readonly purpose: string;
 }
 
+/**
+ * A random text that is made once and lasts: it opens what was locked before, so a new value is never made by itself.
+ * Whoever wants another supplies it.
+ */
+export interface LastingSpec {
+  readonly kind: "lasting";
+  readonly bytes: number;
+  readonly alphabet: "alphanumeric" | "hex";
+  readonly purpose: string;
+}
+
 /** One half of an ed25519 pair, as base64 of the 32-byte seed or public key (RFC 8032). */
 export interface SigningKeySpec {
   readonly kind: "signing-private" | "signing-public";
@@ -32,7 +43,7 @@ export interface SuppliedSpec {
   readonly purpose: string;
 }
 
-export type CredentialSpec = PasswordSpec | SigningKeySpec | TlsSpec | SuppliedSpec;
+export type CredentialSpec = PasswordSpec | LastingSpec | SigningKeySpec | TlsSpec | SuppliedSpec;
 
 const password = (bytes: number, alphabet: PasswordSpec["alphabet"], purpose: string): PasswordSpec => ({
   kind: "password",
@@ -66,6 +77,18 @@ export const fixedCredentials = {
   "caddy-admin": password(24, "alphanumeric", "login of the admin pages at the edge"),
   "postgres-exporter": password(16, "hex", "Postgres role of the metrics exporter"),
   "postgres-backup": password(16, "hex", "Postgres role of the backup"),
+  "redis-backup": password(
+    24,
+    "alphanumeric",
+    "Redis user of the backup, which may copy the data set and nothing else",
+  ),
+  "nats-backup": password(24, "alphanumeric", "NATS user of the backup, which may take snapshots and nothing else"),
+  "backup-key": {
+    kind: "lasting",
+    bytes: 32,
+    alphabet: "alphanumeric",
+    purpose: "opens the repository of the backups; keep a copy off the host",
+  },
 
   "llm-signing-private": signing("llm-signing", "signing-private", "signs the agents' intents"),
   "llm-signing-public": signing("llm-signing", "signing-public", "verifies the agents' intents"),
@@ -96,6 +119,7 @@ export const fixedCredentials = {
   "telegram-chat": supplied("Telegram chat id"),
   "slack-webhook": supplied("Slack webhook URL"),
   "pagerduty-key": supplied("PagerDuty routing key"),
+  "backup-key-previous": supplied("the former backup-key, while the repository changes over to a new one"),
   "s3-access-key": supplied("S3 access key of the backups"),
   "s3-secret-key": supplied("S3 secret key of the backups"),
 } as const satisfies Readonly<Record<string, CredentialSpec>>;

@@ -6,7 +6,7 @@ const named = (prefix: string): CredentialName[] => credentialNames.filter((name
 /** What the parts around the services may read. */
 const partGrants: Readonly<Record<string, readonly CredentialName[]>> = {
   postgres: named("postgres-"),
-  redis: ["redis"],
+  redis: ["redis", "redis-backup"],
   nats: named("nats-"),
   grafana: ["grafana-admin"],
   caddy: ["caddy-admin"],
@@ -14,7 +14,16 @@ const partGrants: Readonly<Record<string, readonly CredentialName[]>> = {
   alertmanager: ["slack-webhook", "pagerduty-key"],
   "postgres-exporter": ["postgres-exporter"],
   "redis-exporter": ["redis"],
-  backup: ["postgres-backup", "redis", "s3-access-key", "s3-secret-key"],
+  backup: [
+    "postgres-backup",
+    "redis-backup",
+    "nats-backup",
+    "nats-ca",
+    "backup-key",
+    "backup-key-previous",
+    "s3-access-key",
+    "s3-secret-key",
+  ],
 };
 
 function serviceGrants(service: ServiceName): CredentialName[] {

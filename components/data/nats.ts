@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { serviceNeeds } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
+import { grantedTo } from "../credentials/grants.ts";
 import { natsPermissions, type ServiceName, serviceNames } from "../platform/catalogue.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
@@ -14,6 +15,12 @@ export interface NatsUser {
 }
 
 const MIB = 1024 * 1024;
+
+/** What the backup may do: ask for the streams and take the server's snapshots of them. */
+const backupPermissions: NatsUser["permissions"] = {
+  publish: ["$JS.API.STREAM.NAMES", "$JS.API.STREAM.SNAPSHOT.*", "$JS.SNAPSHOT.ACK.>"],
+  subscribe: ["_INBOX_backup.>"],
+};
 
 /** The services that are users of NATS. */
 export const natsServices: readonly ServiceName[] = serviceNames.filter((service) => serviceNeeds(service, "nats"));
@@ -53,13 +60,12 @@ export class Nats extends pulumi.ComponentResource {
       { target, ...volumeOwner("nats", args.images.get("nats")) },
       { parent: this },
     );
-    const users = pulumi.all(
-      natsServices.map((service) =>
-        credentials
-          .require("nats", `nats-${service}`)
-          .apply((password) => ({ user: service, password, permissions: natsPermissions(service) })),
-      ),
-    );
+    const user = (name: ServiceName | "backup", permissions: NatsUser["permissions"]) =>
+      credentials.require("nats", `nats-${name}`).apply((password) => ({ user: name, password, permissions }));
+    const users = pulumi.all([
+      ...natsServices.map((service) => user(service, natsPermissions(service))),
+      user("backup", backupPermissions),
+    ]);
     this.workload = runPart(
       "nats",
       args,
@@ -77,7 +83,7 @@ export class Nats extends pulumi.ComponentResource {
             "nats.json": users.apply(natsConfig),
           },
         },
-        credentials: ["nats-ca", "nats-certificate", "nats-key", ...natsServices.map((service) => `nats-${service}`)],
+        credentials: grantedTo("nats"),
         volumes: [volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },

@@ -20,9 +20,13 @@ export const redisConf = [
   "",
 ].join("\n");
 
-/** The ACL: one user, by password. */
-export function redisAcl(passwords: readonly string[]): string {
-  return `user default on ${passwords.map((password) => `>${password}`).join(" ")} ~* &* +@all\n`;
+/** The ACL: one user for all who work with the data, and one who may only copy the whole of it, as a replica does. */
+export function redisAcl(passwords: readonly string[], backupPassword: string): string {
+  return [
+    `user default on ${passwords.map((password) => `>${password}`).join(" ")} ~* &* +@all`,
+    `user backup on >${backupPassword} -@all +ping +replconf +psync +sync`,
+    "",
+  ].join("\n");
 }
 
 /** Redis, with a password, a snapshot a minute and a log of each write. */
@@ -38,6 +42,7 @@ export class Redis extends pulumi.ComponentResource {
       { parent: this },
     );
     const password = credentials.require("redis", "redis");
+    const backup = credentials.require("redis", "redis-backup");
     this.workload = runPart(
       "redis",
       args,
@@ -51,9 +56,12 @@ export class Redis extends pulumi.ComponentResource {
         stopTimeout: 30,
         files: {
           "/etc/autollm": { "redis.conf": redisConf },
-          "/run/secrets": { redis: password, "users.acl": password.apply((current) => redisAcl([current])) },
+          "/run/secrets": {
+            redis: password,
+            "users.acl": pulumi.all([password, backup]).apply(([all, copying]) => redisAcl([all], copying)),
+          },
         },
-        credentials: ["redis"],
+        credentials: ["redis", "redis-backup"],
         volumes: [volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },

@@ -33,10 +33,12 @@ export const dashboards: readonly Dashboard[] = [
 /** Grafana, with its data source and dashboards provisioned and the current password applied at every start. */
 export class Grafana extends pulumi.ComponentResource {
   readonly workload: Workload;
+  /** Its database, as `grafana.db`. */
+  readonly volume: StatefulVolume;
 
   constructor(name: string, args: GrafanaArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Grafana", name, {}, opts);
-    const volume = new StatefulVolume(
+    this.volume = new StatefulVolume(
       "grafana-data",
       { target: args.target, ...volumeOwner("grafana", args.images.get("grafana")) },
       { parent: this },
@@ -63,7 +65,7 @@ export class Grafana extends pulumi.ComponentResource {
           "/run/secrets": { "grafana-admin": args.credentials.require("grafana", "grafana-admin") },
         },
         credentials: ["grafana-admin"],
-        volumes: [volume.at("/var/lib/grafana")],
+        volumes: [this.volume.at("/var/lib/grafana")],
         tmpfs: { "/tmp": 64 },
       },
       this,

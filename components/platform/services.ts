@@ -44,6 +44,9 @@ export class Services extends pulumi.ComponentResource {
   readonly workloads: ReadonlyMap<ServiceName, Workload>;
   /** The services that run the reference stand-in, because no release names an image. */
   readonly standIns: readonly ServiceName[];
+  /** The services' volumes by name. */
+  readonly volumes: ReadonlyMap<string, StatefulVolume>;
+  readonly #volumes = new Map<string, StatefulVolume>();
 
   constructor(name: string, args: ServicesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:platform:Services", name, {}, opts);
@@ -68,6 +71,7 @@ export class Services extends pulumi.ComponentResource {
       );
     }
     this.workloads = workloads;
+    this.volumes = this.#volumes;
     this.standIns = serviceNames.filter((service) => args.settings.release[service] === undefined);
     this.registerOutputs({});
   }
@@ -99,11 +103,12 @@ export class Services extends pulumi.ComponentResource {
         ...(names.length === 0 ? {} : { "/run/secrets": tree }),
       },
       credentials: names,
-      volumes: entry.volumes.map(({ name, path }) =>
-        new StatefulVolume(name, { target: args.target, owner: { user: SERVICE_USER, image } }, { parent: this }).at(
-          path,
-        ),
-      ),
+      volumes: entry.volumes.map(({ name, path }) => {
+        const owner = { user: SERVICE_USER, image };
+        const volume = new StatefulVolume(name, { target: args.target, owner }, { parent: this });
+        this.#volumes.set(name, volume);
+        return volume.at(path);
+      }),
       tmpfs: { "/tmp": 64 },
       labels: liveLabels(args.settings.trading),
     };

@@ -22,8 +22,18 @@ export interface ImageStoreArgs {
   readonly loader?: pulumi.Input<string> | undefined;
 }
 
-/** An image of the list, or the reference service that stands in. */
-export type PartImage = ImageName | "reference";
+/** The images that this repository's own programs are built into: of no registry that everybody knows. */
+const ownImages = {
+  reference:
+    "release: name an image for every service; the reference stand-in, which `npm run up` builds, is for environment local",
+  backup: "backup.image: name the backup's image, by the digest that the workflow `images` tells",
+} as const;
+
+type OwnImage = keyof typeof ownImages;
+const isOwn = (name: string): name is OwnImage => Object.hasOwn(ownImages, name);
+
+/** An image of the list, or one of our own. */
+export type PartImage = ImageName | OwnImage;
 
 /**
  * The pinned reference of an image.
@@ -33,7 +43,7 @@ export function partReference(
   name: PartImage,
   { imageSource, localImages, environment }: ImageStoreArgs["settings"],
 ): string {
-  if (imageSource === "registry" && name !== "reference") {
+  if (imageSource === "registry" && !isOwn(name)) {
     if (images[name].digest === ("unverified" as string) && environment !== "local") {
       throw new Error(
         `${name}: nobody has verified the digest of ${images[name].reference}; put it into components/images.ts`,
@@ -44,8 +54,8 @@ export function partReference(
   const local = localImages[name];
   if (local === undefined) {
     throw new Error(
-      name === "reference"
-        ? "release: name an image for every service; the reference stand-in, which `npm run up` builds, is for environment local"
+      isOwn(name) && imageSource === "registry"
+        ? ownImages[name]
         : `localImages.${name}: is missing; \`npm run up\` builds the images and sets it`,
     );
   }

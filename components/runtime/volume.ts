@@ -10,6 +10,8 @@ export interface VolumeMount {
   readonly name: pulumi.Input<string>;
   readonly path: string;
   readonly noCopy: boolean;
+  /** Default false. */
+  readonly readOnly?: boolean;
 }
 
 export interface StatefulVolumeArgs {
@@ -68,5 +70,10 @@ export class StatefulVolume extends pulumi.ComponentResource {
   at(path: string): VolumeMount {
     // At the first mount Docker would copy the image's directory, its owner included, over the one that was given.
     return { name: this.volumeName, path, noCopy: this.#owned };
+  }
+
+  /** The volume as somebody mounts it who only reads it, and whose image has no say in its content. */
+  readAt(path: string): VolumeMount {
+    return { name: this.volumeName, path, noCopy: true, readOnly: true };
   }
 }

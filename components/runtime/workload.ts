@@ -167,6 +167,7 @@ export class Workload extends pulumi.ComponentResource {
             type: "volume",
             source: volume.name,
             target: volume.path,
+            ...(volume.readOnly === true ? { readOnly: true } : {}),
             ...(volume.noCopy ? { volumeOptions: { noCopy: true } } : {}),
           })),
           ...(spec.hostMounts ?? []).map(({ source, path }) => ({

@@ -70,6 +70,7 @@ const remote = (environment: string) => ({
   httpsPort: "443",
   imageSource: "registry",
   release: JSON.stringify(release),
+  backup: JSON.stringify({ image: `registry.example/backup@sha256:${"5c".repeat(32)}`, s3: "s3:https://s3.example/b" }),
   ...supplied,
 });
 const run = (config: Readonly<Record<string, string>>) => runPlatform({ config, secretKeys: Object.keys(supplied) });

@@ -32,9 +32,10 @@ describe("the catalogue of credentials", () => {
     expect(spec(name)).toMatchObject({ kind: "password", bytes, alphabet });
   });
 
-  it("has a NATS user for each of the ten services on NATS, and none for the batch job", () => {
+  it("has a NATS user for each of the ten services on NATS and for the backup, and none for the batch job", () => {
     const users = credentialNames.filter((name) => /^nats-(?!ca$|certificate$|key$)/.test(name));
-    expect(users).toEqual(serviceNames.filter((name) => name !== "backtest-engine").map((name) => `nats-${name}`));
+    const services = serviceNames.filter((name) => name !== "backtest-engine");
+    expect(users).toEqual(["backup", ...services].map((name) => `nats-${name}`));
   });
 
   it.each(["llm-signing-private", "llm-signing-public", "risk-signing-private", "risk-signing-public"] as const)(
@@ -69,11 +70,12 @@ describe("the catalogue of credentials", () => {
     "pagerduty-key",
   ])("leaves %s to the owner", (name) => expect(spec(name).kind).toBe("supplied"));
 
-  it("rotates every generated credential after 90 days, and says what each is for", () => {
+  it("rotates every generated credential after 90 days but the key of the backups, and says what each is for", () => {
     expect(ROTATION_DAYS).toBe(90);
     for (const each of Object.values(credentials)) {
       expect(each.purpose).not.toBe("");
-      if (each.kind !== "supplied") expect(each.rotationDays).toBe(90);
+      expect("rotationDays" in each || each.kind === "supplied" || each === credentials["backup-key"]).toBe(true);
+      if ("rotationDays" in each) expect(each.rotationDays).toBe(90);
     }
   });
 
@@ -93,9 +95,9 @@ describe("rotation units", () => {
     expect(rotationUnit("nats-risk-manager")).toBe("nats-risk-manager");
   });
 
-  it("cover every generated credential, and none that is supplied", () => {
+  it("cover every generated credential, and neither those that are supplied nor the key of the backups", () => {
     for (const name of credentialNames) {
-      expect(rotationUnits.includes(rotationUnit(name)), name).toBe(spec(name).kind !== "supplied");
+      expect(rotationUnits.includes(rotationUnit(name)), name).toBe(!["supplied", "lasting"].includes(spec(name).kind));
     }
     expect(new Set(rotationUnits).size).toBe(rotationUnits.length);
   });
@@ -114,7 +116,14 @@ describe("grants", () => {
     ["backtest-engine", []],
     ["grafana", ["grafana-admin"]],
     ["caddy", ["caddy-admin"]],
-    ["redis", ["redis"]],
+    ["redis", ["redis", "redis-backup"]],
+    [
+      "backup",
+      [
+        ...["backup-key", "backup-key-previous", "nats-backup", "nats-ca", "postgres-backup", "redis-backup"],
+        ...["s3-access-key", "s3-secret-key"],
+      ],
+    ],
     ["somebody-else", []],
   ])("%s may read exactly what it needs", (reader, names) => expect([...grantedTo(reader)].sort()).toEqual(names));
 

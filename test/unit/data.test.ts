@@ -55,14 +55,18 @@ describe("NATS", () => {
 });
 
 describe("Redis", () => {
-  it("has one user, by password", () => {
+  it("has one user for those who work with it, by password", () => {
     const password = randomText(33);
-    expect(redisAcl([password])).toBe(`user default on >${password} ~* &* +@all\n`);
-    expect(redisAcl([password])).not.toContain("nopass");
+    expect(redisAcl([password], "b")).toContain(`user default on >${password} ~* &* +@all\n`);
+    expect(redisAcl([password], "b")).not.toContain("nopass");
+  });
+
+  it("lets the backup copy the data set as a replica does, and neither read a key nor write one", () => {
+    expect(redisAcl(["a"], "other")).toContain("user backup on >other -@all +ping +replconf +psync +sync\n");
   });
 
   it("may take two passwords while clients move from one to the other", () => {
-    expect(redisAcl(["first", "second"])).toBe("user default on >first >second ~* &* +@all\n");
+    expect(redisAcl(["first", "second"], "b")).toContain("user default on >first >second ~* &* +@all\n");
   });
 
   it("keeps a snapshot a minute and a log of each write, and refuses rather than forgets", () => {
@@ -101,8 +105,13 @@ describe("the data stores of the program", () => {
   it("are given the passwords that their users are given", async () => {
     const platform = await runPlatform();
     const nats = natsJson.parse(JSON.parse(platform.files("nats")["run-secrets/nats.json"] ?? ""));
-    expect(nats.authorization.users.map(({ user }) => user)).toEqual(natsServices);
+    expect(nats.authorization.users.map(({ user }) => user)).toEqual([...natsServices, "backup"]);
     for (const { user, password, permissions } of nats.authorization.users) {
+      if (user === "backup") {
+        expect(platform.files("backup")["run-secrets/nats-backup"]).toBe(password);
+        expect(permissions.publish.allow.join()).not.toMatch(/RESTORE|DELETE|PURGE|CREATE|UPDATE/);
+        continue;
+      }
       const service = natsServices.find((name) => name === user);
       if (service === undefined) throw new Error(`${user} is no service`);
       expect(platform.files(service)["run-secrets/env/NATS_PASSWORD"], user).toBe(password);

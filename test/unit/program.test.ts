@@ -137,6 +137,7 @@ describe("a stack outside local", () => {
       httpPort: "80",
       httpsPort: "443",
       release: JSON.stringify(release),
+      backup: JSON.stringify({ image: `registry.example/backup@sha256:${"cd".repeat(32)}` }),
       "tws-userid": randomText(8),
       "tws-password": randomText(12),
     };

@@ -208,6 +208,7 @@ describe("a right config", () => {
         logLevel: "info",
         filesDir: "",
         dockerHost: "unix:///var/run/docker.sock",
+        backup: { time: "02:00" },
         symbols: ["BTC-USD", "ETH-USD", "SPY"],
       },
     });

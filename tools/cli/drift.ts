@@ -6,10 +6,11 @@ import { hostSteps } from "../../components/host/plan.ts";
 import { applyScript, asRoot, checkScript, ROOT_SHELL } from "../../components/host/scripts.ts";
 import type { Step } from "../../components/host/step.ts";
 import { quote } from "../../components/runtime/files.ts";
-import { checkConfig, type Settings } from "../../components/settings.ts";
+import type { Settings } from "../../components/settings.ts";
 import { command } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
+import { settingsOf } from "../lib/stackSettings.ts";
 import { openWorkspace, type Workspace } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run drift -- [--stack NAME] [--json]
@@ -32,17 +33,6 @@ interface Deviation {
 
 /** Separates the answers of the steps. */
 const MARK = "=== step ";
-
-async function settingsOf(workspace: Workspace): Promise<Settings> {
-  const { stdout } = await workspace.pulumi(["config", "--json", "--stack", workspace.stack]);
-  const config = JSON.parse(stdout) as Record<string, { value?: string; objectValue?: unknown; secret: boolean }>;
-  const texts = Object.entries(config).map(
-    ([key, { value, objectValue }]) =>
-      [key, objectValue === undefined ? (value ?? "hidden") : JSON.stringify(objectValue)] as const,
-  );
-  const secret = Object.keys(config).filter((key) => config[key]?.secret === true);
-  return checkConfig(Object.fromEntries(texts), new Set(secret)).settings;
-}
 
 /** Asks every step's check in one connection. */
 async function hostDrift(settings: Settings, steps: readonly Step[]): Promise<Deviation[]> {

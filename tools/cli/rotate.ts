@@ -1,7 +1,7 @@
 import {
   type CredentialName,
   credentialNames,
-  credentialSpec,
+  isRotated,
   rotationUnit,
   rotationUnits,
 } from "../../components/credentials/catalogue.ts";
@@ -28,9 +28,7 @@ Only the readers of a credential are replaced. It shows which, and asks unless -
 
 /** Who is replaced when a unit rotates. */
 function readers(unit: string): string[] {
-  const names = credentialNames.filter(
-    (name: CredentialName) => credentialSpec(name).kind !== "supplied" && rotationUnit(name) === unit,
-  );
+  const names = credentialNames.filter((name: CredentialName) => isRotated(name) && rotationUnit(name) === unit);
   return [...new Set(names.flatMap(readersOf))].sort();
 }
 

@@ -88,10 +88,16 @@ function nodeFiles(): Files {
 
 async function bundleFiles(image: BundleImage): Promise<Files> {
   const text = await bundleText(image.entry);
+  const digest = createHash("sha256").update(text).digest("hex");
+  // Other bases than Node's lack it.
+  const node = image.base === "node" ? undefined : nodeFiles();
   return {
-    copy: { "bundle.mjs": image.target },
-    identity: createHash("sha256").update(text).digest("hex"),
-    fill: async (context) => writeFileSync(join(context, "bundle.mjs"), text),
+    copy: { ...node?.copy, "bundle.mjs": image.target },
+    identity: `${node?.identity ?? ""}${digest}`,
+    fill: async (context) => {
+      await node?.fill(context);
+      writeFileSync(join(context, "bundle.mjs"), text);
+    },
   };
 }
 

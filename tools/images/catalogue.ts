@@ -47,6 +47,8 @@ export interface BundleImage extends Common {
   readonly entry: string;
   /** Where the bundle goes. */
   readonly target: string;
+  /** The image that it stands on. */
+  readonly base: "node" | "postgres";
 }
 export type LocalImage = DebianImage | GoImage | NodeImage | BundleImage;
 
@@ -274,12 +276,27 @@ export const catalogue = {
     kind: "bundle",
     entry: "services/reference/src/main.ts",
     target: "/app/reference.mjs",
+    base: "node",
     // No data directory: a new volume would take its owner from it, whichever user the service has.
     env: { NODE_ENV: "production" },
     workdir: "/app",
     user: "10001:10001",
     command: ["/usr/local/bin/node", "/app/reference.mjs"],
     version: ["/usr/local/bin/node", "--check", "/app/reference.mjs"],
+  },
+  backup: {
+    kind: "bundle",
+    entry: "services/backup/src/main.ts",
+    target: "/app/backup.mjs",
+    // pg_dump and the scratch server of the restore test are the server's own version.
+    base: "postgres",
+    packages: ["restic", "redis-tools", "libstdc++6"],
+    before: ["useradd --uid 10001 --gid 0 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin backup-runner"],
+    env: { NODE_ENV: "production" },
+    workdir: "/app",
+    user: "10001:0",
+    command: ["/usr/local/bin/node", "/app/backup.mjs", "serve"],
+    version: ["/usr/local/bin/node", "--check", "/app/backup.mjs"],
   },
 } as const satisfies Record<string, LocalImage>;
 

@@ -28,6 +28,8 @@ export function dockerfile(
   files: Readonly<Record<string, string>> = {},
 ): string {
   const lines = [`FROM ${base}`, `LABEL autollm.local-image=${name}`];
+  // The image that it stands on has dropped to its own user.
+  if (image.kind === "bundle" && image.packages !== undefined) lines.push("USER 0:0");
   lines.push(...runLine(setUp(image)));
   for (const [from, to] of Object.entries(files)) lines.push(`COPY ${from} ${to}`);
   lines.push(...runLine(image.after ?? []));

@@ -2,7 +2,7 @@ import { withLock } from "../lib/lock.ts";
 import { run } from "../lib/run.ts";
 import { baseTag, buildBase } from "./base.ts";
 import { buildImage, type Prepared, prepare } from "./build.ts";
-import { type LocalImageName, localImageNames } from "./catalogue.ts";
+import { catalogue, type LocalImage, type LocalImageName, localImageNames } from "./catalogue.ts";
 import { fileName, TAG_PREFIX } from "./dockerfile.ts";
 import { pruneGoPrograms } from "./go-programs.ts";
 
@@ -35,16 +35,24 @@ export async function pruneImages(): Promise<string[]> {
   return removed;
 }
 
+/** The local image that another stands on; undefined for Debian itself. */
+function baseOf(name: LocalImageName): LocalImageName | undefined {
+  const image: LocalImage = catalogue[name];
+  return image.kind === "bundle" ? image.base : undefined;
+}
+
 async function describe(name: LocalImageName): Promise<Prepared> {
-  return prepare(name, name === "reference" ? (await describe("node")).tag : baseTag());
+  const base = baseOf(name);
+  return prepare(name, base === undefined ? baseTag() : (await describe(base)).tag);
 }
 
 async function ensureImage(name: LocalImageName): Promise<string> {
-  if (name === "reference") await ensureImage("node");
+  const base = baseOf(name);
+  if (base !== undefined) await ensureImage(base);
   const image = await describe(name);
-  const base = baseTag();
+  const debian = baseTag();
   await once(image.tag, async () => {
-    if (name !== "reference") await once(base, () => buildBase(base));
+    if (base === undefined) await once(debian, () => buildBase(debian));
     await buildImage(image);
   });
   return image.tag;

@@ -16,15 +16,21 @@ const stackImages = [
   "redis-exporter",
   "blackbox-exporter",
   "reference",
+  "backup",
 ] as const;
+
+/** Our own programs' images, which no registry has. */
+const ownImages = ["reference", "backup"] as const;
 
 /** Finds out where images come from and, where that is here, builds them; writes both into the stack's config. */
 export async function prepareImages(workspace: Workspace): Promise<void> {
   const registry = await registryReachable();
   await setConfig(workspace, "imageSource", registry ? "registry" : "local");
-  const wanted = registry ? (["reference"] as const) : stackImages;
+  const wanted = registry ? ownImages : stackImages;
   const tags = await step(
-    registry ? "building the reference service's image" : "building images, since no registry is in reach",
+    registry
+      ? "building the reference service's image and the backup's"
+      : "building images, since no registry is in reach",
     "seconds when they are there, else some minutes",
     () => ensureImages(wanted),
   );

@@ -2,6 +2,7 @@ import {
   credentialNames,
   credentialSpec,
   isCredentialName,
+  isRotated,
   rotationUnit,
 } from "../../components/credentials/catalogue.ts";
 import type { Workspace } from "./workspace.ts";
@@ -22,7 +23,7 @@ const makesValue = /^(random:index\/random(Password|Bytes)|tls:index\/privateKey
 /** The rotation unit of a resource's name: a credential's own, a signing pair, or NATS's certificates. */
 function unitOf(name: string): string | undefined {
   if (name.startsWith("nats-tls-")) return "nats-tls";
-  if (isCredentialName(name)) return credentialSpec(name).kind === "supplied" ? undefined : rotationUnit(name);
+  if (isCredentialName(name)) return isRotated(name) ? rotationUnit(name) : undefined;
   return credentialNames.some((credential) => rotationUnit(credential) === name) ? name : undefined;
 }
 
@@ -43,7 +44,7 @@ function period(unit: string): number {
   const days = credentialNames
     .filter((name) => rotationUnit(name) === unit)
     .map(credentialSpec)
-    .flatMap((spec) => (spec.kind === "supplied" ? [] : [spec.rotationDays]));
+    .flatMap((spec) => ("rotationDays" in spec ? [spec.rotationDays] : []));
   return Math.min(...days);
 }
 

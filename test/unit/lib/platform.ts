@@ -6,7 +6,7 @@ import { type Recording, type RunOptions, record } from "./mocks.ts";
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const localImages = Object.fromEntries(
-  [...imageNames, "reference"].map((name) => [name, `autollm.local/${name}:0123456789abcdef`]),
+  [...imageNames, "reference", "backup"].map((name) => [name, `autollm.local/${name}:0123456789abcdef`]),
 );
 
 /** The config of a local stack, as `npm run up` completes it on a machine without a registry. */

@@ -1,0 +1,85 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { CredentialName } from "../credentials/catalogue.ts";
+import { credentialFiles } from "../credentials/files.ts";
+import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
+import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
+import type { PartArgs } from "../runtime/part.ts";
+import { StatefulVolume } from "../runtime/volume.ts";
+import { answersHttp, Workload } from "../runtime/workload.ts";
+import type { Settings } from "../settings.ts";
+
+export interface BackupArgs extends PartArgs {
+  readonly settings: Pick<Settings, "environment" | "backup">;
+  /** The volumes that are saved as they are, by name. */
+  readonly volumes: ReadonlyMap<string, StatefulVolume>;
+  /** Grafana's, of which the database is saved. */
+  readonly grafana: StatefulVolume;
+}
+
+/** The services' user, whose files it reads, in the group of Grafana's, whose database it reads. */
+export const BACKUP_USER = "10001:0";
+/** Where it serves /health and /metrics; services/backup/src/settings.ts says the same. */
+const PORT = 9180;
+const SAVED = "/saved";
+
+/** The backup's own metrics. */
+export const backupTarget: ScrapeTarget = { job: "backup", address: `backup:${PORT}` };
+
+const always: readonly CredentialName[] = ["postgres-backup", "redis-backup", "nats-backup", "nats-ca", "backup-key"];
+
+/** The nightly backup into a repository of its own, encrypted, and its weekly test. It reads everything and writes to its own volume alone. */
+export class Backup extends pulumi.ComponentResource {
+  readonly workload: Workload;
+
+  constructor(name: string, args: BackupArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:backup:Backup", name, {}, opts);
+    const { target, credentials, settings } = args;
+    const { time, image: pinned, s3 } = settings.backup;
+    const image = pinned === undefined ? args.images.get("backup") : args.images.resolve("backup", pinned);
+    const volume = new StatefulVolume("backup-data", { target, owner: { user: BACKUP_USER, image } }, { parent: this });
+    if (s3 !== undefined)
+      for (const key of ["s3-access-key", "s3-secret-key"] as const) credentials.require("backup", key);
+    const wanted = [...always, "backup-key-previous", ...(s3 === undefined ? [] : ["s3-access-key", "s3-secret-key"])];
+    const files = credentialFiles(credentials, "backup", wanted as CredentialName[]);
+    const config = {
+      stack: pulumi.getStack(),
+      environment: settings.environment,
+      time,
+      database: POSTGRES_DATABASE,
+      volumes: Object.fromEntries([...args.volumes.keys()].map((each) => [each, `${SAVED}/${each}`])),
+      grafana: `${SAVED}/grafana/grafana.db`,
+      ...(s3 === undefined ? {} : { s3 }),
+    };
+    this.workload = new Workload(
+      "backup",
+      {
+        target,
+        segments: args.segments,
+        digestKey: credentials.digestKey,
+        spec: {
+          image,
+          command: ["node", "/app/backup.mjs", "serve"],
+          user: BACKUP_USER,
+          // The internet only where there is a second repository.
+          segments: ["data", "apps", "observability", ...(s3 === undefined ? [] : (["egress"] as const))],
+          deploy: "recreate",
+          health: answersHttp(PORT, "/health"),
+          memory: 768,
+          // It may wait: trading comes first.
+          cpuShares: 256,
+          environment: { TZ: "UTC", GOMEMLIMIT: "384MiB", NODE_OPTIONS: "--max-old-space-size=192" },
+          files: { "/etc/autollm": { "backup.json": `${JSON.stringify(config, null, 2)}\n` }, "/run/secrets": files },
+          credentials: Object.keys(files),
+          volumes: [
+            volume.at("/backup"),
+            ...[...args.volumes].map(([each, saved]) => saved.readAt(`${SAVED}/${each}`)),
+            args.grafana.readAt(`${SAVED}/grafana`),
+          ],
+          tmpfs: { "/tmp": 64 },
+        },
+      },
+      { parent: this },
+    );
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,60 @@
+import { createWriteStream } from "node:fs";
+import { rename } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { connect } from "@nats-io/transport-node";
+import { makeBackup, openSnapshot } from "./backup.ts";
+import { restoreStream } from "./jetstream.ts";
+import { withLock } from "./lock.ts";
+import { BackupError, openRepository, snapshots } from "./restic.ts";
+import { makeRestoreTest } from "./restoreTest.ts";
+import { serve } from "./serve.ts";
+import { OPENED, readSettings, STATE_EXPORT } from "./settings.ts";
+
+/** The server that a restore starts for itself may need a moment. */
+const START_MS = 20_000;
+
+async function takeStateExport(): Promise<void> {
+  await pipeline(process.stdin, createWriteStream(`${STATE_EXPORT}.new`, { mode: 0o600 }));
+  await rename(`${STATE_EXPORT}.new`, STATE_EXPORT);
+}
+
+const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
+
+/** What the container is told to do: `serve` is its own program, the others are run in it by the project's commands. */
+const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
+  serve: () => serve(readSettings()),
+  /** Makes a backup now; with `--state`, stdin is an export of the stack's state. */
+  run: ([option]) =>
+    withLock(async () => {
+      if (option === "--state") await takeStateExport();
+      answer(await makeBackup(readSettings()));
+    }),
+  test: () => withLock(async () => answer(await makeRestoreTest(readSettings()))),
+  list: async () => answer(await snapshots()),
+  /** Reads a snapshot back, proves it, leaves it for the restore, and answers its manifest. */
+  open: ([id = "latest"]) =>
+    withLock(async () => {
+      await openRepository();
+      answer(await openSnapshot(id, OPENED, readSettings()));
+    }),
+  /** Puts streams from a directory into an empty server on this network's loopback. */
+  streams: async ([directory = "", ...names]) => {
+    const nats = await connect({ servers: "127.0.0.1:4222", waitOnFirstConnect: true, timeout: START_MS });
+    const restored = [];
+    for (const name of names) restored.push(await restoreStream(nats, directory, name));
+    await nats.close();
+    answer(restored);
+  },
+};
+
+// Dumps are for nobody else.
+process.umask(0o077);
+const [name = "", ...args] = process.argv.slice(2);
+try {
+  const command = commands[name];
+  if (command === undefined) throw new BackupError(`commands: ${Object.keys(commands).join(", ")}`);
+  await command(args);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,29 @@
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+/** A run that failed is tried again after this. */
+const RETRY_MS = HOUR_MS;
+/** Weekly; an hour less, since the nights are not equally long. */
+const TEST_EVERY_MS = 7 * DAY_MS - HOUR_MS;
+
+/** The last moment that the clock showed `HH:MM`, UTC. */
+export function lastMoment(time: string, now: Date): Date {
+  const [hours = 0, minutes = 0] = time.split(":").map(Number);
+  const moment = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate(), hours, minutes));
+  return moment > now ? new Date(moment.getTime() - DAY_MS) : moment;
+}
+
+/** Whether a backup is to be made now: at its time, after a time that was missed, and an hour after one that failed. */
+export function backupDue(
+  time: string,
+  now: Date,
+  { lastSuccess, lastRun }: { readonly lastSuccess?: number; readonly lastRun?: number },
+): boolean {
+  const moment = lastMoment(time, now).getTime();
+  if ((lastSuccess ?? 0) >= moment) return false;
+  return (lastRun ?? 0) < moment || now.getTime() - (lastRun ?? 0) >= RETRY_MS;
+}
+
+/** Whether a backup is to be restored as a test; asked after each nightly one. */
+export function restoreTestDue(now: Date, lastGoodTest: number | undefined): boolean {
+  return now.getTime() - (lastGoodTest ?? 0) >= TEST_EVERY_MS;
+}

@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** What the workload is told, as a file: components/backup/backup.ts writes it. */
+export interface Settings {
+  readonly stack: string;
+  readonly environment: string;
+  /** When the nightly backup is due: `HH:MM`, UTC. */
+  readonly time: string;
+  readonly database: string;
+  /** The directories of the volumes, by the volume's name; each is mounted read-only. */
+  readonly volumes: Readonly<Record<string, string>>;
+  /** Grafana's database. */
+  readonly grafana: string;
+  /** A second repository, in restic's form (`s3:https://…`); absent where there is none. */
+  readonly s3?: string;
+}
+
+export const SECRETS = "/run/secrets";
+/** The workload's own volume. */
+const HOME = "/backup";
+export const REPOSITORY = join(HOME, "repository");
+/** The files of a snapshot as they are saved: always the same path, so that restic finds what did not change. */
+export const COLLECTED = join(HOME, "work", "collected");
+/** A snapshot that was read back for a restore, and found whole. */
+export const OPENED = join(HOME, "work", "opened");
+/** A snapshot that was read back for the weekly test. */
+export const TESTED = join(HOME, "work", "tested");
+export const SCRATCH = join(HOME, "work", "scratch");
+/** What outlives the container: figures of the last runs, and the last export of the stack's state. */
+export const STATUS = join(HOME, "status.json");
+export const STATE_EXPORT = join(HOME, "stack.json");
+export const PORT = 9180;
+
+export function readSettings(): Settings {
+  return JSON.parse(readFileSync("/etc/autollm/backup.json", "utf8")) as Settings;
+}
+
+/** A granted secret; undefined where nobody supplied it. */
+export function secret(name: string): string | undefined {
+  try {
+    return readFileSync(join(SECRETS, name), "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws when it was not granted */
+export function requireSecret(name: string): string {
+  const value = secret(name);
+  if (value === undefined) throw new Error(`the secret ${name} is missing`);
+  return value;
+}

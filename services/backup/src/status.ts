@@ -1,0 +1,74 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { STATUS } from "./settings.ts";
+
+/** The figures of the runs; times in milliseconds since 1970. They outlive the container. */
+export interface Status {
+  readonly lastRun?: number;
+  readonly lastSuccess?: number;
+  readonly lastOk?: boolean;
+  readonly seconds?: number;
+  readonly bytes?: number;
+  readonly repositoryBytes?: number;
+  readonly snapshots?: number;
+  readonly failures?: number;
+  readonly lastGoodTest?: number;
+  readonly lastTestOk?: boolean;
+  readonly testFailures?: number;
+}
+
+export function readStatus(): Status {
+  try {
+    return JSON.parse(readFileSync(STATUS, "utf8")) as Status;
+  } catch {
+    return {};
+  }
+}
+
+/** Changes some figures. */
+export function note(change: Status): void {
+  writeFileSync(`${STATUS}.new`, `${JSON.stringify({ ...readStatus(), ...change })}\n`);
+  renameSync(`${STATUS}.new`, STATUS);
+}
+
+interface Metric {
+  readonly name: string;
+  readonly type: "gauge" | "counter";
+  readonly help: string;
+  /** Undefined: there is no such figure yet, and no series either. */
+  readonly value: (status: Status) => number | undefined;
+}
+
+const seconds = (time: number | undefined) => (time === undefined ? undefined : time / 1000);
+const flag = (value: boolean | undefined) => (value === undefined ? undefined : Number(value));
+
+/** Everything that the backup tells Prometheus. */
+const table: readonly (readonly [string, Metric["type"], string, Metric["value"]])[] = [
+  ["backup_last_success_timestamp_seconds", "gauge", "When the last backup ended well.", (s) => seconds(s.lastSuccess)],
+  ["backup_last_run_success", "gauge", "1 when the last run ended well.", (s) => flag(s.lastOk)],
+  ["backup_duration_seconds", "gauge", "How long the last good backup took.", (s) => s.seconds],
+  ["backup_size_bytes", "gauge", "What the last good backup holds.", (s) => s.bytes],
+  ["backup_repository_bytes", "gauge", "What all backups take on the disk.", (s) => s.repositoryBytes],
+  ["backup_snapshots", "gauge", "Backups that are kept.", (s) => s.snapshots],
+  ["backup_failures_total", "counter", "Runs that failed.", (s) => s.failures ?? 0],
+  [
+    "backup_last_restore_test_timestamp_seconds",
+    "gauge",
+    "When a backup was last restored as a test, and found whole.",
+    (s) => seconds(s.lastGoodTest),
+  ],
+  ["backup_last_restore_test_success", "gauge", "1 when the last restore test ended well.", (s) => flag(s.lastTestOk)],
+  ["backup_restore_test_failures_total", "counter", "Restore tests that failed.", (s) => s.testFailures ?? 0],
+];
+
+export const metrics: readonly Metric[] = table.map(([name, type, help, value]) => ({ name, type, help, value }));
+
+/** The page that Prometheus scrapes. */
+export function metricsPage(status: Status): string {
+  return metrics
+    .flatMap(({ name, type, help, value }) => {
+      const now = value(status);
+      return now === undefined ? [] : [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name} ${now}`];
+    })
+    .concat("")
+    .join("\n");
+}

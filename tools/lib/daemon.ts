@@ -1,0 +1,95 @@
+import { spawn } from "node:child_process";
+import { pipeline } from "node:stream/promises";
+import { loginOf } from "../../components/host/fromSettings.ts";
+import { sshCommand } from "../../components/host/login.ts";
+import { asRoot } from "../../components/host/scripts.ts";
+import { quote } from "../../components/runtime/files.ts";
+import { UserError } from "./log.ts";
+import { type RunOptions, type RunResult, run } from "./run.ts";
+import { settingsOf } from "./stackSettings.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** A container of a stack. */
+export interface StackContainer {
+  readonly name: string;
+  readonly running: boolean;
+}
+
+/** Makes a program with its arguments from the arguments of Docker's client. */
+type Line = (args: readonly string[]) => readonly [string, readonly string[]];
+
+/** The Docker daemon that a stack runs on: this machine's, or its host's over SSH. */
+export class Daemon {
+  readonly stack: string;
+  readonly #line: Line;
+
+  private constructor(stack: string, line: Line) {
+    this.stack = stack;
+    this.#line = line;
+  }
+
+  static async of(workspace: Workspace): Promise<Daemon> {
+    const { host, dockerHost } = await settingsOf(workspace);
+    if (host === undefined) return new Daemon(workspace.stack, (args) => ["docker", ["--host", dockerHost, ...args]]);
+    const ssh = sshCommand(loginOf(host));
+    return new Daemon(workspace.stack, (args) => [
+      "sh",
+      ["-c", `${ssh} ${quote(asRoot(["docker", ...args].map(quote).join(" ")))}`],
+    ]);
+  }
+
+  /** Runs Docker's client to its end. */
+  run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return run(...this.#line(args), options);
+  }
+
+  /** As `run`, and answers what it said. */
+  async ask(...args: readonly string[]): Promise<string> {
+    return (await this.run(args)).stdout.trim();
+  }
+
+  /** The stack's containers by their workload's name. */
+  async containers(): Promise<ReadonlyMap<string, StackContainer>> {
+    const format = '{{.Label "autollm.service"}} {{.Names}} {{.State}}';
+    const filter = `label=autollm.stack=${this.stack}`;
+    const lines = await this.ask("ps", "--all", "--filter", filter, "--format", format);
+    return new Map(
+      lines
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => line.split(" "))
+        .map(([service = "", name = "", state]) => [service, { name, running: state === "running" }]),
+    );
+  }
+
+  /** The Docker name of a workload's container. */
+  async container(service: string): Promise<string> {
+    const found = (await this.containers()).get(service);
+    if (found === undefined) throw new UserError(`stack ${this.stack} has no ${service}; bring it up: npm run up`);
+    return found.name;
+  }
+
+  /** Runs Docker's client here, and hands what it says to Docker's client there. */
+  async pipe(args: readonly string[], there: Daemon, thereArgs: readonly string[]): Promise<void> {
+    const [from, fromArgs] = this.#line(args);
+    const [to, toArgs] = there.#line(thereArgs);
+    const source = spawn(from, fromArgs, { stdio: ["ignore", "pipe", "pipe"] });
+    const sink = spawn(to, toArgs, { stdio: ["pipe", "ignore", "pipe"] });
+    let words = "";
+    for (const stream of [source.stderr, sink.stderr])
+      stream.setEncoding("utf8").on("data", (chunk: string) => {
+        words += chunk;
+      });
+    const ended = [source, sink].map(
+      (child) =>
+        new Promise<number>((resolve, reject) => {
+          child.on("error", reject);
+          child.on("close", (code) => resolve(code ?? 128));
+        }),
+    );
+    // A reader that ends early is told by its exit code.
+    await pipeline(source.stdout, sink.stdin).catch(() => undefined);
+    if ((await Promise.all(ended)).some((code) => code !== 0))
+      throw new UserError(words.trim().split("\n").slice(-3).join("; ") || "the copy ended early");
+  }
+}
