@@ -54,7 +54,7 @@ async function copyStill(from: string, to: string): Promise<boolean> {
  */
 export async function copyTree(from: string, to: string): Promise<string[]> {
   const changed: string[] = [];
-  await mkdir(to, { recursive: true });
+  await mkdir(to, { recursive: true, mode: 0o700 });
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     try {
@@ -64,5 +64,6 @@ export async function copyTree(from: string, to: string): Promise<string[]> {
       if (!isMissing(error)) throw error;
     }
   }
+  await chmod(to, (await stat(from)).mode & 0o777);
   return changed;
 }

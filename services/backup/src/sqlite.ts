@@ -1,3 +1,4 @@
+import { chmod, stat } from "node:fs/promises";
 import { backup, DatabaseSync } from "node:sqlite";
 
 /** How long a writer may hold the database. */
@@ -23,5 +24,6 @@ export async function saveSqlite(from: string, to: string): Promise<void> {
   } finally {
     source.close();
   }
+  await chmod(to, (await stat(from)).mode & 0o777);
   checkSqlite(to);
 }

@@ -1,0 +1,82 @@
+import { writeFileSync } from "node:fs";
+import { type Manifest, STATE_FILE } from "../../services/backup/src/manifest.ts";
+import { OPENED } from "../../services/backup/src/settings.ts";
+import { confirm, unasked } from "../lib/ask.ts";
+import { command, USAGE } from "../lib/command.ts";
+import { Daemon } from "../lib/daemon.ts";
+import { say, step, UserError } from "../lib/log.ts";
+import { restore } from "../lib/restore/restore.ts";
+import { openWorkspace, outputs, stackExists, type Workspace } from "../lib/workspace.ts";
+
+const HELP = `usage: npm run restore -- ID|latest [--stack NAME] [--into NAME] [--state FILE] [--yes]
+
+Replaces the data of a stack by a backup's: databases, streams, volumes, Grafana. First the whole backup is read, decrypted
+and compared with its own manifest; one that is damaged, incomplete or locked by another key is refused before anything is
+overwritten. Then the services stop, the data is restored, and they start again. Ids: npm run backup -- --list
+
+  --stack NAME   the stack whose backup it is; default "local"
+  --into NAME    the stack whose data is replaced; default the same
+  --state FILE   only write the export of the stack's state that is in the backup (for pulumi stack import); replaces no data
+  --yes          do not ask (always so when CI is set)`;
+
+/** They trade by themselves: with real money, a human compares the positions with the broker's first. */
+const EXECUTORS = ["execution-ib", "execution-crypto"];
+
+async function existing(stack: string): Promise<Workspace> {
+  const workspace = await openWorkspace(stack);
+  if (!(await stackExists(workspace))) throw new UserError(`there is no stack ${stack}; bring it up: npm run up`);
+  return workspace;
+}
+
+await command(
+  {
+    help: HELP,
+    positionals: true,
+    options: {
+      stack: { type: "string", default: "local" },
+      into: { type: "string" },
+      state: { type: "string" },
+      yes: { type: "boolean" },
+    },
+  },
+  async ({ stack, into = stack, state, yes }, [id, ...more]) => {
+    if (id === undefined || more.length > 0 || !/^(latest|[0-9a-f]{8,64})$/.test(id))
+      throw new UserError(`name one backup by its id, or "latest"\n\n${HELP}`, USAGE);
+    const daemon = await Daemon.of(await existing(stack));
+    const target = await existing(into);
+    const container = await daemon.container("backup");
+    const opened = await step(`reading backup ${id} of ${stack} as a whole`, "nothing is overwritten yet", () =>
+      daemon.run(["exec", container, "node", "/app/backup.mjs", "open", id], { allowFailure: true }),
+    );
+    if (opened.code !== 0) throw new UserError(`${opened.stderr.trim()}\nNothing was changed.`);
+    const manifest = JSON.parse(opened.stdout) as Manifest;
+    const source = { daemon, container, directory: OPENED };
+    try {
+      if (state !== undefined) {
+        if (manifest.stateExportedAt === null) throw new UserError("this backup holds no export of the stack's state");
+        writeFileSync(state, await daemon.ask("exec", container, "cat", `${OPENED}/${STATE_FILE}`), { mode: 0o600 });
+        say(`${state}: the state of ${manifest.stack} of ${manifest.stateExportedAt}`);
+        return 0;
+      }
+      const rows = manifest.postgres.tables.reduce((sum, table) => sum + table.rows, 0);
+      const what = `the backup of ${manifest.stack} (${manifest.environment}), ${manifest.finishedAt}`;
+      say(`${what}: ${manifest.postgres.tables.length} tables with ${rows} rows, whole`);
+      if (!unasked(yes) && !(await confirm(`Replace all data of ${into} by ${what}?`))) {
+        say("nothing was changed (--yes does not ask)");
+        return 1;
+      }
+      const live = (await outputs(target)).trading === "live";
+      const held = live ? EXECUTORS : [];
+      await restore({ source, manifest, into: await Daemon.of(target), held });
+      say(`${into} has the data of ${manifest.finishedAt}: every table has the rows and checksums that were saved`);
+      if (live)
+        say(
+          `Trading is live: ${held.join(" and ")} stay stopped. Compare positions and open orders with the broker's first\n` +
+            "(an order that was in the stream then is sent once more), then start them: docs/backup.md, After a restore",
+        );
+      return 0;
+    } finally {
+      await daemon.run(["exec", container, "rm", "-rf", OPENED], { allowFailure: true });
+    }
+  },
+);

@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { serviceNames, services } from "../../../components/platform/catalogue.ts";
+import type { Manifest } from "../../../services/backup/src/manifest.ts";
+import type { Daemon } from "../daemon.ts";
+import { step, UserError } from "../log.ts";
+import { PostgresTarget } from "./postgres.ts";
+import { restoreGrafana, restoreRedis, restoreStreams, restoreVolume } from "./stores.ts";
+import { type Source, volumeOf } from "./volumes.ts";
+
+/** How long a container may take to be healthy again. */
+const HEALTHY_WITHIN_S = 180;
+/** The services' volumes: whose they are, and where. */
+const serviceVolumes = serviceNames.flatMap((service) =>
+  services[service].volumes.map(({ name, path }) => ({ service, name, path })),
+);
+
+async function healthy(daemon: Daemon, names: readonly string[]): Promise<void> {
+  for (let waited = 0; waited < HEALTHY_WITHIN_S; waited++) {
+    const said = await daemon.ask("inspect", "--format", "{{.Name}} {{.State.Health.Status}}", ...names);
+    const waiting = said.split("\n").filter((line) => !line.endsWith(" healthy"));
+    if (waiting.length === 0) return;
+    if (waited === HEALTHY_WITHIN_S - 1) throw new UserError(`not healthy: ${waiting.join(", ")}`);
+    await sleep(1000);
+  }
+}
+
+export interface RestoreArgs {
+  readonly source: Source;
+  readonly manifest: Manifest;
+  readonly into: Daemon;
+  /** Services that stay stopped. */
+  readonly held: readonly string[];
+}
+
+/**
+ * Replaces a stack's data by a verified snapshot's: stops who writes, restores each store aside and puts it in place, starts
+ * everything again. On a fault the services stay stopped, so that nothing trades on half of the data.
+ */
+export async function restore({ source, manifest, into, held }: RestoreArgs): Promise<void> {
+  const containers = await into.containers();
+  const name = (service: string): string => {
+    const found = containers.get(service);
+    if (found === undefined) throw new UserError(`stack ${into.stack} has no ${service}; bring it up: npm run up`);
+    return found.name;
+  };
+  const stores = ["redis", "nats"].map(name);
+  const volumes = serviceVolumes.map((each) => ({ ...each, container: name(each.service) }));
+  const postgres = new PostgresTarget(into, name("postgres"));
+  await postgres.check(manifest);
+  const writers = [...serviceNames, "grafana"].filter((service) => keptRunning(service));
+  const at = (container: string, path: string) => volumeOf(into, container, path);
+
+  await step("restoring Postgres beside the present database", "as long as its dump took", () =>
+    postgres.restoreAside(source, manifest),
+  );
+  try {
+    await step("stopping the services and the stores", "each ends what it has begun", () =>
+      into.ask("stop", ...writers.map(name), ...stores),
+    );
+    await step("restoring Redis, the streams, the volumes and Grafana", "as long as the copy takes", async () => {
+      await restoreRedis(source, await at(name("redis"), "/data"));
+      await restoreStreams(source, manifest.jetstream, await at(name("nats"), "/data"));
+      for (const { name: volume, container, path } of volumes)
+        await restoreVolume(source, volume, await at(container, path));
+      await restoreGrafana(source, await at(name("grafana"), "/var/lib/grafana"));
+      await postgres.putInPlace();
+    });
+    await step("starting the stores", "until they are healthy", async () => {
+      await into.ask("start", ...stores);
+      // Its start sets roles, passwords and who may connect, for the restored database too.
+      await into.ask("restart", name("postgres"));
+      await healthy(into, [...stores, name("postgres")]);
+    });
+    await step("starting the services", "until they are healthy", async () => {
+      const started = writers.filter((service) => !held.includes(service)).map(name);
+      await into.ask("start", ...started);
+      await healthy(into, started);
+    });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UserError(
+      `${why}\nThe services are stopped, so that nothing trades on half of the data: run the same command again.`,
+    );
+  }
+
+  /** Those that are kept running: a batch job writes only when somebody starts it. */
+  function keptRunning(service: string): boolean {
+    return service === "grafana" || services[service as keyof typeof services].deploy.mode !== "on-demand";
+  }
+}
