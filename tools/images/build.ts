@@ -101,7 +101,8 @@ async function bundleFiles(image: BundleImage): Promise<Files> {
   };
 }
 
-async function bundleText(entry: string): Promise<string> {
+/** A program and all that it imports, as one module. */
+export async function bundleText(entry: string): Promise<string> {
   const result = await bundle({
     absWorkingDir: projectRoot,
     entryPoints: [entry],

@@ -9,6 +9,9 @@ const MAX_REDIS_MEMORY = 0.8;
 export const BACKUP_SUCCESS = "backup_last_success_timestamp_seconds";
 /** When a backup was last restored as a test, and found whole. */
 export const RESTORE_TEST_SUCCESS = "backup_last_restore_test_timestamp_seconds";
+/** 0 when the last run failed. */
+const LAST_RUN = "backup_last_run_success";
+const LAST_TEST = "backup_last_restore_test_success";
 
 /** Its exporter cannot log in, or nobody who needs it reaches it: a store that hangs may leave its exporter without an answer too. */
 const down = (up: string, dependency: string) =>
@@ -102,6 +105,26 @@ export const dataAlerts: readonly AlertGroup[] = [
         summary: "Nothing tells when the last backup was made",
         description: "The backup's metrics are missing, so its age is unknown.",
         needs: "backup",
+      },
+      {
+        name: "BackupFailing",
+        expr: `max(${LAST_RUN}) == 0`,
+        for: "0s",
+        severity: "warning",
+        service: "backup",
+        subject: "run",
+        summary: "The last backup failed",
+        description: "It is tried again each hour; the one before it is still there.",
+      },
+      {
+        name: "RestoreTestFailing",
+        expr: `max(${LAST_TEST}) == 0`,
+        for: "0s",
+        severity: "critical",
+        service: "backup",
+        subject: "restore-test",
+        summary: "The newest backup could not be restored",
+        description: "The repository is damaged, or what was saved is not what comes back: treat it as no backup.",
       },
       {
         name: "RestoreTestTooOld",

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { recordingGroups } from "../../../components/observability/alerts/rules.ts";
+import { metrics } from "../../../services/backup/src/status.ts";
 import * as reference from "../../../services/reference/src/metrics.ts";
 
 /** What PromQL itself calls things; a name before a parenthesis is a function. */
@@ -38,8 +39,7 @@ export function exporterMetrics(): readonly string[] {
   return lines.map((line) => line.split(" ")[1] ?? "");
 }
 
-/** Written by the backup, when there is one (components/observability/alerts/data.ts). */
-const backupMetrics = ["backup_last_success_timestamp_seconds", "backup_last_restore_test_timestamp_seconds"];
+const backupMetrics = metrics.map(({ name }) => name);
 /** Prometheus makes these itself. */
 const ownMetrics = ["up", "ALERTS"];
 

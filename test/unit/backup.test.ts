@@ -1,0 +1,209 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { BACKUP_USER, backupTarget } from "../../components/backup/backup.ts";
+import { imageReference } from "../../components/images.ts";
+import { serviceNames, services } from "../../components/platform/catalogue.ts";
+import { FORMAT, type Manifest, manifestFaults } from "../../services/backup/src/manifest.ts";
+import { backupDue, lastMoment, restoreTestDue } from "../../services/backup/src/schedule.ts";
+import { PORT } from "../../services/backup/src/settings.ts";
+import { metrics, metricsPage } from "../../services/backup/src/status.ts";
+import { type TableSum, tableDifferences } from "../../services/backup/src/tables.ts";
+import { catalogue } from "../../tools/images/catalogue.ts";
+import { humanBytes } from "../../tools/lib/units.ts";
+import { localConfig, runPlatform } from "./lib/platform.ts";
+import { randomText } from "./lib/values.ts";
+
+const HOUR = 60 * 60 * 1000;
+const at = (text: string) => Date.parse(text);
+
+describe("the nightly schedule", () => {
+  it.each<[string, string, number | undefined, number | undefined, boolean]>([
+    ["a new stack at once", "2026-03-01T14:00:00Z", undefined, undefined, true],
+    [
+      "not again before its time",
+      "2026-03-02T01:59:00Z",
+      at("2026-03-01T14:00:00Z"),
+      at("2026-03-01T14:00:00Z"),
+      false,
+    ],
+    ["at its time", "2026-03-02T02:00:00Z", at("2026-03-01T14:00:00Z"), at("2026-03-01T14:00:00Z"), true],
+    [
+      "after a time that was missed",
+      "2026-03-03T09:00:00Z",
+      at("2026-03-01T02:00:05Z"),
+      at("2026-03-01T02:00:05Z"),
+      true,
+    ],
+    [
+      "not at once after a failure",
+      "2026-03-02T02:30:00Z",
+      at("2026-03-01T02:00:05Z"),
+      at("2026-03-02T02:00:00Z"),
+      false,
+    ],
+    ["an hour after a failure", "2026-03-02T03:00:00Z", at("2026-03-01T02:00:05Z"), at("2026-03-02T02:00:00Z"), true],
+    ["on leap day", "2028-02-29T02:00:01Z", at("2028-02-28T02:00:09Z"), at("2028-02-28T02:00:00Z"), true],
+  ])("is due: %s", (_, now, lastSuccess, lastRun, due) => {
+    const last = {
+      ...(lastSuccess === undefined ? {} : { lastSuccess }),
+      ...(lastRun === undefined ? {} : { lastRun }),
+    };
+    expect(backupDue("02:00", new Date(now), last)).toBe(due);
+  });
+
+  it("knows the last moment of a time over a new year", () => {
+    expect(lastMoment("23:30", new Date("2027-01-01T01:00:00Z")).toISOString()).toBe("2026-12-31T23:30:00.000Z");
+  });
+
+  it("tests a restore each week, and a new stack at once", () => {
+    const now = new Date("2026-03-08T02:00:10Z");
+    expect(restoreTestDue(now, undefined)).toBe(true);
+    expect(restoreTestDue(now, now.getTime() - 6 * 24 * HOUR)).toBe(false);
+    expect(restoreTestDue(now, now.getTime() - 7 * 24 * HOUR)).toBe(true);
+  });
+});
+
+const sum = (name: string, rows = 1, checksum = "7"): TableSum => ({ schema: "ledger", name, rows, checksum });
+const saved = (path: string) => ({ path, bytes: 1, sha256: path });
+const files = ["grafana.db", "jetstream/ORDERS.json", "jetstream/ORDERS.snapshot", "postgres.dump", "redis.rdb"].map(
+  saved,
+);
+const manifest: Manifest = {
+  format: FORMAT,
+  stack: "local",
+  environment: "local",
+  startedAt: "",
+  finishedAt: "",
+  versions: {},
+  postgres: { database: "autollm", major: 17, tables: [] },
+  redis: { keys: 0 },
+  jetstream: [{ name: "ORDERS", messages: 1, firstSequence: 1, lastSequence: 1, consumers: 0 }],
+  volumes: [{ name: "reports", changed: [] }],
+  stateExportedAt: null,
+  files,
+};
+
+describe("a snapshot that was read back", () => {
+  const without = (path: string) => files.filter((file) => file.path !== path);
+  it("is whole when it is what its manifest says", () => {
+    expect(manifestFaults(manifest, files, ["reports"])).toEqual([]);
+  });
+  it.each<[string, Manifest, readonly ReturnType<typeof saved>[], readonly string[]]>([
+    ["redis.rdb is missing", manifest, without("redis.rdb"), []],
+    [
+      "redis.rdb is not what was saved",
+      manifest,
+      [...without("redis.rdb"), { ...saved("redis.rdb"), sha256: "x" }],
+      [],
+    ],
+    [
+      "postgres.dump is not what was saved",
+      manifest,
+      [...without("postgres.dump"), { ...saved("postgres.dump"), bytes: 2 }],
+      [],
+    ],
+    ["it lacks grafana.db", { ...manifest, files: without("grafana.db") }, without("grafana.db"), []],
+    [
+      "it lacks jetstream/ORDERS.snapshot",
+      { ...manifest, files: without("jetstream/ORDERS.snapshot") },
+      without("jetstream/ORDERS.snapshot"),
+      [],
+    ],
+    ["it lacks the volume market-data", manifest, files, ["market-data"]],
+    ["x is in no manifest", manifest, [...files, saved("x")], []],
+    ["its form is 2; this version knows 1", { ...manifest, format: 2 }, files, []],
+  ])("is refused: %s", (fault, given, found, volumes) => {
+    expect(manifestFaults(given, found, volumes)).toEqual([fault]);
+  });
+});
+
+describe("a restored database", () => {
+  it.each<[string, readonly TableSum[], readonly TableSum[]]>([
+    ["ledger.fills is missing", [sum("fills")], []],
+    ["ledger.fills has 2 rows, not 1", [sum("fills")], [sum("fills", 2)]],
+    ["ledger.fills has other rows than were saved", [sum("fills")], [sum("fills", 1, "8")]],
+    ["ledger.more was not saved", [], [sum("more")]],
+  ])("differs: %s", (difference, before, after) => expect(tableDifferences(before, after)).toEqual([difference]));
+  it("is the same when rows and checksums are", () => {
+    expect(tableDifferences([sum("a"), sum("b")], [sum("b"), sum("a")])).toEqual([]);
+  });
+});
+
+describe("the backup's metrics", () => {
+  it("tell nothing that is not known yet", () => {
+    expect(metricsPage({})).not.toContain("backup_last_success_timestamp_seconds");
+    expect(metricsPage({})).toContain("backup_failures_total 0");
+  });
+  it("tell times in seconds, and every figure once it is there", () => {
+    const page = metricsPage({
+      ...{ lastRun: 2000, lastSuccess: 5000, lastOk: true, seconds: 1.5, bytes: 7, repositoryBytes: 8, snapshots: 3 },
+      ...{ failures: 1, lastGoodTest: 9000, lastTestOk: false, testFailures: 2 },
+    });
+    for (const { name } of metrics) expect(page).toMatch(new RegExp(`^${name} \\d`, "m"));
+    expect(page).toContain("backup_last_success_timestamp_seconds 5\n");
+    expect(page).toContain("backup_last_restore_test_success 0\n");
+  });
+});
+
+describe("the backup's container", () => {
+  it("reads every volume of the services and Grafana's, and writes to its own alone", async () => {
+    const platform = await runPlatform();
+    const mounts = (platform.container("backup").mounts ?? []).filter(({ type }) => type === "volume");
+    const wanted = serviceNames.flatMap((service) => services[service].volumes.map(({ name }) => `/saved/${name}`));
+    const readOnly = mounts.filter((mount) => mount.readOnly === true).map(({ target }) => target);
+    expect(readOnly.sort()).toEqual([...wanted, "/saved/grafana"].sort());
+    expect(mounts.filter((mount) => mount.readOnly !== true).map(({ target }) => target)).toEqual(["/backup"]);
+    expect(JSON.parse(platform.files("backup")["etc-autollm/backup.json"] ?? "")).toMatchObject({
+      time: "02:00",
+      volumes: Object.fromEntries(wanted.map((path) => [path.slice("/saved/".length), path])),
+    });
+    expect(backupTarget.address).toBe(`backup:${PORT}`);
+  });
+
+  it("has a way to the internet and S3's credentials only with a second repository", async () => {
+    const keys = { "s3-access-key": randomText(20), "s3-secret-key": randomText(40) };
+    const s3 = JSON.stringify({ s3: "s3:https://s3.example.com/bucket" });
+    const segments = (platform: Awaited<ReturnType<typeof runPlatform>>) =>
+      (platform.container("backup").networksAdvanced ?? []).map(({ name }) => name);
+    const without = await runPlatform({ config: { ...localConfig, ...keys }, secretKeys: Object.keys(keys) });
+    expect(segments(without).join()).not.toContain("egress");
+    expect(Object.keys(without.files("backup")).join()).not.toContain("s3-");
+    const given = { config: { ...localConfig, ...keys, backup: s3 }, secretKeys: Object.keys(keys) };
+    const second = await runPlatform(given);
+    expect(segments(second).join()).toContain("egress");
+    expect(second.files("backup")["run-secrets/s3-secret-key"]).toBe(keys["s3-secret-key"]);
+    await expect(runPlatform({ config: { ...localConfig, backup: s3 } })).rejects.toThrow(
+      /backup needs s3-access-key; set it with: pulumi config set --secret s3-access-key/,
+    );
+  });
+
+  it("wants its image by digest outside local", async () => {
+    await expect(
+      runPlatform({
+        config: { ...localConfig, imageSource: "registry", localImages: "{}", backup: '{"image":"backup:1"}' },
+      }),
+    ).rejects.toThrow(/backup.image: must be pinned by digest/);
+  });
+});
+
+describe("the backup's images", () => {
+  const text = readFileSync(new URL("../../services/backup/Dockerfile", import.meta.url), "utf8");
+  it("for registries stands on the images that the platform pins", () => {
+    const from = [...text.matchAll(/^FROM (\S+)/gm)].map(([, reference]) => reference);
+    expect(from).toEqual((["restic", "redis", "postgres"] as const).map(imageReference));
+  });
+  it("both run as the workload's user, and start the same program", () => {
+    expect(text).toContain(`\nUSER ${BACKUP_USER}\n`);
+    expect(catalogue.backup.user).toBe(BACKUP_USER);
+    expect(catalogue.backup.command.slice(1)).toEqual(["/app/backup.mjs", "serve"]);
+  });
+});
+
+describe("a size for a reader", () => {
+  it.each([
+    [0, "0 B"],
+    [999, "999 B"],
+    [12_345, "12.3 kB"],
+    [3_200_000_000, "3.2 GB"],
+  ])("%d bytes are %s", (bytes, text) => expect(humanBytes(bytes)).toBe(text));
+});
