@@ -96,6 +96,7 @@ export class Services extends pulumi.ComponentResource {
       ...(health === undefined ? {} : { health }),
       memory: entry.resources.memory,
       cpuShares: entry.resources.cpuShares,
+      pids: entry.resources.pids,
       environment: { ...serviceEnvironment(service, args.settings), ...environment },
       files: {
         "/run/autollm": { "start.sh": startScript },

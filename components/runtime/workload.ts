@@ -1,8 +1,8 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { Files, type FileTree } from "./files.ts";
+import { Files, type FileTree, quote } from "./files.ts";
 import type { SegmentName, Segments } from "./segments.ts";
-import type { Target } from "./target.ts";
+import { shell, type Target } from "./target.ts";
 import type { VolumeMount } from "./volume.ts";
 
 /** How a change reaches a running workload. */
@@ -32,6 +32,8 @@ export interface WorkloadSpec {
   readonly memory: number;
   /** Relative weight against the others. Default 1024, Docker's own. */
   readonly cpuShares?: number;
+  /** Most processes and threads. Default 256. */
+  readonly pids?: number;
   /** Environment, without any secret. */
   readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Files by mount point, each mounted read-only. */
@@ -65,6 +67,8 @@ export interface WorkloadArgs {
   readonly spec: WorkloadSpec;
 }
 
+/** Enough for a database with its connections; a fork bomb meets it at once (CIS Docker Benchmark 5.29). */
+const DEFAULT_PIDS = 256;
 /** Seconds that an `up` waits for a container to be healthy. */
 const HEALTHY_WITHIN_SECONDS = 180;
 const MIB = 1024 * 1024;
@@ -207,6 +211,16 @@ export class Workload extends pulumi.ComponentResource {
         replaceOnChanges: ["*"],
         deleteBeforeReplace: spec.deploy === "recreate",
       },
+    );
+    // The provider knows no such limit; the daemon keeps this one over restarts.
+    shell(
+      `${name}-processes`,
+      target,
+      {
+        create: pulumi.interpolate`docker --host ${quote(target.dockerSocket)} update --pids-limit ${spec.pids ?? DEFAULT_PIDS} ${this.container.id} >/dev/null`,
+        triggers: [this.container.id, String(spec.pids ?? DEFAULT_PIDS)],
+      },
+      { parent: this, deletedWith: this.container },
     );
     this.containerName = this.container.name;
     this.registerOutputs({ containerName: this.containerName });

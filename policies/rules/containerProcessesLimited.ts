@@ -1,24 +1,28 @@
-import type { ResourceRule } from "../lib/rule.ts";
-import { CONTAINER } from "../lib/types.ts";
-import { hasUnknown, list, record } from "../lib/value.ts";
+import { service } from "../lib/labels.ts";
+import type { StackFinding, StackRule } from "../lib/rule.ts";
+import { COMMANDS, CONTAINER } from "../lib/types.ts";
+import { hasUnknown, text } from "../lib/value.ts";
 
 /** More processes and threads than this are a runaway, whatever the program. */
 const MAX_PROCESSES = 8192;
 
-export const containerProcessesLimited: ResourceRule = {
+export const containerProcessesLimited: StackRule = {
   name: "container-processes-limited",
   title: "A container's processes are limited",
-  level: "disabled",
+  level: "mandatory",
   severity: "medium",
   why: "A fork bomb in one container leaves the host without process ids.",
-  mend: `set ulimits: [{ name: "nproc", soft, hard }] with hard at ${MAX_PROCESSES} or less (the provider has no pids limit)`,
-  types: [CONTAINER],
-  *check({ props: { ulimits } }) {
-    if (hasUnknown(ulimits)) return;
-    const hard = list(ulimits)
-      .map(record)
-      .find(({ name }) => name === "nproc")?.hard;
-    if (typeof hard !== "number") yield { key: "ulimits", problem: "lacks nproc" };
-    else if (hard < 1 || hard > MAX_PROCESSES) yield { key: "ulimits nproc", problem: "is no limit" };
+  mend: `run it as a Workload, whose command NAME-processes sets a limit of ${MAX_PROCESSES} or less (the docker provider has none)`,
+  *checkStack(subjects): Generator<StackFinding> {
+    for (const subject of subjects.filter(({ type }) => type === CONTAINER)) {
+      const command = subjects.find(
+        ({ type, name }) => (COMMANDS as readonly string[]).includes(type) && name === `${service(subject)}-processes`,
+      );
+      if (command !== undefined && hasUnknown(command.props.create)) continue;
+      const limit = / update --pids-limit (\d+) /.exec(text(command?.props.create) ?? "")?.[1];
+      if (limit === undefined) yield { subject, key: "its processes", problem: "have no limit" };
+      else if (Number(limit) < 1 || Number(limit) > MAX_PROCESSES)
+        yield { subject, key: `command "${command?.name}"`, problem: `sets ${limit}, which is no limit` };
+    }
   },
 };

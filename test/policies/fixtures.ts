@@ -54,7 +54,6 @@ const compliant: Props = {
   memory: 512,
   memorySwap: 512,
   cpuShares: 1024,
-  ulimits: [{ name: "nproc", soft: 4096, hard: 4096 }],
   restart: "unless-stopped",
   logDriver: "json-file",
   logOpts: { "max-size": "10m", "max-file": "3" },

@@ -1,6 +1,6 @@
 import { command } from "../lib/command.ts";
+import { Daemon } from "../lib/daemon.ts";
 import { UserError } from "../lib/log.ts";
-import { run } from "../lib/run.ts";
 import { openWorkspace, outputs } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run backtest -- [--stack NAME]
@@ -13,9 +13,7 @@ await command({ help: HELP, options: { stack: { type: "string", default: "local"
   const workspace = await openWorkspace(stack);
   const { backtestContainer } = await outputs(workspace);
   if (typeof backtestContainer !== "string") throw new UserError(`stack ${stack} is not up; run: npm run up`);
-  const { code } = await run("docker", ["start", "--attach", backtestContainer], {
-    output: "show",
-    allowFailure: true,
-  });
+  const daemon = await Daemon.of(workspace);
+  const { code } = await daemon.run(["start", "--attach", backtestContainer], { output: "show", allowFailure: true });
   return code;
 });

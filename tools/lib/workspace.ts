@@ -103,7 +103,10 @@ export async function ensureLocalStack(workspace: Workspace): Promise<void> {
   const fresh = !existsSync(config);
   if (fresh) writePrivate(config, readFileSync(join(root, "Pulumi.local.yaml"), "utf8"));
   if (!(await stackExists(workspace))) await workspace.pulumi(["stack", "init", workspace.stack, "--no-select"]);
-  if (fresh) await setConfig(workspace, "filesDir", filesHome(workspace));
+  if (!fresh) return;
+  await setConfig(workspace, "filesDir", filesHome(workspace));
+  // The daemon that the docker command speaks to is the one that the images are built on.
+  if (process.env.DOCKER_HOST !== undefined) await setConfig(workspace, "dockerHost", process.env.DOCKER_HOST);
 }
 
 export async function stackExists(workspace: Workspace): Promise<boolean> {

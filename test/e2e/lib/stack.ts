@@ -31,7 +31,7 @@ export interface TestStack {
  * A free port below the range from which the kernel serves outgoing connections (Linux: 32768 to 60999), as a port of
  * that range may be taken by any connection between the choice and its use.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const port = randomInt(20_000, 32_768);
   const server = createServer();
   const free = await new Promise<boolean>((resolve) => {

@@ -117,13 +117,6 @@ export const containersCases: Readonly<Record<string, RuleCases>> = {
       "no CPU": container({ props: { cpuShares: undefined } }),
     },
   },
-  "container-processes-limited": {
-    pass: { "nproc set": container() },
-    fail: {
-      "nothing said": container({ props: { ulimits: [] } }),
-      "without end": container({ props: { ulimits: [{ name: "nproc", soft: -1, hard: -1 }] } }),
-    },
-  },
   "container-health-checked": {
     pass: {
       "a command": container(),

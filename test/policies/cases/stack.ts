@@ -1,6 +1,6 @@
 import type { StackSubject } from "../../../policies/lib/rule.ts";
 import { text, UNKNOWN } from "../../../policies/lib/value.ts";
-import { container, filesOf, inStack, network, password, secret } from "../fixtures.ts";
+import { command, container, filesOf, inStack, network, password, secret } from "../fixtures.ts";
 import type { RuleCases } from "./types.ts";
 
 const as = (service: string) => ({ "autollm.service": service });
@@ -32,6 +32,12 @@ function joining(service: string, declared: string, networks: readonly StackSubj
   return [...networks, inStack(container({ props: { networksAdvanced }, labels }), networks)];
 }
 
+/** The command that limits redis's processes. */
+function processes(limit: string | typeof UNKNOWN): StackSubject {
+  const create = limit === UNKNOWN ? UNKNOWN : `docker --host 'unix:///s' update --pids-limit ${limit} 1a2b >/dev/null`;
+  return inStack({ ...command({ create }), name: "redis-processes" });
+}
+
 /** The stack as a whole. */
 export const stackCases: Readonly<Record<string, RuleCases>> = {
   "credential-grants": {
@@ -47,6 +53,19 @@ export const stackCases: Readonly<Record<string, RuleCases>> = {
       "another workload's directory": [
         inStack(container({ props: bind(`/srv/files/caddy-files-${"0a".repeat(8)}/run-secrets`) })),
       ],
+    },
+  },
+  "container-processes-limited": {
+    pass: {
+      "a limit": [inStack(container()), processes("256")],
+      "an unknown container": [inStack(container()), processes(UNKNOWN)],
+    },
+    fail: {
+      "no command": [inStack(container())],
+      "another's limit": [inStack(container({ labels: as("nats") })), processes("256")],
+      "no limit in it": [inStack(container()), processes("0")],
+      "without end": [inStack(container()), processes("-1")],
+      "far too many": [inStack(container()), processes("100000")],
     },
   },
   "segments-needed": {

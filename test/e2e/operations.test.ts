@@ -1,0 +1,196 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { parse, stringify } from "yaml";
+import { STAND_IN_COMMAND } from "../../components/platform/standIn.ts";
+import { run } from "../../tools/lib/run.ts";
+import { eventually } from "./lib/http.ts";
+import { startLoad } from "./lib/load.ts";
+import { type Registry, startRegistry } from "./lib/registry.ts";
+import { docker, type TestStack, testStack } from "./lib/stack.ts";
+import { orderOf, postNews, trader } from "./lib/trading.ts";
+
+describe("operations on a running stack", () => {
+  let stack: TestStack;
+  let headers: Record<string, string>;
+
+  beforeAll(async () => {
+    stack = await testStack("e2e-ops");
+    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    expect(up.code, up.stdout + up.stderr).toBe(0);
+    headers = await trader(stack);
+  });
+
+  afterAll(async () => {
+    await stack.remove();
+  });
+
+  const filled = (id: string) =>
+    eventually("the fill in the ledger", 60, async () => {
+      const { body } = await orderOf(stack, headers, id);
+      return body.includes('"filled"') ? true : undefined;
+    });
+  const switchTo = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await stack.npm("kill-switch", ...args);
+    return { code, text: stdout + stderr };
+  };
+  /** What risk-manager counts as rejected for the switch. */
+  const rejections = async (): Promise<number> => {
+    const risk = await stack.container("risk-manager");
+    const metrics = await docker("exec", risk, "wget", "-q", "-O", "-", "http://127.0.0.1:8070/metrics");
+    return Number(/^risk_rejections_total\{reason="kill_switch"\} (\d+)/m.exec(metrics)?.[1] ?? 0);
+  };
+  const idOf = async (workload: string) => docker("inspect", "--format", "{{.Id}}", await stack.container(workload));
+
+  describe("the kill switch", () => {
+    test("stops all order execution, keeps its reason over a restart, and only `off` releases it", async () => {
+      await filled(await postNews(stack, headers));
+      expect((await switchTo("status")).code).toBe(0);
+
+      expect((await switchTo("on", "--reason", "the model has gone mad")).code).toBe(0);
+      const before = await rejections();
+      const stopped = await postNews(stack, headers);
+      await eventually("the rejection", 30, async () => ((await rejections()) > before ? true : undefined));
+      await docker("restart", await stack.container("risk-manager"));
+      await stack.npm("up");
+      const status = await switchTo("status");
+      expect(status).toEqual({ code: 2, text: expect.stringContaining("the model has gone mad") });
+      expect((await orderOf(stack, headers, stopped)).body).not.toContain('"filled"');
+
+      expect((await switchTo("off")).code).toBe(0);
+      await filled(await postNews(stack, headers));
+      expect((await orderOf(stack, headers, stopped)).body).not.toContain('"filled"');
+    });
+
+    test("is set and released while risk-manager is down, too", async () => {
+      const risk = await stack.container("risk-manager");
+      await docker("stop", risk);
+      onTestFinished(async () => void (await docker("start", risk)));
+      expect((await switchTo("on", "--reason", "it is down")).code).toBe(0);
+      expect((await switchTo("status")).text).toContain("it is down");
+      expect((await switchTo("off")).code).toBe(0);
+      expect((await switchTo("status")).code).toBe(0);
+    });
+
+    test("says what it wants when it is called wrongly", async () => {
+      expect(await switchTo("of")).toEqual({ code: 64, text: expect.stringContaining("say on, off or status") });
+    });
+  });
+
+  describe("a release", () => {
+    let registry: Registry;
+    let reference: string;
+    const configFile = () => join(stack.home, `Pulumi.${stack.name}.yaml`);
+    const readConfig = () => parse(readFileSync(configFile(), "utf8")) as { config: Record<string, unknown> };
+    const releases = () => (readConfig().config["autollm:release"] ?? {}) as Record<string, unknown>;
+    /** Names a service's image in the stack's file, as a person would. */
+    const release = (service: string, image: string, command: readonly string[] = STAND_IN_COMMAND) => {
+      const file = readConfig();
+      file.config["autollm:release"] = { ...releases(), [service]: { image, command } };
+      writeFileSync(configFile(), stringify(file));
+    };
+
+    beforeAll(async () => {
+      registry = await startRegistry();
+      reference = await docker("inspect", "--format", "{{.Image}}", await stack.container("gateway-api"));
+    });
+    afterAll(async () => {
+      await registry.stop();
+    });
+
+    test("of a rolling service fails no request under a load of 200 a second through the edge", async () => {
+      const from = await clientAddresses(200);
+      const old = await idOf("gateway-api");
+      const others = await idOf("execution-ib");
+      release("gateway-api", await registry.push(reference, "gateway-api", "2"));
+      const url = `https://${await stack.address("caddy", "public")}:8443/api/orders`;
+      const load = startLoad({ url, headers: { ...headers, host: "localhost" }, rate: 200, from });
+      const up = await stack.npm("up");
+      const { statuses, errors, sent, perSecond } = await load.stop();
+      expect(up.code, up.stdout + up.stderr).toBe(0);
+      expect(perSecond).toBeGreaterThan(195);
+      expect(errors).toEqual({});
+      expect(statuses).toEqual({ 200: sent });
+      expect(await idOf("gateway-api")).not.toBe(old);
+      expect(await idOf("execution-ib")).toBe(others);
+    });
+
+    test("that never becomes healthy leaves the old one serving, says why, and the next up is clean", async () => {
+      const old = await idOf("gateway-api");
+      const image = await registry.push(reference, "gateway-api", "3");
+      const good = readFileSync(configFile(), "utf8");
+      release("gateway-api", image, ["sh", "-c", "echo this release cannot start; exec sleep 1000"]);
+      const up = await stack.npm("up");
+      expect(up.code).toBe(1);
+      expect(up.stdout + up.stderr).toContain("this release cannot start");
+      expect((await docker("ps", "--no-trunc", "--format", "{{.ID}}")).split("\n")).toContain(old);
+      await filled(await postNews(stack, headers));
+
+      writeFileSync(configFile(), good);
+      const again = await stack.npm("up");
+      expect(again.code, again.stdout + again.stderr).toBe(0);
+      // One is left: neither what failed nor what it should have replaced.
+      expect((await stack.container("gateway-api")).split("\n")).toHaveLength(1);
+      await filled(await postNews(stack, headers));
+    });
+
+    test("of an executor never lets two of them run at once, and lets the old one end by itself", async () => {
+      const since = String(Date.now() / 1000);
+      release("execution-ib", await registry.push(reference, "execution-ib", "2"));
+      const up = await stack.npm("up");
+      expect(up.code, up.stdout + up.stderr).toBe(0);
+      const filters = [
+        "--filter",
+        `label=autollm.stack=${stack.name}`,
+        "--filter",
+        "label=autollm.service=execution-ib",
+      ];
+      const events = ["start", "die"].flatMap((event) => ["--filter", `event=${event}`]);
+      const format = '{{.Action}} {{index .Actor.Attributes "exitCode"}}';
+      const until = String(Date.now() / 1000);
+      const seen = await docker(
+        "events",
+        "--since",
+        since,
+        "--until",
+        until,
+        ...filters,
+        ...events,
+        "--format",
+        format,
+      );
+      expect(seen.split("\n").map((line) => line.trim())).toEqual(["die 0", "start"]);
+      await filled(await postNews(stack, headers));
+    });
+
+    test("is taken back by `npm run rollback`", async () => {
+      const { code, stdout, stderr } = await stack.npm("rollback", "--yes");
+      expect(code, stdout + stderr).toBe(0);
+      expect(releases()).not.toHaveProperty("execution-ib");
+      await filled(await postNews(stack, headers));
+    });
+  });
+
+  /** Gives this machine more addresses in the public segment, for the time of a test: as many clients. */
+  async function clientAddresses(count: number): Promise<string[]> {
+    const id = await docker(
+      "network",
+      "ls",
+      "--filter",
+      `label=autollm.stack=${stack.name}`,
+      "--filter",
+      "name=segment-public",
+      "--quiet",
+    );
+    const gateway = await docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", id);
+    const base = gateway.split(".").slice(0, 3).join(".");
+    const addresses = Array.from({ length: count }, (_, index) => `${base}.${index + 20}`);
+    const change = (action: string) =>
+      run("ip", ["-batch", "-"], {
+        input: addresses.map((each) => `addr ${action} ${each}/32 dev br-${id.slice(0, 12)}\n`).join(""),
+      });
+    await change("add");
+    onTestFinished(async () => void (await change("del")));
+    return addresses;
+  }
+});
