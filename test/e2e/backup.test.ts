@@ -254,4 +254,22 @@ describe("a backup", () => {
     );
     await expect(opened).rejects.toThrow(/wrong password/);
   });
+
+  test("is not needed for a protected volume: a destroy alone removes nothing, and it takes a second, explicit step", async () => {
+    const urns = (await stack.pulumi("stack", "--show-urns"))
+      .split("\n")
+      .flatMap((line) => /urn:\S+docker:index\/volume:Volume::\S+/.exec(line) ?? []);
+    expect(urns.length).toBeGreaterThan(8);
+    // What the program declares for production (test/unit/program.test.ts) is marked by hand here, where it is for trying out.
+    await stack.pulumi("state", "protect", ...urns, "--yes");
+    const before = await ids();
+    const destroyed = await stack.npm("down");
+    expect(destroyed.code).toBe(1);
+    expect(destroyed.stdout + destroyed.stderr).toMatch(/protect/);
+    expect(await ids()).toBe(before);
+    await stack.pulumi("state", "unprotect", ...urns, "--yes");
+    const removed = await stack.npm("down");
+    expect(removed.code, removed.stdout + removed.stderr).toBe(0);
+    expect(await docker("volume", "ls", "--quiet", "--filter", `label=autollm.stack=${stack.name}`)).toBe("");
+  });
 });

@@ -1,10 +1,10 @@
-import { command } from "../lib/command.ts";
+import { command, USAGE } from "../lib/command.ts";
 import { Daemon } from "../lib/daemon.ts";
 import { step, UserError } from "../lib/log.ts";
 import { humanBytes } from "../lib/units.ts";
 import { openWorkspace, stackExists } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run backup -- [--stack NAME] [--test | --list] [--json]
+const HELP = `usage: npm run backup -- [--stack NAME] [--test | --list | --fetch] [--json]
 
 Makes a backup now, beside the nightly one: databases, streams, volumes, Grafana, and the stack's own state. It waits for
 the end and tells the snapshot's id, its size and how long it took. What is saved and what is not: docs/backup.md.
@@ -12,7 +12,15 @@ the end and tells the snapshot's id, its size and how long it took. What is save
   --stack NAME   another stack than "local"
   --test         instead: restore the newest one into a scratch database and compare every table, as each week
   --list         instead: list the snapshots, oldest first
+  --fetch        instead: copy from the second repository (backup.s3) what this one lacks, as on a new host; lists them
   --json         print the answer as JSON`;
+
+interface Snapshot {
+  readonly id: string;
+  readonly time: string;
+  readonly bytes: number;
+  readonly rows: number;
+}
 
 interface BackupResult {
   readonly id: string;
@@ -32,10 +40,13 @@ await command(
       stack: { type: "string", default: "local" },
       test: { type: "boolean" },
       list: { type: "boolean" },
+      fetch: { type: "boolean" },
       json: { type: "boolean" },
     },
   },
-  async ({ stack, test, list, json }) => {
+  async ({ stack, test, list, fetch, json }) => {
+    if ([test, list, fetch].filter(Boolean).length > 1)
+      throw new UserError(`give one of --test, --list and --fetch\n\n${HELP}`, USAGE);
     const workspace = await openWorkspace(stack);
     if (!(await stackExists(workspace))) throw new UserError(`there is no stack ${stack}; bring it up: npm run up`);
     const daemon = await Daemon.of(workspace);
@@ -50,9 +61,15 @@ await command(
       process.stdout.write(`${json ? JSON.stringify(answer, null, 2) : words(answer)}\n`);
       return 0;
     };
-    if (list)
-      return tell(await ask<{ id: string; time: string; bytes: number }[]>(["list"]), (snapshots) =>
-        snapshots.map(({ id, time, bytes }) => `${id}  ${time.slice(0, 19)}Z  ${humanBytes(bytes)}`).join("\n"),
+    const listed = (snapshots: readonly Snapshot[]) =>
+      snapshots
+        .map(({ id, time, bytes, rows }) => `${id}  ${time.slice(0, 19)}Z  ${humanBytes(bytes)}, ${rows} rows`)
+        .join("\n");
+    if (list) return tell(await ask<Snapshot[]>(["list"]), listed);
+    if (fetch)
+      return tell(
+        await step("copying from the second repository", "as long as it is large", () => ask<Snapshot[]>(["fetch"])),
+        listed,
       );
     if (test)
       return tell(

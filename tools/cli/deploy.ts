@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { confirm, unasked } from "../lib/ask.ts";
 import { command } from "../lib/command.ts";
@@ -26,11 +24,6 @@ async function npm(script: string, ...args: readonly string[]): Promise<boolean>
   say(`--- npm run ${[script, ...(args.length > 0 ? ["--", ...args] : [])].join(" ")}`);
   const options = { cwd: root, output: "show", allowFailure: true } as const;
   return (await run("npm", ["run", "-s", script, "--", ...args], options)).code === 0;
-}
-
-function hasScript(name: string): boolean {
-  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> };
-  return Object.hasOwn(manifest.scripts, name);
 }
 
 async function ranBefore({ pulumi, stack }: Workspace): Promise<boolean> {
@@ -62,7 +55,6 @@ await command(
     }
     const before = (await stackExists(workspace)) && (await ranBefore(workspace));
     if (before && noBackup !== true) {
-      if (!hasScript("backup")) throw new UserError("there is no backup command yet; --no-backup goes without");
       if (!(await npm("backup", "--stack", stack))) {
         await npm("notify", `${stack}: NOT deployed, since the backup failed. Nothing was changed.`);
         return 1;

@@ -103,15 +103,21 @@ async function collect(settings: Settings): Promise<Manifest> {
 async function backUp(settings: Settings): Promise<BackupResult> {
   const start = Date.now();
   await openRepository();
-  const { postgres } = await collect(settings);
-  const { id, bytes, added } = await save(settings.stack);
-  await rm(COLLECTED, { recursive: true, force: true });
+  let result: Omit<BackupResult, "seconds">;
+  try {
+    const { tables } = (await collect(settings)).postgres;
+    const rows = tables.reduce((sum, table) => sum + table.rows, 0);
+    result = { ...(await save(settings.stack, rows)), tables: tables.length, rows };
+  } finally {
+    // It is not encrypted.
+    await rm(COLLECTED, { recursive: true, force: true });
+  }
   await forget(settings.stack);
   if (settings.s3 !== undefined) await copyTo(settings.s3, settings.stack);
   const seconds = Math.round((Date.now() - start) / 100) / 10;
+  const { bytes } = result;
   note({ seconds, bytes, repositoryBytes: await repositoryBytes(), snapshots: (await snapshots()).length });
-  const rows = postgres.tables.reduce((sum, table) => sum + table.rows, 0);
-  return { id, bytes, added, seconds, tables: postgres.tables.length, rows };
+  return { ...result, seconds };
 }
 
 /** Makes a backup and notes how it went. */

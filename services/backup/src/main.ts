@@ -5,7 +5,7 @@ import { connect } from "@nats-io/transport-node";
 import { makeBackup, openSnapshot } from "./backup.ts";
 import { restoreStream } from "./jetstream.ts";
 import { withLock } from "./lock.ts";
-import { BackupError, openRepository, snapshots } from "./restic.ts";
+import { BackupError, copyFrom, openRepository, snapshots } from "./restic.ts";
 import { makeRestoreTest } from "./restoreTest.ts";
 import { serve } from "./serve.ts";
 import { OPENED, readSettings, STATE_EXPORT } from "./settings.ts";
@@ -31,6 +31,15 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
     }),
   test: () => withLock(async () => answer(await makeRestoreTest(readSettings()))),
   list: async () => answer(await snapshots()),
+  /** Takes over from the second repository what this one lacks. */
+  fetch: () =>
+    withLock(async () => {
+      const { s3 } = readSettings();
+      if (s3 === undefined) throw new BackupError("the stack's config names no backup.s3");
+      await openRepository();
+      await copyFrom(s3);
+      answer(await snapshots());
+    }),
   /** Reads a snapshot back, proves it, leaves it for the restore, and answers its manifest. */
   open: ([id = "latest"]) =>
     withLock(async () => {

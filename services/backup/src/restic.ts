@@ -12,6 +12,8 @@ export interface Snapshot {
   readonly time: string;
   /** Bytes of its files. */
   readonly bytes: number;
+  /** Rows of its tables: tells a backup that was made after a loss from one that was made before. */
+  readonly rows: number;
 }
 
 const KEY = join(SECRETS, "backup-key");
@@ -82,10 +84,10 @@ export async function openRepository(): Promise<void> {
 }
 
 /** Saves what was collected. */
-export async function save(stack: string): Promise<{ id: string; bytes: number; added: number }> {
+export async function save(stack: string, rows: number): Promise<{ id: string; bytes: number; added: number }> {
   await restic(local, ["unlock"]);
   const said = await must("the snapshot cannot be made", [
-    ...["backup", "--json", "--host", stack, "--group-by", "host,paths"],
+    ...["backup", "--json", "--host", stack, "--group-by", "host,paths", "--tag", `rows=${rows}`],
     COLLECTED,
   ]);
   const summary = said
@@ -113,11 +115,17 @@ export async function forget(stack: string): Promise<void> {
 /** Every snapshot, oldest first. */
 export async function snapshots(): Promise<Snapshot[]> {
   const said = await must("the snapshots cannot be listed", ["snapshots", "--json"]);
-  const list = JSON.parse(said) as { id: string; time: string; summary?: { total_bytes_processed: number } }[];
-  return list.map(({ id, time, summary }) => ({
+  const list = JSON.parse(said) as {
+    id: string;
+    time: string;
+    tags?: readonly string[];
+    summary?: { total_bytes_processed: number };
+  }[];
+  return list.map(({ id, time, tags, summary }) => ({
     id: id.slice(0, 8),
     time,
     bytes: summary?.total_bytes_processed ?? 0,
+    rows: Number(tags?.find((tag) => tag.startsWith("rows="))?.slice("rows=".length) ?? 0),
   }));
 }
 
@@ -139,19 +147,32 @@ export async function repositoryBytes(): Promise<number> {
   return (JSON.parse(said) as { total_size: number }).total_size;
 }
 
+/** The second repository, with the credentials that its owner supplied. */
+function second(url: string): Repository {
+  const env = {
+    AWS_ACCESS_KEY_ID: requireSecret("s3-access-key"),
+    AWS_SECRET_ACCESS_KEY: requireSecret("s3-secret-key"),
+  };
+  return { name: "the second repository", url, env };
+}
+
 /** Copies to the second repository what it lacks, and removes there what is older than is kept. */
 export async function copyTo(url: string, stack: string): Promise<void> {
-  const second: Repository = {
-    name: "the second repository",
-    url,
-    env: {
-      AWS_ACCESS_KEY_ID: requireSecret("s3-access-key"),
-      AWS_SECRET_ACCESS_KEY: requireSecret("s3-secret-key"),
-    },
-  };
+  const there = second(url);
   const from = ["--from-repo", REPOSITORY, "--from-password-file", KEY];
-  if (!(await opens(second)))
-    await must("the second repository cannot be made", ["init", ...from, "--copy-chunker-params"], second);
-  await must("the copy to the second repository failed", ["copy", ...from, "--quiet"], second);
-  await must("old snapshots of the second repository cannot be removed", forgetting(stack), second);
+  if (!(await opens(there)))
+    await must("the second repository cannot be made", ["init", ...from, "--copy-chunker-params"], there);
+  await must("the copy to the second repository failed", ["copy", ...from, "--quiet"], there);
+  await must("old snapshots of the second repository cannot be removed", forgetting(stack), there);
+}
+
+/** Copies from the second repository what this one lacks: the way onto a new host. */
+export async function copyFrom(url: string): Promise<void> {
+  const there = second(url);
+  if (!(await opens(there))) throw new BackupError("there is no second repository at its place");
+  const from = ["--from-repo", url, "--from-password-file", KEY];
+  await must("the copy from the second repository failed", ["copy", ...from, "--quiet"], {
+    ...local,
+    env: there.env ?? {},
+  });
 }
