@@ -213,8 +213,12 @@ describe("a backup", () => {
     expect(await redis("get", "e2e:mark")).toBe("");
     expect(await streamHolds(marks.nats)).toBe(false);
 
+    expect((await stack.npm("kill-switch", "on", "--reason", "the volumes are gone")).code).toBe(0);
     const { code, stderr } = await stack.npm("restore", "latest");
     expect(code, stderr).toBe(0);
+    // The backup is of a time when it was not set.
+    expect((await stack.npm("kill-switch", "status")).code).toBe(2);
+    expect((await stack.npm("kill-switch", "off", "--yes")).code).toBe(0);
 
     const found = await rows();
     expect(found.size).toBeGreaterThanOrEqual(beforeBackup);

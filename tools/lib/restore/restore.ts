@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { serviceNames, services } from "../../../components/platform/catalogue.ts";
 import type { Manifest } from "../../../services/backup/src/manifest.ts";
 import type { Daemon } from "../daemon.ts";
+import { killSwitch } from "../killSwitch.ts";
 import { step, UserError } from "../log.ts";
 import { PostgresTarget } from "./postgres.ts";
 import { restoreGrafana, restoreRedis, restoreStreams, restoreVolume } from "./stores.ts";
@@ -49,6 +50,7 @@ export async function restore({ source, manifest, into, held }: RestoreArgs): Pr
   await postgres.check(manifest);
   const writers = [...serviceNames, "grafana"].filter((service) => keptRunning(service));
   const at = (container: string, path: string) => volumeOf(into, container, path);
+  const switchWasSet = (await killSwitch(into, "status")) !== "";
 
   await step("restoring Postgres beside the present database", "as long as its dump took", () =>
     postgres.restoreAside(source, manifest),
@@ -62,6 +64,9 @@ export async function restore({ source, manifest, into, held }: RestoreArgs): Pr
       await restoreStreams(source, manifest.jetstream, await at(name("nats"), "/data"));
       for (const { name: volume, container, path } of volumes)
         await restoreVolume(source, volume, await at(container, path));
+      // An old backup may not release what somebody has set since.
+      if (switchWasSet)
+        await killSwitch(into, "on", { reason: "was set before a restore", at: new Date().toISOString() });
       await restoreGrafana(source, await at(name("grafana"), "/var/lib/grafana"));
       await postgres.putInPlace();
     });
