@@ -1,8 +1,24 @@
-import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { appendFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { BACKUP_USER, backupTarget } from "../../components/backup/backup.ts";
 import { imageReference } from "../../components/images.ts";
 import { serviceNames, services } from "../../components/platform/catalogue.ts";
+import { copyTree, sums } from "../../services/backup/src/files.ts";
 import { FORMAT, type Manifest, manifestFaults } from "../../services/backup/src/manifest.ts";
 import { backupDue, lastMoment, restoreTestDue } from "../../services/backup/src/schedule.ts";
 import { PORT } from "../../services/backup/src/settings.ts";
@@ -60,6 +76,42 @@ describe("the nightly schedule", () => {
     expect(restoreTestDue(now, undefined)).toBe(true);
     expect(restoreTestDue(now, now.getTime() - 6 * 24 * HOUR)).toBe(false);
     expect(restoreTestDue(now, now.getTime() - 7 * 24 * HOUR)).toBe(true);
+  });
+});
+
+describe("a copied volume", () => {
+  it("has every file, folder and link as it was", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "autollm-copy-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const [from, to] = [join(folder, "from"), join(folder, "to")];
+    mkdirSync(join(from, "deep", "empty"), { recursive: true });
+    writeFileSync(join(from, "deep", "a.parquet"), randomText(5000), { mode: 0o640 });
+    utimesSync(join(from, "deep", "a.parquet"), 1000, 2000);
+    chmodSync(join(from, "deep"), 0o550);
+    symlinkSync("deep/a.parquet", join(from, "latest"));
+    expect(await copyTree(from, to)).toEqual([]);
+    expect(await sums(to)).toEqual(await sums(from));
+    const { mode, mtimeMs } = statSync(join(to, "deep", "a.parquet"));
+    expect([mode & 0o777, mtimeMs]).toEqual([0o640, 2_000_000]);
+    expect(statSync(join(to, "deep")).mode & 0o777).toBe(0o550);
+    expect(readdirSync(join(to, "deep"))).toContain("empty");
+    expect(readlinkSync(join(to, "latest"))).toBe("deep/a.parquet");
+  });
+
+  it("tells a file that its owner writes all the time", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "autollm-copy-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    mkdirSync(join(folder, "from"));
+    const file = join(folder, "from", "features.duckdb");
+    writeFileSync(file, Buffer.alloc(32 * 1024 * 1024));
+    let writing = true;
+    const writer = (async () => {
+      while (writing) await appendFile(file, "x");
+    })();
+    const changed = await copyTree(join(folder, "from"), join(folder, "to"));
+    writing = false;
+    await writer;
+    expect(changed).toEqual(["features.duckdb"]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chmod, copyFile, mkdir, readdir, stat, utimes } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readlink, stat, symlink, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
@@ -48,7 +48,8 @@ async function copyStill(from: string, to: string): Promise<boolean> {
 }
 
 /**
- * Copies a directory whose owner goes on writing. A file that goes away meanwhile was not to be kept.
+ * Copies a directory whose owner goes on writing: files, folders and links, with their modes and times. A file that goes away
+ * meanwhile was not to be kept.
  * @returns the files that changed while they were copied
  * @throws for a file that may not be read: a backup that leaves something out is none
  */
@@ -59,6 +60,7 @@ export async function copyTree(from: string, to: string): Promise<string[]> {
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     try {
       if (entry.isDirectory()) changed.push(...(await copyTree(source, target)).map((path) => join(entry.name, path)));
+      else if (entry.isSymbolicLink()) await symlink(await readlink(source), target);
       else if (entry.isFile() && !(await copyStill(source, target))) changed.push(entry.name);
     } catch (error) {
       if (!isMissing(error)) throw error;
