@@ -91,7 +91,8 @@ describe("a backup", () => {
     await publish(marks.nats);
     await eventually("the message in the stream", 30, async () => ((await streamHolds(marks.nats)) ? true : undefined));
     expect((await grafana("/folders", { title: marks.grafana })).status).toBe(200);
-    expect((await stack.npm("backtest")).code).toBe(0);
+    const backtest = await stack.npm("backtest");
+    expect(backtest.code, backtest.stdout + backtest.stderr).toBe(0);
     report = await reports();
 
     const client = await database();
