@@ -2,8 +2,8 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
 /**
- * The network segments. An `internal` one has no way out to the internet and none in from the host's ports.
- * `public` is where Caddy's published ports arrive, `egress` the way out for what calls the internet.
+ * The network segments. Those who share an `internal` one reach each other; it has no way out to the internet and none in from
+ * the host's ports. The open ones are ways out of the host or into it and nothing else: who shares one reaches nobody through it.
  */
 export const segmentTable = {
   public: { internal: false, purpose: "Caddy's published ports" },
@@ -18,6 +18,17 @@ export const segmentTable = {
 export type SegmentName = keyof typeof segmentTable;
 
 export const segmentNames = Object.keys(segmentTable) as SegmentName[];
+
+/** Whether a segment leads out of the host, or in. */
+export const isOpen = (segment: SegmentName): boolean => !segmentTable[segment].internal;
+
+/** The segments through which two workloads reach each other. */
+export function sharedSegments(one: readonly SegmentName[], other: readonly SegmentName[]): SegmentName[] {
+  return one.filter((segment) => !isOpen(segment) && other.includes(segment));
+}
+
+/** Bridge option: whether members of the network may talk to each other. */
+const MEMBERS_TALK = "com.docker.network.bridge.enable_icc";
 
 export interface SegmentsArgs {
   readonly provider: docker.Provider;
@@ -37,6 +48,8 @@ export class Segments extends pulumi.ComponentResource {
         {
           driver: "bridge",
           internal: segmentTable[segment].internal,
+          // All that call the internet are in one network: without this, each of them would reach IB Gateway's API there.
+          ...(isOpen(segment) ? { options: { [MEMBERS_TALK]: "false" } } : {}),
           labels: [{ label: "autollm.stack", value: stack }],
         },
         { parent: this, provider: args.provider },

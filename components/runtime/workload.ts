@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { Files, type FileTree, quote } from "./files.ts";
-import type { SegmentName, Segments } from "./segments.ts";
+import { isOpen, type SegmentName, type Segments } from "./segments.ts";
 import { shell, type Target } from "./target.ts";
 import type { VolumeMount } from "./volume.ts";
 
@@ -152,14 +152,18 @@ export class Workload extends pulumi.ComponentResource {
         entrypoints: [spec.command[0] ?? ""],
         command: spec.command.slice(1),
         user: spec.user,
-        hostname: name,
+        // Not the name itself: a newer Docker resolves a hostname in every network, also where nobody may be reached.
+        hostname: `${name}-host`,
         envs: Object.entries(spec.environment ?? {})
           .sort(([a], [b]) => (a < b ? -1 : 1))
           .map(([key, value]) => pulumi.interpolate`${key}=${value}`),
         memory: spec.memory,
         memorySwap: spec.memory,
         cpuShares: spec.cpuShares ?? 1024,
-        networksAdvanced: spec.segments.map((segment) => ({ name: args.segments.names[segment], aliases: [name] })),
+        networksAdvanced: spec.segments.map((segment) => ({
+          name: args.segments.names[segment],
+          aliases: isOpen(segment) ? [] : [name],
+        })),
         mounts: [
           ...[...folders].map(([path, folder]) => ({
             type: "bind",

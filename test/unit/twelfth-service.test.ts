@@ -40,7 +40,12 @@ const segments = (name: string) =>
 
 describe("a twelfth service, as one entry of the catalogue", () => {
   it("runs in a container with its limits, volume and health check", () => {
-    expect(platform.container(NAME)).toMatchObject({ memory: 320, cpuShares: 256, hostname: NAME, readOnly: true });
+    expect(platform.container(NAME)).toMatchObject({
+      memory: 320,
+      cpuShares: 256,
+      hostname: `${NAME}-host`,
+      readOnly: true,
+    });
     expect(platform.container(NAME).healthcheck?.tests).toContain("http://127.0.0.1:8090/health");
     expect(platform.container(NAME).mounts).toContainEqual(
       expect.objectContaining({ type: "volume", target: "/data", source: "sentiment-cache-0123abc" }),

@@ -52,9 +52,14 @@ export const worldCases: Readonly<Record<string, RuleCases>> = {
   "network-internal": {
     pass: {
       internal: resource(types.NETWORK, { internal: true }, { name: "segment-data" }),
-      "the way out": resource(types.NETWORK, {}, { name: "segment-egress" }),
+      "the way out": resource(
+        types.NETWORK,
+        { options: { "com.docker.network.bridge.enable_icc": "false" } },
+        { name: "segment-egress" },
+      ),
     },
     fail: {
+      "a way out that connects its members": resource(types.NETWORK, {}, { name: "segment-egress" }),
       open: resource(types.NETWORK, { internal: false }, { name: "segment-data" }),
       "the host's own": resource(types.NETWORK, { internal: true, driver: "macvlan" }, { name: "segment-data" }),
     },

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { portsOf } from "../../components/ports.ts";
+import { isOpen, type SegmentName, segmentNames } from "../../components/runtime/segments.ts";
+import { neededSegments } from "../../policies/segments.ts";
+import { type Attempt, answered, inside, makeOutside, type Outside, type Placed, placed } from "./lib/reach.ts";
+import { type TestStack, testStack } from "./lib/stack.ts";
+
+/** Seconds: for a way that should be there, and for one that should not. */
+const PATIENCE = 20;
+const SILENCE = 3;
+
+/** What a stack on this machine, without receivers and a second repository, does not join. */
+const NOT_HERE: Readonly<Record<string, readonly string[]>> = {
+  alertmanager: ["egress"],
+  backup: ["egress"],
+  "ib-gateway": ["egress"],
+};
+
+/** What is declared, written apart from the components. */
+function declared(name: string): SegmentName[] {
+  const needed = neededSegments(name);
+  if (needed === undefined) throw new Error(`nothing says which segments ${name} needs`);
+  return segmentNames.filter((segment) => needed.includes(segment) && !NOT_HERE[name]?.includes(segment));
+}
+
+describe("the network", () => {
+  let stack: TestStack;
+  let containers: readonly Placed[];
+  let outside: Outside;
+
+  beforeAll(async () => {
+    outside = await makeOutside();
+    stack = await testStack("e2e-segments");
+    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    expect(up.code, up.stdout + up.stderr).toBe(0);
+    containers = await placed(stack.name);
+    expect(containers.length).toBeGreaterThan(20);
+  });
+  afterAll(async () => {
+    await outside?.remove();
+    await stack?.remove();
+  });
+
+  test("has each container in the declared segments, listening on the declared ports and no other", () => {
+    const seen = containers.map(({ name, addresses, listens }) => ({
+      name,
+      segments: Object.keys(addresses).sort(),
+      ports: listens.flatMap(({ port, loopback }) => (loopback ? [] : [port])).sort((a, b) => a - b),
+    }));
+    const expected = containers.map(({ name }) => ({
+      name,
+      segments: declared(name).sort(),
+      ports: portsOf(name, true).toSorted((a, b) => a - b),
+    }));
+    expect(seen).toEqual(expected);
+  });
+
+  /** Every address of a container with every port that it listens on, those of its loopback included. */
+  const doors = (to: Placed, isDeclared: (segment: SegmentName, loopback: boolean) => boolean): Attempt[] =>
+    Object.entries(to.addresses).flatMap(([segment, host]) =>
+      to.listens.map(({ port, loopback }) => ({
+        label: `${to.name}:${port} through ${segment}`,
+        host,
+        port,
+        seconds: isDeclared(segment as SegmentName, loopback) ? PATIENCE : SILENCE,
+      })),
+    );
+
+  test("lets a container reach another where they share an inner segment, and nowhere else", async () => {
+    for (const from of containers) {
+      const own = declared(from.name);
+      const attempts = containers
+        .filter(({ name }) => name !== from.name)
+        .flatMap((to) => doors(to, (segment, loopback) => !loopback && !isOpen(segment) && own.includes(segment)));
+      const open = attempts.filter(({ seconds }) => seconds === PATIENCE).map(({ label }) => label);
+      expect((await answered(inside(from), attempts)).sort(), `from ${from.name}`).toEqual(open.sort());
+    }
+  });
+
+  test("lets out who calls the internet, and nobody else", async () => {
+    const { address: host, port } = outside;
+    for (const from of containers) {
+      const leaves = declared(from.name).some(isOpen);
+      const attempt = { label: "outside", host, port, seconds: leaves ? PATIENCE : SILENCE };
+      expect(await answered(inside(from), [attempt]), `from ${from.name}`).toEqual(leaves ? ["outside"] : []);
+    }
+  });
+
+  test("lets nobody in from outside, but to Caddy's ports", async () => {
+    const attempts = containers.flatMap((to) =>
+      doors(to, (segment, loopback) => to.name === "caddy" && segment === "public" && !loopback),
+    );
+    const open = attempts.filter(({ seconds }) => seconds === PATIENCE).map(({ label }) => label);
+    expect((await answered(outside.enter, attempts)).sort()).toEqual(open.sort());
+  });
+});
