@@ -19,7 +19,7 @@ import { makeTarget } from "./components/target.ts";
 const { settings, supplied } = loadStackConfig();
 
 const target = makeTarget(settings);
-const credentials = new Credentials("credentials", { generation: settings.generation, supplied });
+const credentials = new Credentials("credentials", { ...settings, supplied });
 const segments = new Segments("segments", { provider: target.docker });
 const images = new ImageStore("images", { provider: target.docker, settings, loader: target.imageLoader });
 const part = { target, segments, images, credentials };

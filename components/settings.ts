@@ -1,6 +1,7 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
 import { type CredentialName, credentialNames, isCredentialName, rotationUnits } from "./credentials/catalogue.ts";
+import { overlapSteps, overlapUnits } from "./credentials/overlap.ts";
 import { serviceNames } from "./platform/catalogue.ts";
 
 const port = z.int().min(1).max(65535);
@@ -50,6 +51,7 @@ const schema = z
     localImages: z.record(z.string(), z.string()).default({}),
     release: z.partialRecord(z.enum(serviceNames), release).default({}),
     generation: z.partialRecord(z.enum(rotationUnits), generation).default({}),
+    overlap: z.partialRecord(z.enum(overlapUnits), z.enum(["accept", "present"])).default({}),
     trading: z.strictObject({ live: z.boolean().default(false), liveConfirm: z.string().optional() }).prefault({}),
     logLevel: z.enum(["debug", "info", "warning", "error"]).default("info"),
     filesDir: z
@@ -80,6 +82,12 @@ const schema = z
   .superRefine((value, context) => {
     const fault = (path: string, message: string) =>
       context.addIssue({ code: "custom", path: path.split("."), message });
+    for (const [unit, step] of Object.entries(value.overlap)) {
+      if (step === undefined) continue;
+      if ((value.generation[unit] ?? 1) < 2)
+        fault(`overlap.${unit}`, "needs a generation of 2 or more: none is before 1");
+      if (!overlapSteps(unit).includes(step)) fault(`overlap.${unit}`, `must be ${overlapSteps(unit).join(" or ")}`);
+    }
     const { live, liveConfirm } = value.trading;
     if (live && (liveConfirm ?? "").trim() === "") {
       fault("trading.liveConfirm", "live trading needs a second, explicit setting: the IB account id");

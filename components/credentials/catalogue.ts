@@ -10,12 +10,10 @@ import {
 /** The NATS user of a service, the Postgres role of a service, or a credential of the fixed table. */
 export type CredentialName = FixedCredentialName | `nats-${ServiceName}` | `postgres-${ServiceName}`;
 
-const serviceCredential = (bytes: number, alphabet: PasswordSpec["alphabet"], purpose: string): PasswordSpec => ({
+const serviceCredential = (spec: Pick<PasswordSpec, "bytes" | "alphabet" | "purpose" | "overlap">): PasswordSpec => ({
   kind: "password",
-  bytes,
-  alphabet,
   rotationDays: ROTATION_DAYS,
-  purpose,
+  ...spec,
 });
 
 /** Whether a service's entry names a need. */
@@ -27,9 +25,18 @@ function build(): Readonly<Record<string, CredentialSpec>> {
   const table: Record<string, CredentialSpec> = { ...fixedCredentials };
   for (const service of serviceNames) {
     if (serviceNeeds(service, "nats"))
-      table[`nats-${service}`] = serviceCredential(24, "alphanumeric", `NATS user of ${service}`);
+      table[`nats-${service}`] = serviceCredential({
+        bytes: 24,
+        alphabet: "alphanumeric",
+        purpose: `NATS user of ${service}`,
+        overlap: "while-readers-move",
+      });
     if (serviceNeeds(service, "postgres"))
-      table[`postgres-${service}`] = serviceCredential(16, "hex", `Postgres role of ${service}`);
+      table[`postgres-${service}`] = serviceCredential({
+        bytes: 16,
+        alphabet: "hex",
+        purpose: `Postgres role of ${service}`,
+      });
   }
   return table;
 }

@@ -1,50 +1,60 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import * as tls from "@pulumi/tls";
 import { type CredentialName, credentialNames, credentialSpec, rotationUnit } from "./catalogue.ts";
-import type { LastingSpec, PasswordSpec } from "./fixed.ts";
+import { Generated, isGenerated } from "./generated.ts";
 import { grantedTo } from "./grants.ts";
-import { passwordLength, publicKeyOf, rawKeyPair } from "./keys.ts";
-import { NatsTls } from "./natsTls.ts";
+import { publicKeyOf } from "./keys.ts";
+import { generationsOf, type OverlapStep } from "./overlap.ts";
 
 export interface CredentialsArgs {
   /** Generation number by rotation unit; absent means 1. Raising it makes a new value. */
   readonly generation: Readonly<Record<string, number | undefined>>;
+  /** How far a rotation with an overlap has come, by rotation unit; absent means that the generation before is refused. */
+  readonly overlap?: Readonly<Record<string, OverlapStep | undefined>>;
   /** Values that the owner supplied, as secrets. They win over generated ones. */
   readonly supplied: ReadonlyMap<CredentialName, pulumi.Output<string>>;
 }
 
+/** The values of a credential that are in force. */
+interface Values {
+  readonly newest: pulumi.Output<string>;
+  /** The generation before, while it is still taken. */
+  readonly previous?: pulumi.Output<string>;
+  /** What whoever signs or serves uses. */
+  readonly presented: pulumi.Output<string>;
+}
+
+/** Whether a reader signs or serves with a credential's unit, and not only verifies. */
+function presents(reader: string, credential: CredentialName): boolean {
+  const unit = rotationUnit(credential);
+  return grantedTo(reader).some((name) => {
+    const { kind } = credentialSpec(name);
+    return rotationUnit(name) === unit && (kind === "signing-private" || kind === "tls-key");
+  });
+}
+
 /** Makes what is generated, takes what is supplied, and gives each reader what it is granted and nothing else. */
 export class Credentials extends pulumi.ComponentResource {
-  readonly #values = new Map<CredentialName, pulumi.Output<string>>();
-  readonly #generation: CredentialsArgs["generation"];
+  readonly #values = new Map<CredentialName, Values>();
+  readonly #args: CredentialsArgs;
   /** Hex key of the hashes by which file directories are named (see runtime/files.ts); it stays in the state. */
   readonly digestKey: pulumi.Output<string>;
 
   constructor(name: string, args: CredentialsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:credentials:Credentials", name, {}, opts);
-    this.#generation = args.generation;
+    this.#args = args;
     this.digestKey = new random.RandomBytes(`${name}-digest-key`, { length: 32 }, { parent: this }).hex;
-    const pairs = new Map(
-      (["llm-signing", "risk-signing"] as const).map((pair) => [pair, this.#signingPair(pair, args.supplied)]),
-    );
-    const natsTls = new NatsTls("nats-tls", { generation: this.#generationOf("nats-ca") }, { parent: this });
+    const generated = new Generated(this);
     for (const credential of credentialNames) {
-      const spec = credentialSpec(credential);
-      const value =
-        args.supplied.get(credential) ??
-        (spec.kind === "password" || spec.kind === "lasting"
-          ? this.#password(credential, spec)
-          : spec.kind === "signing-private"
-            ? pairs.get(spec.pair)?.privateSeed
-            : spec.kind === "signing-public"
-              ? pairs.get(spec.pair)?.publicKey
-              : spec.kind === "supplied"
-                ? undefined
-                : natsTls[spec.kind]);
-      if (value !== undefined) this.#values.set(credential, pulumi.secret(value));
+      const values = this.#supplied(credential) ?? this.#generated(credential, generated);
+      if (values !== undefined) this.#values.set(credential, values);
     }
     this.registerOutputs({});
+  }
+
+  /** The number of the newest generation of a credential. */
+  generation(credential: CredentialName): number {
+    return this.#args.generation[rotationUnit(credential)] ?? 1;
   }
 
   /**
@@ -52,9 +62,16 @@ export class Credentials extends pulumi.ComponentResource {
    * @throws when the reader is not granted it
    */
   read(reader: string, credential: CredentialName): pulumi.Output<string> | undefined {
-    if (!grantedTo(reader).includes(credential))
-      throw new Error(`${reader} is not granted the credential ${credential}`);
-    return this.#values.get(credential);
+    const values = this.#granted(reader, credential);
+    return presents(reader, credential) ? values?.presented : values?.newest;
+  }
+
+  /**
+   * The value of the generation before, for a reader that takes both; undefined when only one is in force.
+   * @throws when the reader is not granted it
+   */
+  previous(reader: string, credential: CredentialName): pulumi.Output<string> | undefined {
+    return this.#granted(reader, credential)?.previous;
   }
 
   /**
@@ -68,30 +85,36 @@ export class Credentials extends pulumi.ComponentResource {
     return value;
   }
 
-  #generationOf(credential: CredentialName): string {
-    return String(this.#generation[rotationUnit(credential)] ?? 1);
+  #granted(reader: string, credential: CredentialName): Values | undefined {
+    if (!grantedTo(reader).includes(credential))
+      throw new Error(`${reader} is not granted the credential ${credential}`);
+    return this.#values.get(credential);
   }
 
-  #password(credential: CredentialName, spec: PasswordSpec | LastingSpec): pulumi.Output<string> {
-    const keepers = spec.kind === "lasting" ? {} : { generation: this.#generationOf(credential) };
-    if (spec.alphabet === "hex")
-      return new random.RandomBytes(credential, { length: spec.bytes, keepers }, { parent: this }).hex;
-    return new random.RandomPassword(
-      credential,
-      { length: passwordLength(spec.bytes, spec.alphabet), special: false, keepers },
-      { parent: this },
-    ).result;
+  /** What the owner supplied: the value itself, or the private half that a public one follows from. It has no generations. */
+  #supplied(credential: CredentialName): Values | undefined {
+    const { supplied } = this.#args;
+    const spec = credentialSpec(credential);
+    const derived =
+      spec.kind === "signing-public" ? supplied.get(`${spec.pair}-private`)?.apply(publicKeyOf) : undefined;
+    const value = supplied.get(credential) ?? derived;
+    if (value === undefined) return undefined;
+    const secret = pulumi.secret(value);
+    return { newest: secret, presented: secret };
   }
 
-  #signingPair(pair: "llm-signing" | "risk-signing", supplied: CredentialsArgs["supplied"]) {
-    const pinned = supplied.get(`${pair}-private`);
-    if (pinned !== undefined) return { privateSeed: pinned, publicKey: pinned.apply(publicKeyOf) };
-    const key = new tls.PrivateKey(
-      pair,
-      { algorithm: "ED25519" },
-      { parent: this, replacementTrigger: this.#generationOf(`${pair}-private`) },
+  #generated(credential: CredentialName, generated: Generated): Values | undefined {
+    const spec = credentialSpec(credential);
+    if (!isGenerated(spec)) return undefined;
+    const unit = rotationUnit(credential);
+    const { newest, previous, presented } = generationsOf(
+      unit,
+      this.generation(credential),
+      this.#args.overlap?.[unit],
     );
-    const raw = key.privateKeyPem.apply(rawKeyPair);
-    return { privateSeed: raw.privateSeed, publicKey: raw.publicKey };
+    const value = pulumi.secret(generated.value(credential, spec, newest));
+    if (previous === undefined) return { newest: value, presented: value };
+    const before = pulumi.secret(generated.value(credential, spec, previous));
+    return { newest: value, previous: before, presented: presented === newest ? value : before };
   }
 }

@@ -7,6 +7,8 @@ export interface PasswordSpec {
   readonly bytes: number;
   readonly alphabet: "alphanumeric" | "hex";
   readonly rotationDays: number;
+  /** How long a rotation leaves the old value in force beside the new one; absent means not at all. */
+  readonly overlap?: "while-readers-move" | "until-the-next";
   readonly purpose: string;
 }
 
@@ -45,12 +47,18 @@ export interface SuppliedSpec {
 
 export type CredentialSpec = PasswordSpec | LastingSpec | SigningKeySpec | TlsSpec | SuppliedSpec;
 
-const password = (bytes: number, alphabet: PasswordSpec["alphabet"], purpose: string): PasswordSpec => ({
+const password = (
+  bytes: number,
+  alphabet: PasswordSpec["alphabet"],
+  purpose: string,
+  overlap?: PasswordSpec["overlap"],
+): PasswordSpec => ({
   kind: "password",
   bytes,
   alphabet,
   rotationDays: ROTATION_DAYS,
   purpose,
+  ...(overlap === undefined ? {} : { overlap }),
 });
 const signing = (pair: SigningKeySpec["pair"], half: SigningKeySpec["kind"], purpose: string): SigningKeySpec => ({
   kind: half,
@@ -72,8 +80,9 @@ const supplied = (purpose: string, required: SuppliedSpec["required"] = "never")
 export const fixedCredentials = {
   "grafana-admin": password(32, "alphanumeric", "Grafana's administrator"),
   vnc: password(12, "alphanumeric", "IB Gateway's VNC screen; the protocol uses 8 characters of it"),
-  redis: password(24, "alphanumeric", "Redis"),
-  jwt: password(32, "hex", "signs the API's tokens"),
+  redis: password(24, "alphanumeric", "Redis", "while-readers-move"),
+  // A token lives until it expires, so the key before goes on verifying.
+  jwt: password(32, "hex", "signs the API's tokens", "until-the-next"),
   "caddy-admin": password(24, "alphanumeric", "login of the admin pages at the edge"),
   "postgres-exporter": password(16, "hex", "Postgres role of the metrics exporter"),
   "postgres-backup": password(16, "hex", "Postgres role of the backup"),

@@ -1,11 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { serviceNeeds } from "../credentials/catalogue.ts";
+import type { Credentials } from "../credentials/credentials.ts";
 import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { natsPermissions, type ServiceName, serviceNames } from "../platform/catalogue.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { natsUser } from "./natsUser.ts";
 
 /** A user of NATS: a service, its password, and the subjects that it may use. */
 export interface NatsUser {
@@ -48,6 +50,22 @@ export function natsConfig(users: readonly NatsUser[]): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
+/** A service's user, and the one of the generation before while that is still taken. */
+function usersOf(service: ServiceName, credentials: Credentials): pulumi.Output<NatsUser>[] {
+  const generation = credentials.generation(`nats-${service}`);
+  const user = (password: pulumi.Output<string>, of: number) =>
+    password.apply((value) => ({
+      user: natsUser(service, of),
+      password: value,
+      permissions: natsPermissions(service),
+    }));
+  const previous = credentials.previous("nats", `nats-${service}`);
+  return [
+    user(credentials.require("nats", `nats-${service}`), generation),
+    ...(previous === undefined ? [] : [user(previous, generation - 1)]),
+  ];
+}
+
 /** NATS with JetStream: TLS by the platform's own authority, one user a service, and only its own subjects. */
 export class Nats extends pulumi.ComponentResource {
   readonly workload: Workload;
@@ -60,12 +78,10 @@ export class Nats extends pulumi.ComponentResource {
       { target, ...volumeOwner("nats", args.images.get("nats")) },
       { parent: this },
     );
-    const user = (name: ServiceName | "backup", permissions: NatsUser["permissions"]) =>
-      credentials.require("nats", `nats-${name}`).apply((password) => ({ user: name, password, permissions }));
-    const users = pulumi.all([
-      ...natsServices.map((service) => user(service, natsPermissions(service))),
-      user("backup", backupPermissions),
-    ]);
+    const backup = credentials
+      .require("nats", "nats-backup")
+      .apply((password) => ({ user: "backup", password, permissions: backupPermissions }));
+    const users = pulumi.all([...natsServices.flatMap((service) => usersOf(service, credentials)), backup]);
     this.workload = runPart(
       "nats",
       args,

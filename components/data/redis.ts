@@ -42,6 +42,8 @@ export class Redis extends pulumi.ComponentResource {
       { parent: this },
     );
     const password = credentials.require("redis", "redis");
+    const previous = credentials.previous("redis", "redis");
+    const passwords = pulumi.all(previous === undefined ? [password] : [password, previous]);
     const backup = credentials.require("redis", "redis-backup");
     this.workload = runPart(
       "redis",
@@ -58,7 +60,7 @@ export class Redis extends pulumi.ComponentResource {
           "/etc/autollm": { "redis.conf": redisConf },
           "/run/secrets": {
             redis: password,
-            "users.acl": pulumi.all([password, backup]).apply(([all, copying]) => redisAcl([all], copying)),
+            "users.acl": pulumi.all([passwords, backup]).apply(([all, copying]) => redisAcl(all, copying)),
           },
         },
         credentials: ["redis", "redis-backup"],

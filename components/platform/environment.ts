@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
 import { ibApiPort } from "../broker/ibPort.ts";
 import { serviceNeeds } from "../credentials/catalogue.ts";
+import { natsUser } from "../data/natsUser.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import type { FileTree } from "../runtime/files.ts";
 import type { Settings } from "../settings.ts";
@@ -31,7 +32,9 @@ export function serviceEnvironment(service: ServiceName, settings: Settings): Re
     SYMBOLS_CONFIG: `${CONFIG_DIR}/symbols.yaml`,
     FEEDS_CONFIG: `${CONFIG_DIR}/feeds.yaml`,
     RISK_CONFIG: `${CONFIG_DIR}/risk.yaml`,
-    ...(needs("nats") ? { NATS_URL: "tls://nats:4222", NATS_USER: service } : {}),
+    ...(needs("nats")
+      ? { NATS_URL: "tls://nats:4222", NATS_USER: natsUser(service, settings.generation[`nats-${service}`] ?? 1) }
+      : {}),
     ...(needs("redis") ? { REDIS_HOST: "redis", REDIS_PORT: "6379", REDIS_DB: "0" } : {}),
     ...(needs("postgres")
       ? {

@@ -125,11 +125,21 @@ export class Services extends pulumi.ComponentResource {
       if (value === undefined) continue;
       names.push(name);
       const delivery = deliveryOf(name);
+      const previous = args.credentials.previous(service, name);
+      const asFile = (
+        { file, pathEnv }: { readonly file: string; readonly pathEnv: string },
+        content: typeof value,
+      ) => {
+        files[`files/${file}`] = content;
+        environment[pathEnv] = `/run/secrets/files/${file}`;
+      };
       if ("env" in delivery) {
         files[`env/${delivery.env}`] = value;
+        if (previous !== undefined && delivery.previousEnv !== undefined)
+          files[`env/${delivery.previousEnv}`] = previous;
       } else {
-        files[`files/${delivery.file}`] = value;
-        environment[delivery.pathEnv] = `/run/secrets/files/${delivery.file}`;
+        asFile(delivery, value);
+        if (previous !== undefined && delivery.previous !== undefined) asFile(delivery.previous, previous);
       }
     }
     const tree: FileTree = files;

@@ -1,6 +1,7 @@
 import { createPrivateKey } from "node:crypto";
 import { type CredentialName, isCredentialName } from "../../components/credentials/catalogue.ts";
 import { rawKeyPair } from "../../components/credentials/keys.ts";
+import { withoutSlot } from "../../components/credentials/slots.ts";
 import type { StackSubject } from "./rule.ts";
 import { PRIVATE_KEY, RANDOM_BYTES, RANDOM_PASSWORD } from "./types.ts";
 import { text } from "./value.ts";
@@ -21,7 +22,8 @@ export function secretValues(subjects: readonly StackSubject[]): ReadonlyMap<str
   const add = (value: string | undefined, name: CredentialName | undefined) => {
     if (value !== undefined && value.length >= MIN_LENGTH) found.set(value, name);
   };
-  for (const { type, name, props } of subjects) {
+  for (const { type, name: resource, props } of subjects) {
+    const name = withoutSlot(resource);
     const credential = isCredentialName(name) ? name : undefined;
     if (type === RANDOM_PASSWORD) add(text(props.result), credential);
     if (type === RANDOM_BYTES) {

@@ -5,6 +5,7 @@ import { Credentials } from "../../components/credentials/credentials.ts";
 import { credentialFiles } from "../../components/credentials/files.ts";
 import { grantedTo, readersOf } from "../../components/credentials/grants.ts";
 import { publicKeyOf, rawKeyPair } from "../../components/credentials/keys.ts";
+import type { OverlapStep } from "../../components/credentials/overlap.ts";
 import { type Recording, record } from "./lib/mocks.ts";
 import { pem, randomText } from "./lib/values.ts";
 
@@ -21,10 +22,12 @@ interface Run extends Recording {
 async function run(
   generation: Readonly<Record<string, number>> = {},
   supplied: ReadonlyMap<CredentialName, string> = new Map(),
+  overlap: Readonly<Record<string, OverlapStep>> = {},
 ): Promise<Run> {
   const recording = await record(() => ({
     credentials: new Credentials("credentials", {
       generation,
+      overlap,
       supplied: new Map([...supplied].map(([name, value]) => [name, pulumi.secret(value)])),
     }),
   }));
@@ -80,42 +83,105 @@ describe("generated credentials", () => {
   });
 });
 
-describe("a raised generation", () => {
-  const changed = (before: Run, after: Run) =>
-    [PASSWORD, BYTES]
-      .flatMap((type) => after.ofType(type))
-      .filter(({ type, name, inputs }) => {
-        return JSON.stringify(inputs.keepers) !== JSON.stringify(before.find(type, name).inputs.keepers);
-      })
-      .map(({ name }) => name);
-  const retriggered = (before: Run, after: Run) =>
-    after
-      .ofType(KEY)
-      .filter(({ name, replacementTrigger }) => replacementTrigger !== before.find(KEY, name).replacementTrigger)
-      .map(({ name }) => name);
+/** What makes values: name to what they depend on, so that a difference means another value. */
+const makers = (of: Run): Map<string, string> =>
+  new Map(
+    [PASSWORD, BYTES, KEY]
+      .flatMap((type) => of.ofType(type))
+      .map(({ name, inputs, replacementTrigger }) => [name, JSON.stringify([inputs.keepers, replacementTrigger])]),
+  );
+const added = (before: Run, after: Run) => [...makers(after).keys()].filter((name) => !makers(before).has(name)).sort();
+const gone = (before: Run, after: Run) => added(after, before);
+const changed = (before: Run, after: Run) =>
+  [...makers(after)]
+    .filter(([name, value]) => makers(before).has(name) && makers(before).get(name) !== value)
+    .map(([name]) => name)
+    .sort();
 
-  it.each(["redis", "jwt", "nats-risk-manager", "postgres-reporter"])(
-    "of %s remakes it and nothing else",
-    async (name) => {
-      const after = await run({ [name]: 2 });
-      expect(changed(first, after)).toEqual([name]);
-      expect(retriggered(first, after)).toEqual([]);
+describe("a raised generation", () => {
+  it.each([
+    ["redis", ["redis-even"], ["redis"]],
+    ["nats-risk-manager", ["nats-risk-manager-even"], ["nats-risk-manager"]],
+    ["postgres-reporter", ["postgres-reporter-even"], ["postgres-reporter"]],
+    ["llm-signing", ["llm-signing-even"], ["llm-signing"]],
+    ["nats-tls", ["nats-tls-even-ca-key", "nats-tls-even-key"], ["nats-tls-ca-key", "nats-tls-key"]],
+    // The key before goes on verifying.
+    ["jwt", ["jwt-even"], []],
+  ])(
+    "of %s makes it anew in the other slot, forgets the old one, and touches nothing else",
+    async (unit, made, lost) => {
+      const after = await run({ [unit]: 2 });
+      expect(added(first, after)).toEqual(made);
+      expect(gone(first, after)).toEqual(lost);
+      expect(changed(first, after)).toEqual([]);
     },
   );
 
-  it("of a key pair remakes that pair", async () => {
-    const after = await run({ "llm-signing": 2 });
-    expect(retriggered(first, after)).toEqual(["llm-signing"]);
-    expect(changed(first, after)).toEqual([]);
+  it("of 3 takes the first slot again, with another value than generation 1", async () => {
+    const after = await run({ redis: 3, jwt: 3 });
+    expect(changed(first, after)).toEqual(["jwt", "redis"]);
+    expect(added(first, after)).toEqual(["jwt-even"]);
   });
 
-  it("of NATS's authority remakes its key and the certificate's", async () => {
-    expect(retriggered(first, await run({ "nats-tls": 2 })).sort()).toEqual(["nats-tls-ca-key", "nats-tls-key"]);
+  it("leaves the value before as it was, while both are in force", async () => {
+    const [before, after] = [
+      await run({ jwt: 2, redis: 2 }),
+      await run({ jwt: 3, redis: 3 }, new Map(), { redis: "present" }),
+    ];
+    for (const name of ["jwt-even", "redis-even"]) expect(makers(after).get(name)).toBe(makers(before).get(name));
   });
 
   it("of 1 is the default: writing it down changes nothing", async () => {
-    const after = await run({ redis: 1, "nats-tls": 1, "llm-signing": 1 });
-    expect([...changed(first, after), ...retriggered(first, after)]).toEqual([]);
+    const after = await run({ redis: 1, "nats-tls": 1, "llm-signing": 1, jwt: 1 });
+    expect([...changed(first, after), ...added(first, after), ...gone(first, after)]).toEqual([]);
+  });
+});
+
+describe("an overlap", () => {
+  const text = (output: pulumi.Output<string> | undefined) =>
+    new Promise<string | undefined>((resolve) => {
+      if (output === undefined) resolve(undefined);
+      else output.apply(resolve);
+    });
+  const read = ({ credentials }: Run, reader: string, name: CredentialName) => text(credentials.read(reader, name));
+  const previous = ({ credentials }: Run, reader: string, name: CredentialName) =>
+    text(credentials.previous(reader, name));
+
+  it("is there for what needs it, and for nothing else", async () => {
+    const settled = await run({ redis: 2, jwt: 2, "llm-signing": 2 });
+    expect(await previous(settled, "redis", "redis")).toBeUndefined();
+    expect(await previous(settled, "risk-manager", "llm-signing-public")).toBeUndefined();
+    expect(await previous(settled, "gateway-api", "jwt")).toMatch(/^[0-9a-f]{64}$/);
+    expect(await previous(first, "gateway-api", "jwt")).toBeUndefined();
+    const moving = await run({ redis: 2 }, new Map(), { redis: "present" });
+    expect(await previous(moving, "redis", "redis")).toHaveLength(33);
+    expect(await read(moving, "redis", "redis")).not.toBe(await previous(moving, "redis", "redis"));
+  });
+
+  it("lets who verifies take a new key before anybody signs with it", async () => {
+    const accept = await run({ "risk-signing": 2 }, new Map(), { "risk-signing": "accept" });
+    const signer = (await read(accept, "risk-manager", "risk-signing-private")) ?? "";
+    expect(publicKeyOf(signer)).toBe(await previous(accept, "execution-ib", "risk-signing-public"));
+    const present = await run({ "risk-signing": 2 }, new Map(), { "risk-signing": "present" });
+    const moved = (await read(present, "risk-manager", "risk-signing-private")) ?? "";
+    expect(publicKeyOf(moved)).toBe(await read(present, "execution-ib", "risk-signing-public"));
+    expect(publicKeyOf(moved)).not.toBe(await previous(present, "execution-ib", "risk-signing-public"));
+  });
+
+  it("lets clients trust NATS's new authority while NATS still shows the old certificate", async () => {
+    const accept = await run({ "nats-tls": 2 }, new Map(), { "nats-tls": "accept" });
+    expect(await read(accept, "nats", "nats-ca")).toBe(await previous(accept, "reporter", "nats-ca"));
+    expect(await read(accept, "reporter", "nats-ca")).not.toBe(await previous(accept, "reporter", "nats-ca"));
+  });
+
+  it("has no part in a value that the owner supplied", async () => {
+    const supplied = new Map<CredentialName, string>([["redis", randomText(24)]]);
+    const after = await run({ redis: 2 }, supplied, { redis: "present" });
+    expect(await previous(after, "redis", "redis")).toBeUndefined();
+  });
+
+  it("gives the value before to nobody who is not granted it", () => {
+    expect(() => first.credentials.previous("llm-agents", "redis")).toThrow(/is not granted/);
   });
 });
 

@@ -129,6 +129,21 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
     { generation: { redis: 1.5 } },
     `generation.redis: must be a whole number, 1 or more; ${set("generation.redis")}`,
   ],
+  [
+    "an overlap with no generation before",
+    { overlap: { redis: "present" } },
+    `overlap.redis: needs a generation of 2 or more: none is before 1; ${set("overlap.redis")}`,
+  ],
+  [
+    "a step that a rotation does not take",
+    { generation: { redis: 2 }, overlap: { redis: "accept" } },
+    `overlap.redis: must be present; ${set("overlap.redis")}`,
+  ],
+  [
+    "an overlap of what changes at once",
+    { generation: { vnc: 2 }, overlap: { vnc: "present" } },
+    'overlap: Unrecognized key: "vnc"',
+  ],
   ["a generation of an unknown credential", { generation: { rediss: 2 } }, 'generation: Unrecognized key: "rediss"'],
   [
     "a generation of half a key pair",
@@ -204,6 +219,7 @@ describe("a right config", () => {
         localImages: {},
         release: {},
         generation: {},
+        overlap: {},
         trading: { live: false },
         logLevel: "info",
         filesDir: "",

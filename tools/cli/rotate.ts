@@ -1,30 +1,39 @@
 import {
   type CredentialName,
   credentialNames,
+  credentialSpec,
+  isCredentialName,
   isRotated,
   rotationUnit,
   rotationUnits,
 } from "../../components/credentials/catalogue.ts";
 import { readersOf } from "../../components/credentials/grants.ts";
+import { overlapSteps } from "../../components/credentials/overlap.ts";
 import { closest } from "../../components/settings.ts";
 import { confirm, unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
+import { beginRotation, finishRotations, rotationConfig } from "../lib/rollover.ts";
 import { dueUnits } from "../lib/rotation.ts";
 import { update } from "../lib/update.ts";
-import { openWorkspace, setConfig } from "../lib/workspace.ts";
+import { openWorkspace, stackExists } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run rotate -- NAME... | --due | --all [--stack NAME] [--yes] [--json]
 
 Makes new values for generated credentials, by raising their generation in the stack's config, and brings the stack up.
 Only the readers of a credential are replaced. It shows which, and asks unless --yes is given or CI is set.
+Where clients would lose something, old and new are both taken meanwhile, in further runs of pulumi up; at the end the old
+one is refused. What was interrupted is finished by: npm run up
 
   NAME          ${rotationUnits.slice(0, 4).join(", ")}, ... (a wrong name lists them all)
-  --due         whatever is older than its period
+  --due         whatever is older than its period; exit code 2 when something is and nothing was changed
   --all         everything, after an incident
   --stack NAME  another stack than "local"
   --json        only list what would be rotated and why, as JSON; exit code 2 when there is anything
   --yes         do not ask`;
+
+/** Exit code that says "looked, and something is due". */
+const DUE = 2;
 
 /** Who is replaced when a unit rotates. */
 function readers(unit: string): string[] {
@@ -32,13 +41,16 @@ function readers(unit: string): string[] {
   return [...new Set(names.flatMap(readersOf))].sort();
 }
 
+function fault(name: string): string {
+  if (isCredentialName(name) && credentialSpec(name).kind === "supplied")
+    return `"${name}" is yours to make: get a new one from its issuer, then: pulumi config set --secret ${name}`;
+  if (isCredentialName(name)) return `"${name}" rotates with its other parts; name ${rotationUnit(name)}`;
+  const hint = closest(name, rotationUnits);
+  return `"${name}" is no generated credential${hint === undefined ? "" : `; did you mean ${hint}?`}`;
+}
+
 function checkedUnits(names: readonly string[]): string[] {
-  const faults = names
-    .filter((name) => !rotationUnits.includes(name))
-    .map((name) => {
-      const hint = closest(name, rotationUnits);
-      return `"${name}" is no generated credential${hint === undefined ? "" : `; did you mean ${hint}?`}`;
-    });
+  const faults = names.filter((name) => !rotationUnits.includes(name)).map(fault);
   if (faults.length > 0) throw new UserError(`${faults.join("\n")}\nknown: ${rotationUnits.join(", ")}`, USAGE);
   return [...new Set(names)];
 }
@@ -61,40 +73,45 @@ await command(
     }
     const named = checkedUnits(names);
     const workspace = await openWorkspace(stack);
+    if (!(await stackExists(workspace))) throw new UserError(`there is no stack ${stack}`);
     const units = all ? rotationUnits : due ? await dueUnits(workspace) : named;
-    const plan = units.map((unit) => ({ credential: unit, readers: readers(unit) }));
+    const plan = units.map((unit) => ({
+      credential: unit,
+      readers: readers(unit),
+      ups: overlapSteps(unit).length + 1,
+    }));
     if (json) {
       process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
-      return plan.length === 0 ? 0 : 2;
+      return plan.length === 0 ? 0 : DUE;
     }
     if (plan.length === 0) {
       say("nothing is due");
       return 0;
     }
-    for (const { credential, readers: replaced } of plan)
-      say(`${credential}: a new value; replaced are ${replaced.join(", ") || "no containers"}`);
+    const before = await rotationConfig(workspace);
+    const unfinished = Object.keys(before.overlap);
+    if (unfinished.length > 0) say(`first, a rotation that was begun is finished: ${unfinished.join(", ")}`);
+    for (const { credential, readers: replaced } of plan) {
+      const value = before.pinned.has(credential)
+        ? "a generated value in place of the one you supplied"
+        : "a new value";
+      say(`${credential}: ${value}; replaced are ${replaced.join(", ") || "no containers"}`);
+    }
+    say(`runs of pulumi up: ${Math.max(...plan.map(({ ups }) => ups))}`);
     if (!unasked(yes) && !(await confirm(`Rotate ${plan.length === 1 ? "it" : `these ${plan.length}`} now?`))) {
       say("nothing was changed");
-      return 1;
+      return due ? DUE : 1;
     }
-    for (const unit of units) await setConfig(workspace, `generation.${unit}`, String((await generation(unit)) + 1));
-    const code = await update(workspace, true);
-    if (code !== 0) {
-      throw new UserError(
-        `the new generation is in the config, but pulumi up failed (exit code ${code}): mend what it says and run: npm run up`,
-      );
+    const start = Date.now();
+    const bringUp = () => update(workspace, true);
+    if (unfinished.length > 0) {
+      await bringUp();
+      await finishRotations(workspace, bringUp);
     }
-    say(`rotated: ${units.join(", ")}`);
+    await beginRotation(workspace, units, await rotationConfig(workspace));
+    await bringUp();
+    await finishRotations(workspace, bringUp);
+    say(`rotated in ${Math.round((Date.now() - start) / 1000)} s: ${units.join(", ")}`);
     return 0;
-
-    async function generation(unit: string): Promise<number> {
-      const { code: missing, stdout } = await workspace.pulumi(
-        ["config", "get", "--stack", stack, "--path", `autollm:generation.${unit}`],
-        {
-          allowFailure: true,
-        },
-      );
-      return missing === 0 ? Number(stdout.trim()) : 1;
-    }
   },
 );

@@ -1,9 +1,9 @@
 import { ensureDocker } from "../docker/docker.ts";
 import { unasked } from "../lib/ask.ts";
 import { command } from "../lib/command.ts";
-import { say, step, UserError } from "../lib/log.ts";
+import { say } from "../lib/log.ts";
 import { prepareImages } from "../lib/prepare.ts";
-import { showUnhealthy } from "../lib/unhealthy.ts";
+import { finishRotations } from "../lib/rollover.ts";
 import { update } from "../lib/update.ts";
 import { ensureLocalStack, openWorkspace, outputs, setConfig } from "../lib/workspace.ts";
 
@@ -38,16 +38,10 @@ await command(
       if (values["https-port"] !== undefined) await setConfig(workspace, "httpsPort", values["https-port"]);
       await prepareImages(workspace);
     }
-    const code = await step(
-      `pulumi up, stack ${workspace.stack}`,
-      "about a minute the first time; it waits for every container to be healthy",
-      () => update(workspace, workspace.local || unasked(values.yes)),
-    );
-    if (code !== 0 && workspace.local) await showUnhealthy(workspace.stack);
-    if (code !== 0)
-      throw new UserError(
-        `pulumi up failed (exit code ${code}); see the lines above. Nothing is lost: mend it and run this again.`,
-      );
+    const bringUp = () => update(workspace, workspace.local || unasked(values.yes));
+    await bringUp();
+    // A rotation that was interrupted ends here: its old values are withdrawn.
+    await finishRotations(workspace, bringUp);
     if (workspace.local) await printWhereToLook(values.stack);
     say(`done in ${Math.round((Date.now() - start) / 1000)} s`);
     return 0;

@@ -5,6 +5,7 @@ import {
   isRotated,
   rotationUnit,
 } from "../../components/credentials/catalogue.ts";
+import { withoutSlot } from "../../components/credentials/slots.ts";
 import type { Workspace } from "./workspace.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -27,14 +28,18 @@ function unitOf(name: string): string | undefined {
   return credentialNames.some((credential) => rotationUnit(credential) === name) ? name : undefined;
 }
 
-/** Days since each unit's value was made. */
+/** Days since each unit's value was made: that of its oldest part, each by its newest generation. */
 export function ages(resources: readonly AgedResource[], now: number): ReadonlyMap<string, number> {
-  const found = new Map<string, number>();
+  const parts = new Map<string, number>();
   for (const { type, urn, created } of resources) {
-    const unit = unitOf(urn.split("::").at(-1) ?? "");
-    if (created === undefined || unit === undefined || !makesValue.test(type)) continue;
-    const age = (now - Date.parse(created)) / DAY_MS;
-    found.set(unit, Math.max(age, found.get(unit) ?? 0));
+    if (created === undefined || !makesValue.test(type)) continue;
+    const part = withoutSlot(urn.split("::").at(-1) ?? "");
+    parts.set(part, Math.min((now - Date.parse(created)) / DAY_MS, parts.get(part) ?? Number.POSITIVE_INFINITY));
+  }
+  const found = new Map<string, number>();
+  for (const [part, age] of parts) {
+    const unit = unitOf(part);
+    if (unit !== undefined) found.set(unit, Math.max(age, found.get(unit) ?? 0));
   }
   return found;
 }

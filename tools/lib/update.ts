@@ -1,11 +1,24 @@
+import { say, step, UserError } from "./log.ts";
+import { showUnhealthy } from "./unhealthy.ts";
 import { root, type Workspace } from "./workspace.ts";
 
 /**
- * Runs `pulumi up` on a stack, judged by the policies, and answers its exit code.
+ * Brings a stack to what its config says.
  * @param unasked whether the engine asks nobody
+ * @throws UserError when it failed
  */
-export async function update({ stack, pulumi }: Workspace, unasked: boolean): Promise<number> {
+export async function update(workspace: Workspace, unasked: boolean): Promise<void> {
+  const { stack, local } = workspace;
   const args = ["up", "--stack", stack, "--policy-pack", `${root}/policies`, "--suppress-outputs"];
-  const { code } = await pulumi([...args, ...(unasked ? ["--yes"] : [])], { output: "show", allowFailure: true });
-  return code;
+  const { code } = await step(
+    `pulumi up, stack ${stack}`,
+    "about a minute the first time; it waits for every container to be healthy",
+    () => workspace.pulumi([...args, ...(unasked ? ["--yes"] : [])], { output: "show", allowFailure: true }),
+  );
+  if (code === 0) return;
+  if (local) await showUnhealthy(stack);
+  say("");
+  throw new UserError(
+    `pulumi up failed (exit code ${code}); see the lines above. Nothing is lost: mend it and run: npm run up${stack === "local" ? "" : ` -- --stack ${stack}`}`,
+  );
 }

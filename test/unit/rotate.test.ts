@@ -1,0 +1,100 @@
+import { describe, expect, test } from "vitest";
+import { rotationUnits } from "../../components/credentials/catalogue.ts";
+import { generationsOf, overlapSteps, overlapUnits, stepAfter } from "../../components/credentials/overlap.ts";
+import { slotName, withoutSlot } from "../../components/credentials/slots.ts";
+import { natsUser } from "../../components/data/natsUser.ts";
+import { checkConfig } from "../../components/settings.ts";
+import { beginning, readRotationConfig } from "../../tools/lib/rollover.ts";
+import { ages } from "../../tools/lib/rotation.ts";
+
+const config = (generation: object = {}, overlap: object = {}, more: object = {}) =>
+  readRotationConfig({
+    "autollm:generation": { objectValue: generation },
+    "autollm:overlap": { objectValue: overlap },
+    ...more,
+  });
+
+describe("the steps of a rotation", () => {
+  test("servers with a password take both while their readers move; keys are first accepted, then used", () => {
+    expect(overlapSteps("redis")).toEqual(["present"]);
+    expect(overlapSteps("nats-reporter")).toEqual(["present"]);
+    for (const unit of ["llm-signing", "risk-signing", "nats-tls"])
+      expect(overlapSteps(unit)).toEqual(["accept", "present"]);
+    for (const unit of ["grafana-admin", "postgres-reporter", "caddy-admin", "vnc", "jwt"])
+      expect(overlapSteps(unit)).toEqual([]);
+    expect(overlapUnits.every((unit) => rotationUnits.includes(unit))).toBe(true);
+  });
+
+  test("end after the last", () => {
+    expect(stepAfter("nats-tls", "accept")).toBe("present");
+    expect(stepAfter("nats-tls", "present")).toBeUndefined();
+    expect(stepAfter("redis", "present")).toBeUndefined();
+  });
+
+  test("say which generations are in force", () => {
+    expect(generationsOf("redis", 4, undefined)).toEqual({ newest: 4, previous: undefined, presented: 4 });
+    expect(generationsOf("redis", 4, "present")).toEqual({ newest: 4, previous: 3, presented: 4 });
+    expect(generationsOf("nats-tls", 4, "accept")).toEqual({ newest: 4, previous: 3, presented: 3 });
+    expect(generationsOf("jwt", 4, undefined)).toEqual({ newest: 4, previous: 3, presented: 4 });
+    expect(generationsOf("jwt", 1, undefined)).toEqual({ newest: 1, previous: undefined, presented: 1 });
+  });
+});
+
+describe("the slots of two generations", () => {
+  test("take turns, and the name of both can be told", () => {
+    expect([1, 2, 3].map((generation) => slotName("redis", generation))).toEqual(["redis", "redis-even", "redis"]);
+    expect(withoutSlot("redis-even")).toBe("redis");
+    expect(withoutSlot("nats-tls-even-ca-key")).toBe("nats-tls-ca-key");
+    for (const unit of rotationUnits) expect(withoutSlot(unit)).toBe(unit);
+  });
+
+  test("make two NATS users of a service, since NATS knows one password a user", () => {
+    expect(natsUser("reporter", 1)).toBe("reporter");
+    expect(natsUser("reporter", 2)).not.toBe("reporter");
+    expect(natsUser("reporter", 3)).toBe("reporter");
+  });
+
+  test("do not make a credential older than its newest generation", () => {
+    const type = "random:index/randomBytes:RandomBytes";
+    const state = [
+      { type, urn: `urn:pulumi:s::autollm::${type}::jwt`, created: "2026-01-01T00:00:00Z" },
+      { type, urn: `urn:pulumi:s::autollm::${type}::jwt-even`, created: "2026-06-01T00:00:00Z" },
+    ];
+    expect(ages(state, Date.parse("2026-06-11T00:00:00Z"))).toEqual(new Map([["jwt", 10]]));
+  });
+});
+
+describe("what a rotation writes into the config", () => {
+  test("raises each generation by one, and begins the overlap where there is one", () => {
+    expect(Object.fromEntries(beginning(["redis", "vnc", "nats-tls"], config({ redis: 4 })))).toEqual({
+      "generation.redis": "5",
+      "overlap.redis": "present",
+      "generation.vnc": "2",
+      "generation.nats-tls": "2",
+      "overlap.nats-tls": "accept",
+    });
+  });
+
+  test("changes a value that the owner supplied at once", () => {
+    const pinned = config({}, {}, { "autollm:redis": {}, "autollm:openai": {}, "autollm:llm-signing-private": {} });
+    expect([...pinned.pinned.keys()]).toEqual(["redis", "llm-signing"]);
+    expect(Object.fromEntries(beginning(["redis"], pinned))).toEqual({ "generation.redis": "2" });
+  });
+
+  test("is taken by the program, for every credential", () => {
+    const raw: Record<string, Record<string, unknown>> = { generation: {}, overlap: {} };
+    for (const [path, value] of beginning(rotationUnits, config())) {
+      const [table = "", unit = ""] = path.split(".");
+      const entries = raw[table];
+      if (entries !== undefined) entries[unit] = table === "generation" ? Number(value) : value;
+    }
+    const texts = Object.entries(raw).map(([key, value]) => [`autollm:${key}`, JSON.stringify(value)]);
+    expect(() => checkConfig(Object.fromEntries(texts), new Set())).not.toThrow();
+  });
+
+  test("reads back what is unfinished, and passes over what it does not know", () => {
+    const { overlap, generation } = config({ redis: 2, vnc: "two" }, { redis: "present", vnc: "present", jwt: "x" });
+    expect(overlap).toEqual({ redis: "present" });
+    expect(generation).toEqual({ redis: 2 });
+  });
+});
