@@ -63,7 +63,12 @@ export class Credentials extends pulumi.ComponentResource {
    */
   read(reader: string, credential: CredentialName): pulumi.Output<string> | undefined {
     const values = this.#granted(reader, credential);
-    return presents(reader, credential) ? values?.presented : values?.newest;
+    if (values === undefined) return undefined;
+    if (presents(reader, credential)) return values.presented;
+    // A file of authorities may hold several, and every client of TLS trusts them all.
+    if (credentialSpec(credential).kind === "tls-ca" && values.previous !== undefined)
+      return pulumi.interpolate`${values.newest}${values.previous}`;
+    return values.newest;
   }
 
   /**

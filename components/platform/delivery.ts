@@ -41,12 +41,8 @@ export const fixedDelivery = {
     previous: { file: "risk_public_key_previous", pathEnv: "RISK_PUBLIC_KEY_PREVIOUS_PATH" },
   },
 
-  // Clients trust the old authority until the server's certificate has moved.
-  "nats-ca": {
-    file: "nats_ca.pem",
-    pathEnv: "NATS_CA_PATH",
-    previous: { file: "nats_ca_previous.pem", pathEnv: "NATS_CA_PREVIOUS_PATH" },
-  },
+  // One file, in which the authority of the generation before stands too until the server's certificate has moved.
+  "nats-ca": { file: "nats_ca.pem", pathEnv: "NATS_CA_PATH" },
 
   openai: { env: "OPENAI_API_KEY" },
   finnhub: { env: "FINNHUB_API_KEY" },

@@ -90,13 +90,13 @@ export class Environment {
 export function natsSettings(env: Environment): NatsSettings {
   const url = new URL(env.text("NATS_URL") ?? "nats://nats:4222");
   const login = (part: string): string | undefined => (part === "" ? undefined : decodeURIComponent(part));
-  const ca = [env.file("NATS_CA_PATH"), env.file("NATS_CA_PREVIOUS_PATH")].filter((pem) => pem !== undefined);
+  const ca = env.file("NATS_CA_PATH");
   return {
     server: `${url.hostname}:${url.port === "" ? "4222" : url.port}`,
     user: env.text("NATS_USER") ?? login(url.username),
     password: env.text("NATS_PASSWORD") ?? login(url.password),
-    tls: url.protocol === "tls:" || ca.length > 0,
-    ca: ca.length === 0 ? undefined : ca.join("\n"),
+    tls: url.protocol === "tls:" || ca !== undefined,
+    ca,
   };
 }
 

@@ -46,10 +46,9 @@ describe("the configuration", () => {
     expect(loadConfig({ OTEL_SERVICE_NAME: "execution-ib", ...source }).live).toBe(true);
   });
 
-  it("takes NATS's login from the URL or beside it, and trusts both authorities of a rotation", () => {
-    const [current, previous] = [join(directory, "ca"), join(directory, "old")];
-    writeFileSync(current, "NEW");
-    writeFileSync(previous, "OLD");
+  it("takes NATS's login from the URL or beside it, and trusts every authority of its file", () => {
+    const authorities = join(directory, "ca");
+    writeFileSync(authorities, "NEW\nOLD");
     const inUrl = natsSettings(environment({ NATS_URL: "tls://user:p%40ss@nats:4333" }));
     expect(inUrl).toEqual({ server: "nats:4333", user: "user", password: "p@ss", tls: true, ca: undefined });
     const beside = natsSettings(
@@ -57,8 +56,7 @@ describe("the configuration", () => {
         NATS_URL: "tls://nats",
         NATS_USER: "u",
         NATS_PASSWORD: "p",
-        NATS_CA_PATH: current,
-        NATS_CA_PREVIOUS_PATH: previous,
+        NATS_CA_PATH: authorities,
       }),
     );
     expect(beside).toEqual({ server: "nats:4222", user: "u", password: "p", tls: true, ca: "NEW\nOLD" });
