@@ -1,5 +1,6 @@
 import { stopDocker } from "../docker/docker.ts";
 import { command } from "../lib/command.ts";
+import { mendInterrupted } from "../lib/interrupted.ts";
 import { say, UserError } from "../lib/log.ts";
 import { forgetLocalStack, openWorkspace, stackExists } from "../lib/workspace.ts";
 
@@ -18,6 +19,7 @@ await command(
       throw new UserError(`${stack} is no stack of this machine; to destroy it: pulumi destroy --stack ${stack}`);
     }
     if (await stackExists(workspace)) {
+      await mendInterrupted(workspace);
       const { code } = await workspace.pulumi(["destroy", "--stack", stack, "--yes", "--suppress-outputs"], {
         output: "show",
         allowFailure: true,

@@ -1,3 +1,4 @@
+import { mendInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
 import { showUnhealthy } from "./unhealthy.ts";
 import { root, type Workspace } from "./workspace.ts";
@@ -9,6 +10,7 @@ import { root, type Workspace } from "./workspace.ts";
  */
 export async function update(workspace: Workspace, unasked: boolean): Promise<void> {
   const { stack, local } = workspace;
+  await mendInterrupted(workspace);
   const args = ["up", "--stack", stack, "--policy-pack", `${root}/policies`, "--suppress-outputs"];
   const { code } = await step(
     `pulumi up, stack ${stack}`,

@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { type Deployment, halfMade, halfRemoved, settled } from "../../tools/lib/interrupted.ts";
+
+const resource = (name: string, kind: "container" | "network" | "volume", id?: string) => ({
+  urn: `urn:pulumi:test::autollm::docker:index/${kind}:${kind}::${name}`,
+  type: `docker:index/${kind}:${kind.replace(/^./, (letter) => letter.toUpperCase())}`,
+  ...(id === undefined ? {} : { id }),
+  inputs: { name: `${name}-0a1b2c3` },
+});
+const command = { urn: "urn:pulumi:test::autollm::command:local:Command::redis-files", type: "command:local:Command" };
+
+const interrupted: Deployment = {
+  resources: [resource("redis", "container", "old-redis"), resource("nats", "container", "old-nats"), command],
+  pending_operations: [
+    { type: "creating", resource: resource("redis", "container") },
+    { type: "creating", resource: resource("redis-data", "volume") },
+    { type: "creating", resource: command },
+    { type: "deleting", resource: resource("nats", "container", "old-nats") },
+  ],
+};
+
+describe("an update that was ended in its middle", () => {
+  it("may have made things of Docker's that no state names", () => {
+    expect(halfMade(interrupted)).toEqual([
+      { kind: "container", reference: "redis-0a1b2c3" },
+      { kind: "volume", reference: "redis-data-0a1b2c3" },
+    ]);
+  });
+
+  it("may have removed things of Docker's that the state still names", () => {
+    expect(halfRemoved(interrupted)).toEqual([{ kind: "container", reference: "old-nats" }]);
+  });
+
+  it("leaves a state from which what is gone is taken out, and nothing else", () => {
+    const { resources, pending_operations: pending } = settled(interrupted, new Set(["old-nats"]));
+    expect(resources).toEqual([resource("redis", "container", "old-redis"), command]);
+    expect(pending).toBeUndefined();
+  });
+
+  it("loses nothing that is still there", () => {
+    expect(settled(interrupted, new Set()).resources).toEqual(interrupted.resources);
+  });
+});
