@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
@@ -20,11 +21,14 @@ export const redisConf = [
   "",
 ].join("\n");
 
+/** A password as an ACL takes it: by its SHA-256, so that it may hold any character, and a reader of the file cannot log in. */
+const hashed = (password: string) => `#${createHash("sha256").update(password).digest("hex")}`;
+
 /** The ACL: one user for all who work with the data, and one who may only copy the whole of it, as a replica does. */
 export function redisAcl(passwords: readonly string[], backupPassword: string): string {
   return [
-    `user default on ${passwords.map((password) => `>${password}`).join(" ")} ~* &* +@all`,
-    `user backup on >${backupPassword} -@all +ping +replconf +psync +sync`,
+    `user default on ${passwords.map(hashed).join(" ")} ~* &* +@all`,
+    `user backup on ${hashed(backupPassword)} -@all +ping +replconf +psync +sync`,
     "",
   ].join("\n");
 }

@@ -1,32 +1,30 @@
+import { X509Certificate } from "node:crypto";
 import { connect } from "@nats-io/transport-node";
 import { Client } from "pg";
+import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { https, login } from "./lib/http.ts";
+import { credentialNames, rotationUnits, serviceNeeds } from "../../components/credentials/catalogue.ts";
+import { readersOf } from "../../components/credentials/grants.ts";
+import { natsServices } from "../../components/data/nats.ts";
+import { serviceNames, underscored } from "../../components/platform/catalogue.ts";
+import { run } from "../../tools/lib/run.ts";
+import { eventually, https, login } from "./lib/http.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
+import { orderOf, postNews, trader } from "./lib/trading.ts";
+import { reconnecting, startWriter, type WriterResult } from "./lib/writers.ts";
 
-/** One of each kind that a client can be refused with. */
-const ROTATED = ["redis", "grafana-admin", "nats-reporter", "postgres-reporter", "caddy-admin"] as const;
-/** Whoever reads one of them; everybody else must be left alone. */
-const READERS = [
-  "redis",
-  "grafana",
-  "nats",
-  "postgres",
-  "caddy",
-  "reporter",
-  "gateway-api",
-  "data-ingestor",
-  "risk-manager",
-  "redis-exporter",
-];
+const postgresServices = serviceNames.filter((name) => serviceNeeds(name, "postgres"));
+/** The stand-in of IB Gateway has no screen, so nobody reads this one here. */
+const unread = "vnc";
+const units = rotationUnits.filter((unit) => unit !== unread);
+/** A part of the trading path that reads each signing key. */
+const SIGNERS = { "llm-signing": "llm-agents", "risk-signing": "risk-manager" } as const;
 
-describe("a rotation by a change of config", () => {
+describe("a rotation", () => {
   let stack: TestStack;
-  const before = new Map<string, string>();
-  let containers: ReadonlyMap<string, string>;
-  let message: string;
 
   const file = async (workload: string, path: string) => docker("exec", await stack.container(workload), "cat", path);
+  const secret = (service: string, variable: string) => file(service, `/run/secrets/env/${variable}`);
 
   async function containerIds(): Promise<Map<string, string>> {
     const format = '{{.Label "autollm.service"}} {{.ID}}';
@@ -34,42 +32,61 @@ describe("a rotation by a change of config", () => {
     return new Map(lines.split("\n").map((line) => line.split(" ") as [string, string]));
   }
 
-  async function values(): Promise<Record<(typeof ROTATED)[number], string>> {
-    return {
-      redis: await file("redis", "/run/secrets/redis"),
-      "grafana-admin": await stack.output("grafanaPassword"),
-      "nats-reporter": await file("reporter", "/run/secrets/env/NATS_PASSWORD"),
-      "postgres-reporter": await file("reporter", "/run/secrets/env/POSTGRES_PASSWORD"),
-      "caddy-admin": await stack.output("adminPassword"),
-    };
+  /** The workloads that have another container than before. */
+  async function replacedSince(before: ReadonlyMap<string, string>): Promise<string[]> {
+    return [...(await containerIds())].filter(([name, id]) => before.get(name) !== id).map(([name]) => name);
+  }
+
+  /** A value of every unit, as one of its readers has it. */
+  async function values(): Promise<Map<string, string>> {
+    const found = new Map<string, string>([
+      ["redis", await file("redis", "/run/secrets/redis")],
+      ["grafana-admin", await stack.output("grafanaPassword")],
+      ["caddy-admin", await stack.output("adminPassword")],
+      ["jwt", await secret("gateway-api", "JWT_SECRET")],
+      ["nats-tls", await file("nats", "/run/secrets/nats-ca")],
+      ["postgres-exporter", await file("postgres", "/run/secrets/postgres-exporter")],
+      ...(await Promise.all(
+        (["postgres-backup", "redis-backup", "nats-backup"] as const).map(
+          async (name) => [name, await file("backup", `/run/secrets/${name}`)] as const,
+        ),
+      )),
+    ]);
+    for (const [pair, signer] of Object.entries(SIGNERS)) {
+      found.set(pair, await file(signer, `/run/secrets/files/${underscored(pair)}_private_key`));
+    }
+    for (const service of natsServices) found.set(`nats-${service}`, await secret(service, "NATS_PASSWORD"));
+    for (const service of postgresServices)
+      found.set(`postgres-${service}`, await secret(service, "POSTGRES_PASSWORD"));
+    return found;
   }
 
   const redisCli = async (password: string, ...args: readonly string[]) =>
     docker("exec", "--env", `REDISCLI_AUTH=${password}`, await stack.container("redis"), "redis-cli", ...args);
 
-  async function postgres(password: string, sql: string): Promise<string> {
-    const client = new Client({
-      host: await stack.address("postgres", "data"),
-      user: "reporter",
-      password,
-      database: "autollm",
-    });
+  async function postgres(user: string, password: string): Promise<Client> {
+    const client = new Client({ host: await stack.address("postgres", "data"), user, password, database: "autollm" });
+    client.on("error", () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  /** What Postgres says to a login: "accepted", or its refusal. */
+  async function postgresLogin(user: string, password: string): Promise<string> {
     try {
-      await client.connect();
-      const { rows } = await client.query<{ value: string }>(sql);
-      return String(rows[0]?.value ?? "done");
+      await (await postgres(user, password)).end();
+      return "accepted";
     } catch (error) {
       return String(error);
-    } finally {
-      await client.end().catch(() => undefined);
     }
   }
 
-  async function nats(pass: string): Promise<string> {
+  async function natsLogin(user: string, pass: string, ca?: string): Promise<string> {
     const servers = `${await stack.address("nats", "apps")}:4222`;
-    const tls = { ca: await file("reporter", "/run/secrets/files/nats_ca.pem"), checkServerIdentity: () => undefined };
+    const trusted = ca ?? (await file("reporter", "/run/secrets/files/nats_ca.pem"));
     try {
-      const connection = await connect({ servers, tls, user: "reporter", pass, maxReconnectAttempts: 0 });
+      const tls = { ca: trusted, checkServerIdentity: () => undefined };
+      const connection = await connect({ servers, tls, user, pass, maxReconnectAttempts: 0 });
       await connection.close();
       return "accepted";
     } catch (error) {
@@ -77,58 +94,213 @@ describe("a rotation by a change of config", () => {
     }
   }
 
+  /** The name under which a service logs in to NATS at present. */
+  const natsUserOf = async (service: string) =>
+    (await docker("exec", await stack.container(service), "printenv", "NATS_USER")).trim();
+
+  const httpLogin = async (path: string, user: string, password: string) =>
+    (await https(`${stack.url}${path}`, { headers: login(user, password) })).status;
+
+  async function whole(): Promise<void> {
+    const names = [...(await containerIds()).keys()];
+    expect(new Set(names).size, "one container a workload").toBe(names.length);
+    await eventually("an order goes its whole way", 90, async () => {
+      const headers = await trader(stack);
+      const id = await postNews(stack, headers).catch(() => undefined);
+      if (id === undefined) return undefined;
+      return eventually("the order is known", 10, async () => {
+        const { status } = await orderOf(stack, headers, id);
+        return status === 200 ? true : undefined;
+      }).catch(() => undefined);
+    });
+  }
+
   beforeAll(async () => {
     stack = await testStack("rotation");
     const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
     expect(up.code, up.stdout + up.stderr).toBe(0);
-    for (const [name, value] of Object.entries(await values())) before.set(name, value);
-    await redisCli(before.get("redis") ?? "", "set", "kept", "by the rotation");
-    await postgres(
-      before.get("postgres-reporter") ?? "",
-      "CREATE TABLE reporter.kept AS SELECT 'by the rotation' AS value",
-    );
-    containers = await containerIds();
-    const rotation = await stack.npm("rotate", ...ROTATED, "--yes");
-    message = rotation.stdout + rotation.stderr;
-    expect(rotation.code, message).toBe(0);
   });
 
   afterAll(async () => {
     await stack.remove();
   });
 
-  test("makes a new value for each, and says which containers that replaces", async () => {
-    for (const [name, value] of Object.entries(await values())) expect(value === before.get(name), name).toBe(false);
-    expect(message).toContain("postgres-reporter: a new value; replaced are postgres, reporter");
+  describe("by a change of config alone", () => {
+    test("replaces the readers of the credential and nobody else, and refuses the old value", async () => {
+      const before = await containerIds();
+      const old = await secret("reporter", "POSTGRES_PASSWORD");
+      await stack.pulumi("config", "set", "--path", "autollm:generation.postgres-reporter", "2");
+      await stack.pulumi("up", "--yes", "--suppress-outputs");
+      expect((await replacedSince(before)).sort()).toEqual([...readersOf("postgres-reporter")].sort());
+      expect(await postgresLogin("reporter", await secret("reporter", "POSTGRES_PASSWORD"))).toBe("accepted");
+      expect(await postgresLogin("reporter", old)).toContain("password authentication failed");
+    });
   });
 
-  test("replaces the readers and nobody else", async () => {
-    const after = await containerIds();
-    const replaced = [...after].filter(([service, id]) => containers.get(service) !== id).map(([service]) => service);
-    expect(replaced.sort()).toEqual([...READERS].sort());
+  describe("with an overlap", () => {
+    test("takes old and new while readers move; the next `npm run up` withdraws the old one", async () => {
+      const before = await values();
+      await stack.pulumi("config", "set", "--path", "autollm:generation.redis", "2");
+      await stack.pulumi("config", "set", "--path", "autollm:overlap.redis", "present");
+      await stack.pulumi("config", "set", "--path", "autollm:generation.nats-reporter", "2");
+      await stack.pulumi("config", "set", "--path", "autollm:overlap.nats-reporter", "present");
+      const oldUser = await natsUserOf("reporter");
+      await stack.pulumi("up", "--yes", "--suppress-outputs");
+      const now = await values();
+      for (const each of [before, now]) expect(await redisCli(each.get("redis") ?? "", "ping")).toBe("PONG");
+      expect(await natsLogin(oldUser, before.get("nats-reporter") ?? "")).toBe("accepted");
+      expect(await natsLogin(await natsUserOf("reporter"), now.get("nats-reporter") ?? "")).toBe("accepted");
+
+      const { code, stdout, stderr } = await stack.npm("up");
+      expect(code, stdout + stderr).toBe(0);
+      expect(await redisCli(before.get("redis") ?? "", "ping")).toMatch(/NOAUTH|WRONGPASS/);
+      expect(await redisCli(now.get("redis") ?? "", "ping")).toBe("PONG");
+      expect(await natsLogin(oldUser, before.get("nats-reporter") ?? "")).toMatch(/authorization/i);
+    });
   });
 
-  test("the new values are taken and the old ones refused", async () => {
-    const now = await values();
-    const old = (name: string) => before.get(name) ?? "";
-    expect(await redisCli(now.redis, "ping")).toBe("PONG");
-    expect(await redisCli(old("redis"), "ping")).toMatch(/NOAUTH|WRONGPASS/);
-    const org = `${stack.url}/grafana/api/org`;
-    expect((await https(org, { headers: login("admin", now["grafana-admin"]) })).status).toBe(200);
-    expect((await https(org, { headers: login("admin", old("grafana-admin")) })).status).toBe(401);
-    const query = `${stack.url}/prometheus/api/v1/query?query=up`;
-    expect((await https(query, { headers: login("admin", now["caddy-admin"]) })).status).toBe(200);
-    expect((await https(query, { headers: login("admin", old("caddy-admin")) })).status).toBe(401);
-    expect(await postgres(now["postgres-reporter"], "SELECT 'yes' AS value")).toBe("yes");
-    expect(await postgres(old("postgres-reporter"), "SELECT 1")).toContain("password authentication failed");
-    expect(await nats(now["nats-reporter"])).toBe("accepted");
-    expect(await nats(old("nats-reporter"))).toMatch(/authorization/i);
+  describe("of everything, while clients write", () => {
+    let before: Map<string, string>;
+    let now: Map<string, string>;
+    let oldNatsUsers: Map<string, string>;
+    let message: string;
+    let token: Record<string, string>;
+    const results = new Map<string, WriterResult>();
+    const accepted: string[] = [];
+    const users = async () =>
+      new Map(await Promise.all(natsServices.map(async (name) => [name, await natsUserOf(name)] as const)));
+
+    beforeAll(async () => {
+      before = await values();
+      oldNatsUsers = await users();
+      token = await trader(stack);
+      const sql = await postgres("reporter", before.get("postgres-reporter") ?? "");
+      await sql.query("CREATE TABLE reporter.written (n integer PRIMARY KEY)");
+      await sql.end();
+      const rows = reconnecting(
+        async () => postgres("reporter", await secret("reporter", "POSTGRES_PASSWORD")),
+        (client) => client.end(),
+      );
+      const keys = reconnecting(
+        async () => {
+          const url = `redis://${await stack.address("redis", "data")}:6379`;
+          const password = await secret("gateway-api", "REDIS_PASSWORD");
+          const client = createClient({
+            url,
+            password,
+            socket: { reconnectStrategy: false },
+            disableOfflineQueue: true,
+          });
+          client.on("error", () => undefined);
+          await client.connect();
+          return client;
+        },
+        async (client) => client.destroy(),
+      );
+      const writers = {
+        postgres: startWriter(20, (n) =>
+          rows.use((client) => client.query("INSERT INTO reporter.written VALUES ($1) ON CONFLICT DO NOTHING", [n])),
+        ),
+        redis: startWriter(20, (n) => keys.use((client) => client.set(`written:${n}`, "yes"))),
+        "news through Caddy": startWriter(1, async () => {
+          accepted.push(await postNews(stack, token));
+        }),
+      };
+      const rotation = await stack.npm("rotate", "--all", "--yes");
+      message = rotation.stdout + rotation.stderr;
+      for (const [name, writer] of Object.entries(writers)) results.set(name, await writer.stop());
+      await Promise.all([rows.drop(), keys.drop()]);
+      expect(rotation.code, message).toBe(0);
+      now = await values();
+      for (const [name, result] of results) process.stdout.write(`${name}: ${JSON.stringify(result)}\n`);
+    });
+
+    test("makes a new value of every credential that the platform makes, and says whom it replaces", () => {
+      expect([...now.keys()].sort()).toEqual([...units].sort());
+      for (const unit of units) expect(now.get(unit) === before.get(unit), unit).toBe(false);
+      expect(message).toContain("postgres-reporter: a new value; replaced are postgres, reporter");
+    });
+
+    test("the new values are taken and the old ones refused", async () => {
+      const old = (name: string) => before.get(name) ?? "";
+      const fresh = (name: string) => now.get(name) ?? "";
+      expect(await redisCli(fresh("redis"), "ping")).toBe("PONG");
+      expect(await redisCli(old("redis"), "ping")).toMatch(/NOAUTH|WRONGPASS/);
+      for (const [name, path] of [
+        ["grafana-admin", "/grafana/api/org"],
+        ["caddy-admin", "/prometheus/api/v1/query?query=up"],
+      ] as const) {
+        expect(await httpLogin(path, "admin", fresh(name)), name).toBe(200);
+        expect(await httpLogin(path, "admin", old(name)), name).toBe(401);
+      }
+      for (const name of credentialNames.filter((each) => each.startsWith("postgres-"))) {
+        const user = underscored(name.slice("postgres-".length));
+        expect(await postgresLogin(user, fresh(name)), name).toBe("accepted");
+        expect(await postgresLogin(user, old(name)), name).toContain("password authentication failed");
+      }
+      const present = await users();
+      for (const service of natsServices) {
+        expect(await natsLogin(present.get(service) ?? "", fresh(`nats-${service}`)), service).toBe("accepted");
+        expect(await natsLogin(oldNatsUsers.get(service) ?? "", old(`nats-${service}`)), service).toMatch(
+          /authorization/i,
+        );
+      }
+      const user = present.get("reporter") ?? "";
+      expect(await natsLogin(user, fresh("nats-reporter"), fresh("nats-tls"))).toBe("accepted");
+      expect(await natsLogin(user, fresh("nats-reporter"), old("nats-tls"))).toMatch(/certificate/i);
+      expect(new X509Certificate(await file("reporter", "/run/secrets/files/nats_ca.pem")).fingerprint256).toBe(
+        new X509Certificate(fresh("nats-tls")).fingerprint256,
+      );
+    });
+
+    test("loses nothing that was acknowledged", async () => {
+      const sql = await postgres("reporter", now.get("postgres-reporter") ?? "");
+      const { rows } = await sql.query<{ count: string }>("SELECT count(*) FROM reporter.written");
+      await sql.end();
+      expect(Number(rows[0]?.count)).toBeGreaterThanOrEqual(results.get("postgres")?.acknowledged ?? Number.NaN);
+      const script = "return #redis.call('keys', 'written:*')";
+      const count = await redisCli(now.get("redis") ?? "", "eval", script, "0");
+      expect(Number(count)).toBeGreaterThanOrEqual(results.get("redis")?.acknowledged ?? Number.NaN);
+      expect(accepted.length).toBeGreaterThan(0);
+      for (const id of accepted)
+        await eventually(`an order for ${id}`, 30, async () =>
+          (await orderOf(stack, token, id)).status === 200 ? true : undefined,
+        );
+    });
+
+    test("a token of the key before is good until the next rotation, and not after it", async () => {
+      const seen = async () => (await orderOf(stack, token, accepted[0] ?? "")).status;
+      expect(await seen()).toBe(200);
+      const { code, stdout, stderr } = await stack.npm("rotate", "jwt", "--yes");
+      expect(code, stdout + stderr).toBe(0);
+      expect(await seen()).toBe(401);
+    });
   });
 
-  test("the data is as it was", async () => {
-    const now = await values();
-    expect(await redisCli(now.redis, "get", "kept")).toBe("by the rotation");
-    expect(await postgres(now["postgres-reporter"], "SELECT value FROM reporter.kept")).toBe("by the rotation");
+  describe("whose engine is killed", () => {
+    test.each([4, 10, 20, 35])("%d s after it began is ended by the next `npm run up`", async (seconds) => {
+      const before = await values();
+      const rotation = stack.npm("rotate", "redis", "nats-reporter", "postgres-reporter", "llm-signing", "--yes");
+      await eventually("the update has begun", 60, async () => {
+        const found = await run("pgrep", ["-f", `up --stack ${stack.name} `], { allowFailure: true });
+        return found.code === 0 ? true : undefined;
+      });
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+      // The command first, so that it does not go on; then the engine itself.
+      await run("pkill", ["-KILL", "-f", `rotate.ts .*--stack ${stack.name}`], { allowFailure: true });
+      await run("pkill", ["-KILL", "-f", `up --stack ${stack.name} `], { allowFailure: true });
+      await rotation;
+
+      const { code, stdout, stderr } = await stack.npm("up");
+      expect(code, stdout + stderr).toBe(0);
+      await whole();
+      const now = await values();
+      for (const unit of ["redis", "nats-reporter", "postgres-reporter", "llm-signing"])
+        expect(now.get(unit) === before.get(unit), unit).toBe(false);
+      expect(await redisCli(before.get("redis") ?? "", "ping")).toMatch(/NOAUTH|WRONGPASS/);
+      expect(await postgresLogin("reporter", before.get("postgres-reporter") ?? "")).toContain("authentication failed");
+      expect(await stack.pulumi("preview", "--expect-no-changes")).toMatch(/unchanged/);
+    });
   });
 
   test("nothing is due the day it was made", async () => {

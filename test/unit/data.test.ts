@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type NatsUser, natsConfig, natsServices } from "../../components/data/nats.ts";
@@ -55,18 +56,27 @@ describe("NATS", () => {
 });
 
 describe("Redis", () => {
-  it("has one user for those who work with it, by password", () => {
+  const hash = (password: string) => `#${createHash("sha256").update(password).digest("hex")}`;
+
+  it("has one user for those who work with it, by a password that the file does not tell", () => {
     const password = randomText(33);
-    expect(redisAcl([password], "b")).toContain(`user default on >${password} ~* &* +@all\n`);
+    expect(redisAcl([password], "b")).toContain(`user default on ${hash(password)} ~* &* +@all\n`);
     expect(redisAcl([password], "b")).not.toContain("nopass");
+    expect(redisAcl([password], "b")).not.toContain(password);
+  });
+
+  it("takes a password with blanks and line ends, which would end the line of an ACL", () => {
+    expect(redisAcl(["a b\nuser x on nopass"], "b").split("\n")).toHaveLength(3);
   });
 
   it("lets the backup copy the data set as a replica does, and neither read a key nor write one", () => {
-    expect(redisAcl(["a"], "other")).toContain("user backup on >other -@all +ping +replconf +psync +sync\n");
+    expect(redisAcl(["a"], "other")).toContain(`user backup on ${hash("other")} -@all +ping +replconf +psync +sync\n`);
   });
 
   it("may take two passwords while clients move from one to the other", () => {
-    expect(redisAcl(["first", "second"], "b")).toContain("user default on >first >second ~* &* +@all\n");
+    expect(redisAcl(["first", "second"], "b")).toContain(
+      `user default on ${hash("first")} ${hash("second")} ~* &* +@all\n`,
+    );
   });
 
   it("keeps a snapshot a minute and a log of each write, and refuses rather than forgets", () => {
