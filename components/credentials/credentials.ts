@@ -4,7 +4,7 @@ import { type CredentialName, credentialNames, credentialSpec, rotationUnit } fr
 import { Generated, isGenerated } from "./generated.ts";
 import { grantedTo } from "./grants.ts";
 import { publicKeyOf } from "./keys.ts";
-import { generationsOf, type OverlapStep } from "./overlap.ts";
+import { generationsOf, type OverlapStep, overlaps } from "./overlap.ts";
 
 export interface CredentialsArgs {
   /** Generation number by rotation unit; absent means 1. Raising it makes a new value. */
@@ -77,6 +77,17 @@ export class Credentials extends pulumi.ComponentResource {
    */
   previous(reader: string, credential: CredentialName): pulumi.Output<string> | undefined {
     return this.#granted(reader, credential)?.previous;
+  }
+
+  /**
+   * The generations of what a server takes in two values while its readers move: a text that changes with each rotation.
+   * @throws when the server is not granted it
+   */
+  overlapping(server: string): string {
+    return grantedTo(server)
+      .filter((name) => overlaps(credentialSpec(name)))
+      .map((name) => `${name} ${this.generation(name)}\n`)
+      .join("");
   }
 
   /**

@@ -10,12 +10,13 @@ import type { CredentialSpec } from "./fixed.ts";
  */
 export type OverlapStep = "accept" | "present";
 
-const stepsOfSpec = (spec: CredentialSpec): readonly OverlapStep[] => {
-  // Who verifies must know a new key before the first signature by it arrives, and no order of deploys ensures that.
-  if (spec.kind !== "password") return ["accept", "present"];
-  // A server is replaced before its clients, so it knows the new password when the first of them comes with it.
-  return spec.overlap === "while-readers-move" ? ["present"] : [];
-};
+/** Whether a server takes the former value too, within one `up`, until every reader has the new one. */
+export const overlaps = (spec: CredentialSpec): boolean =>
+  spec.kind === "password" && spec.overlap === "while-readers-move";
+
+// Who verifies must know a new key before the first signature by it arrives, and no order of deploys ensures that.
+const stepsOfSpec = (spec: CredentialSpec): readonly OverlapStep[] =>
+  spec.kind === "password" ? [] : ["accept", "present"];
 
 const specsOf = (unit: string): CredentialSpec[] =>
   credentialNames.filter((name) => rotationUnit(name) === unit).map(credentialSpec);
@@ -46,7 +47,7 @@ export interface Generations {
 
 /** The generations of a unit that the stack's config asks for. */
 export function generationsOf(unit: string, newest: number, step: OverlapStep | undefined): Generations {
-  const kept = specsOf(unit).some((spec) => spec.kind === "password" && spec.overlap === "until-the-next");
+  const kept = specsOf(unit).some((spec) => spec.kind === "password" && spec.overlap !== undefined);
   const previous = newest > 1 && (kept || step !== undefined) ? newest - 1 : undefined;
   return { newest, previous, presented: step === "accept" && previous !== undefined ? previous : newest };
 }

@@ -1,13 +1,18 @@
+import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { serviceNeeds } from "../credentials/catalogue.ts";
-import type { Credentials } from "../credentials/credentials.ts";
 import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { natsPermissions, type ServiceName, serviceNames } from "../platform/catalogue.ts";
+import { runInside } from "../runtime/inside.ts";
+import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
 import { natsUser } from "./natsUser.ts";
+import { overlapScript } from "./overlap.ts";
+
+const usersScript = readFileSync(new URL("nats-users.sh", import.meta.url), "utf8");
 
 /** A user of NATS: a service, its password, and the subjects that it may use. */
 export interface NatsUser {
@@ -27,51 +32,50 @@ const backupPermissions: NatsUser["permissions"] = {
 /** The services that are users of NATS. */
 export const natsServices: readonly ServiceName[] = serviceNames.filter((service) => serviceNeeds(service, "nats"));
 
-/** The server's configuration; NATS reads JSON as its own format. */
-export function natsConfig(users: readonly NatsUser[]): string {
+/** The server's configuration, without its users: those it takes while it runs. NATS reads JSON as its own format. */
+export function natsConfig(): string {
   const config = {
     server_name: "nats",
     listen: "0.0.0.0:4222",
     http: "0.0.0.0:8222",
-    tls: { cert_file: "/run/secrets/nats-certificate", key_file: "/run/secrets/nats-key", timeout: 5 },
-    authorization: {
-      timeout: 5,
-      users: users.map(({ user, password, permissions }) => ({
-        user,
-        password,
-        permissions: { publish: { allow: permissions.publish }, subscribe: { allow: permissions.subscribe } },
-      })),
-    },
+    tls: { cert_file: `${LIVE_CURRENT}/nats-certificate`, key_file: `${LIVE_CURRENT}/nats-key`, timeout: 5 },
     jetstream: { store_dir: "/data", max_memory_store: 64 * MIB, max_file_store: 2048 * MIB },
     max_payload: MIB,
     lame_duck_duration: "30s",
     lame_duck_grace_period: "2s",
   };
-  return `${JSON.stringify(config, null, 2)}\n`;
+  const lines = Object.entries(config).map(([key, value]) => `${key}: ${JSON.stringify(value, null, 2)}`);
+  // A path is taken from the directory of this file.
+  return [...lines, 'include "../../tmp/users.conf"', ""].join("\n");
 }
 
-/** A service's user, and the one of the generation before while that is still taken. */
-function usersOf(service: ServiceName, credentials: Credentials): pulumi.Output<NatsUser>[] {
-  const generation = credentials.generation(`nats-${service}`);
-  const user = (password: pulumi.Output<string>, of: number) =>
-    password.apply((value) => ({
-      user: natsUser(service, of),
-      password: value,
-      permissions: natsPermissions(service),
-    }));
-  const previous = credentials.previous("nats", `nats-${service}`);
-  return [
-    user(credentials.require("nats", `nats-${service}`), generation),
-    ...(previous === undefined ? [] : [user(previous, generation - 1)]),
-  ];
+/** The users, as the configuration includes them. */
+export function natsUsers(users: readonly NatsUser[]): string {
+  const authorization = {
+    timeout: 5,
+    users: users.map(({ user, password, permissions }) => ({
+      user,
+      password,
+      permissions: { publish: { allow: permissions.publish }, subscribe: { allow: permissions.subscribe } },
+    })),
+  };
+  return `authorization: ${JSON.stringify(authorization, null, 2)}\n`;
+}
+
+/** A service's user of a generation. */
+function userOf(service: ServiceName, generation: number, password: pulumi.Output<string>): pulumi.Output<NatsUser> {
+  const user = natsUser(service, generation);
+  return password.apply((value) => ({ user, password: value, permissions: natsPermissions(service) }));
 }
 
 /** NATS with JetStream: TLS by the platform's own authority, one user a service, and only its own subjects. */
 export class Nats extends pulumi.ComponentResource {
   readonly workload: Workload;
+  readonly #args: PartArgs;
 
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Nats", name, {}, opts);
+    this.#args = args;
     const { target, credentials } = args;
     const volume = new StatefulVolume(
       "nats-data",
@@ -81,23 +85,41 @@ export class Nats extends pulumi.ComponentResource {
     const backup = credentials
       .require("nats", "nats-backup")
       .apply((password) => ({ user: "backup", password, permissions: backupPermissions }));
-    const users = pulumi.all([...natsServices.flatMap((service) => usersOf(service, credentials)), backup]);
+    const settled = natsServices.map((service) =>
+      userOf(
+        service,
+        credentials.generation(`nats-${service}`),
+        credentials.require("nats", `nats-${service}`),
+      ),
+    );
+    const former = natsServices.flatMap((service) => {
+      const password = credentials.previous("nats", `nats-${service}`);
+      return password === undefined
+        ? []
+        : [userOf(service, credentials.generation(`nats-${service}`) - 1, password)];
+    });
     this.workload = runPart(
       "nats",
       args,
       {
         image: "nats",
-        command: ["nats-server", "--config", "/run/secrets/nats.json"],
+        command: ["/bin/sh", "/etc/autollm/users.sh", "start"],
         segments: ["apps", "observability"],
         deploy: "recreate",
         health: answersHttp(8222, "/healthz"),
         memory: 512,
         stopTimeout: 30,
         files: {
-          "/run/secrets": {
+          "/etc/autollm": { "nats.conf": natsConfig(), "users.sh": usersScript, "overlap.sh": overlapScript },
+        },
+        live: {
+          files: {
             ...credentialFiles(credentials, "nats", ["nats-ca", "nats-certificate", "nats-key"]),
-            "nats.json": users.apply(natsConfig),
+            settled: pulumi.all([...settled, backup]).apply(natsUsers),
+            overlap: pulumi.all([...settled, ...former, backup]).apply(natsUsers),
+            generations: credentials.overlapping("nats"),
           },
+          reload: ["/bin/sh", "/etc/autollm/users.sh", "reload"],
         },
         credentials: grantedTo("nats"),
         volumes: [volume.at("/data")],
@@ -106,5 +128,16 @@ export class Nats extends pulumi.ComponentResource {
       this,
     );
     this.registerOutputs({});
+  }
+
+  /** From here on the former users are refused. @param readers whoever has the new ones by then */
+  settle(readers: readonly pulumi.Resource[]): void {
+    const { target, credentials } = this.#args;
+    const command = ["/bin/sh", "/etc/autollm/users.sh", "settle"];
+    runInside(
+      "nats-settled",
+      { target, workload: this.workload, command, triggers: [credentials.overlapping("nats")] },
+      { parent: this, dependsOn: [...readers] },
+    );
   }
 }

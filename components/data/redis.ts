@@ -1,8 +1,14 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
+import { runInside } from "../runtime/inside.ts";
+import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
+import { overlapScript } from "./overlap.ts";
+
+const aclScript = readFileSync(new URL("redis-acl.sh", import.meta.url), "utf8");
 
 /** MiB of data; the container's limit leaves room for the copy that a snapshot makes. */
 const MAX_DATA_MIB = 256;
@@ -17,7 +23,7 @@ export const redisConf = [
   "appendfsync everysec",
   `maxmemory ${MAX_DATA_MIB}mb`,
   "maxmemory-policy noeviction",
-  "aclfile /run/secrets/users.acl",
+  "aclfile /tmp/users.acl",
   "",
 ].join("\n");
 
@@ -36,9 +42,11 @@ export function redisAcl(passwords: readonly string[], backupPassword: string): 
 /** Redis, with a password, a snapshot a minute and a log of each write. */
 export class Redis extends pulumi.ComponentResource {
   readonly workload: Workload;
+  readonly #args: PartArgs;
 
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Redis", name, {}, opts);
+    this.#args = args;
     const { target, credentials } = args;
     const volume = new StatefulVolume(
       "redis-data",
@@ -47,25 +55,31 @@ export class Redis extends pulumi.ComponentResource {
     );
     const password = credentials.require("redis", "redis");
     const previous = credentials.previous("redis", "redis");
-    const passwords = pulumi.all(previous === undefined ? [password] : [password, previous]);
     const backup = credentials.require("redis", "redis-backup");
+    const acl = (passwords: readonly pulumi.Output<string>[]) =>
+      pulumi.all([pulumi.all(passwords), backup]).apply(([all, copying]) => redisAcl(all, copying));
     this.workload = runPart(
       "redis",
       args,
       {
         image: "redis",
-        command: ["redis-server", "/etc/autollm/redis.conf"],
+        command: ["/bin/sh", "/etc/autollm/acl.sh", "start"],
         segments: ["data"],
         deploy: "recreate",
-        health: ["/bin/sh", "-c", 'REDISCLI_AUTH="$(cat /run/secrets/redis)" redis-cli ping | grep -q PONG'],
+        health: ["/bin/sh", "-c", `REDISCLI_AUTH="$(cat ${LIVE_CURRENT}/redis)" redis-cli ping | grep -q PONG`],
         memory: 2 * MAX_DATA_MIB,
         stopTimeout: 30,
         files: {
-          "/etc/autollm": { "redis.conf": redisConf },
-          "/run/secrets": {
+          "/etc/autollm": { "redis.conf": redisConf, "acl.sh": aclScript, "overlap.sh": overlapScript },
+        },
+        live: {
+          files: {
             redis: password,
-            "users.acl": pulumi.all([passwords, backup]).apply(([all, copying]) => redisAcl(all, copying)),
+            settled: acl([password]),
+            overlap: acl(previous === undefined ? [password] : [password, previous]),
+            generations: credentials.overlapping("redis"),
           },
+          reload: ["/bin/sh", "/etc/autollm/acl.sh", "reload"],
         },
         credentials: ["redis", "redis-backup"],
         volumes: [volume.at("/data")],
@@ -74,5 +88,16 @@ export class Redis extends pulumi.ComponentResource {
       this,
     );
     this.registerOutputs({});
+  }
+
+  /** From here on the former password is refused. @param readers whoever has the new one by then */
+  settle(readers: readonly pulumi.Resource[]): void {
+    const { target, credentials } = this.#args;
+    const command = ["/bin/sh", "/etc/autollm/acl.sh", "settle"];
+    runInside(
+      "redis-settled",
+      { target, workload: this.workload, command, triggers: [credentials.overlapping("redis")] },
+      { parent: this, dependsOn: [...readers] },
+    );
   }
 }

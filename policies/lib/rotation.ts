@@ -1,23 +1,27 @@
+import { AGES } from "../../components/credentials/ages.ts";
 import { environment, label } from "./labels.ts";
 import type { StackFinding, StackSubject } from "./rule.ts";
-import { CONTAINER } from "./types.ts";
-import { record, text, type Value } from "./value.ts";
+import { COMMANDS, CONTAINER } from "./types.ts";
+import { text } from "./value.ts";
 
-const DAY = 24 * 60 * 60 * 1000;
-const DEFAULT_PERIOD_DAYS = 90;
+const DAY_SECONDS = 24 * 60 * 60;
 
-/** When a credential was last made anew, as its resource says it in `keepers`, or as its own properties. */
+/** When a credential was last made anew. */
 interface Rotation {
-  readonly rotated: number;
+  readonly unit: string;
   readonly periodDays: number;
+  /** Seconds since 1970. */
+  readonly since: number;
 }
 
-function rotationOf(subject: StackSubject): Rotation | undefined {
-  const facts = [subject.props, record(subject.props.keepers)].find(({ rotated }) => text(rotated) !== undefined);
-  const rotated = Date.parse(text(facts?.rotated) ?? "");
-  if (facts === undefined || Number.isNaN(rotated)) return undefined;
-  const periodDays = Number((facts.periodDays as Value) ?? DEFAULT_PERIOD_DAYS);
-  return { rotated, periodDays: periodDays > 0 ? periodDays : DEFAULT_PERIOD_DAYS };
+/** What the resource that keeps the ages says of each credential: `unit generation days seconds` a line. */
+function rotations({ type, name, props }: StackSubject): readonly Rotation[] {
+  if (name !== AGES || !COMMANDS.some((command) => command === type)) return [];
+  return (text(props.stdout) ?? "")
+    .split("\n")
+    .map((line) => line.split(" "))
+    .filter((parts) => parts.length === 4)
+    .map(([unit = "", , days, since]) => ({ unit, periodDays: Number(days), since: Number(since) }));
 }
 
 /** The environment of a stack: the strictest that one of its containers names. */
@@ -33,12 +37,11 @@ export function stackEnvironment(subjects: readonly StackSubject[]): string {
 
 /** The credentials that are older than their period. */
 export function overdue(subjects: readonly StackSubject[], now: number): readonly StackFinding[] {
-  return subjects.flatMap((subject) => {
-    const rotation = rotationOf(subject);
-    if (rotation === undefined) return [];
-    const days = Math.floor((now - rotation.rotated) / DAY);
-    return days > rotation.periodDays
-      ? [{ subject, key: "rotated", problem: `was ${days} days ago, and the period is ${rotation.periodDays} days` }]
-      : [];
-  });
+  return subjects.flatMap((subject) =>
+    rotations(subject).flatMap(({ unit, periodDays, since }) => {
+      const days = Math.floor((now / 1000 - since) / DAY_SECONDS);
+      const problem = `is ${days} days old, and its period is ${periodDays} days`;
+      return days > periodDays ? [{ subject, key: unit, problem, mend: `rotate it: npm run rotate -- ${unit}` }] : [];
+    }),
+  );
 }

@@ -1,10 +1,5 @@
-import {
-  credentialNames,
-  credentialSpec,
-  isCredentialName,
-  isRotated,
-  rotationUnit,
-} from "../../components/credentials/catalogue.ts";
+import { rotationPeriod } from "../../components/credentials/ages.ts";
+import { credentialNames, isCredentialName, isRotated, rotationUnit } from "../../components/credentials/catalogue.ts";
 import { withoutSlot } from "../../components/credentials/slots.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -44,18 +39,9 @@ export function ages(resources: readonly AgedResource[], now: number): ReadonlyM
   return found;
 }
 
-/** The period of a unit, in days. */
-function period(unit: string): number {
-  const days = credentialNames
-    .filter((name) => rotationUnit(name) === unit)
-    .map(credentialSpec)
-    .flatMap((spec) => ("rotationDays" in spec ? [spec.rotationDays] : []));
-  return Math.min(...days);
-}
-
 /** The units whose value is older than its period. */
 export function overdue(resources: readonly AgedResource[], now: number): string[] {
-  return [...ages(resources, now)].filter(([unit, age]) => age > period(unit)).map(([unit]) => unit);
+  return [...ages(resources, now)].filter(([unit, age]) => age > rotationPeriod(unit)).map(([unit]) => unit);
 }
 
 /** The units of a stack that are due, by the times that the engine keeps in the state. */

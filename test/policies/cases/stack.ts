@@ -5,9 +5,9 @@ import type { RuleCases } from "./types.ts";
 
 const as = (service: string) => ({ "autollm.service": service });
 const bind = (source: string, readOnly = true) => ({ mounts: [{ type: "bind", source, target: "/mnt", readOnly }] });
-const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
+const daysAgo = (days: number) => Math.floor(Date.now() / 1000) - days * 86_400;
 const rotated = (days: number, environment: string) => [
-  password("jwt", secret(), { keepers: { generation: "1", rotated: daysAgo(days), periodDays: "90" } }),
+  inStack({ ...command({ stdout: `redis 1 90 ${daysAgo(1)}\njwt 3 90 ${daysAgo(days)}` }), name: "credential-ages" }),
   inStack(container({ labels: { "autollm.environment": environment } })),
 ];
 const redisPassword = secret();
