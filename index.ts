@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Backup, backupTarget } from "./components/backup/backup.ts";
 import { IbGateway } from "./components/broker/ibGateway.ts";
+import { CredentialAges } from "./components/credentials/credentialAges.ts";
 import { Credentials } from "./components/credentials/credentials.ts";
+import { FormerPasswords } from "./components/data/formerPasswords.ts";
 import { Nats } from "./components/data/nats.ts";
 import { Postgres } from "./components/data/postgres.ts";
 import { Redis } from "./components/data/redis.ts";
@@ -39,9 +41,14 @@ const services = new Services("services", {
   dependencies: { postgres, redis, nats, "ib-gateway": ibGateway },
 });
 
+const ages = new CredentialAges("credential-ages", { ...settings, supplied });
 const caddy = new Caddy("caddy", { ...part, ...settings });
 const alertmanager = new Alertmanager("alertmanager", { ...part, url: caddy.url });
-const exporters = new Exporters("exporters", { ...part, domain: settings.domain }, { dependsOn: [postgres, redis] });
+const exporters = new Exporters(
+  "exporters",
+  { ...part, domain: settings.domain, credentialAges: ages.lines },
+  { dependsOn: [postgres, redis] },
+);
 const prometheus = new Prometheus(
   "prometheus",
   {
@@ -60,6 +67,12 @@ const backup = new Backup(
   // What it saves is there before it saves.
   { dependsOn: [postgres, redis, nats, services, grafana] },
 );
+
+new FormerPasswords("former-passwords", {
+  ...part,
+  servers: { redis, nats },
+  readers: [services, exporters, backup],
+});
 
 /** Where the platform answers. */
 export const url = caddy.url;

@@ -35,11 +35,11 @@ export function agesAsMetrics(lines: string): string {
   return [
     "# HELP credential_rotated_timestamp_seconds When a credential got its present value.",
     "# TYPE credential_rotated_timestamp_seconds gauge",
-    ...rows.map(([unit, , , since]) => `credential_rotated_timestamp_seconds{credential="${unit}"} ${since}`),
+    ...rows.map(([unit, , , since]) => `credential_rotated_timestamp_seconds{name="${unit}"} ${since}`),
     "# HELP credential_rotation_period_seconds How long a value may stay.",
     "# TYPE credential_rotation_period_seconds gauge",
     ...rows.map(
-      ([unit, , days]) => `credential_rotation_period_seconds{credential="${unit}"} ${Number(days) * 86_400}`,
+      ([unit, , days]) => `credential_rotation_period_seconds{name="${unit}"} ${Number(days) * 86_400}`,
     ),
     "",
   ].join("\n");

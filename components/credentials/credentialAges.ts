@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { AGES, type CredentialAgesArgs, generationLines } from "./ages.ts";
 
 /** Answers each line with the time in seconds since 1970 at which its generation was first seen. */
-const script = [
+export const agesScript = [
   'awk -v now="$(date +%s)" \'',
   'BEGIN { lines = split(ENVIRON["PULUMI_COMMAND_STDOUT"], line, "\\n")',
   '  for (i = 1; i <= lines; i++) { split(line[i], part, " "); known[part[1] " " part[2]] = part[4] } }',
@@ -20,7 +20,7 @@ export class CredentialAges extends pulumi.ComponentResource {
     super("autollm:credentials:CredentialAges", name, {}, opts);
     const { stdout } = new command.local.Command(
       AGES,
-      { create: script, stdin: generationLines(args), logging: "none" },
+      { create: agesScript, stdin: generationLines(args), logging: "none" },
       { parent: this },
     );
     this.lines = stdout;

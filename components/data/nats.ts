@@ -4,11 +4,11 @@ import { serviceNeeds } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { natsPermissions, type ServiceName, serviceNames } from "../platform/catalogue.ts";
-import { runInside } from "../runtime/inside.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
+import type { OverlappingServer } from "./formerPasswords.ts";
 import { natsUser } from "./natsUser.ts";
 import { overlapScript } from "./overlap.ts";
 
@@ -69,13 +69,12 @@ function userOf(service: ServiceName, generation: number, password: pulumi.Outpu
 }
 
 /** NATS with JetStream: TLS by the platform's own authority, one user a service, and only its own subjects. */
-export class Nats extends pulumi.ComponentResource {
+export class Nats extends pulumi.ComponentResource implements OverlappingServer {
   readonly workload: Workload;
-  readonly #args: PartArgs;
+  readonly settle = ["/bin/sh", "/etc/autollm/users.sh", "settle"];
 
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Nats", name, {}, opts);
-    this.#args = args;
     const { target, credentials } = args;
     const volume = new StatefulVolume(
       "nats-data",
@@ -86,17 +85,11 @@ export class Nats extends pulumi.ComponentResource {
       .require("nats", "nats-backup")
       .apply((password) => ({ user: "backup", password, permissions: backupPermissions }));
     const settled = natsServices.map((service) =>
-      userOf(
-        service,
-        credentials.generation(`nats-${service}`),
-        credentials.require("nats", `nats-${service}`),
-      ),
+      userOf(service, credentials.generation(`nats-${service}`), credentials.require("nats", `nats-${service}`)),
     );
     const former = natsServices.flatMap((service) => {
       const password = credentials.previous("nats", `nats-${service}`);
-      return password === undefined
-        ? []
-        : [userOf(service, credentials.generation(`nats-${service}`) - 1, password)];
+      return password === undefined ? [] : [userOf(service, credentials.generation(`nats-${service}`) - 1, password)];
     });
     this.workload = runPart(
       "nats",
@@ -128,16 +121,5 @@ export class Nats extends pulumi.ComponentResource {
       this,
     );
     this.registerOutputs({});
-  }
-
-  /** From here on the former users are refused. @param readers whoever has the new ones by then */
-  settle(readers: readonly pulumi.Resource[]): void {
-    const { target, credentials } = this.#args;
-    const command = ["/bin/sh", "/etc/autollm/users.sh", "settle"];
-    runInside(
-      "nats-settled",
-      { target, workload: this.workload, command, triggers: [credentials.overlapping("nats")] },
-      { parent: this, dependsOn: [...readers] },
-    );
   }
 }

@@ -15,7 +15,7 @@ fi
 
 # Nobody but this script can connect here: no TCP, and a socket in the container's own /tmp.
 pg_ctl --wait --silent start --options="-c config_file=/etc/autollm/postgresql.conf -c listen_addresses='' -c unix_socket_directories=$socket"
-if ! psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --host="$socket" --username=postgres --file=/etc/autollm/roles.sql >/dev/null; then
+if ! psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --host="$socket" --username=postgres --file=/run/live/current/roles.sql >/dev/null; then
   echo 'postgres-start: the roles could not be set up; see the lines above' >&2
   pg_ctl --silent --mode=fast stop
   exit 1

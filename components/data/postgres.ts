@@ -2,12 +2,15 @@ import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
+import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { postgresSetupSql } from "./postgres-roles.ts";
 
 const startScript = readFileSync(new URL("postgres-start.sh", import.meta.url), "utf8");
+
+const PSQL = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"];
 
 /** Access by role and password only; the superuser never over the network. */
 export const pgHba = [
@@ -64,9 +67,15 @@ export class Postgres extends pulumi.ComponentResource {
             "start.sh": startScript,
             "postgresql.conf": postgresConf,
             "pg_hba.conf": pgHba,
-            "roles.sql": postgresSetupSql("/run/secrets"),
           },
-          "/run/secrets": credentialFiles(credentials, "postgres", granted),
+        },
+        live: {
+          files: {
+            "roles.sql": postgresSetupSql(LIVE_CURRENT),
+            ...credentialFiles(credentials, "postgres", granted),
+          },
+          // A connection outlives the password by which it was made, so nobody is cut off.
+          reload: ["psql", ...PSQL, "--host=/tmp", "--username=postgres", `--file=${LIVE_CURRENT}/roles.sql`],
         },
         credentials: granted,
         volumes: [volume.at("/var/lib/postgresql/data")],

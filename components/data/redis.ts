@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { runInside } from "../runtime/inside.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
+import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
 
 const aclScript = readFileSync(new URL("redis-acl.sh", import.meta.url), "utf8");
@@ -40,13 +40,12 @@ export function redisAcl(passwords: readonly string[], backupPassword: string): 
 }
 
 /** Redis, with a password, a snapshot a minute and a log of each write. */
-export class Redis extends pulumi.ComponentResource {
+export class Redis extends pulumi.ComponentResource implements OverlappingServer {
   readonly workload: Workload;
-  readonly #args: PartArgs;
+  readonly settle = ["/bin/sh", "/etc/autollm/acl.sh", "settle"];
 
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Redis", name, {}, opts);
-    this.#args = args;
     const { target, credentials } = args;
     const volume = new StatefulVolume(
       "redis-data",
@@ -56,7 +55,7 @@ export class Redis extends pulumi.ComponentResource {
     const password = credentials.require("redis", "redis");
     const previous = credentials.previous("redis", "redis");
     const backup = credentials.require("redis", "redis-backup");
-    const acl = (passwords: readonly pulumi.Output<string>[]) =>
+    const acl = (passwords: pulumi.Output<string>[]) =>
       pulumi.all([pulumi.all(passwords), backup]).apply(([all, copying]) => redisAcl(all, copying));
     this.workload = runPart(
       "redis",
@@ -88,16 +87,5 @@ export class Redis extends pulumi.ComponentResource {
       this,
     );
     this.registerOutputs({});
-  }
-
-  /** From here on the former password is refused. @param readers whoever has the new one by then */
-  settle(readers: readonly pulumi.Resource[]): void {
-    const { target, credentials } = this.#args;
-    const command = ["/bin/sh", "/etc/autollm/acl.sh", "settle"];
-    runInside(
-      "redis-settled",
-      { target, workload: this.workload, command, triggers: [credentials.overlapping("redis")] },
-      { parent: this, dependsOn: [...readers] },
-    );
   }
 }

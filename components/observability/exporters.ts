@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
+import { agesAsMetrics } from "../credentials/ages.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
+import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, type PartSpec, runPart } from "../runtime/part.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
@@ -8,6 +10,8 @@ import type { ScrapeTarget } from "./prometheusConfig.ts";
 export interface ExportersArgs extends PartArgs {
   /** The public host name. */
   readonly domain: string;
+  /** Since when each credential has its value: see `CredentialAges`. */
+  readonly credentialAges: pulumi.Input<string>;
 }
 
 const REDIS_ADDRESS = "redis://redis:6379";
@@ -28,6 +32,7 @@ export const nodeExporterScript = [
   [
     "exec /bin/node_exporter --path.procfs=/tmp/proc --path.rootfs=/host/root --collector.disable-defaults",
     ...hostCollectors.map((name) => `--collector.${name}`),
+    `--collector.textfile --collector.textfile.directory=${LIVE_CURRENT}`,
     "--no-collector.netdev.netlink --collector.netdev.device-exclude='^(veth|br-|ifb).*'",
     "--collector.filesystem.mount-points-exclude='^/(dev|proc|run|sys|var/lib/docker/.+)($|/)'",
   ].join(" "),
@@ -69,8 +74,10 @@ interface Exporter {
 const MEMORY = 64;
 
 /** The exporters, by name. NATS's has no image with a verified digest: the services' own counters stand in for it. */
-export function exporters(args: Pick<ExportersArgs, "domain" | "credentials">): Readonly<Record<string, Exporter>> {
-  const { domain, credentials } = args;
+export function exporters(
+  args: Pick<ExportersArgs, "domain" | "credentials" | "credentialAges">,
+): Readonly<Record<string, Exporter>> {
+  const { domain, credentials, credentialAges } = args;
   const internal = domain === "localhost" ? { certificate: "internal" } : { certificate: "public" };
   return {
     "node-exporter": {
@@ -80,6 +87,8 @@ export function exporters(args: Pick<ExportersArgs, "domain" | "credentials">): 
         segments: ["observability"],
         health: answersHttp(9100, "/"),
         files: { "/etc/autollm": { "start.sh": `${nodeExporterScript}\n` } },
+        // Read at each scrape.
+        live: { files: { "credentials.prom": pulumi.output(credentialAges).apply(agesAsMetrics) }, reload: ["true"] },
         hostMounts: [
           { source: "/", path: "/host/root" },
           { source: "/proc", path: "/host/proc" },

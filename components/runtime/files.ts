@@ -33,7 +33,18 @@ export function quote(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** Writes the lines of `encodeFiles` from stdin into a directory that appears whole or not at all. */
+/** Lines of a script that write what `encodeFiles` made, from stdin, into `$dir`, which appears whole or not at all. */
+export const WRITE_DIRECTORY: readonly string[] = [
+  'rm -rf "$dir.new" && mkdir -m 0755 "$dir.new"',
+  "umask 022",
+  "while read -r path content; do",
+  '  mkdir -p "$(dirname "$dir.new/$path")"',
+  '  printf %s "$content" | base64 -d > "$dir.new/$path"',
+  "done",
+  'mv "$dir.new" "$dir"',
+];
+
+/** Writes the lines of `encodeFiles` from stdin into a directory of its own. */
 function writeScript(base: string, directory: string): string {
   return [
     "set -eu",
@@ -41,13 +52,7 @@ function writeScript(base: string, directory: string): string {
     'mkdir -p "$base" && chmod 0700 "$base"',
     // The name tells the content, and it appeared whole: a running container may have it mounted, so it is left alone.
     '[ ! -d "$dir" ] || exit 0',
-    'rm -rf "$dir.new" && mkdir -m 0755 "$dir.new"',
-    "umask 022",
-    "while read -r path content; do",
-    '  mkdir -p "$(dirname "$dir.new/$path")"',
-    '  printf %s "$content" | base64 -d > "$dir.new/$path"',
-    "done",
-    'mv "$dir.new" "$dir"',
+    ...WRITE_DIRECTORY,
   ].join("\n");
 }
 

@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { Files, type FileTree, quote } from "./files.ts";
+import { LIVE_MOUNT, LiveFiles, type LiveSpec } from "./liveFiles.ts";
 import { isOpen, type SegmentName, type Segments } from "./segments.ts";
 import { shell, type Target } from "./target.ts";
 import type { VolumeMount } from "./volume.ts";
@@ -38,6 +39,8 @@ export interface WorkloadSpec {
   readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Files by mount point, each mounted read-only. */
   readonly files?: Readonly<Record<string, FileTree>>;
+  /** Files that it takes while it runs, below `LIVE_CURRENT`; a change of `files` makes a new container. */
+  readonly live?: LiveSpec;
   /** Names of the credentials among the files, for the policies. */
   readonly credentials?: readonly string[];
   readonly volumes?: readonly VolumeMount[];
@@ -137,10 +140,27 @@ export class Workload extends pulumi.ComponentResource {
     super("autollm:runtime:Workload", name, {}, opts);
     const { spec, target } = args;
     const { tree, folders } = joinTrees(spec.files ?? {});
-    const hasFiles = folders.size > 0;
-    const files = hasFiles
-      ? new Files(`${name}-files`, { target, files: tree, digestKey: args.digestKey }, { parent: this })
-      : undefined;
+    const files =
+      folders.size > 0
+        ? new Files(`${name}-files`, { target, files: tree, digestKey: args.digestKey }, { parent: this })
+        : undefined;
+    const live =
+      spec.live === undefined
+        ? undefined
+        : new LiveFiles(
+            `${name}-live-files`,
+            {
+              target,
+              digestKey: args.digestKey,
+              workload: name,
+              user: spec.user,
+              capabilities: spec.capabilities ?? [],
+              imageId: spec.image.id,
+              ...spec.live,
+            },
+            { parent: this },
+          );
+    const written = [files, live].flatMap((each) => (each === undefined ? [] : [each.written]));
     const labels = workloadLabels(name, target, spec);
     this.container = new docker.Container(
       name,
@@ -171,6 +191,7 @@ export class Workload extends pulumi.ComponentResource {
             target: path,
             readOnly: true,
           })),
+          ...(live === undefined ? [] : [{ type: "bind", source: live.path, target: LIVE_MOUNT, readOnly: true }]),
           ...(spec.volumes ?? []).map((volume) => ({
             type: "volume",
             source: volume.name,
@@ -210,7 +231,7 @@ export class Workload extends pulumi.ComponentResource {
       {
         parent: this,
         provider: target.docker,
-        dependsOn: files === undefined ? [] : [files.written],
+        dependsOn: written,
         // The provider reports a changed mount or health check as updated without applying it: a new container applies all.
         replaceOnChanges: ["*"],
         deleteBeforeReplace: spec.deploy === "recreate",

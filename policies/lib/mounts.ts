@@ -40,5 +40,5 @@ export function hostMounts({ props }: Subject): readonly HostMount[] {
 /** The socket of a container engine. */
 export const ENGINE_SOCKET = /(docker|containerd|podman|crio|buildkitd)[^/]*\.sock$/i;
 
-/** The directory of a workload's own files: `…/NAME-files-<digest>`. */
-export const FILES_DIRECTORY = /\/([a-z0-9][a-z0-9.-]*)-files-[0-9a-f]{16}(?=\/|$)/;
+/** The directory of a workload's own files: `…/NAME-files-<digest>`, or `…/NAME-files-live` where it takes them without a restart. */
+export const FILES_DIRECTORY = /\/([a-z0-9][a-z0-9.-]*)-files-(?:[0-9a-f]{16}|live)(?=\/|$)/;

@@ -5,7 +5,8 @@ import type { ResourceRule } from "../lib/rule.ts";
 import { COMMANDS } from "../lib/types.ts";
 import { text } from "../lib/value.ts";
 
-const SUFFIX = /-files$/;
+/** The command that writes a workload's files, or those that it takes while it runs. */
+const SUFFIX = /-(?:live-)?files$/;
 
 export const credentialFilesGranted: ResourceRule = {
   name: "credential-files-granted",

@@ -107,7 +107,7 @@ describe("the local stack", () => {
 
   test("Redis refuses whoever has no password", async () => {
     const redis = await stack.container("redis");
-    const password = await file("redis", "/run/secrets/redis");
+    const password = await file("redis", "/run/live/current/redis");
     expect(await docker("exec", redis, "redis-cli", "ping")).toContain("NOAUTH");
     expect(await docker("exec", "--env", `REDISCLI_AUTH=${password}`, redis, "redis-cli", "ping")).toBe("PONG");
   });

@@ -100,13 +100,13 @@ const changed = (before: Run, after: Run) =>
 
 describe("a raised generation", () => {
   it.each([
-    ["redis", ["redis-even"], ["redis"]],
-    ["nats-risk-manager", ["nats-risk-manager-even"], ["nats-risk-manager"]],
     ["postgres-reporter", ["postgres-reporter-even"], ["postgres-reporter"]],
     ["llm-signing", ["llm-signing-even"], ["llm-signing"]],
     ["nats-tls", ["nats-tls-even-ca-key", "nats-tls-even-key"], ["nats-tls-ca-key", "nats-tls-key"]],
-    // The key before goes on verifying.
+    // The value before is still taken: by a verifier until the next rotation, by a server until its readers have moved.
     ["jwt", ["jwt-even"], []],
+    ["redis", ["redis-even"], []],
+    ["nats-risk-manager", ["nats-risk-manager-even"], []],
   ])(
     "of %s makes it anew in the other slot, forgets the old one, and touches nothing else",
     async (unit, made, lost) => {
@@ -120,14 +120,11 @@ describe("a raised generation", () => {
   it("of 3 takes the first slot again, with another value than generation 1", async () => {
     const after = await run({ redis: 3, jwt: 3 });
     expect(changed(first, after)).toEqual(["jwt", "redis"]);
-    expect(added(first, after)).toEqual(["jwt-even"]);
+    expect(added(first, after)).toEqual(["jwt-even", "redis-even"]);
   });
 
   it("leaves the value before as it was, while both are in force", async () => {
-    const [before, after] = [
-      await run({ jwt: 2, redis: 2 }),
-      await run({ jwt: 3, redis: 3 }, new Map(), { redis: "present" }),
-    ];
+    const [before, after] = [await run({ jwt: 2, redis: 2 }), await run({ jwt: 3, redis: 3 })];
     for (const name of ["jwt-even", "redis-even"]) expect(makers(after).get(name)).toBe(makers(before).get(name));
   });
 
@@ -148,14 +145,13 @@ describe("an overlap", () => {
     text(credentials.previous(reader, name));
 
   it("is there for what needs it, and for nothing else", async () => {
-    const settled = await run({ redis: 2, jwt: 2, "llm-signing": 2 });
-    expect(await previous(settled, "redis", "redis")).toBeUndefined();
+    const settled = await run({ redis: 2, jwt: 2, "llm-signing": 2, "postgres-reporter": 2 });
+    expect(await previous(settled, "postgres", "postgres-reporter")).toBeUndefined();
     expect(await previous(settled, "risk-manager", "llm-signing-public")).toBeUndefined();
     expect(await previous(settled, "gateway-api", "jwt")).toMatch(/^[0-9a-f]{64}$/);
     expect(await previous(first, "gateway-api", "jwt")).toBeUndefined();
-    const moving = await run({ redis: 2 }, new Map(), { redis: "present" });
-    expect(await previous(moving, "redis", "redis")).toHaveLength(33);
-    expect(await read(moving, "redis", "redis")).not.toBe(await previous(moving, "redis", "redis"));
+    expect(await previous(settled, "redis", "redis")).toHaveLength(33);
+    expect(await read(settled, "redis", "redis")).not.toBe(await previous(settled, "redis", "redis"));
   });
 
   it("lets who verifies take a new key before anybody signs with it", async () => {
@@ -181,7 +177,7 @@ describe("an overlap", () => {
 
   it("has no part in a value that the owner supplied", async () => {
     const supplied = new Map<CredentialName, string>([["redis", randomText(24)]]);
-    const after = await run({ redis: 2 }, supplied, { redis: "present" });
+    const after = await run({ redis: 2 }, supplied);
     expect(await previous(after, "redis", "redis")).toBeUndefined();
   });
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { type NatsUser, natsConfig, natsServices } from "../../components/data/nats.ts";
+import { type NatsUser, natsConfig, natsServices, natsUsers } from "../../components/data/nats.ts";
 import { pgHba, postgresConf } from "../../components/data/postgres.ts";
 import { redisAcl, redisConf } from "../../components/data/redis.ts";
 import { natsPermissions, serviceNames } from "../../components/platform/catalogue.ts";
@@ -9,45 +9,43 @@ import { runPlatform } from "./lib/platform.ts";
 import { randomText } from "./lib/values.ts";
 
 const subjects = z.strictObject({ allow: z.array(z.string()).min(1) });
-const natsJson = z.object({
-  listen: z.literal("0.0.0.0:4222"),
-  tls: z.object({ cert_file: z.string(), key_file: z.string() }),
-  authorization: z.object({
-    users: z.array(
-      z.strictObject({
-        user: z.string(),
-        password: z.string(),
-        permissions: z.strictObject({ publish: subjects, subscribe: subjects }),
-      }),
-    ),
-  }),
-  jetstream: z.object({ store_dir: z.literal("/data"), max_memory_store: z.number(), max_file_store: z.number() }),
+const authorization = z.object({
+  users: z.array(
+    z.strictObject({
+      user: z.string(),
+      password: z.string(),
+      permissions: z.strictObject({ publish: subjects, subscribe: subjects }),
+    }),
+  ),
 });
+const usersOf = (text = "") => authorization.parse(JSON.parse(text.replace(/^authorization: /, ""))).users;
 
 describe("NATS", () => {
   const users: readonly NatsUser[] = [
     { user: "a", password: randomText(20), permissions: { publish: ["x.>"], subscribe: ["y"] } },
     { user: "b", password: 'odd " \\ $PATH', permissions: { publish: ["z"], subscribe: ["z"] } },
   ];
-  const config = natsJson.parse(JSON.parse(natsConfig(users)));
 
   it("knows each user's password and subjects, and has no user without", () => {
-    expect(config.authorization.users).toEqual(
+    expect(usersOf(natsUsers(users))).toEqual(
       users.map(({ user, password, permissions: { publish, subscribe } }) => ({
         user,
         password,
         permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } },
       })),
     );
-    expect(natsConfig(users)).not.toMatch(/no_auth_user|"token"/);
+    expect(natsConfig()).not.toMatch(/no_auth_user|token|authorization/);
+    expect(natsConfig()).toContain('include "../../tmp/users.conf"');
   });
 
   it("speaks TLS with its own certificate, and bounds what it stores", () => {
-    expect(config.tls).toMatchObject({
-      cert_file: "/run/secrets/nats-certificate",
-      key_file: "/run/secrets/nats-key",
+    const part = (name: string) =>
+      /^[a-z_]+: (\{[\s\S]*?^\})/m.exec(natsConfig().slice(natsConfig().indexOf(`${name}: {`)))?.[1];
+    expect(JSON.parse(part("tls") ?? "")).toMatchObject({
+      cert_file: "/run/live/current/nats-certificate",
+      key_file: "/run/live/current/nats-key",
     });
-    expect(config.jetstream.max_file_store).toBeGreaterThan(0);
+    expect(JSON.parse(part("jetstream") ?? "").max_file_store).toBeGreaterThan(0);
   });
 
   it("is used by every service but the batch job", () => {
@@ -80,12 +78,7 @@ describe("Redis", () => {
   });
 
   it("keeps a snapshot a minute and a log of each write, and refuses rather than forgets", () => {
-    for (const line of [
-      "save 60 1",
-      "appendonly yes",
-      "maxmemory-policy noeviction",
-      "aclfile /run/secrets/users.acl",
-    ]) {
+    for (const line of ["save 60 1", "appendonly yes", "maxmemory-policy noeviction", "aclfile /tmp/users.acl"]) {
       expect(redisConf.split("\n")).toContain(line);
     }
     expect(redisConf).not.toMatch(/requirepass/);
@@ -114,9 +107,9 @@ describe("Postgres", () => {
 describe("the data stores of the program", () => {
   it("are given the passwords that their users are given", async () => {
     const platform = await runPlatform();
-    const nats = natsJson.parse(JSON.parse(platform.files("nats")["run-secrets/nats.json"] ?? ""));
-    expect(nats.authorization.users.map(({ user }) => user)).toEqual([...natsServices, "backup"]);
-    for (const { user, password, permissions } of nats.authorization.users) {
+    const users = usersOf(platform.files("nats").settled);
+    expect(users.map(({ user }) => user)).toEqual([...natsServices, "backup"]);
+    for (const { user, password, permissions } of users) {
       if (user === "backup") {
         expect(platform.files("backup")["run-secrets/nats-backup"]).toBe(password);
         expect(permissions.publish.allow.join()).not.toMatch(/RESTORE|DELETE|PURGE|CREATE|UPDATE/);
@@ -128,14 +121,14 @@ describe("the data stores of the program", () => {
       expect(permissions.publish.allow).toEqual(natsPermissions(service).publish);
       expect(permissions.subscribe.allow).toEqual(natsPermissions(service).subscribe);
     }
-    const redis = platform.files("redis")["run-secrets/redis"];
+    const redis = platform.files("redis").redis;
     for (const service of ["gateway-api", "data-ingestor", "risk-manager"]) {
       expect(platform.files(service)["run-secrets/env/REDIS_PASSWORD"]).toBe(redis);
     }
     for (const service of ["gateway-api", "portfolio-ledger", "reporter"]) {
       const given = platform.files(service)["run-secrets/env/POSTGRES_PASSWORD"];
       expect(given).toBeDefined();
-      expect(platform.files("postgres")[`run-secrets/postgres-${service}`]).toBe(given);
+      expect(platform.files("postgres")[`postgres-${service}`]).toBe(given);
     }
     for (const store of ["postgres", "redis", "nats"]) {
       expect(platform.container(store).mounts?.filter(({ type }) => type === "volume")).toHaveLength(1);

@@ -131,13 +131,8 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   ],
   [
     "an overlap with no generation before",
-    { overlap: { redis: "present" } },
-    `overlap.redis: needs a generation of 2 or more: none is before 1; ${set("overlap.redis")}`,
-  ],
-  [
-    "a step that a rotation does not take",
-    { generation: { redis: 2 }, overlap: { redis: "accept" } },
-    `overlap.redis: must be present; ${set("overlap.redis")}`,
+    { overlap: { "nats-tls": "present" } },
+    `overlap.nats-tls: needs a generation of 2 or more: none is before 1; ${set("overlap.nats-tls")}`,
   ],
   [
     "an overlap of what changes at once",

@@ -76,10 +76,9 @@ describe("a twelfth service, as one entry of the catalogue", () => {
   });
 
   it("is a user of NATS, with its own subjects and consumer", () => {
-    const config = JSON.parse(platform.files("nats")["run-secrets/nats.json"] ?? "") as {
-      authorization: { users: { user: string; password: string; permissions: unknown }[] };
-    };
-    const user = config.authorization.users.find((each) => each.user === NAME);
+    const text = (platform.files("nats").settled ?? "").replace(/^authorization: /, "");
+    const { users } = JSON.parse(text) as { users: { user: string; password: string; permissions: unknown }[] };
+    const user = users.find((each) => each.user === NAME);
     expect(user?.password).toBe(platform.files(NAME)["run-secrets/env/NATS_PASSWORD"]);
     expect(user?.permissions).toEqual({
       publish: {
@@ -97,11 +96,9 @@ describe("a twelfth service, as one entry of the catalogue", () => {
 
   it("has a role and a schema in Postgres, and reads the ledger's tables", () => {
     const files = platform.files("postgres");
-    expect(files["etc-autollm/roles.sql"]).toContain("CREATE SCHEMA IF NOT EXISTS sentiment_scorer");
-    expect(files["etc-autollm/roles.sql"]).toContain(
-      "GRANT SELECT ON ALL TABLES IN SCHEMA portfolio_ledger TO sentiment_scorer;",
-    );
-    expect(files[`run-secrets/postgres-${NAME}`]).toBe(platform.files(NAME)["run-secrets/env/POSTGRES_PASSWORD"]);
+    expect(files["roles.sql"]).toContain("CREATE SCHEMA IF NOT EXISTS sentiment_scorer");
+    expect(files["roles.sql"]).toContain("GRANT SELECT ON ALL TABLES IN SCHEMA portfolio_ledger TO sentiment_scorer;");
+    expect(files[`postgres-${NAME}`]).toBe(platform.files(NAME)["run-secrets/env/POSTGRES_PASSWORD"]);
     expect(platform.container(NAME).envs).toContain("POSTGRES_USER=sentiment_scorer");
   });
 

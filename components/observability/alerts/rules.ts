@@ -3,7 +3,7 @@ import type { Alert, AlertGroup, OptionalPart, Recording } from "./alert.ts";
 import { dataAlerts } from "./data.ts";
 import { hostAlerts } from "./host.ts";
 import { type MarketCalendar, marketRecordings, nyse } from "./market.ts";
-import { CREDENTIAL_ROTATED, securityAlerts } from "./security.ts";
+import { securityAlerts } from "./security.ts";
 import { memoryLimits, serviceAlerts } from "./services.ts";
 import { sloAlerts, sloRecordings } from "./slo.ts";
 import { tradingAlerts } from "./trading.ts";
@@ -14,8 +14,6 @@ export interface RulesArgs {
   readonly jobs: readonly string[];
   /** The parts that run, of those that a stack may lack. */
   readonly parts?: readonly OptionalPart[];
-  /** When each credential got its present value: seconds since 1970 by name. */
-  readonly rotated?: Readonly<Record<string, number>>;
   /** The market's sessions. Default: the New York Stock Exchange's. */
   readonly calendar?: MarketCalendar;
   /** Where the runbooks are read, without a slash at its end. */
@@ -64,16 +62,10 @@ const recordingGroup = (name: string, recordings: readonly Recording[], interval
 });
 
 /** The recording rules of a stack, by group. */
-export function recordingGroups({ rotated = {}, calendar = nyse }: RulesArgs) {
-  const credentials = Object.entries(rotated).map(([credential, seconds]) => ({
-    record: CREDENTIAL_ROTATED,
-    expr: `vector(${seconds})`,
-    labels: { credential },
-  }));
+export function recordingGroups({ calendar = nyse }: RulesArgs) {
   return [
     recordingGroup("market calendar", marketRecordings(calendar)),
     recordingGroup("memory limits", memoryLimits, SLOW),
-    ...(credentials.length === 0 ? [] : [recordingGroup("credential ages", credentials, SLOW)]),
     recordingGroup("service level objectives", sloRecordings),
   ];
 }

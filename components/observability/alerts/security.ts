@@ -1,12 +1,8 @@
-import { ROTATION_DAYS } from "../../credentials/fixed.ts";
 import { type AlertGroup, DAY, HOUR } from "./alert.ts";
 
 const MIN_CERTIFICATE_LIFE = 14 * DAY;
 /** Caddy's own authority signs for 12 hours and renews when a third of them is left. */
 const MIN_INTERNAL_CERTIFICATE_LIFE = 2 * HOUR;
-
-/** When a credential got its present value, in seconds since 1970, by label `credential`. */
-export const CREDENTIAL_ROTATED = "credential:rotated_timestamp_seconds";
 
 /** The way in, its certificate, and the credentials' age. */
 export const securityAlerts: readonly AlertGroup[] = [
@@ -39,13 +35,13 @@ export const securityAlerts: readonly AlertGroup[] = [
     alerts: [
       {
         name: "SecretRotationDue",
-        expr: `time() - ${CREDENTIAL_ROTATED} > ${ROTATION_DAYS * DAY}`,
+        expr: "time() - credential_rotated_timestamp_seconds > credential_rotation_period_seconds",
         for: "0s",
         severity: "warning",
         service: "credentials",
-        subject: "{{ $labels.credential }}",
-        summary: "{{ $labels.credential }} is {{ $value | humanizeDuration }} old",
-        description: `A credential is rotated every ${ROTATION_DAYS} days.`,
+        subject: "{{ $labels.name }}",
+        summary: "{{ $labels.name }} is {{ $value | humanizeDuration }} old",
+        description: "It has outlived its rotation period.",
       },
     ],
   },

@@ -181,11 +181,14 @@ export const edgeCases: readonly AlertCase[] = [
       one('probe_ssl_earliest_cert_expiry{job="edge",certificate="internal"}', 8 * HOUR, "15m"),
     ],
   },
-  gauge(
+  pair(
     "SecretRotationDue",
     "credentials",
-    'credential:rotated_timestamp_seconds{credential="redis"}',
-    -91 * DAY,
-    -89 * DAY,
+    [
+      `credential_rotated_timestamp_seconds{${node},name="redis"}`,
+      `credential_rotation_period_seconds{${node},name="redis"}`,
+    ],
+    [-91 * DAY, 90 * DAY],
+    [[-89 * DAY, 90 * DAY]],
   ),
 ];

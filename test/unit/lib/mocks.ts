@@ -95,10 +95,13 @@ export class Recording {
     return this.find(CONTAINER, name).inputs as unknown as ContainerInputs;
   }
 
-  /** The files that a workload mounts, by their path below its directory. */
+  /** The files that a workload mounts, by their path below its directories. */
   files(workload: string): Readonly<Record<string, string>> {
-    const { stdin } = this.find("command:local:Command", `${workload}-files`).inputs;
-    const lines = String(stdin).trimEnd().split("\n");
+    const writers = this.ofType("command:local:Command").filter(({ name }) =>
+      [`${workload}-files`, `${workload}-live-files`].includes(name),
+    );
+    if (writers.length === 0) throw new Error(`${workload} has no files`);
+    const lines = writers.flatMap(({ inputs }) => String(inputs.stdin).trimEnd().split("\n"));
     return Object.fromEntries(
       lines.map((line) => line.split(" ")).map(([path, text]) => [path, Buffer.from(text ?? "", "base64").toString()]),
     );

@@ -37,6 +37,9 @@ export function outputsOf(
       return { certPem: certificate() };
     case "tls:index/certRequest:CertRequest":
       return { certRequestPem: certificate() };
+    case "command:local:Command":
+    case "command:remote:Command":
+      return { stdout: "", stderr: "" };
     case "docker:index/remoteImage:RemoteImage":
       return { imageId: `sha256:${createHash("sha256").update(String(inputs.name)).digest("hex")}` };
     case "docker:index/network:Network":

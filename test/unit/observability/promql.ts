@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { agesAsMetrics } from "../../../components/credentials/ages.ts";
 import { recordingGroups } from "../../../components/observability/alerts/rules.ts";
 import { metrics } from "../../../services/backup/src/status.ts";
 import * as reference from "../../../services/reference/src/metrics.ts";
@@ -42,11 +43,17 @@ export function exporterMetrics(): readonly string[] {
 const backupMetrics = metrics.map(({ name }) => name);
 /** Prometheus makes these itself. */
 const ownMetrics = ["up", "ALERTS"];
+const ageMetrics = [...agesAsMetrics("redis 1 90 0").matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name ?? "");
 
 /** Every metric that a query may name. */
 export async function knownMetrics(): Promise<ReadonlySet<string>> {
-  const recorded = recordingGroups({ jobs: [], rotated: { redis: 0 } }).flatMap(({ rules }) =>
-    rules.map(({ record }) => record),
-  );
-  return new Set([...(await referenceMetrics()), ...exporterMetrics(), ...backupMetrics, ...ownMetrics, ...recorded]);
+  const recorded = recordingGroups({ jobs: [] }).flatMap(({ rules }) => rules.map(({ record }) => record));
+  return new Set([
+    ...(await referenceMetrics()),
+    ...exporterMetrics(),
+    ...backupMetrics,
+    ...ageMetrics,
+    ...ownMetrics,
+    ...recorded,
+  ]);
 }
