@@ -38,9 +38,7 @@ export function agesAsMetrics(lines: string): string {
     ...rows.map(([unit, , , since]) => `credential_rotated_timestamp_seconds{name="${unit}"} ${since}`),
     "# HELP credential_rotation_period_seconds How long a value may stay.",
     "# TYPE credential_rotation_period_seconds gauge",
-    ...rows.map(
-      ([unit, , days]) => `credential_rotation_period_seconds{name="${unit}"} ${Number(days) * 86_400}`,
-    ),
+    ...rows.map(([unit, , days]) => `credential_rotation_period_seconds{name="${unit}"} ${Number(days) * 86_400}`),
     "",
   ].join("\n");
 }

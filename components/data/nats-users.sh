@@ -1,7 +1,9 @@
 #!/bin/sh
 # start: runs NATS. reload: has the running one take the present users. settle: also refuses the former ones, for good.
 set -eu
+# shellcheck disable=SC2034
 live=/run/live/current kept=/data/.generations active=/tmp/users.conf
+# shellcheck source=components/data/overlap.sh
 . /etc/autollm/overlap.sh
 config=/etc/autollm/nats.conf
 

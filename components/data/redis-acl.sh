@@ -1,7 +1,9 @@
 #!/bin/sh
 # start: runs Redis. reload: has the running one take the present passwords. settle: also refuses the former ones, for good.
 set -eu
+# shellcheck disable=SC2034
 live=/run/live/current kept=/data/.generations active=/tmp/users.acl
+# shellcheck source=components/data/overlap.sh
 . /etc/autollm/overlap.sh
 
 # May have the file read again and nothing else. Its password is this container's own and never leaves it.

@@ -4,7 +4,7 @@ import { generationsOf, overlapSteps, overlapUnits, stepAfter } from "../../comp
 import { slotName, withoutSlot } from "../../components/credentials/slots.ts";
 import { natsUser } from "../../components/data/natsUser.ts";
 import { checkConfig } from "../../components/settings.ts";
-import { beginning, readRotationConfig } from "../../tools/lib/rollover.ts";
+import { beginning, raised, readRotationConfig, runningGenerations } from "../../tools/lib/rollover.ts";
 import { ages } from "../../tools/lib/rotation.ts";
 
 const config = (generation: object = {}, overlap: object = {}, more: object = {}) =>
@@ -62,24 +62,51 @@ describe("the slots of two generations", () => {
 });
 
 describe("what a rotation writes into the config", () => {
-  test("raises each generation by one, and begins the overlap where there is one", () => {
-    expect(Object.fromEntries(beginning(["redis", "vnc", "nats-tls"], config({ redis: 4 })))).toEqual({
+  test("raises each generation by one", () => {
+    expect(Object.fromEntries(raised(["redis", "vnc", "nats-tls"], config({ redis: 4 })))).toEqual({
       "generation.redis": "5",
       "generation.vnc": "2",
       "generation.nats-tls": "2",
-      "overlap.nats-tls": "accept",
     });
   });
 
   test("changes a value that the owner supplied at once", () => {
     const pinned = config({}, {}, { "autollm:redis": {}, "autollm:openai": {}, "autollm:llm-signing-private": {} });
     expect([...pinned.pinned.keys()]).toEqual(["redis", "llm-signing"]);
-    expect(Object.fromEntries(beginning(["redis"], pinned))).toEqual({ "generation.redis": "2" });
+    const running = new Map([["llm-signing", 1]]);
+    const raisedByHand = { ...pinned, generation: { "llm-signing": 2 } };
+    expect(beginning(raisedByHand, running).size).toBe(0);
+    expect(beginning({ ...raisedByHand, pinned: new Map() }, running).size).toBe(1);
+  });
+
+  test("begins an overlap when a generation is one above the one that runs, whoever raised it", () => {
+    const running = new Map([
+      ["nats-tls", 1],
+      ["llm-signing", 2],
+      ["risk-signing", 1],
+    ]);
+    const raisedByHand = config({ "nats-tls": 2, "llm-signing": 2, "risk-signing": 3, redis: 2 });
+    expect(Object.fromEntries(beginning(raisedByHand, running))).toEqual({ "overlap.nats-tls": "accept" });
+    expect(beginning(raisedByHand, new Map()).size).toBe(0);
+    expect(beginning(config({ "nats-tls": 2 }, { "nats-tls": "present" }), running).size).toBe(0);
+  });
+
+  test("knows what runs from the state", () => {
+    const urn = "urn:pulumi:s::autollm::autollm:credentials:CredentialAges$command:local:Command::credential-ages";
+    const component = "urn:pulumi:s::autollm::autollm:credentials:CredentialAges::credential-ages";
+    const state = [{ urn: component }, { urn, outputs: { stdout: "redis 3 90 1700000000\njwt 1 90 1700000000" } }];
+    expect(runningGenerations(state)).toEqual(
+      new Map([
+        ["redis", 3],
+        ["jwt", 1],
+      ]),
+    );
+    expect(runningGenerations([]).size).toBe(0);
   });
 
   test("is taken by the program, for every credential", () => {
     const raw: Record<string, Record<string, unknown>> = { generation: {}, overlap: {} };
-    for (const [path, value] of beginning(rotationUnits, config())) {
+    for (const [path, value] of raised(rotationUnits, config())) {
       const [table = "", unit = ""] = path.split(".");
       const entries = raw[table];
       if (entries !== undefined) entries[unit] = table === "generation" ? Number(value) : value;

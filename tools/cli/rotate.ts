@@ -13,7 +13,7 @@ import { closest } from "../../components/settings.ts";
 import { confirm, unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
-import { beginRotation, finishRotations, rotationConfig } from "../lib/rollover.ts";
+import { raiseGenerations, rollOut, rotationConfig } from "../lib/rollover.ts";
 import { dueUnits } from "../lib/rotation.ts";
 import { update } from "../lib/update.ts";
 import { openWorkspace, stackExists } from "../lib/workspace.ts";
@@ -22,8 +22,8 @@ const HELP = `usage: npm run rotate -- NAME... | --due | --all [--stack NAME] [-
 
 Makes new values for generated credentials, by raising their generation in the stack's config, and brings the stack up.
 Only the readers of a credential are replaced. It shows which, and asks unless --yes is given or CI is set.
-Where clients would lose something, old and new are both taken meanwhile, in further runs of pulumi up; at the end the old
-one is refused. What was interrupted is finished by: npm run up
+Old and new are both taken while the readers move, and at the end the old one is refused; keys that are verified elsewhere take
+further runs of pulumi up for that. What was interrupted is finished by: npm run up
 
   NAME          ${rotationUnits.slice(0, 4).join(", ")}, ... (a wrong name lists them all)
   --due         whatever is older than its period; exit code 2 when something is and nothing was changed
@@ -104,13 +104,9 @@ await command(
     }
     const start = Date.now();
     const bringUp = () => update(workspace, true);
-    if (unfinished.length > 0) {
-      await bringUp();
-      await finishRotations(workspace, bringUp);
-    }
-    await beginRotation(workspace, units, await rotationConfig(workspace));
-    await bringUp();
-    await finishRotations(workspace, bringUp);
+    if (unfinished.length > 0) await rollOut(workspace, bringUp);
+    await raiseGenerations(workspace, units, await rotationConfig(workspace));
+    await rollOut(workspace, bringUp);
     say(`rotated in ${Math.round((Date.now() - start) / 1000)} s: ${units.join(", ")}`);
     return 0;
   },

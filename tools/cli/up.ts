@@ -3,7 +3,7 @@ import { unasked } from "../lib/ask.ts";
 import { command } from "../lib/command.ts";
 import { say } from "../lib/log.ts";
 import { prepareImages } from "../lib/prepare.ts";
-import { finishRotations } from "../lib/rollover.ts";
+import { rollOut } from "../lib/rollover.ts";
 import { update } from "../lib/update.ts";
 import { ensureLocalStack, openWorkspace, outputs, setConfig } from "../lib/workspace.ts";
 
@@ -39,9 +39,7 @@ await command(
       await prepareImages(workspace);
     }
     const bringUp = () => update(workspace, workspace.local || unasked(values.yes));
-    await bringUp();
-    // A rotation that was interrupted ends here: its old values are withdrawn.
-    await finishRotations(workspace, bringUp);
+    await rollOut(workspace, bringUp);
     if (workspace.local) await printWhereToLook(values.stack);
     say(`done in ${Math.round((Date.now() - start) / 1000)} s`);
     return 0;

@@ -1,3 +1,4 @@
+import { AGES } from "../../components/credentials/ages.ts";
 import {
   credentialSpec,
   isCredentialName,
@@ -17,6 +18,12 @@ export interface RotationConfig {
   readonly overlap: Readonly<Record<string, OverlapStep>>;
   /** Config keys of supplied values that stand in for generated ones, by rotation unit. */
   readonly pinned: ReadonlyMap<string, readonly string[]>;
+}
+
+/** A resource of the stack's state, as far as generations go. */
+interface StateResource {
+  readonly urn: string;
+  readonly outputs?: { readonly stdout?: string };
 }
 
 type ConfigEntries = Readonly<Record<string, { readonly objectValue?: unknown }>>;
@@ -48,39 +55,60 @@ export async function rotationConfig(workspace: Workspace): Promise<RotationConf
   return readRotationConfig(JSON.parse(stdout) as ConfigEntries);
 }
 
-/**
- * The config that begins a rotation: by path, its value.
- * A unit whose value the owner supplied changes at once: its old value has no generation that could stay.
- */
-export function beginning(units: readonly string[], config: RotationConfig): ReadonlyMap<string, string> {
-  const entries = new Map<string, string>();
-  for (const unit of units.filter((each) => rotationUnits.includes(each))) {
-    entries.set(`generation.${unit}`, String((config.generation[unit] ?? 1) + 1));
-    const [first] = overlapSteps(unit);
-    if (first !== undefined && !config.pinned.has(unit)) entries.set(`overlap.${unit}`, first);
-  }
-  return entries;
+/** The config that raises generations: by path, its value. */
+export function raised(units: readonly string[], config: RotationConfig): ReadonlyMap<string, string> {
+  const known = units.filter((each) => rotationUnits.includes(each));
+  return new Map(known.map((unit) => [`generation.${unit}`, String((config.generation[unit] ?? 1) + 1)]));
 }
 
-/** Writes the beginning of a rotation into the stack's config, whole or not at all, so that a kill leaves no half of it. */
-export async function beginRotation(
+/** Raises generations in the stack's config, all or none, so that a kill leaves no half of it; what was supplied gives way. */
+export async function raiseGenerations(
   workspace: Workspace,
   units: readonly string[],
   config: RotationConfig,
 ): Promise<void> {
-  const values = [...beginning(units, config)].flatMap(([path, value]) => [
-    "--plaintext",
-    `${PROJECT}${path}=${value}`,
-  ]);
-  await workspace.pulumi(["config", "set-all", "--stack", workspace.stack, "--path", ...values]);
+  await setAll(workspace, raised(units, config));
   for (const key of units.flatMap((unit) => config.pinned.get(unit) ?? [])) await removeConfig(workspace, key);
 }
 
 /**
- * Takes rotations that have begun to their end: one `pulumi up` a step, until every old value is refused.
- * Called after a good `up`, it also ends what a kill interrupted.
+ * The overlaps that begin with the next `up`: those of units whose generation is one above the one that runs.
+ * A unit whose value the owner supplies has none: its old value has no generation that could stay.
+ * @param running the generations that run, by unit
  */
-export async function finishRotations(workspace: Workspace, bringUp: () => Promise<void>): Promise<void> {
+export function beginning(config: RotationConfig, running: ReadonlyMap<string, number>): ReadonlyMap<string, string> {
+  const entries = new Map<string, string>();
+  for (const unit of overlapUnits) {
+    const [first] = overlapSteps(unit);
+    const before = running.get(unit);
+    const begins = before !== undefined && config.generation[unit] === before + 1 && config.overlap[unit] === undefined;
+    if (first !== undefined && begins && !config.pinned.has(unit)) entries.set(`overlap.${unit}`, first);
+  }
+  return entries;
+}
+
+/** The generations that run, as the state keeps them beside the credentials' ages. */
+export function runningGenerations(resources: readonly StateResource[]): ReadonlyMap<string, number> {
+  const ages = resources.find(({ urn }) => urn.endsWith(`::${AGES}`) && !urn.includes("CredentialAges::"));
+  const lines = (ages?.outputs?.stdout ?? "").split("\n").map((line) => line.split(" "));
+  return new Map(lines.filter((parts) => parts.length === 4).map(([unit = "", number]) => [unit, Number(number)]));
+}
+
+/** Brings a stack up by as many updates as its rotations take, and ends what an interrupted one had begun. */
+export async function rollOut(workspace: Workspace, bringUp: () => Promise<void>): Promise<void> {
+  const config = await rotationConfig(workspace);
+  if (overlapUnits.some((unit) => (config.generation[unit] ?? 1) > 1)) {
+    const { stdout } = await workspace.pulumi(["stack", "export", "--stack", workspace.stack]);
+    const { deployment } = JSON.parse(stdout) as { deployment: { resources?: readonly StateResource[] } };
+    const begun = beginning(config, runningGenerations(deployment.resources ?? []));
+    if (begun.size > 0) await setAll(workspace, begun);
+  }
+  await bringUp();
+  await finishRotations(workspace, bringUp);
+}
+
+/** Takes rotations that have begun to their end: one `pulumi up` a step, until every old value is refused. */
+async function finishRotations(workspace: Workspace, bringUp: () => Promise<void>): Promise<void> {
   for (;;) {
     const { overlap } = await rotationConfig(workspace);
     const units = Object.keys(overlap);
@@ -99,6 +127,11 @@ export async function finishRotations(workspace: Workspace, bringUp: () => Promi
     if (ended.length > 0) say(`now the old one is withdrawn: ${ended.join(", ")}`);
     await bringUp();
   }
+}
+
+async function setAll(workspace: Workspace, entries: ReadonlyMap<string, string>): Promise<void> {
+  const values = [...entries].flatMap(([path, value]) => ["--plaintext", `${PROJECT}${path}=${value}`]);
+  await workspace.pulumi(["config", "set-all", "--stack", workspace.stack, "--path", ...values]);
 }
 
 async function removeConfig(workspace: Workspace, path: string): Promise<void> {
