@@ -315,6 +315,19 @@ describe("a rotation", () => {
     });
   });
 
+  test("is known to Prometheus, which has the age of each credential", async () => {
+    const headers = login("admin", await stack.output("adminPassword"));
+    const query = "time() - credential_rotated_timestamp_seconds < credential_rotation_period_seconds";
+    await eventually("every age", 60, async () => {
+      const { body } = await https(`${stack.url}/prometheus/api/v1/query?query=${encodeURIComponent(query)}`, {
+        headers,
+      });
+      const { data } = JSON.parse(body) as { data: { result: { metric: { name: string } }[] } };
+      const known = data.result.map(({ metric }) => metric.name);
+      return rotationUnits.every((unit) => known.includes(unit)) ? true : undefined;
+    });
+  });
+
   test("nothing is due the day it was made", async () => {
     const { code, stdout } = await stack.npm("rotate", "--due", "--json");
     expect(code).toBe(0);

@@ -1,0 +1,83 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { signToken } from "../../services/reference/src/jwt.ts";
+import { https, login } from "./lib/http.ts";
+import { docker, type TestStack, testStack } from "./lib/stack.ts";
+
+const secret = () => randomBytes(24).toString("base64url");
+
+describe("an old installation's .env", () => {
+  let stack: TestStack;
+  let said = "";
+  const old = {
+    REDIS_PASSWORD: secret(),
+    POSTGRES_PASSWORD: randomBytes(16).toString("hex"),
+    JWT_SECRET: randomBytes(32).toString("hex"),
+    GF_SECURITY_ADMIN_PASSWORD: secret(),
+    FINNHUB_API_KEY: secret(),
+  };
+
+  async function adopt(name: string, variables: object): Promise<number> {
+    const path = join(stack.home, name);
+    const lines = Object.entries(variables).map(([variable, value]) => `${variable}=${value}\n`);
+    writeFileSync(path, lines.join(""), { mode: 0o600 });
+    const { code, stdout, stderr } = await stack.npm("adopt", path);
+    said = stdout + stderr;
+    return code;
+  }
+
+  beforeAll(async () => {
+    stack = await testStack("adopt");
+  });
+  afterAll(async () => {
+    await stack.remove();
+  });
+
+  test("with known defaults is refused by name, and nothing is set", async () => {
+    expect(await adopt("weak.env", { ...old, REDIS_PASSWORD: "devredis", JWT_SECRET: "changeme" })).toBe(1);
+    expect(said).toContain("REDIS_PASSWORD: is a known default");
+    expect(said).toContain("JWT_SECRET: is a known default");
+    expect(said).not.toMatch(/devredis|changeme/);
+  });
+
+  test("is taken into the stack's config, encrypted, without a value being printed", async () => {
+    expect(await adopt("old.env", { ...old, LIVE: "1" }), said).toBe(0);
+    expect(said).toContain("REDIS_PASSWORD becomes redis, encrypted");
+    expect(said).toContain("LIVE is ignored");
+    const config = readFileSync(join(stack.home, `Pulumi.${stack.name}.yaml`), "utf8");
+    for (const value of Object.values(old)) {
+      expect(said).not.toContain(value);
+      expect(config).not.toContain(value);
+    }
+  });
+
+  test("leaves what runs its passwords", async () => {
+    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    expect(up.code, up.stdout + up.stderr).toBe(0);
+    const redis = ["exec", "--env", `REDISCLI_AUTH=${old.REDIS_PASSWORD}`, await stack.container("redis")];
+    expect(await docker(...redis, "redis-cli", "ping")).toBe("PONG");
+    const host = await stack.address("postgres", "data");
+    for (const user of ["gateway_api", "portfolio_ledger", "reporter"]) {
+      const client = new Client({ host, user, password: old.POSTGRES_PASSWORD, database: "autollm" });
+      await client.connect();
+      await client.end();
+    }
+    const grafana = `${stack.url}/grafana/api/org`;
+    expect((await https(grafana, { headers: login("admin", old.GF_SECURITY_ADMIN_PASSWORD) })).status).toBe(200);
+    const claims = { sub: "e2e", scope: "trade", exp: Math.floor(Date.now() / 1000) + 600 };
+    const authorization = `Bearer ${signToken(claims, old.JWT_SECRET)}`;
+    expect((await https(`${stack.url}/api/orders/none`, { headers: { authorization } })).status).toBe(404);
+    expect(await stack.output("trading")).toBe("paper");
+  });
+
+  test("gives way to a generated value by `npm run rotate`", async () => {
+    const { code, stdout, stderr } = await stack.npm("rotate", "redis", "--yes");
+    expect(code, stdout + stderr).toBe(0);
+    expect(stdout + stderr).toContain("a generated value in place of the one you supplied");
+    const redis = ["exec", "--env", `REDISCLI_AUTH=${old.REDIS_PASSWORD}`, await stack.container("redis")];
+    expect(await docker(...redis, "redis-cli", "ping")).toMatch(/NOAUTH|WRONGPASS/);
+  });
+});
