@@ -100,6 +100,14 @@ const schema = z
     if (value.environment !== "local") {
       if (value.imageSource === "local")
         fault("imageSource", "locally built images are for environment local; use registry");
+      const missing = serviceNames.filter((service) => value.release[service] === undefined);
+      if (missing.length > 0)
+        fault(
+          `release.${missing[0]}.image`,
+          `names no image, and a stand-in is for environment local; missing: ${missing.join(", ")}`,
+        );
+      if (value.backup.image === undefined)
+        fault("backup.image", "must be the backup's own image, by the digest that the workflow `images` tells");
       if (value.domain === "localhost") fault("domain", "must be the public host name outside environment local");
     }
     if (value.httpPort === value.httpsPort) fault("httpsPort", "must differ from httpPort");

@@ -160,7 +160,7 @@ describe("a stack outside local", () => {
 
   it("refuses a service without an image: the stand-in is for local", async () => {
     await expect(runPlatform({ config: { environment: "staging", domain: "staging.example.com" } })).rejects.toThrow(
-      /name an image for every service/,
+      /names no image, and a stand-in is for environment local/,
     );
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from "vitest";
+import { serviceNames } from "../../components/platform/catalogue.ts";
 import { ConfigError, checkConfig, closest } from "../../components/settings.ts";
 import { randomText } from "./lib/values.ts";
 
@@ -24,7 +25,13 @@ function faultsOf(config: Readonly<Record<string, unknown>>, secret: readonly st
 }
 
 const set = (path: string) => `mend it with: pulumi config set --path '${path}' VALUE`;
-const production = { environment: "production", domain: "trader.example.com" };
+const image = (name: string) => `registry.example/${name}@sha256:${"ab".repeat(32)}`;
+/** What every environment but the local one must name. */
+const released = {
+  release: Object.fromEntries(serviceNames.map((name) => [name, { image: image(name) }])),
+  backup: { image: image("backup") },
+};
+const production = { environment: "production", domain: "trader.example.com", ...released };
 
 const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, string])[] = [
   [
@@ -80,8 +87,18 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   ],
   [
     "no public name outside local",
-    { environment: "staging" },
+    { environment: "staging", ...released },
     `domain: must be the public host name outside environment local; ${set("domain")}`,
+  ],
+  [
+    "a service without an image outside local",
+    { ...production, release: { reporter: { image: image("reporter") } } },
+    `release.gateway-api.image: names no image, and a stand-in is for environment local; missing: ${serviceNames.filter((name) => name !== "reporter").join(", ")}; ${set("release.gateway-api.image")}`,
+  ],
+  [
+    "no image of the backup outside local",
+    { ...production, backup: {} },
+    `backup.image: must be the backup's own image, by the digest that the workflow \`images\` tells; ${set("backup.image")}`,
   ],
   [
     "a URL as domain",

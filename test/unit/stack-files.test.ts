@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { serviceNames } from "../../components/platform/catalogue.ts";
 import { checkConfig } from "../../components/settings.ts";
 
 const read = (file: string): unknown => parse(readFileSync(new URL(`../../${file}`, import.meta.url), "utf8"));
@@ -16,10 +17,17 @@ const projectFile = z.object({
   ),
 });
 
+const digest = `sha256:${"ab".repeat(32)}`;
+/** What the first release adds to a file that has none yet. */
+const released = {
+  "autollm:release": Object.fromEntries(serviceNames.map((name) => [name, { image: `example/${name}@${digest}` }])),
+  "autollm:backup": { image: `example/backup@${digest}` },
+};
+
 const settingsOf = (stack: string) => {
   const { config } = stackFile.parse(read(`Pulumi.${stack}.yaml`));
-  return checkConfig(Object.fromEntries(Object.entries(config).map(([key, value]) => [key, text(value)])), new Set())
-    .settings;
+  const whole = Object.entries(stack === "local" ? config : { ...released, ...config });
+  return checkConfig(Object.fromEntries(whole.map(([key, value]) => [key, text(value)])), new Set()).settings;
 };
 
 describe("the stacks' files", () => {
