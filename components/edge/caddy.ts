@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import bcrypt from "bcryptjs";
+import { LIVE_CURRENT, LIVE_DRAINING } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
@@ -22,6 +23,12 @@ export function loginHash(password: string, saltHex: string): string {
   const salt = bcrypt.encodeBase64([...Buffer.from(saltHex, "hex")], 16);
   return bcrypt.hashSync(password, `$2b$${BCRYPT_COST}$${salt}`);
 }
+
+const config = (directory: string) => ["--config", `${directory}/Caddyfile`, "--adapter", "caddyfile"];
+/** Longer than a client that works pauses between two requests. */
+const DRAIN_SECONDS = 5;
+/** Where a check, which has no volume, may write. */
+const SCRATCH = ["env", "XDG_DATA_HOME=/tmp", "XDG_CONFIG_HOME=/tmp"];
 
 /** The one door to the outside: TLS, headers, limits, routes, and a login before the admin pages. */
 export class Caddy extends pulumi.ComponentResource {
@@ -47,15 +54,26 @@ export class Caddy extends pulumi.ComponentResource {
       args,
       {
         image: "caddy",
-        command: ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"],
+        command: ["caddy", "run", ...config(LIVE_CURRENT)],
         segments: ["public", "edge", "observability"],
         deploy: "recreate",
         health: answersHttp(2019, "/config/"),
         memory: 256,
         environment: { XDG_DATA_HOME: "/data", XDG_CONFIG_HOME: "/config", GOMEMLIMIT: "200MiB" },
-        files: {
-          "/etc/caddy": { Caddyfile: caddyfile({ domain, httpsPort, routes, loginFile: "/run/secrets/login" }) },
-          "/run/secrets": { login },
+        live: {
+          files: {
+            Caddyfile: caddyfile({
+              domain,
+              httpsPort,
+              routes,
+              loginFile: "secrets/login",
+              drainingFile: LIVE_DRAINING,
+            }),
+            "secrets/login": login,
+          },
+          check: (directory) => [...SCRATCH, "caddy", "validate", ...config(directory)],
+          reload: ["caddy", "reload", ...config(LIVE_CURRENT)],
+          drainSeconds: DRAIN_SECONDS,
         },
         credentials: ["caddy-admin"],
         volumes: [volume.at("/data")],

@@ -1,3 +1,5 @@
+import { basename, dirname } from "node:path/posix";
+
 /** A way in at the edge. */
 export interface Route {
   /** Paths as Caddy matches them. */
@@ -13,8 +15,10 @@ export interface CaddyfileArgs {
   /** Published HTTPS port, for redirects. */
   readonly httpsPort: number;
   readonly routes: readonly Route[];
-  /** Path of a file with `admin <bcrypt hash>`: the login of the admin pages. */
+  /** File with `admin <bcrypt hash>`, the login of the admin pages; relative to the Caddyfile. */
   readonly loginFile: string;
+  /** While this file is there, each connection ends with its next answer, so that a reload finds none to cut. */
+  readonly drainingFile: string;
 }
 
 /** Requests larger than this are refused; the API takes small JSON only. */
@@ -59,6 +63,17 @@ export function caddyfile(args: CaddyfileArgs): string {
     ...indent(Object.entries(headers).map(([name, value]) => `${name} "${value}"`)),
     "\t-Server",
     "}",
+    "@draining {",
+    ...indent([
+      "file {",
+      `\troot ${dirname(args.drainingFile)}`,
+      `\ttry_files ${basename(args.drainingFile)}`,
+      "}",
+      "not header Connection *pgrade*",
+    ]),
+    "}",
+    // A reload closes idle connections at once: a client that is just sending its next request on one would see it fail.
+    "header @draining Connection close",
     "request_body {",
     `\tmax_size ${MAX_BODY}`,
     "}",

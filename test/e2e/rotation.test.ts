@@ -133,13 +133,13 @@ describe("a rotation", () => {
       const ids = await containerIds();
       former = await values();
       formerUser = await natsUserOf("reporter");
-      const rotated = ["redis", "nats-reporter", "postgres-reporter"] as const;
+      const rotated = ["redis", "nats-reporter", "postgres-reporter", "caddy-admin"] as const;
       for (const unit of rotated) await stack.pulumi("config", "set", "--path", `autollm:generation.${unit}`, "2");
       await stack.pulumi("up", "--yes", "--suppress-outputs");
 
       const readers = new Set(rotated.flatMap(readersOf));
       // Servers take a new password while they run.
-      for (const server of ["redis", "nats", "postgres"]) readers.delete(server);
+      for (const server of ["redis", "nats", "postgres", "caddy"]) readers.delete(server);
       expect((await replacedSince(ids)).sort()).toEqual([...readers].sort());
       const now = await values();
       expect(await redisCli(now.get("redis") ?? "", "ping")).toBe("PONG");
@@ -148,6 +148,9 @@ describe("a rotation", () => {
       expect(await natsLogin(formerUser, former.get("nats-reporter") ?? "")).toMatch(/authorization/i);
       expect(await postgresLogin("reporter", now.get("postgres-reporter") ?? "")).toBe("accepted");
       expect(await postgresLogin("reporter", former.get("postgres-reporter") ?? "")).toContain("authentication failed");
+      const page = "/prometheus/api/v1/query?query=up";
+      expect(await httpLogin(page, "admin", now.get("caddy-admin") ?? "")).toBe(200);
+      expect(await httpLogin(page, "admin", former.get("caddy-admin") ?? "")).toBe(401);
     });
 
     test("holds when a server starts anew: the old values stay refused", async () => {
@@ -261,7 +264,8 @@ describe("a rotation", () => {
       );
     });
 
-    test("refuses no client of Redis, which takes old and new while its readers move", () => {
+    test("refuses no client of the edge, of Postgres or of Redis", () => {
+      expect(Object.keys(results.get("news through Caddy")?.failed ?? {}).join()).not.toMatch(/ECONN|disconnected/);
       expect(Object.keys(results.get("redis")?.failed ?? {}).join()).not.toMatch(/NOAUTH|WRONGPASS/);
     });
 

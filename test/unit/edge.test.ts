@@ -7,7 +7,7 @@ import { localConfig, runPlatform } from "./lib/platform.ts";
 import { randomText } from "./lib/values.ts";
 
 const render = (domain: string, httpsPort = 443) =>
-  caddyfile({ domain, httpsPort, routes, loginFile: "/run/secrets/login" });
+  caddyfile({ domain, httpsPort, routes, loginFile: "secrets/login", drainingFile: "/run/live/draining" });
 const trimmed = (text: string) => text.split("\n").map((line) => line.trim());
 
 /** The lines between `start` and the brace that closes it. */
@@ -49,7 +49,7 @@ describe("the way in", () => {
 
   it("asks for a login before Prometheus, and does not pass it on", () => {
     expect(handlerOf("/prometheus/*")).toEqual(
-      expect.arrayContaining(["basicauth {", "import /run/secrets/login", "header_up -Authorization"]),
+      expect.arrayContaining(["basicauth {", "import secrets/login", "header_up -Authorization"]),
     );
   });
 
@@ -156,7 +156,7 @@ describe("the admin login", () => {
       secretKeys: ["caddy-admin"],
     });
     const files = platform.files("caddy");
-    const [user, stored] = (files["run-secrets/login"] ?? "").trim().split(" ");
+    const [user, stored] = (files["secrets/login"] ?? "").trim().split(" ");
     expect(user).toBe("admin");
     expect(bcrypt.compareSync(password, stored ?? "")).toBe(true);
     expect(Object.values(files).join("\n")).not.toContain(password);

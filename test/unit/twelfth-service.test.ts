@@ -113,7 +113,7 @@ describe("a twelfth service, as one entry of the catalogue", () => {
   });
 
   it("answers at the edge where its entry says", () => {
-    const caddyfile = platform.files("caddy")["etc-caddy/Caddyfile"] ?? "";
+    const caddyfile = platform.files("caddy").Caddyfile ?? "";
     expect(caddyfile).toContain("path /sentiment/*");
     expect(caddyfile).toContain(`reverse_proxy ${NAME}:8090 {`);
   });

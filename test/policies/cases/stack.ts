@@ -50,6 +50,7 @@ export const stackCases: Readonly<Record<string, RuleCases>> = {
       "another's value under its own name": mounted("redis", { "run-secrets/redis": jwt }, "redis"),
       "another's value inside a config file": mounted("redis", { "etc/redis.conf": `masterauth ${jwt}\n` }, "redis"),
       "a file that no label names": mounted("redis", { "run-secrets/redis": redisPassword }, ""),
+      "another workload's live directory": [inStack(container({ props: bind("/srv/files/caddy-files-live") }))],
       "another workload's directory": [
         inStack(container({ props: bind(`/srv/files/caddy-files-${"0a".repeat(8)}/run-secrets`) })),
       ],
