@@ -12,6 +12,10 @@ import { Alertmanager } from "./components/observability/alertmanager.ts";
 import { Exporters } from "./components/observability/exporters.ts";
 import { Grafana, grafanaTarget } from "./components/observability/grafana.ts";
 import { Prometheus } from "./components/observability/prometheus.ts";
+import { Collector } from "./components/observability/telemetry/collector.ts";
+import { Jaeger } from "./components/observability/telemetry/jaeger.ts";
+import { LogCollector } from "./components/observability/telemetry/logCollector.ts";
+import { Loki } from "./components/observability/telemetry/loki.ts";
 import { Services } from "./components/platform/services.ts";
 import { ImageStore } from "./components/runtime/images.ts";
 import { Segments } from "./components/runtime/segments.ts";
@@ -35,6 +39,11 @@ const ibGateway = new IbGateway("ib-gateway", {
   standIn: settings.imageSource === "local",
 });
 
+const jaeger = new Jaeger("jaeger", part);
+const collector = new Collector("otel-collector", part);
+const loki = new Loki("loki", part);
+const logCollector = new LogCollector("log-collector", part);
+
 const services = new Services("services", {
   ...part,
   settings,
@@ -49,11 +58,12 @@ const exporters = new Exporters(
   { ...part, domain: settings.domain, credentialAges: ages.lines },
   { dependsOn: [postgres, redis] },
 );
+const telemetry = [jaeger.target, ...collector.targets, loki.target, logCollector.target];
 const prometheus = new Prometheus(
   "prometheus",
   {
     ...part,
-    targets: [...exporters.targets, alertmanager.target, grafanaTarget, backupTarget],
+    targets: [...exporters.targets, ...telemetry, alertmanager.target, grafanaTarget, backupTarget],
     parts: ["backup"],
     alertmanager: alertmanager.endpoint,
   },
@@ -97,6 +107,7 @@ export const containers = pulumi.output(
       ...services.workloads,
       ...exporters.workloads,
       ...Object.entries({ postgres, redis, nats, ibGateway, alertmanager, prometheus, caddy, grafana, backup }),
+      ...Object.entries({ jaeger, loki, "otel-collector": collector, "log-collector": logCollector }),
     ].map(([name, owner]) => [name, "workload" in owner ? owner.workload.containerName : owner.containerName]),
   ),
 );

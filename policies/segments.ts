@@ -12,6 +12,7 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   grafana: ["edge", "observability"],
   loki: ["observability"],
   "otel-collector": ["observability"],
+  "log-collector": ["observability"],
   jaeger: ["edge", "observability"],
   "node-exporter": ["observability"],
   cadvisor: ["observability"],

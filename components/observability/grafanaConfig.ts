@@ -1,8 +1,80 @@
 import { stringify } from "yaml";
 import type { FileTree } from "../runtime/files.ts";
+import { JAEGER_PATH } from "./telemetry/jaegerConfig.ts";
 
 /** The data source that every panel names. */
 export const PROMETHEUS_UID = "prometheus";
+export const LOKI_UID = "loki";
+export const JAEGER_UID = "jaeger";
+
+/** What every data source has: Grafana asks it, and nobody changes it in the pages. */
+const dataSource = { access: "proxy", editable: false } as const;
+
+/** The data sources, each with its ways to the others: from an exemplar or a line to its trace, and from a span to its lines. */
+const dataSources = [
+  {
+    ...dataSource,
+    name: "Prometheus",
+    uid: PROMETHEUS_UID,
+    type: "prometheus",
+    url: "http://prometheus:9090/prometheus",
+    isDefault: true,
+    jsonData: {
+      timeInterval: "15s",
+      exemplarTraceIdDestinations: [{ name: "trace_id", datasourceUid: JAEGER_UID, urlDisplayLabel: "Trace" }],
+    },
+  },
+  {
+    ...dataSource,
+    name: "Loki",
+    uid: LOKI_UID,
+    type: "loki",
+    url: "http://loki:3100",
+    jsonData: {
+      maxLines: 1000,
+      derivedFields: [
+        {
+          name: "Trace",
+          matcherRegex: '"trace_id":"(\\w+)"',
+          // Two dollars: one alone would be read as a variable of the environment.
+          url: "$${__value.raw}",
+          urlDisplayLabel: "Trace",
+          datasourceUid: JAEGER_UID,
+        },
+      ],
+    },
+  },
+  {
+    ...dataSource,
+    name: "Jaeger",
+    uid: JAEGER_UID,
+    type: "jaeger",
+    url: `http://jaeger:16686${JAEGER_PATH}`,
+    jsonData: {
+      tracesToLogsV2: {
+        datasourceUid: LOKI_UID,
+        spanStartTimeShift: "-5m",
+        spanEndTimeShift: "5m",
+        tags: [{ key: "service.name", value: "service_name" }],
+        customQuery: true,
+        query: '{$${__tags}} | trace_id="$${__span.traceId}"',
+      },
+      tracesToMetrics: {
+        datasourceUid: PROMETHEUS_UID,
+        tags: [{ key: "service.name", value: "service_name" }],
+        queries: [
+          { name: "Calls a second", query: "sum(rate(traces_span_metrics_calls_total{$$__tags}[5m]))" },
+          {
+            name: "Duration, 95 %",
+            query:
+              "histogram_quantile(0.95, sum by (le) (rate(traces_span_metrics_duration_seconds_bucket{$$__tags}[5m])))",
+          },
+        ],
+      },
+      nodeGraph: { enabled: true },
+    },
+  },
+] as const;
 
 /** grafana.ini: no anonymous access, no sign-up, no calls to its vendor, and the password from its file. */
 export function grafanaIni(rootUrl: string): string {
@@ -35,24 +107,10 @@ export function grafanaIni(rootUrl: string): string {
     .join("\n");
 }
 
-/** Provisioning: the data source and the folder of dashboards, both read-only in Grafana's pages. */
+/** Provisioning: the data sources and the folder of dashboards, both read-only in Grafana's pages. */
 export function grafanaProvisioning(): FileTree {
   return {
-    "datasources/prometheus.yaml": stringify({
-      apiVersion: 1,
-      datasources: [
-        {
-          name: "Prometheus",
-          uid: PROMETHEUS_UID,
-          type: "prometheus",
-          access: "proxy",
-          url: "http://prometheus:9090/prometheus",
-          isDefault: true,
-          editable: false,
-          jsonData: { timeInterval: "15s" },
-        },
-      ],
-    }),
+    "datasources/autollm.yaml": stringify({ apiVersion: 1, datasources: dataSources }, { lineWidth: 0 }),
     "dashboards/autollm.yaml": stringify({
       apiVersion: 1,
       providers: [

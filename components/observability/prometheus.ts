@@ -52,6 +52,8 @@ export class Prometheus extends pulumi.ComponentResource {
           "--storage.tsdb.path=/prometheus",
           `--storage.tsdb.retention.time=${args.retentionDays ?? 30}d`,
           `--storage.tsdb.retention.size=${args.retentionGb ?? 8}GB`,
+          // The span metrics' exemplars lead from a latency to a trace.
+          "--enable-feature=exemplar-storage",
           "--web.route-prefix=/prometheus",
           "--web.external-url=/prometheus/",
         ],

@@ -6,6 +6,7 @@ import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import type { FileTree } from "../runtime/files.ts";
 import type { Settings } from "../settings.ts";
 import { type ServiceName, services, underscored } from "./catalogue.ts";
+import { OTLP_ENDPOINT } from "./otlp.ts";
 
 /** Where the services find their YAML files. */
 const CONFIG_DIR = "/etc/autollm";
@@ -29,6 +30,7 @@ export function serviceEnvironment(service: ServiceName, settings: Settings): Re
     TZ: "UTC",
     LIVE: settings.trading.live ? "1" : "0",
     OTEL_SERVICE_NAME: service,
+    ...(entry.segments.includes("observability") ? { OTEL_EXPORTER_OTLP_ENDPOINT: OTLP_ENDPOINT } : {}),
     SYMBOLS_CONFIG: `${CONFIG_DIR}/symbols.yaml`,
     FEEDS_CONFIG: `${CONFIG_DIR}/feeds.yaml`,
     RISK_CONFIG: `${CONFIG_DIR}/risk.yaml`,

@@ -17,6 +17,8 @@ export interface PartArgs {
 /** A workload of a third-party image: the image's name stands for its reference, its user and the capabilities it cannot start without. */
 export interface PartSpec extends Omit<WorkloadSpec, "image" | "user" | "capabilities"> {
   readonly image: ImageName;
+  /** Numeric `uid:gid`. Default: the image's. */
+  readonly user?: string;
 }
 
 /** Runs a part around the services as a child of its component. */
@@ -28,7 +30,7 @@ export function runPart(name: string, args: PartArgs, spec: PartSpec, parent: pu
       target: args.target,
       segments: args.segments,
       digestKey: args.credentials.digestKey,
-      spec: { ...spec, image: args.images.get(spec.image), user, capabilities },
+      spec: { user, ...spec, image: args.images.get(spec.image), capabilities },
     },
     { parent },
   );

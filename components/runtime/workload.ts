@@ -83,7 +83,8 @@ const hardened = {
   networkMode: "bridge",
   init: true,
   logDriver: "json-file",
-  logOpts: { "max-size": "10m", "max-file": "3" },
+  // Docker writes the labels beside each line: so the log collector knows whose it is without asking the daemon.
+  logOpts: { "max-size": "10m", "max-file": "3", labels: "autollm.service,autollm.stack" },
 } as const;
 
 /** The labels by which policies, drift checks and people know a container. */

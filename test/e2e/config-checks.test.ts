@@ -8,6 +8,10 @@ import { marketOpenExpression, nyse } from "../../components/observability/alert
 import { alertGroups, rulesYaml } from "../../components/observability/alerts/rules.ts";
 import { blackboxConfig } from "../../components/observability/exporters.ts";
 import { prometheusConfig, serviceTargets } from "../../components/observability/prometheusConfig.ts";
+import { collectorConfig, QUEUE_DIR } from "../../components/observability/telemetry/collectorConfig.ts";
+import { jaegerConfig } from "../../components/observability/telemetry/jaegerConfig.ts";
+import { logCollectorConfig } from "../../components/observability/telemetry/logCollectorConfig.ts";
+import { lokiConfig } from "../../components/observability/telemetry/lokiConfig.ts";
 import { ensureDocker } from "../../tools/docker/docker.ts";
 import { ensureImages } from "../../tools/images/images.ts";
 import { type RunResult, run } from "../../tools/lib/run.ts";
@@ -15,7 +19,10 @@ import { alertCases } from "./alerts/all.ts";
 import { type AlertCase, type Case, testCalendar } from "./alerts/cases.ts";
 
 /** Every part's own tool judges what is rendered for it, with the versions that the local stack runs. */
-const IMAGES = ["prometheus", "alertmanager", "blackbox-exporter"] as const;
+const IMAGES = ["prometheus", "alertmanager", "blackbox-exporter", "otel-collector", "jaeger", "loki"] as const;
+
+/** The collectors' check also looks for the folder of their queue. */
+const EXISTS = `--tmpfs=${QUEUE_DIR}`;
 
 const directory = mkdtempSync(join(tmpdir(), "autollm-config-"));
 let tags: Record<(typeof IMAGES)[number], string>;
@@ -28,7 +35,7 @@ function write(name: string, text: string): void {
 
 /** Runs a program of an image over the written files, without network. */
 function tool(image: (typeof IMAGES)[number], program: string, ...args: string[]): Promise<RunResult> {
-  const options = ["--rm", "--network=none", `--volume=${directory}:/checks:ro`, "--workdir=/checks"];
+  const options = ["--rm", "--network=none", `--volume=${directory}:/checks:ro`, "--workdir=/checks", EXISTS];
   return run("docker", ["run", ...options, `--entrypoint=${program}`, tags[image], ...args], { allowFailure: true });
 }
 
@@ -165,6 +172,31 @@ describe("the blackbox exporter", () => {
   test.each(["localhost", "trader.example.com"])("accepts its configuration for %s", async (domain) => {
     write("blackbox.yml", blackboxConfig(domain));
     await accepted(tool("blackbox-exporter", "/bin/blackbox_exporter", "--config.file=blackbox.yml", "--config.check"));
+  });
+});
+
+describe("traces and logs", () => {
+  const validate = (image: "otel-collector" | "jaeger", program: string, file: string) =>
+    accepted(tool(image, program, "validate", `--config=${file}`));
+
+  test("the collector of traces accepts its configuration", async () => {
+    write("collector.yaml", collectorConfig({ traces: "jaeger:4317", keptPercent: 20 }));
+    await validate("otel-collector", "/otelcol-contrib", "collector.yaml");
+  });
+
+  test("the collector of logs accepts its configuration", async () => {
+    write("log-collector.yaml", logCollectorConfig({ stack: "local", logs: "http://loki:3100/otlp" }));
+    await validate("otel-collector", "/otelcol-contrib", "log-collector.yaml");
+  });
+
+  test("Jaeger accepts its configuration", async () => {
+    write("jaeger.yaml", jaegerConfig({ retentionDays: 7 }));
+    await validate("jaeger", "/cmd/jaeger/jaeger-linux", "jaeger.yaml");
+  });
+
+  test("Loki accepts its configuration", async () => {
+    write("loki.yaml", lokiConfig({ retentionDays: 14, retentionGb: 20 }));
+    await accepted(tool("loki", "/usr/bin/loki", "-verify-config", "-config.file=loki.yaml"));
   });
 });
 

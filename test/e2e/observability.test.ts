@@ -4,6 +4,7 @@ import { dashboards } from "../../components/observability/grafana.ts";
 import { signToken } from "../../services/reference/src/jwt.ts";
 import { eventually, https, login } from "./lib/http.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
+import { telemetryTests } from "./lib/telemetry.ts";
 
 interface StoredAlert {
   readonly name: string;
@@ -103,6 +104,8 @@ describe("watching", () => {
       });
     });
   });
+
+  describe("traces and logs", () => telemetryTests({ stack: () => stack, grafana: () => grafana }));
 
   test("five causes come to the reporter as alerts, and a warning beside its critical alert is held back", async () => {
     const start = Date.now();

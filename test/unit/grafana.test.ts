@@ -33,7 +33,7 @@ it("Grafana is given every dashboard, where its provisioning looks for them, and
   const platform = await runPlatform();
   const files = platform.files("grafana");
   for (const { uid } of dashboards) expect(files).toHaveProperty([`etc-grafana-dashboards/${uid}.json`]);
-  const sources = parse(files["etc-grafana-provisioning/datasources/prometheus.yaml"] ?? "") as {
+  const sources = parse(files["etc-grafana-provisioning/datasources/autollm.yaml"] ?? "") as {
     datasources: { url: string; editable: boolean }[];
   };
   expect(sources.datasources[0]).toMatchObject({ url: "http://prometheus:9090/prometheus", editable: false });

@@ -105,7 +105,7 @@ describe("a workload", () => {
       memorySwap: 64,
       cpuShares: 1024,
       logDriver: "json-file",
-      logOpts: { "max-size": "10m", "max-file": "3" },
+      logOpts: { "max-size": "10m", "max-file": "3", labels: "autollm.service,autollm.stack" },
       ports: [],
       mounts: [],
       tmpfs: {},

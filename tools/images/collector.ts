@@ -14,6 +14,8 @@ const COMPONENTS = {
     `${CONTRIB}/processor/resourceprocessor`,
     `${CONTRIB}/processor/transformprocessor`,
     `${CONTRIB}/processor/filterprocessor`,
+    `${CONTRIB}/processor/redactionprocessor`,
+    `${CONTRIB}/processor/resourcedetectionprocessor`,
   ],
   exporters: [
     `${CORE}/exporter/otlpexporter`,
@@ -21,7 +23,7 @@ const COMPONENTS = {
     `${CORE}/exporter/debugexporter`,
     `${CONTRIB}/exporter/prometheusexporter`,
   ],
-  connectors: [`${CONTRIB}/connector/spanmetricsconnector`],
+  connectors: [`${CORE}/connector/forwardconnector`, `${CONTRIB}/connector/spanmetricsconnector`],
   extensions: [`${CONTRIB}/extension/storage/filestorage`, `${CONTRIB}/extension/healthcheckextension`],
 };
 

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { SpanKind } from "@opentelemetry/api";
+import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { type Log, reason } from "./log.ts";
 import type { CommonMetrics } from "./metrics.ts";
 import { contextOf, inSpan } from "./tracing.ts";
@@ -157,6 +157,7 @@ export class HttpServer {
     const answer = await (route?.traced === true
       ? inSpan(`${method} ${label}`, { kind: SpanKind.SERVER, parent: contextOf(request.header) }, (span) =>
           this.#answered(work).then((given) => {
+            if ((given.status ?? 200) >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
             span.setAttributes({
               "http.request.method": method,
               "http.route": label,

@@ -1,0 +1,63 @@
+import * as pulumi from "@pulumi/pulumi";
+import { images } from "../../images.ts";
+import { type PartArgs, runPart } from "../../runtime/part.ts";
+import { StatefulVolume } from "../../runtime/volume.ts";
+import type { Workload } from "../../runtime/workload.ts";
+import type { ScrapeTarget } from "../prometheusConfig.ts";
+import { collectorConfig, QUEUE_DIR } from "./collectorConfig.ts";
+
+export interface CollectorArgs extends PartArgs {
+  /** Share of the ordinary traces that is kept, percent; failed, slow and order traces all are. Default 20. */
+  readonly keptPercent?: number;
+}
+
+const CONFIG = "/etc/otelcol-contrib";
+/** The image holds one program and no shell: this says that it can be started, and Prometheus whether it works. */
+export const collectorHealth = ["/otelcol-contrib", "--version"] as const;
+
+/** The OpenTelemetry Collector: takes every span, masks secrets, counts, and keeps what is worth keeping. */
+export class Collector extends pulumi.ComponentResource {
+  readonly workload: Workload;
+  /** Its own metrics, and the metrics that it makes of spans. */
+  readonly targets: readonly ScrapeTarget[] = [
+    { job: "otel-collector", address: "otel-collector:8888" },
+    { job: "span-metrics", address: "otel-collector:8889" },
+  ];
+
+  constructor(name: string, args: CollectorArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:observability:Collector", name, {}, opts);
+    const { user } = images["otel-collector"];
+    const volume = new StatefulVolume(
+      "otel-collector-queue",
+      // Its own image has no `chown`.
+      { target: args.target, owner: { user, image: args.images.get("jaeger") } },
+      { parent: this },
+    );
+    this.workload = runPart(
+      "otel-collector",
+      args,
+      {
+        image: "otel-collector",
+        command: ["/otelcol-contrib", `--config=${CONFIG}/config.yaml`],
+        segments: ["observability"],
+        // One at a time has the queue's file.
+        deploy: "recreate",
+        health: collectorHealth,
+        memory: 384,
+        environment: {
+          GOMEMLIMIT: "300MiB",
+          OTEL_RESOURCE_ATTRIBUTES: `deployment.environment.name=${args.target.labels["autollm.environment"] ?? ""}`,
+        },
+        // What waits for its decision is decided, and written to the queue.
+        stopTimeout: 30,
+        files: {
+          [CONFIG]: { "config.yaml": collectorConfig({ traces: "jaeger:4317", keptPercent: args.keptPercent ?? 20 }) },
+        },
+        volumes: [volume.at(QUEUE_DIR)],
+        tmpfs: { "/tmp": 16 },
+      },
+      this,
+    );
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,50 @@
+import * as pulumi from "@pulumi/pulumi";
+import { images } from "../../images.ts";
+import { type PartArgs, runPart } from "../../runtime/part.ts";
+import { StatefulVolume } from "../../runtime/volume.ts";
+import { answersHttp, type Workload } from "../../runtime/workload.ts";
+import type { ScrapeTarget } from "../prometheusConfig.ts";
+import { JAEGER_DATA, jaegerConfig } from "./jaegerConfig.ts";
+
+export interface JaegerArgs extends PartArgs {
+  /** Days that traces are kept. Default 7. */
+  readonly retentionDays?: number;
+}
+
+const CONFIG = "/etc/jaeger";
+
+/** Jaeger: stores the traces that the collector keeps, on disk, and answers who asks for them. */
+export class Jaeger extends pulumi.ComponentResource {
+  readonly workload: Workload;
+  /** Its own metrics. */
+  readonly target: ScrapeTarget = { job: "jaeger", address: "jaeger:8888" };
+
+  constructor(name: string, args: JaegerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:observability:Jaeger", name, {}, opts);
+    const volume = new StatefulVolume(
+      "jaeger-data",
+      { target: args.target, owner: { user: images.jaeger.user, image: args.images.get("jaeger") } },
+      { parent: this },
+    );
+    this.workload = runPart(
+      "jaeger",
+      args,
+      {
+        image: "jaeger",
+        command: ["/cmd/jaeger/jaeger-linux", `--config=${CONFIG}/config.yaml`],
+        segments: ["edge", "observability"],
+        deploy: "recreate",
+        health: answersHttp(13133, "/status"),
+        memory: 512,
+        // Its store also maps files, which count for the limit but not for this.
+        environment: { GOMEMLIMIT: "350MiB" },
+        stopTimeout: 30,
+        files: { [CONFIG]: { "config.yaml": jaegerConfig({ retentionDays: args.retentionDays ?? 7 }) } },
+        volumes: [volume.at(JAEGER_DATA)],
+        tmpfs: { "/tmp": 16 },
+      },
+      this,
+    );
+    this.registerOutputs({});
+  }
+}

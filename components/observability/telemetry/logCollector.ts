@@ -1,0 +1,53 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type PartArgs, runPart } from "../../runtime/part.ts";
+import { StatefulVolume } from "../../runtime/volume.ts";
+import type { Workload } from "../../runtime/workload.ts";
+import type { ScrapeTarget } from "../prometheusConfig.ts";
+import { collectorHealth } from "./collector.ts";
+import { QUEUE_DIR } from "./collectorConfig.ts";
+import { CONTAINER_LOGS, logCollectorConfig } from "./logCollectorConfig.ts";
+
+const CONFIG = "/etc/otelcol-contrib";
+
+/**
+ * The log collector: reads Docker's files of what the stack's containers print. It is another one than the collector of
+ * traces, as it must be root to read them: so it takes no request of anybody.
+ */
+export class LogCollector extends pulumi.ComponentResource {
+  readonly workload: Workload;
+  /** Its own metrics. */
+  readonly target: ScrapeTarget = { job: "log-collector", address: "log-collector:8888" };
+
+  constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:observability:LogCollector", name, {}, opts);
+    const volume = new StatefulVolume("log-collector-queue", { target: args.target }, { parent: this });
+    const config = logCollectorConfig({
+      stack: args.target.labels["autollm.stack"] ?? "",
+      logs: "http://loki:3100/otlp",
+    });
+    this.workload = runPart(
+      "log-collector",
+      args,
+      {
+        image: "otel-collector",
+        command: ["/otelcol-contrib", `--config=${CONFIG}/config.yaml`],
+        user: "0:0",
+        segments: ["observability"],
+        // Two would store each line twice.
+        deploy: "recreate",
+        health: collectorHealth,
+        memory: 256,
+        environment: {
+          GOMEMLIMIT: "200MiB",
+          OTEL_RESOURCE_ATTRIBUTES: `deployment.environment.name=${args.target.labels["autollm.environment"] ?? ""}`,
+        },
+        files: { [CONFIG]: { "config.yaml": config } },
+        volumes: [volume.at(QUEUE_DIR)],
+        hostMounts: [{ source: CONTAINER_LOGS, path: CONTAINER_LOGS }],
+        tmpfs: { "/tmp": 16 },
+      },
+      this,
+    );
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,108 @@
+import { stringify } from "yaml";
+import { collectorBase, lasting, memoryLimiter, resourceDetection } from "./collectorConfig.ts";
+import { maskStatements, redaction } from "./secrets.ts";
+
+/** Where Docker writes what containers print. */
+export const CONTAINER_LOGS = "/var/lib/docker/containers";
+
+export interface LogCollectorConfigArgs {
+  /** The stack whose containers' lines are taken; others on the same host are not its own. */
+  readonly stack: string;
+  /** OTLP over HTTP, without a slash at its end, of what stores the lines. */
+  readonly logs: string;
+}
+
+/** Steps from a line of Docker's file to what the container printed, and whose it is. */
+const operators = (stack: string) => [
+  // Docker adds the container's labels behind the line; in the line itself the quotes would be escaped.
+  { type: "filter", expr: `not (body contains ${JSON.stringify(`"autollm.stack":"${stack}"`)})` },
+  { type: "json_parser", parse_from: "body", parse_to: "attributes" },
+  {
+    type: "time_parser",
+    parse_from: "attributes.time",
+    layout_type: "gotime",
+    layout: "2006-01-02T15:04:05.999999999Z07:00",
+  },
+  // Docker cuts a line after 16 KB.
+  {
+    type: "recombine",
+    combine_field: "attributes.log",
+    is_last_entry: 'attributes.log endsWith "\\n"',
+    source_identifier: 'attributes["log.file.path"]',
+    combine_with: "",
+    force_flush_period: "5s",
+  },
+  { type: "move", from: "attributes.log", to: "body" },
+  { type: "move", from: 'attributes.attrs["autollm.service"]', to: 'resource["service.name"]' },
+  { type: "move", from: "attributes.stream", to: 'attributes["log.iostream"]' },
+  ...["attrs", "time"].map((name) => ({ type: "remove", field: `attributes.${name}` })),
+  { type: "remove", field: 'attributes["log.file.path"]' },
+  {
+    type: "json_parser",
+    if: 'body startsWith "{"',
+    parse_from: "body",
+    parse_to: "attributes.line",
+    on_error: "send_quiet",
+  },
+  {
+    type: "severity_parser",
+    if: "attributes.line?.level != nil",
+    parse_from: "attributes.line.level",
+    on_error: "send_quiet",
+  },
+  {
+    type: "trace_parser",
+    if: "attributes.line?.trace_id != nil",
+    trace_id: { parse_from: "attributes.line.trace_id" },
+    span_id: { parse_from: "attributes.line.span_id" },
+    on_error: "send_quiet",
+  },
+  // The line itself is stored, and its fields only there.
+  { type: "remove", if: "attributes.line != nil", field: "attributes.line" },
+];
+
+/** The log collector's configuration: every container's lines, labelled by service, masked, on their way to Loki. */
+export function logCollectorConfig({ stack, logs }: LogCollectorConfigArgs): string {
+  return stringify(
+    {
+      extensions: collectorBase.extensions,
+      receivers: {
+        file_log: {
+          include: [`${CONTAINER_LOGS}/*/*-json.log`],
+          include_file_path: true,
+          include_file_name: false,
+          start_at: "beginning",
+          // How far it has read outlives it.
+          storage: "file_storage",
+          poll_interval: "1s",
+          max_log_size: "64KiB",
+          retry_on_failure: { enabled: true, max_elapsed_time: "0s" },
+          operators: operators(stack),
+        },
+      },
+      processors: {
+        memory_limiter: memoryLimiter,
+        resource_detection: resourceDetection,
+        redaction,
+        "transform/redaction": {
+          error_mode: "propagate",
+          log_statements: [{ context: "log", conditions: ["IsString(body)"], statements: maskStatements("body") }],
+        },
+      },
+      exporters: { "otlp_http/loki": { endpoint: logs, ...lasting } },
+      service: {
+        extensions: ["health_check", "file_storage"],
+        pipelines: {
+          logs: {
+            receivers: ["file_log"],
+            processors: ["memory_limiter", "resource_detection", "redaction", "transform/redaction"],
+            exporters: ["otlp_http/loki"],
+          },
+        },
+        // Its own lines are read as well: one for each failure would feed itself.
+        telemetry: { ...collectorBase.telemetry, logs: { level: "warn", encoding: "json" } },
+      },
+    },
+    { lineWidth: 0 },
+  );
+}

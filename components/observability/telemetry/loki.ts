@@ -1,0 +1,53 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type PartArgs, runPart } from "../../runtime/part.ts";
+import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
+import type { Workload } from "../../runtime/workload.ts";
+import type { ScrapeTarget } from "../prometheusConfig.ts";
+import { LOKI_DATA, lokiConfig } from "./lokiConfig.ts";
+
+export interface LokiArgs extends PartArgs {
+  /** Days that log lines are kept. Default 14. */
+  readonly retentionDays?: number;
+  /** Disk that they may take, GB. Default 20. */
+  readonly retentionGb?: number;
+}
+
+const CONFIG = "/etc/loki";
+
+/** Loki: stores the containers' log lines, and answers who asks for them. */
+export class Loki extends pulumi.ComponentResource {
+  readonly workload: Workload;
+  /** Its own metrics. */
+  readonly target: ScrapeTarget = { job: "loki", address: "loki:3100" };
+
+  constructor(name: string, args: LokiArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:observability:Loki", name, {}, opts);
+    const volume = new StatefulVolume(
+      "loki-data",
+      { target: args.target, ...volumeOwner("loki", args.images.get("loki")) },
+      { parent: this },
+    );
+    const config = lokiConfig({ retentionDays: args.retentionDays ?? 14, retentionGb: args.retentionGb ?? 20 });
+    this.workload = runPart(
+      "loki",
+      args,
+      {
+        image: "loki",
+        command: ["/usr/bin/loki", `-config.file=${CONFIG}/config.yaml`],
+        segments: ["observability"],
+        deploy: "recreate",
+        // The image holds one program and no shell: this says that it can be started, and Prometheus whether it works.
+        health: ["/usr/bin/loki", "-version"],
+        memory: 512,
+        environment: { GOMEMLIMIT: "400MiB" },
+        // What it holds in memory is in its own log on disk, too.
+        stopTimeout: 30,
+        files: { [CONFIG]: { "config.yaml": config } },
+        volumes: [volume.at(LOKI_DATA)],
+        tmpfs: { "/tmp": 16 },
+      },
+      this,
+    );
+    this.registerOutputs({});
+  }
+}
