@@ -6,6 +6,7 @@ import { type MarketCalendar, marketRecordings, nyse } from "./market.ts";
 import { securityAlerts } from "./security.ts";
 import { memoryLimits, serviceAlerts } from "./services.ts";
 import { sloAlerts, sloRecordings } from "./slo.ts";
+import { telemetryAlerts } from "./telemetry.ts";
 import { tradingAlerts } from "./trading.ts";
 import { watchingAlerts } from "./watching.ts";
 
@@ -32,6 +33,7 @@ export function alertGroups({ jobs, parts = [] }: Pick<RulesArgs, "jobs" | "part
     ...dataAlerts,
     ...securityAlerts,
     ...watchingAlerts(jobs),
+    ...telemetryAlerts,
     ...sloAlerts,
   ].map(({ name, alerts }) => ({
     name,

@@ -1,4 +1,21 @@
-import { type AlertCase, constant, gauge, one, rising } from "./cases.ts";
+import { type AlertCase, type Case, constant, gauge, one, rising } from "./cases.ts";
+
+const RETENTION_RUN = "loki_compactor_apply_retention_last_successful_run_timestamp_seconds";
+/** Jaeger's store with an index of 2 GB, after two hours. */
+const traceStore = (bytes: number): Case => ({
+  series: {
+    'jaeger_storage_badger_size_bytes_lsm{job="jaeger"}': constant(2e9),
+    'jaeger_storage_badger_size_bytes_vlog{job="jaeger"}': constant(bytes),
+  },
+  at: "2h",
+});
+/** The log collector's queue of 256 MiB, and what is in it. */
+const queue = (bytes: number): Case => ({
+  series: {
+    'otelcol_exporter_queue_size{job="log-collector"}': constant(bytes),
+    'otelcol_exporter_queue_capacity{job="log-collector"}': constant(268_435_456),
+  },
+});
 
 export const watchingCases: readonly AlertCase[] = [
   { alert: "DeadMansSwitch", service: "prometheus", fires: [{ series: {} }], quiet: [] },
@@ -40,6 +57,41 @@ export const watchingCases: readonly AlertCase[] = [
     fires: [{ series: { prometheus_tsdb_compactions_failed_total: rising(1) }, at: "15m" }],
     quiet: [one("prometheus_tsdb_compactions_failed_total", 2, "15m")],
   },
+  {
+    alert: "TelemetryQueueGrowing",
+    service: "log-collector",
+    fires: [queue(90e6)],
+    quiet: [queue(40e6)],
+  },
+  {
+    alert: "TelemetryRefused",
+    service: "otel-collector",
+    fires: [{ series: { 'otelcol_receiver_refused_spans{job="otel-collector"}': rising(1) }, at: "15m" }],
+    quiet: [one('otelcol_receiver_refused_spans{job="otel-collector"}', 9, "15m")],
+  },
+  {
+    alert: "LogsMissing",
+    service: "log-collector",
+    fires: [one('loki_distributor_lines_received_total{job="loki"}', 1000, "25m")],
+    quiet: [{ series: { 'loki_distributor_lines_received_total{job="loki"}': rising(1) }, at: "25m" }],
+  },
+  {
+    alert: "LogsRefused",
+    service: "loki",
+    fires: [{ series: { 'loki_discarded_samples_total{job="loki",reason="rate_limited"}': rising(1) }, at: "20m" }],
+    quiet: [one('loki_discarded_samples_total{job="loki",reason="rate_limited"}', 5, "20m")],
+  },
+  {
+    alert: "LogRetentionFailing",
+    service: "loki",
+    // promtool's clock begins with 0.
+    fires: [one(`${RETENTION_RUN}{job="loki"}`, 0, "27h", "5m")],
+    quiet: [
+      one(`${RETENTION_RUN}{job="loki"}`, 7200, "27h", "5m"),
+      one(`${RETENTION_RUN}{job="loki"}`, 0, "25h", "5m"),
+    ],
+  },
+  { alert: "TraceStoreLarge", service: "jaeger", fires: [traceStore(9e9)], quiet: [traceStore(7e9)] },
   {
     alert: "MarketCalendarEnding",
     service: "prometheus",
