@@ -11,7 +11,7 @@ const partGrants: Readonly<Record<string, readonly CredentialName[]>> = {
   grafana: ["grafana-admin"],
   caddy: ["caddy-admin"],
   "ib-gateway": ["tws-userid", "tws-password", "vnc"],
-  alertmanager: ["slack-webhook", "pagerduty-key"],
+  alertmanager: ["slack-webhook", "pagerduty-key", "heartbeat-url"],
   "postgres-exporter": ["postgres-exporter"],
   "redis-exporter": ["redis"],
   backup: [

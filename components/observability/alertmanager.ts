@@ -39,11 +39,13 @@ export class Alertmanager extends pulumi.ComponentResource {
     const file = (credential: CredentialName) => (credential in secrets ? `${SECRETS}/${credential}` : undefined);
     const slackUrlFile = file("slack-webhook");
     const pagerdutyKeyFile = file("pagerduty-key");
+    const heartbeatUrlFile = file("heartbeat-url");
     const supplied = Object.keys(secrets);
     const config = alertmanagerConfig({
       url: args.url,
       ...(slackUrlFile === undefined ? {} : { slackUrlFile }),
       ...(pagerdutyKeyFile === undefined ? {} : { pagerdutyKeyFile }),
+      ...(heartbeatUrlFile === undefined ? {} : { heartbeatUrlFile }),
     });
     this.workload = runPart(
       "alertmanager",

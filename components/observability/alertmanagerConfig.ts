@@ -6,6 +6,8 @@ export interface AlertmanagerArgs {
   readonly slackUrlFile?: string;
   /** File with PagerDuty's routing key (Events API v2). */
   readonly pagerdutyKeyFile?: string;
+  /** File with the URL of a watcher elsewhere, called at each sign of life: it raises the alarm when this host is gone. */
+  readonly heartbeatUrlFile?: string;
   /** Where the platform answers, for links; without a slash at its end. */
   readonly url: string;
 }
@@ -14,7 +16,12 @@ export interface AlertmanagerArgs {
 const REPORTER = "http://reporter:8074/alert";
 
 /** Receivers by name; a route names one of them. */
-export const receivers = { everything: "reporter", warning: "warning", critical: "critical" } as const;
+export const receivers = {
+  everything: "reporter",
+  warning: "warning",
+  critical: "critical",
+  signOfLife: "sign-of-life",
+} as const;
 
 const title = "{{ .CommonLabels.alertname }} ({{ .CommonLabels.service }}): {{ .Status }}";
 
@@ -43,8 +50,14 @@ function pagerduty(keyFile: string, url: string) {
 }
 
 /** alertmanager.yml: who is told what, what is told together, and what is not worth telling beside a graver thing. */
-export function alertmanagerConfig({ slackUrlFile, pagerdutyKeyFile, url }: AlertmanagerArgs): string {
+export function alertmanagerConfig({
+  slackUrlFile,
+  pagerdutyKeyFile,
+  heartbeatUrlFile,
+  url,
+}: AlertmanagerArgs): string {
   const reporter = { webhook_configs: [{ url: REPORTER, send_resolved: true, max_alerts: 100 }] };
+  const heartbeat = heartbeatUrlFile === undefined ? [] : [{ url_file: heartbeatUrlFile, send_resolved: false }];
   const toSlack = slackUrlFile === undefined ? {} : { slack_configs: [slack(slackUrlFile)] };
   const toPagerduty = pagerdutyKeyFile === undefined ? {} : { pagerduty_configs: [pagerduty(pagerdutyKeyFile, url)] };
   return stringify(
@@ -60,7 +73,7 @@ export function alertmanagerConfig({ slackUrlFile, pagerdutyKeyFile, url }: Aler
         routes: [
           // The sign of life: whoever misses it for longer than this raises the alarm.
           {
-            receiver: receivers.everything,
+            receiver: receivers.signOfLife,
             matchers: ['alertname="DeadMansSwitch"'],
             group_wait: "0s",
             repeat_interval: "5m",
@@ -87,6 +100,7 @@ export function alertmanagerConfig({ slackUrlFile, pagerdutyKeyFile, url }: Aler
         { name: receivers.everything, ...reporter },
         { name: receivers.warning, ...reporter, ...toSlack },
         { name: receivers.critical, ...reporter, ...toSlack, ...toPagerduty },
+        { name: receivers.signOfLife, webhook_configs: [...reporter.webhook_configs, ...heartbeat] },
       ],
     },
     { lineWidth: 0 },

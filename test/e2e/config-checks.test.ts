@@ -144,12 +144,13 @@ describe("Alertmanager", () => {
       url: "https://trader.example.com",
       slackUrlFile: "/run/secrets/slack-webhook",
       pagerdutyKeyFile: "/run/secrets/pagerduty-key",
+      heartbeatUrlFile: "/run/secrets/heartbeat-url",
     },
   };
   const routed: readonly (readonly [labels: readonly string[], receiver: string])[] = [
     [["alertname=VaRExceeded", "severity=critical", "service=risk-manager"], receivers.critical],
     [["alertname=HighCPUUsage", "severity=warning", "service=host"], receivers.warning],
-    [["alertname=DeadMansSwitch", "severity=none", "service=prometheus"], receivers.everything],
+    [["alertname=DeadMansSwitch", "severity=none", "service=prometheus"], receivers.signOfLife],
     [["alertname=Unknown"], receivers.everything],
   ];
 

@@ -68,6 +68,7 @@ describe("the catalogue of credentials", () => {
     "telegram-chat",
     "slack-webhook",
     "pagerduty-key",
+    "heartbeat-url",
   ])("leaves %s to the owner", (name) => expect(spec(name).kind).toBe("supplied"));
 
   it("rotates every generated credential after 90 days but the key of the backups, and says what each is for", () => {

@@ -7,7 +7,7 @@ import { prometheusConfig, serviceTargets } from "../../../components/observabil
 
 interface Receiver {
   readonly name: string;
-  readonly webhook_configs: readonly { readonly url: string }[];
+  readonly webhook_configs: readonly { readonly url?: string; readonly url_file?: string }[];
   readonly slack_configs?: readonly Record<string, unknown>[];
   readonly pagerduty_configs?: readonly Record<string, unknown>[];
 }
@@ -28,6 +28,14 @@ describe("alertmanager.yml", () => {
       expect(receiver.webhook_configs.map(({ url }) => url)).toEqual(["http://reporter:8074/alert"]);
       expect(receiver.slack_configs).toBeUndefined();
       expect(receiver.pagerduty_configs).toBeUndefined();
+    }
+  });
+
+  test("calls a watcher elsewhere at each sign of life, and at nothing else", () => {
+    const all = receiversOf(alertmanagerConfig({ url: "https://x", heartbeatUrlFile: "/run/secrets/heartbeat-url" }));
+    for (const [name, { webhook_configs }] of Object.entries(all)) {
+      const files = webhook_configs.flatMap(({ url_file }) => url_file ?? []);
+      expect(files, name).toEqual(name === receivers.signOfLife ? ["/run/secrets/heartbeat-url"] : []);
     }
   });
 
