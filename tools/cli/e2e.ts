@@ -14,7 +14,7 @@ Brings stacks of its own up on this machine's Docker, asserts on the world, and 
   --full      also the long tests: rotation of every credential, hosts, the images one by one, and what needs long builds`;
 
 /** The tests for every change; all others under test/e2e belong to --full. */
-const CORE = ["test/e2e/platform.test.ts", "test/e2e/engine.test.ts"];
+const CORE = ["test/e2e/config-checks.test.ts", "test/e2e/platform.test.ts", "test/e2e/engine.test.ts"];
 
 await command(
   { help: HELP, options: { install: { type: "boolean" }, full: { type: "boolean" } } },

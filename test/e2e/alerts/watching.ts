@@ -8,6 +8,7 @@ const traceStore = (bytes: number): Case => ({
     'jaeger_storage_badger_size_bytes_vlog{job="jaeger"}': constant(bytes),
   },
   at: "2h",
+  every: "1m",
 });
 /** The log collector's queue of 256 MiB, and what is in it. */
 const queue = (bytes: number): Case => ({
