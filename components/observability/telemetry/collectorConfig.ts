@@ -67,7 +67,7 @@ export const lasting = {
 /** The extensions and the telemetry of its own that every collector has. */
 export const collectorBase = {
   extensions: {
-    health_check: { endpoint: "0.0.0.0:13133" },
+    health_check: { endpoint: "127.0.0.1:13133" },
     file_storage: {
       directory: QUEUE_DIR,
       timeout: "5s",

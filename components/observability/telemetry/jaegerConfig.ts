@@ -26,12 +26,12 @@ export function jaegerConfig({ retentionDays }: JaegerConfigArgs): string {
       },
     },
     extensions: {
-      healthcheckv2: { use_v2: true, http: { endpoint: "0.0.0.0:13133" } },
+      healthcheckv2: { use_v2: true, http: { endpoint: "127.0.0.1:13133" } },
       jaeger_query: {
         base_path: JAEGER_PATH,
         storage: { traces: "disk" },
         http: { endpoint: "0.0.0.0:16686" },
-        grpc: { endpoint: "0.0.0.0:16685" },
+        grpc: { endpoint: "127.0.0.1:16685" },
       },
       jaeger_storage: {
         backends: {

@@ -26,7 +26,13 @@ export function ingestionRate({ retentionDays, retentionGb }: LokiConfigArgs): n
 export function lokiConfig(args: LokiConfigArgs): string {
   return stringify({
     auth_enabled: false,
-    server: { http_listen_port: 3100, grpc_listen_port: 9095, log_level: "warn", log_format: "json" },
+    server: {
+      http_listen_port: 3100,
+      grpc_listen_address: "127.0.0.1",
+      grpc_listen_port: 9095,
+      log_level: "warn",
+      log_format: "json",
+    },
     common: {
       path_prefix: LOKI_DATA,
       instance_addr: "127.0.0.1",
