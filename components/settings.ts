@@ -47,6 +47,7 @@ const schema = z
     bindAddress: z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address").default("127.0.0.1"),
     httpPort: port.default(8080),
     httpsPort: port.default(8443),
+    adminNetworks: z.array(cidr).default([]),
     imageSource: z.enum(["registry", "local"]).default("registry"),
     localImages: z.record(z.string(), z.string()).default({}),
     release: z.partialRecord(z.enum(serviceNames), release).default({}),

@@ -13,6 +13,8 @@ export interface CaddyArgs extends PartArgs {
   readonly bindAddress: string;
   readonly httpPort: number;
   readonly httpsPort: number;
+  /** Networks from which the admin pages answer; empty for all. */
+  readonly adminNetworks: readonly string[];
 }
 
 /** Work factor of the login's hash, 2^10 rounds (OWASP Password Storage Cheat Sheet's minimum for bcrypt). */
@@ -38,7 +40,7 @@ export class Caddy extends pulumi.ComponentResource {
 
   constructor(name: string, args: CaddyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:edge:Caddy", name, {}, opts);
-    const { target, credentials, domain, bindAddress, httpPort, httpsPort } = args;
+    const { target, credentials, domain, bindAddress, httpPort, httpsPort, adminNetworks } = args;
     this.url = `https://${domain}${httpsPort === 443 ? "" : `:${httpsPort}`}`;
     const volume = new StatefulVolume(
       "caddy-data",
@@ -67,6 +69,7 @@ export class Caddy extends pulumi.ComponentResource {
               httpsPort,
               routes,
               loginFile: "secrets/login",
+              adminNetworks,
               drainingFile: LIVE_DRAINING,
             }),
             "secrets/login": login,

@@ -6,8 +6,10 @@ export interface Route {
   readonly paths: readonly string[];
   /** `host:port` inside the edge segment. */
   readonly upstream: string;
-  /** Whether the admin login stands before it. */
+  /** Whether the admin login stands before it, and the list of admin networks. */
   readonly login: boolean;
+  /** Whether it serves pages with scripts of their own; an API's answers may load nothing. */
+  readonly pages: boolean;
 }
 
 export interface CaddyfileArgs {
@@ -17,6 +19,8 @@ export interface CaddyfileArgs {
   readonly routes: readonly Route[];
   /** File with `admin <bcrypt hash>`, the login of the admin pages; relative to the Caddyfile. */
   readonly loginFile: string;
+  /** Networks from which the admin pages answer; empty for all. */
+  readonly adminNetworks: readonly string[];
   /** While this file is there, each connection ends with its next answer, so that a reload finds none to cut. */
   readonly drainingFile: string;
 }
@@ -33,15 +37,42 @@ const headers: Readonly<Record<string, string>> = {
   "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 };
 
+/** What a browser may load for an answer: nothing, or what the page's own server gives it. Grafana's and Prometheus's pages run inline scripts. */
+const contentPolicy = {
+  none: "default-src 'none'; frame-ancestors 'none'",
+  pages: [
+    "default-src 'self'",
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "font-src 'self' data:",
+    "worker-src 'self' blob:",
+    "object-src 'none'",
+    "base-uri 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join("; "),
+} as const;
+const allows = (policy: keyof typeof contentPolicy) => `header Content-Security-Policy "${contentPolicy[policy]}"`;
+
 const indent = (lines: readonly string[]) => lines.map((line) => (line === "" ? "" : `\t${line}`));
 
 /** One route's block. */
-function routeBlock({ paths, upstream, login }: Route, index: number, loginFile: string): string[] {
+function routeBlock(
+  { paths, upstream, login, pages }: Route,
+  index: number,
+  { loginFile, adminNetworks }: Pick<CaddyfileArgs, "loginFile" | "adminNetworks">,
+): string[] {
   const matcher = `@route${index}`;
+  const path = `path ${paths.join(" ")}`;
   return [
-    `${matcher} path ${paths.join(" ")}`,
+    // Elsewhere there is no such page.
+    ...(login && adminNetworks.length > 0
+      ? [`${matcher} {`, ...indent([path, `remote_ip ${adminNetworks.join(" ")}`]), "}"]
+      : [`${matcher} ${path}`]),
     `handle ${matcher} {`,
     ...indent([
+      allows(pages ? "pages" : "none"),
       ...(login ? ["basicauth {", `\timport ${loginFile}`, "}"] : []),
       // A new container of a rolling deploy takes over: try again for a moment instead of failing the request.
       `reverse_proxy ${upstream} {`,
@@ -78,11 +109,11 @@ export function caddyfile(args: CaddyfileArgs): string {
     `\tmax_size ${MAX_BODY}`,
     "}",
     "handle /health {",
-    '\trespond "ok" 200',
+    ...indent([allows("none"), 'respond "ok" 200']),
     "}",
-    ...args.routes.flatMap((route, index) => routeBlock(route, index, args.loginFile)),
+    ...args.routes.flatMap((route, index) => routeBlock(route, index, args)),
     "handle {",
-    '\trespond "not found" 404',
+    ...indent([allows("none"), 'respond "not found" 404']),
     "}",
     "log {",
     "\toutput stdout",

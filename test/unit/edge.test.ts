@@ -6,8 +6,15 @@ import { routes } from "../../components/edge/routes.ts";
 import { localConfig, runPlatform } from "./lib/platform.ts";
 import { randomText } from "./lib/values.ts";
 
-const render = (domain: string, httpsPort = 443) =>
-  caddyfile({ domain, httpsPort, routes, loginFile: "secrets/login", drainingFile: "/run/live/draining" });
+const render = (domain: string, httpsPort = 443, adminNetworks: readonly string[] = []) =>
+  caddyfile({
+    domain,
+    httpsPort,
+    routes,
+    loginFile: "secrets/login",
+    adminNetworks,
+    drainingFile: "/run/live/draining",
+  });
 const trimmed = (text: string) => text.split("\n").map((line) => line.trim());
 
 /** The lines between `start` and the brace that closes it. */
@@ -37,21 +44,26 @@ describe("the way in", () => {
     ["/admin/*", "gateway-api:8000"],
     ["/grafana/*", "grafana:3000"],
     ["/prometheus/*", "prometheus:9090"],
+    ["/alertmanager/*", "alertmanager:9093"],
+    ["/jaeger/*", "jaeger:16686"],
   ])("%s leads to %s", (path, upstream) => expect(handlerOf(path)).toContain(`reverse_proxy ${upstream} {`));
 
   it("answers /health itself, so that it says something about the edge alone", () => {
-    expect(block(publicSite, "handle /health {")).toEqual(['respond "ok" 200']);
+    expect(block(publicSite, "handle /health {")).toContain('respond "ok" 200');
   });
 
   it("is closed for whatever is not listed", () => {
-    expect(block(publicSite, "handle {")).toEqual(['respond "not found" 404']);
+    expect(block(publicSite, "handle {")).toContain('respond "not found" 404');
   });
 
-  it("asks for a login before Prometheus, and does not pass it on", () => {
-    expect(handlerOf("/prometheus/*")).toEqual(
-      expect.arrayContaining(["basicauth {", "import secrets/login", "header_up -Authorization"]),
-    );
-  });
+  it.each(["/prometheus/*", "/alertmanager/*", "/jaeger/*"])(
+    "asks for a login before %s, and does not pass it on",
+    (path) => {
+      expect(handlerOf(path)).toEqual(
+        expect.arrayContaining(["basicauth {", "import secrets/login", "header_up -Authorization"]),
+      );
+    },
+  );
 
   it("passes the API's own tokens on", () => {
     expect(handlerOf("/api/*")).not.toContain("basicauth {");
@@ -70,6 +82,18 @@ describe("the way in", () => {
   });
 });
 
+describe("the list of admin networks", () => {
+  const site = render("trader.example.com", 443, ["192.0.2.0/24", "2001:db8::1"]);
+
+  it("hides the admin pages from everybody else, and nothing but them", () => {
+    const guarded = trimmed(site).filter((line) => line === "remote_ip 192.0.2.0/24 2001:db8::1");
+    expect(guarded).toHaveLength(routes.filter(({ login }) => login).length);
+    expect(trimmed(site)).toContain("@route1 path /grafana /grafana/*");
+  });
+
+  it("is empty by default: the login alone stands before them", () => expect(publicSite).not.toContain("remote_ip"));
+});
+
 describe("every answer", () => {
   it.each([
     ["Strict-Transport-Security", "max-age=31536000; includeSubDomains"],
@@ -78,6 +102,14 @@ describe("every answer", () => {
     ["Referrer-Policy", "strict-origin-when-cross-origin"],
     ["Permissions-Policy", "camera=(), geolocation=(), microphone=()"],
   ])("carries %s", (name, value) => expect(block(publicSite, "header {")).toContain(`${name} "${value}"`));
+
+  it("lets a browser load nothing with an answer of the API, and with a page what its own server gives", () => {
+    const policy = (lines: readonly string[]) =>
+      lines.find((line) => line.startsWith("header Content-Security-Policy"));
+    for (const path of ["/api/*", "/admin/*"]) expect(policy(handlerOf(path))).toContain("default-src 'none'");
+    for (const path of ["/grafana/*", "/jaeger/*"]) expect(policy(handlerOf(path))).toContain("default-src 'self'");
+    expect(policy(block(publicSite, "handle {"))).toContain("default-src 'none'");
+  });
 
   it("does not tell the server's name", () => expect(block(publicSite, "header {")).toContain("-Server"));
 });

@@ -105,6 +105,11 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
     { domain: "https://trader.example.com" },
     `domain: must be a host name in lower case, such as trader.example.com; ${set("domain")}`,
   ],
+  [
+    "an admin network that is none",
+    { adminNetworks: ["192.0.2.0/24", "192.0.2.0/33"] },
+    `adminNetworks.1: Invalid input; ${set("adminNetworks.1")}`,
+  ],
   ["port 0", { httpPort: 0 }, `httpPort: Too small: expected number to be >=1; ${set("httpPort")}`],
   [
     "a port beyond the last",
@@ -227,6 +232,7 @@ describe("a right config", () => {
         bindAddress: "127.0.0.1",
         httpPort: 8080,
         httpsPort: 8443,
+        adminNetworks: [],
         imageSource: "registry",
         localImages: {},
         release: {},
