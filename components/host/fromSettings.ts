@@ -14,6 +14,7 @@ export function hostOptions({ host, httpPort, httpsPort }: Settings, keys: KeyPa
     deployer: DEPLOYER,
     deployerKey: keys.publicKey,
     admins: host?.admins ?? {},
+    hostKey: host?.hostKey ?? "",
     sshPort: host?.port ?? 22,
     trustedNetworks: host?.trustedNetworks ?? [],
     publicPorts: [httpPort, httpsPort],

@@ -5,11 +5,13 @@ const MODULES = "/etc/modprobe.d/autollm.conf";
 
 /** CIS Debian Linux Benchmark 1.5 and 3.3, Lynis KRNL-6000. Forwarding is Docker's and stays on; loose reverse paths suit its bridges. */
 export const sysctls: Readonly<Record<string, string>> = {
+  "dev.tty.ldisc_autoload": "0",
   "fs.protected_fifos": "2",
   "fs.protected_hardlinks": "1",
   "fs.protected_regular": "2",
   "fs.protected_symlinks": "1",
   "fs.suid_dumpable": "0",
+  "kernel.core_uses_pid": "1",
   "kernel.dmesg_restrict": "1",
   "kernel.kptr_restrict": "2",
   "kernel.randomize_va_space": "2",
@@ -24,6 +26,7 @@ export const sysctls: Readonly<Record<string, string>> = {
   "net.ipv4.conf.all.send_redirects": "0",
   "net.ipv4.conf.default.accept_redirects": "0",
   "net.ipv4.conf.default.accept_source_route": "0",
+  "net.ipv4.conf.default.log_martians": "1",
   "net.ipv4.conf.default.secure_redirects": "0",
   "net.ipv4.conf.default.send_redirects": "0",
   "net.ipv4.icmp_echo_ignore_broadcasts": "1",

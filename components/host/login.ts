@@ -12,9 +12,9 @@ export interface Login {
 }
 
 /** Signatures that a pinned key can make: without this, sshd could show another of its keys, which is not pinned. */
-function algorithms(hostKey: string): string {
+export function signatures(hostKey: string): string[] {
   const type = hostKey.split(" ")[0] ?? "";
-  return type === "ssh-rsa" ? "rsa-sha2-512,rsa-sha2-256" : type;
+  return type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type];
 }
 
 /** Options of every SSH connection: the one key, the one host key, and never a question. */
@@ -28,7 +28,7 @@ export function sshOptions({ port, hostKey, privateKeyPath }: Omit<Login, "user"
     "GlobalKnownHostsFile=none",
     // The pinned key, from the config rather than from a file that somebody would have to keep.
     `KnownHostsCommand=/bin/echo %H ${hostKey}`,
-    `HostKeyAlgorithms=${algorithms(hostKey)}`,
+    `HostKeyAlgorithms=${signatures(hostKey).join(",")}`,
     "ConnectTimeout=10",
     "ServerAliveInterval=15",
     "ServerAliveCountMax=4",

@@ -6,6 +6,8 @@ export interface HostOptions {
   readonly deployerKey: string;
   /** People's accounts with sudo: name to public keys. */
   readonly admins: Readonly<Record<string, readonly string[]>>;
+  /** The host's pinned public key, `type base64`. */
+  readonly hostKey: string;
   /** Port on which sshd answers. */
   readonly sshPort: number;
   /** Networks that neither the connection limit nor the bans hold: CIDR, IPv4 or IPv6. */

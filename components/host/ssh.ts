@@ -1,4 +1,5 @@
 import { KEYS_DIR, logins } from "./accounts.ts";
+import { signatures } from "./login.ts";
 import type { HostOptions } from "./options.ts";
 import type { Step } from "./step.ts";
 
@@ -27,8 +28,10 @@ export function sshdSettings(options: HostOptions): Readonly<Record<string, stri
     LoginGraceTime: "30",
     MaxSessions: "50",
     MaxStartups: "60:30:120",
+    // Asked within the encrypted connection, so that nobody beside it can keep it alive or end it.
     ClientAliveInterval: "60",
-    ClientAliveCountMax: "3",
+    ClientAliveCountMax: "2",
+    TCPKeepAlive: "no",
     X11Forwarding: "no",
     AllowAgentForwarding: "no",
     // VNC and the admin ports are reached through a tunnel, so forwarding to the host's own loopback stays.
@@ -42,6 +45,10 @@ export function sshdSettings(options: HostOptions): Readonly<Record<string, stri
       "mlkem768x25519-sha256,sntrup761x25519-sha512@openssh.com,curve25519-sha256,curve25519-sha256@libssh.org",
     Ciphers: "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr",
     MACs: "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com",
+    // Without ECDSA on NIST's curves, unless that is the key which this host is known by.
+    HostKeyAlgorithms: [
+      ...new Set(["ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256", ...signatures(options.hostKey)]),
+    ].join(","),
     RequiredRSASize: "3072",
   };
 }
@@ -58,6 +65,7 @@ export function sshStep(options: HostOptions): Step {
     "KbdInteractiveAuthentication",
     "MaxAuthTries",
     "X11Forwarding",
+    "HostKeyAlgorithms",
   ];
   const settings = sshdSettings(options);
   return {

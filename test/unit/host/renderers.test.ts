@@ -12,6 +12,7 @@ const options: HostOptions = {
   deployer: "deployer",
   deployerKey: "ssh-ed25519 AAAA",
   admins: { ada: ["ssh-ed25519 BBBB"] },
+  hostKey: "ssh-ed25519 CCCC",
   sshPort: 2222,
   trustedNetworks: ["192.0.2.0/24", "2001:db8::/32"],
   publicPorts: [80, 443],
@@ -30,6 +31,13 @@ describe("sshd's settings", () => {
       X11Forwarding: "no",
       Port: "2222",
     });
+  });
+
+  test("show no host key on NIST's curves, except the pinned one: that would lock the deployments out", () => {
+    const shown = (hostKey: string) => sshdSettings({ ...options, hostKey }).HostKeyAlgorithms?.split(",");
+    expect(shown("ssh-ed25519 CCCC")).toEqual(["ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256"]);
+    expect(shown("ssh-rsa CCCC")).toEqual(["ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256"]);
+    expect(shown("ecdsa-sha2-nistp256 CCCC")).toContain("ecdsa-sha2-nistp256");
   });
 
   test("leave room for many calls over one connection", () => {

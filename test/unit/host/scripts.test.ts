@@ -11,6 +11,7 @@ const options: HostOptions = {
   deployer: "deployer",
   deployerKey: "ssh-ed25519 AAAA",
   admins: { ada: ["ssh-ed25519 BBBB"] },
+  hostKey: "ssh-ed25519 CCCC",
   sshPort: 2222,
   trustedNetworks: ["192.0.2.0/24", "2001:db8::/32"],
   publicPorts: [80, 443],
