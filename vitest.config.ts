@@ -15,7 +15,7 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           fileParallelism: false,
-          testTimeout: 300_000,
+          testTimeout: 1_800_000,
           hookTimeout: 900_000,
         },
       },

@@ -32,6 +32,16 @@ const host = z.strictObject({
   privateKeyPath: z.string().min(1).default("~/.ssh/id_ed25519"),
   admins: z.record(account, z.array(publicKey).min(1)).default({}),
   trustedNetworks: z.array(cidr).default([]),
+  swapMiB: z.int().min(0).max(65_536).default(2048),
+  docker: z
+    .strictObject({
+      source: z.enum(["debian", "docker"]).default("debian"),
+      version: z
+        .string()
+        .regex(/^[\w.:+~*-]+$/, "must be a version of the package, such as 26.1.*")
+        .optional(),
+    })
+    .prefault({}),
 });
 
 const isEmptyObject = (value: unknown) =>

@@ -42,7 +42,6 @@ function remoteTarget(settings: NonNullable<Settings["host"]>, all: Settings): O
   const { address, port, user, hostKey } = login;
   const host = new Host("host", {
     login,
-    privateKey,
     firstUser: settings.user,
     firstPort: settings.firstPort,
     options: hostOptions(all, keys),

@@ -49,13 +49,12 @@ export function accountsStep(options: HostOptions): Step {
   return {
     name: "accounts",
     purpose: `makes ${OWNER}, who owns the data, and the admins' accounts with their keys, all without passwords`,
-    after: ["packages"],
+    after: [],
     prepare: [
       `id ${OWNER} >/dev/null 2>&1 || useradd --system --user-group --home-dir /var/lib/autollm --no-create-home --shell /usr/sbin/nologin ${OWNER}`,
       ...names.map((name) => `id ${name} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash ${name}`),
       // Root is left to the console and to sudo.
       "usermod --lock root",
-      `usermod --append --groups docker ${options.deployer}`,
     ].join("\n"),
     files,
     activate: `if [ -f ${SUDOERS} ]; then visudo -c -q -f ${SUDOERS} || fail "the sudoers file is faulty"; fi`,

@@ -39,7 +39,7 @@ export function auditStep(): Step {
   return {
     name: "audit",
     purpose: "writes down who changes accounts, keys, rights, the firewall, Docker, and who becomes root",
-    after: ["ssh"],
+    after: ["packages"],
     files: [{ path: RULES, content: auditRules(), mode: "0640" }],
     // A container has no audit of its own: the rules wait there without effect.
     activate: [

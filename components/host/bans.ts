@@ -6,12 +6,24 @@ const JAIL = "/etc/fail2ban/jail.d/zz-autollm.local";
 /** platform.md: 3 tries within 600 s are banned for 3600 s. */
 const LIMITS = { maxretry: 3, findtime: 600, bantime: 3600 };
 
+const KNOWN = "/usr/local/lib/autollm/logged-in";
+
+/**
+ * An address from which somebody has just logged in with a key is not banned: the deployer's connections that are cut, or tried
+ * with the account of the first contact, would otherwise lock it out in the middle of an `up`.
+ */
+const SCRIPT = `#!/bin/sh
+# Written by Pulumi (host step bans). Ends with 0 when a key from that address was accepted within the last ten minutes.
+journalctl --quiet --unit ssh.service --since -${LIMITS.findtime}s --output cat | grep -F 'Accepted publickey for ' | grep -qF " from $1 port "
+`;
+
 export function fail2banJail({ sshPort, trustedNetworks }: HostOptions): string {
   const lines = [
     "# Written by Pulumi (host step bans).",
     "[DEFAULT]",
     "banaction = nftables[type=multiport]",
     "banaction_allports = nftables[type=allports]",
+    `ignorecommand = ${KNOWN} <ip>`,
     `ignoreip = ${["127.0.0.1/8", "::1", ...trustedNetworks].join(" ")}`,
     "",
     "[sshd]",
@@ -32,9 +44,13 @@ export function bansStep(options: HostOptions): Step {
     name: "bans",
     purpose: `bans an address for ${LIMITS.bantime} s after ${LIMITS.maxretry} failed logins within ${LIMITS.findtime} s`,
     after: ["firewall"],
-    files: [{ path: JAIL, content: fail2banJail(options) }],
+    files: [
+      { path: JAIL, content: fail2banJail(options) },
+      { path: KNOWN, content: SCRIPT, mode: "0755" },
+    ],
     activate: [
       'report=$(fail2ban-client -t 2>&1) || { echo "fail2ban refuses the jail: $report" >&2; exit 1; }',
+      "systemctl unmask --quiet --runtime fail2ban.service >/dev/null 2>&1",
       "systemctl enable --quiet fail2ban.service >/dev/null 2>&1",
       // A restart keeps the bans: they are in fail2ban's database.
       'if [ -n "$changed" ] || ! systemctl is-active --quiet fail2ban.service; then systemctl restart fail2ban.service; fi',

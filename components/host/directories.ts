@@ -22,7 +22,7 @@ export function directoriesStep(): Step {
   return {
     name: "directories",
     purpose: "makes the directories for data, reports, backups and secrets",
-    after: ["ssh"],
+    after: ["packages"],
     activate: directories
       .map(({ path, owner, mode }) => {
         const [user, group] = owner.split(":");

@@ -1,3 +1,4 @@
+import type { HostOptions } from "./options.ts";
 import { HOST_STATE } from "./scripts.ts";
 import { type Step, unitRuns } from "./step.ts";
 
@@ -32,11 +33,12 @@ export const MERGE = [
 /** jq: whether theirs already says all that ours says. */
 export const HOLDS = ".[0] as $theirs | $theirs == ($theirs * .[1])";
 
-export function engineStep(): Step {
+export function engineStep({ deployer }: HostOptions): Step {
   return {
     name: "engine",
     purpose: "sets Docker up: bounded logs, live restore, no userland proxy; other settings of daemon.json stay",
-    after: ["ssh"],
+    after: ["packages"],
+    prepare: `usermod --append --groups docker ${deployer}`,
     files: [{ path: OURS, content: `${JSON.stringify(daemonSettings, undefined, 2)}\n` }],
     activate: [
       `theirs=${THEIRS} before=${HOST_STATE}/daemon.json.before former=${HOST_STATE}/daemon.json.ours ours=${HOST_STATE}/daemon.json.new`,

@@ -15,7 +15,7 @@ const set = (items: readonly (string | number)[]): string => `{ ${items.join(", 
  * A table of our own: nobody else's rules are touched, and reloading it is one transaction. What it drops in `forward` is dropped
  * for good, whatever Docker's chains accept, so a port that a container publishes is closed unless it is listed; IPv4 and IPv6.
  */
-export function nftRules({ sshPort, publicPorts, trustedNetworks }: HostOptions): string {
+export function nftRules({ sshPort, publicPorts, publicUdpPorts, trustedNetworks }: HostOptions): string {
   const trusted4 = trustedNetworks.filter((network) => !isIPv6(network.split("/")[0] ?? ""));
   const trusted6 = trustedNetworks.filter((network) => isIPv6(network.split("/")[0] ?? ""));
   const open = set(publicPorts);
@@ -52,6 +52,9 @@ export function nftRules({ sshPort, publicPorts, trustedNetworks }: HostOptions)
     "    ct state established,related accept",
     '    iifname { "docker0", "docker_gwbridge", "br-*" } accept',
     ...(publicPorts.length > 0 ? [`    meta l4proto tcp ct status dnat ct original proto-dst ${open} accept`] : []),
+    ...(publicUdpPorts.length > 0
+      ? [`    meta l4proto udp ct status dnat ct original proto-dst ${set(publicUdpPorts)} accept`]
+      : []),
     "    counter drop",
     "  }",
     "}",
@@ -81,7 +84,7 @@ export function firewallStep(options: HostOptions): Step {
     name: "firewall",
     purpose: `opens SSH (limited) and ${options.publicPorts.join(", ")}, and closes all else, Docker's published ports too`,
     // sshd must already listen where the firewall will let it be reached.
-    after: ["ssh"],
+    after: ["packages"],
     proven: true,
     files: [
       { path: RULES, content: nftRules(options), mode: "0600" },

@@ -18,5 +18,8 @@ export function hostOptions({ host, httpPort, httpsPort }: Settings, keys: KeyPa
     sshPort: host?.port ?? 22,
     trustedNetworks: host?.trustedNetworks ?? [],
     publicPorts: [httpPort, httpsPort],
+    publicUdpPorts: [httpsPort],
+    swapMiB: host?.swapMiB ?? 0,
+    docker: host?.docker ?? { source: "debian" },
   };
 }

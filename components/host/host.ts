@@ -1,17 +1,15 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { quote } from "../runtime/files.ts";
-import { contactCommand, contactScript, provenCommand } from "./contact.ts";
+import { quote } from "../shell.ts";
+import { contactScript } from "./contact.ts";
 import { type Login, sshCommand } from "./login.ts";
 import type { HostOptions } from "./options.ts";
 import { hostSteps } from "./plan.ts";
-import { applyScript, asRoot, ROOT_SHELL, undoScript } from "./scripts.ts";
+import { contactOnHost, stepOnHost, undoOnHost } from "./reach.ts";
 
 export interface HostArgs {
   /** How the deployer logs in, once there is one. */
   readonly login: Login;
-  /** The private key itself, which the command provider takes as text. */
-  readonly privateKey: pulumi.Input<string>;
   /** Who lets the very first connection in: root, or a user who may sudo without a password. */
   readonly firstUser: string;
   /** Where sshd answers before it is moved to `options.sshPort`. */
@@ -19,8 +17,11 @@ export interface HostArgs {
   readonly options: HostOptions;
 }
 
-/** No output: what a script prints may be of use to somebody who should not have it. */
+/** No output: the engine would show it at every run. */
 const silent = { logging: "none", addPreviousOutputInEnv: false } as const;
+
+/** Runs its stdin: the engine repeats a command that failed, and the fault's own line should be seen. */
+const SHELL = "sh -s";
 
 /**
  * A bare Debian 13 machine made into the platform's host, over SSH. Each step is a resource of its own: a change of one touches no
@@ -35,54 +36,40 @@ export class Host extends pulumi.ComponentResource {
   constructor(name: string, args: HostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:host:Host", name, {}, opts);
     const { login, options } = args;
-    const connection = {
-      host: login.address,
-      port: login.port,
-      user: login.user,
-      hostKey: login.hostKey,
-      privateKey: pulumi.secret(args.privateKey),
-    };
     const contact = new command.local.Command(
       `${name}-contact`,
       {
-        create: contactCommand(login, args.firstUser, args.firstPort),
-        stdin: contactScript(options.deployerKey),
+        create: SHELL,
+        stdin: contactOnHost(login, args.firstUser, args.firstPort, contactScript(options.deployerKey)),
         ...silent,
       },
       { parent: this },
     );
     const done = new Map<string, pulumi.Resource>();
     for (const step of hostSteps(options)) {
-      const stepOpts = {
-        parent: this,
-        // A forced replacement would otherwise undo the step after doing it anew.
-        deleteBeforeReplace: true,
-        dependsOn: [contact, ...step.after.flatMap((needed) => done.get(needed) ?? [])],
-      };
-      const scripts = { stdin: applyScript(step), ...silent };
-      const undo = asRoot(undoScript(step));
-      const resource =
-        step.proven === true
-          ? new command.local.Command(
-              `${name}-${step.name}`,
-              {
-                ...scripts,
-                create: provenCommand(step, login, args.firstPort),
-                delete: `${sshCommand(login)} ${quote(undo)} </dev/null`,
-              },
-              stepOpts,
-            )
-          : new command.remote.Command(
-              `${name}-${step.name}`,
-              { ...scripts, connection, create: ROOT_SHELL, delete: undo },
-              stepOpts,
-            );
+      const resource = new command.local.Command(
+        `${name}-${step.name}`,
+        {
+          create: SHELL,
+          stdin: stepOnHost(step, login, args.firstPort),
+          delete: undoOnHost(step, login, args.firstPort),
+          // What a deletion leaves on the host is said.
+          logging: "stdout",
+          addPreviousOutputInEnv: false,
+        },
+        {
+          parent: this,
+          // A forced replacement would otherwise undo the step after doing it anew.
+          deleteBeforeReplace: true,
+          dependsOn: [contact, ...step.after.flatMap((needed) => done.get(needed) ?? [])],
+        },
+      );
       done.set(step.name, resource);
     }
     // The deployer itself asks Docker, as the provider will. Its output changes with no step, so a step's change shows no other.
-    const ready = new command.remote.Command(
+    const ready = new command.local.Command(
       `${name}-ready`,
-      { connection, create: "docker version --format '{{.Server.Os}}'", ...silent },
+      { create: `${sshCommand(login)} ${quote("docker version --format '{{.Server.Os}}'")} </dev/null`, ...silent },
       { parent: this, dependsOn: [...done.values()] },
     );
     this.ready = ready;

@@ -38,6 +38,7 @@ export const sysctls: Readonly<Record<string, string>> = {
   "net.ipv6.conf.default.accept_source_route": "0",
   // Redis saves by a fork, which wants the memory promised twice.
   "vm.overcommit_memory": "1",
+  "vm.swappiness": "10",
 };
 
 /** Protocols and file systems that a server has no use for, each with a history of holes. CIS 1.1.1 and 3.2. */
@@ -65,7 +66,7 @@ export function kernelStep(): Step {
   return {
     name: "kernel",
     purpose: "hardens the kernel's settings and keeps modules out that a server does not need",
-    after: ["ssh"],
+    after: ["packages"],
     files: [
       { path: SYSCTL, content: sysctlFile() },
       { path: MODULES, content: blocked.map((name) => `install ${name} /bin/false\nblacklist ${name}\n`).join("") },

@@ -1,4 +1,4 @@
-import { quote } from "../runtime/files.ts";
+import { quote } from "../shell.ts";
 
 /** A way to log in over SSH with OpenSSH's own client. */
 export interface Login {

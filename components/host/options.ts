@@ -14,6 +14,12 @@ export interface HostOptions {
   readonly trustedNetworks: readonly string[];
   /** TCP ports that the world may reach besides SSH, published by containers. */
   readonly publicPorts: readonly number[];
+  /** UDP ports of that kind: HTTP/3. */
+  readonly publicUdpPorts: readonly number[];
+  /** Swap in MiB; 0 for none. */
+  readonly swapMiB: number;
+  /** Whose packages of Docker, and which version of them: a glob such as `26.1.*`; unset for the newest. Held in either case. */
+  readonly docker: { readonly source: "debian" | "docker"; readonly version?: string | undefined };
 }
 
 /** The account of the deployments. */

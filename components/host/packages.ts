@@ -1,12 +1,13 @@
+import { quote } from "../shell.ts";
+import type { HostOptions } from "./options.ts";
+import { dockerPackages } from "./sources.ts";
 import type { Step } from "./step.ts";
 
-/** Everything that any step needs, so that apt is asked once. */
+/** Everything that any step needs besides Docker, so that apt is asked once. */
 export const packages = [
   "apparmor",
   "auditd",
   "ca-certificates",
-  "docker.io",
-  "docker-cli",
   "fail2ban",
   "iptables",
   "jq",
@@ -18,55 +19,102 @@ export const packages = [
   "unattended-upgrades",
 ] as const;
 
-/** Their version changes only when somebody means it: a new engine restarts every container that live-restore cannot keep. */
-export const heldPackages = ["docker.io", "docker-cli", "containerd", "runc"] as const;
-
 /** Seconds that another apt or dpkg, such as the first boot's, is waited for. */
 const LOCK_SECONDS = 300;
 
+/** What apt's words mean, and how to mend it. */
+const hints: readonly (readonly [pattern: string, hint: string])[] = [
+  [
+    "*'Temporary failure resolving'*|*'Could not resolve'*",
+    "the host cannot resolve names: mend /etc/resolv.conf or its name server",
+  ],
+  [
+    "*'No space left'*|*'enough free space'*",
+    "the disk is full: free some (journalctl --vacuum-size=200M; apt-get clean; docker image prune)",
+  ],
+  [
+    "*'Unable to connect'*|*'Could not connect'*|*'onnection timed out'*|*'Connection failed'*",
+    "the host does not reach its package mirror: see its network and /etc/apt",
+  ],
+  ["*'NO_PUBKEY'*|*'not signed'*", "the mirror's signature is not trusted: see /etc/apt"],
+  [
+    "*'Unable to locate package'*|*'no installation candidate'*",
+    "the mirror lacks a package: is it Debian 13's, with main?",
+  ],
+];
+
 /** apt that waits for whoever holds its locks, and asks nothing. */
-export const APT = [
-  "apt_get() {",
-  `  end=$(($(date +%s) + ${LOCK_SECONDS}))`,
-  "  while :; do",
-  `    if out=$(apt-get -qq -o DPkg::Lock::Timeout=${LOCK_SECONDS} -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "$@" 2>&1 </dev/null); then return 0; fi`,
-  '    case $out in *"Could not get lock"*|*"Unable to lock"*) ;; *) fail "apt-get $1: $(echo "$out" | tail -n 4)" ;; esac',
-  '    if [ "$(date +%s)" -ge "$end" ]; then fail "another apt has held the lock for 5 minutes: $(echo "$out" | tail -n 2)"; fi',
-  "    sleep 2",
-  "  done",
-  "}",
-].join("\n");
+export function aptFunction(lockSeconds = LOCK_SECONDS): string {
+  return [
+    "apt_get() {",
+    `  end=$(($(date +%s) + ${lockSeconds}))`,
+    "  while :; do",
+    `    if out=$(apt-get -qq -o DPkg::Lock::Timeout=${lockSeconds} -o Acquire::Retries=2 -o APT::Update::Error-Mode=any -o Dpkg::Options::=--force-confold "$@" 2>&1 </dev/null); then return 0; fi`,
+    "    hint='see the lines above'",
+    "    case $out in",
+    "      *'Could not get lock'*|*'Unable to lock'*|*'Unable to acquire'*)",
+    `        if [ "$(date +%s)" -ge "$end" ]; then fail "another apt has held the lock for ${lockSeconds} s: $(echo "$out" | grep -m 1 lock). Wait for it or end it, then run up again"; fi`,
+    "        sleep 2; continue ;;",
+    ...hints.map(([pattern, hint]) => `      ${pattern}) hint=${quote(hint)} ;;`),
+    "    esac",
+    `    fail "apt-get $1: $(echo "$out" | grep -E '^(E|W|dpkg):' | tail -n 3). To mend it: $hint; then run up again"`,
+    "  done",
+    "}",
+  ].join("\n");
+}
 
 /** Installs what all steps need, with the security upgrades of the day. */
-export function packagesStep(): Step {
-  const names = packages.join(" ");
+export function packagesStep({ docker }: HostOptions): Step {
+  const engine: readonly string[] = dockerPackages[docker.source];
+  const others: readonly string[] = dockerPackages[docker.source === "docker" ? "debian" : "docker"];
+  const all = [...packages, ...engine];
+  const names = all.join(" ");
+  const query = "dpkg-query -W -f '$" + "{db:Status-Status} $" + "{Package}\\n'";
+  const pinned = docker.version === undefined ? [] : engine.slice(0, 2);
+  const versionHolds = (name: string, version: string) =>
+    `case $(dpkg-query -W -f '\${Version}' ${name}) in ${version}) ;; *) false ;; esac`;
   return {
     name: "packages",
     purpose: "installs all packages in one go, brings the system up to date, and holds Docker's version",
-    after: [],
+    // The machine is closed before anything is fetched to it.
+    after: ["sources"],
     prepare: [
-      APT,
+      aptFunction(),
       // An interrupted installation is finished first.
       "dpkg --configure -a >/dev/null 2>&1 </dev/null || true",
       "fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*_InRelease' -mmin -10 2>/dev/null | head -n 1)",
       'if [ -z "$fresh" ]; then apt_get update; fi',
-      `if ! dpkg-query -W -f '\${db:Status-Status}\\n' ${names} 2>/dev/null | sort -u | grep -qx installed || [ "$(dpkg-query -W -f '\${db:Status-Status}\\n' ${names} 2>/dev/null | grep -cx installed)" -ne ${packages.length} ]; then`,
-      `  apt_get install --yes --no-install-recommends ${names}`,
+      ...pinned.map(
+        (name) =>
+          `apt-cache madison ${name} | cut -d'|' -f2 | tr -d ' ' | { while read -r version; do case $version in ${docker.version}) exit 0 ;; esac; done; exit 1; } || fail "${name}: no version ${docker.version} is to be had (host.docker.version); there are: $(apt-cache madison ${name} | cut -d'|' -f2 | tr '\\n' ' ')"`,
+      ),
+      // Docker of the other source makes way; volumes, images and containers stay.
+      `if ${query} ${others.join(" ")} 2>/dev/null | grep -q '^installed ${others[0]}$'; then apt-mark -qq unhold ${others.join(" ")} >/dev/null 2>&1 || true; apt_get remove --yes ${others.slice(0, 2).join(" ")}; fi`,
+      `right=$(${query} ${names} 2>/dev/null | grep -c '^installed ')`,
+      ...pinned.map((name) => `${versionHolds(name, docker.version ?? "")} || right=0`),
+      `if [ "$right" -ne ${all.length} ]; then`,
+      // With Debian's own jail it would count the first contact's tries: the step bans starts it.
+      "  if [ ! -e /usr/bin/fail2ban-server ]; then systemctl mask --quiet --runtime fail2ban.service >/dev/null 2>&1; fi",
+      `  apt_get install --yes --no-install-recommends --allow-change-held-packages --allow-downgrades ${names}`,
       "fi",
       "apt_get upgrade --yes",
-      `apt-mark -qq hold ${heldPackages.join(" ")} >/dev/null`,
+      `apt-mark -qq hold ${engine.join(" ")} >/dev/null`,
     ].join("\n"),
     checks: [
-      ...packages.map((name) => ({
+      ...all.map((name) => ({
         fault: `the package ${name} is not installed`,
         test: `[ "$(dpkg-query -W -f '\${db:Status-Status}' ${name})" = installed ]`,
       })),
-      ...heldPackages.map((name) => ({
+      ...engine.map((name) => ({
         fault: `the package ${name} is not held`,
         test: `apt-mark showhold | grep -qx ${name}`,
       })),
+      ...pinned.map((name) => ({
+        fault: `the package ${name} is not of version ${docker.version}`,
+        test: versionHolds(name, docker.version ?? ""),
+      })),
     ],
-    undo: `apt-mark -qq unhold ${heldPackages.join(" ")} >/dev/null`,
+    undo: `apt-mark -qq unhold ${engine.join(" ")} >/dev/null 2>&1 || true`,
     leaves: "the packages, which others may use by now",
   };
 }

@@ -7,8 +7,10 @@ import { firewallStep } from "./firewall.ts";
 import { kernelStep } from "./kernel.ts";
 import type { HostOptions } from "./options.ts";
 import { packagesStep } from "./packages.ts";
+import { sourcesStep } from "./sources.ts";
 import { sshStep } from "./ssh.ts";
 import { inOrder, type Step } from "./step.ts";
+import { swapStep } from "./swap.ts";
 import { systemStep } from "./system.ts";
 import { upgradesStep } from "./upgrades.ts";
 import { watchdogStep } from "./watchdog.ts";
@@ -16,7 +18,8 @@ import { watchdogStep } from "./watchdog.ts";
 /** The whole host, as steps in an order in which each comes after those that it needs. */
 export function hostSteps(options: HostOptions): Step[] {
   return inOrder([
-    packagesStep(),
+    sourcesStep(options),
+    packagesStep(options),
     accountsStep(options),
     sshStep(options),
     firewallStep(options),
@@ -25,7 +28,8 @@ export function hostSteps(options: HostOptions): Step[] {
     kernelStep(),
     upgradesStep(),
     systemStep(),
-    engineStep(),
+    swapStep(options),
+    engineStep(options),
     directoriesStep(),
     watchdogStep(),
   ]);

@@ -1,12 +1,10 @@
 import { createHash } from "node:crypto";
-import { quote } from "../runtime/files.ts";
+import { quote } from "../shell.ts";
+import { armRevert, disarm } from "./revert.ts";
 import type { Check, HostFile, Step } from "./step.ts";
 
 /** Where the host remembers which files are a step's, and what was there before. */
 export const HOST_STATE = "/var/lib/autollm/host";
-
-/** Seconds after which an unconfirmed change of a proven step is taken back. */
-export const REVERT_SECONDS = 60;
 
 const modeOf = (file: HostFile): string => (file.mode ?? "0644").replace(/^0/, "");
 
@@ -28,17 +26,34 @@ function frame(step: Step): string[] {
     "set -eu",
     "umask 022",
     "export LC_ALL=C DEBIAN_FRONTEND=noninteractive",
-    `fail() { echo "host step ${step.name}: $1" >&2; exit 1; }`,
+    "told=''",
+    `fail() { echo "host step ${step.name}: $1" >&2; told=yes; exit 1; }`,
     `state=${HOST_STATE}`,
+    "explain() {",
+    `  [ -n "$told" ] || echo "host step ${step.name}: stopped by the fault above; mend it and run up again" >&2`,
+    '  for place in / /var "$state" /var/lib/docker; do',
+    '    if [ -d "$place" ] && [ "$(df -Pk "$place" | awk \'NR == 2 {print $4}\')" -lt 20480 ]; then',
+    '      echo "the disk is full: $(df -Pm "$place" | awk \'NR == 2 {print $4}\') MiB are free on $place. Free some: journalctl --vacuum-size=200M; apt-get clean; docker image prune" >&2',
+    "      break",
+    "    fi",
+    "  done",
+    "}",
+    'end() { code=$?; if [ "$code" -ne 0 ]; then explain; fi; }',
+    "trap end EXIT",
     'mkdir -p "$state" && chmod 0700 "$state"',
+    // A run whose connection was cut goes on by itself to its end: the next one waits for it.
+    `exec 9>"$state/${step.name}.lock"`,
+    'flock --wait 300 9 || fail "another run has been at this step for 5 minutes; see on the host: fuser -v $state/*.lock"',
   ];
 }
 
 /** Writes the files that differ, keeps what was there, and puts it back when anything fails. */
 function writeFiles(step: Step): string[] {
-  const activate = step.activate ?? ":";
+  const proven = step.proven === true;
   return [
     `manifest=$state/${step.name}.files`,
+    // What an interrupted run kept; a proven step's is still wanted if nobody confirmed it.
+    ...(proven ? [] : [`rm -rf "$state/keep-${step.name}."*`]),
     `keep=$(mktemp -d "$state/keep-${step.name}.XXXXXX")`,
     // As a file, so that it can run by itself after the connection is gone.
     "cat > \"$keep/restore\" <<'RESTORE'",
@@ -47,19 +62,17 @@ function writeFiles(step: Step): string[] {
     '  if [ -e "$number" ]; then cp -p "$number" "$path"; else rm -f "$path"; fi',
     "done < list; fi",
     "changed=''",
-    `${activate}`,
+    step.activate ?? ":",
+    ...(proven ? disarm(step) : []),
+    'cd / && rm -rf "$1"',
     "RESTORE",
     "finish() {",
     "  code=$?",
-    '  if [ "$code" -ne 0 ]; then sh -u "$keep/restore" "$keep" >/dev/null 2>&1 || true; fi',
-    ...(step.proven === true
-      ? [
-          `  if [ "$code" -ne 0 ]; then systemctl stop ${revertUnit(step)}.timer >/dev/null 2>&1 || true; rm -rf "$keep"; fi`,
-        ]
-      : ['  rm -rf "$keep"']),
+    '  if [ "$code" -ne 0 ]; then explain; sh -u "$keep/restore" "$keep" >/dev/null 2>&1 || true; fi',
+    ...(proven ? [] : ['  rm -rf "$keep"']),
     "}",
     "trap finish EXIT",
-    ...(step.proven === true ? armRevert(step) : []),
+    ...(proven ? armRevert(step) : []),
     "changed='' count=0",
     ': > "$keep/manifest"',
     "while read -r mode path content; do",
@@ -86,19 +99,6 @@ function writeFiles(step: Step): string[] {
     "    fi",
     '  done < "$manifest"',
     "fi",
-  ];
-}
-
-export function revertUnit(step: Pick<Step, "name">): string {
-  return `autollm-revert-${step.name}`;
-}
-
-function armRevert(step: Step): string[] {
-  const unit = revertUnit(step);
-  return [
-    `systemctl stop ${unit}.timer ${unit}.service >/dev/null 2>&1 || true`,
-    `systemctl reset-failed ${unit}.service >/dev/null 2>&1 || true`,
-    `systemd-run --quiet --collect --unit=${unit} --on-active=${REVERT_SECONDS} --timer-property=AccuracySec=1s sh -u "$keep/restore" "$keep"`,
   ];
 }
 
@@ -149,21 +149,14 @@ export function checkScript(step: Step): string {
 
 /** Takes back what is the step's own. Data and packages stay: see `leaves`. */
 export function undoScript(step: Step): string {
-  return [
+  return whole([
     ...frame(step),
     `manifest=$state/${step.name}.files changed=''`,
     'if [ -f "$manifest" ]; then while read -r path; do rm -f "$path"; changed="$changed $path"; done < "$manifest"; fi',
     step.undo ?? step.activate ?? ":",
     'rm -f "$manifest"',
-  ].join("\n");
-}
-
-/** Runs the script on its stdin as root, from an account that may sudo or from root itself. */
-export const ROOT_SHELL = 'if [ "$(id -u)" -eq 0 ]; then exec sh -s; else exec sudo -n sh -s; fi';
-
-/** Runs a script as root, from an account that may sudo or from root itself; stdin is the script's. */
-export function asRoot(script: string): string {
-  const word = quote(script);
-  // What a script leaves unread of its stdin is read: the client would take the refusal for a fault.
-  return `if [ "$(id -u)" -eq 0 ]; then sh -c ${word}; else sudo -n sh -c ${word}; fi; code=$?; cat >/dev/null; exit "$code"`;
+    ...(step.leaves === undefined
+      ? []
+      : [`echo ${quote(`host step ${step.name}: undone; left there: ${step.leaves}`)}`]),
+  ]);
 }

@@ -18,7 +18,7 @@ export function systemStep(): Step {
   return {
     name: "system",
     purpose: "keeps time in UTC and synchronised, bounds the journal, keeps no core dumps",
-    after: ["ssh"],
+    after: ["packages"],
     files: [
       { path: "/etc/systemd/journald.conf.d/autollm.conf", content: JOURNAL },
       { path: "/etc/systemd/coredump.conf.d/autollm.conf", content: COREDUMP },

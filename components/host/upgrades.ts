@@ -17,7 +17,7 @@ export function upgradesStep(): Step {
   return {
     name: "upgrades",
     purpose: "installs Debian's security fixes every day, without a reboot",
-    after: ["ssh"],
+    after: ["packages"],
     files: [
       { path: "/etc/apt/apt.conf.d/91autollm-periodic", content: PERIODIC },
       { path: "/etc/apt/apt.conf.d/92autollm-upgrades", content: POLICY },

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import { quote } from "../shell.ts";
 import { shell, type Target } from "./target.ts";
 
 /** File contents by path, relative to the directory. */
@@ -26,11 +27,6 @@ export function encodeFiles(files: Readonly<Record<string, string>>): string {
 /** The hash of a directory's content under a secret key. */
 export function keyedDigest(keyHex: string, content: string): string {
   return createHmac("sha256", Buffer.from(keyHex, "hex")).update(content).digest("hex").slice(0, DIGEST_DIGITS);
-}
-
-/** Quotes a word for a POSIX shell. */
-export function quote(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** Lines of a script that write what `encodeFiles` made, from stdin, into `$dir`, which appears whole or not at all. */

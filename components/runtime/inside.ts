@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { quote } from "./files.ts";
+import { quote } from "../shell.ts";
 import { shell, type Target } from "./target.ts";
 import type { Workload } from "./workload.ts";
 

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { encodeFiles, type FilesArgs, type FileTree, keyedDigest, quote, WRITE_DIRECTORY } from "./files.ts";
+import { quote } from "../shell.ts";
+import { encodeFiles, type FilesArgs, type FileTree, keyedDigest, WRITE_DIRECTORY } from "./files.ts";
 import { shell } from "./target.ts";
 
 /** Files that a running workload takes without a restart. */

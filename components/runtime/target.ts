@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { asRoot } from "../host/scripts.ts";
+import { asRoot } from "../shell.ts";
 
 /** Where workloads run: a Docker daemon, and a way to write files on its machine. */
 export interface Target {

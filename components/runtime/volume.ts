@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { type ImageName, images, type ThirdPartyImage } from "../images.ts";
-import { quote } from "./files.ts";
+import { quote } from "../shell.ts";
 import type { ResolvedImage } from "./images.ts";
 import { shell, type Target } from "./target.ts";
 

@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { Files, type FileTree, quote } from "./files.ts";
+import { quote } from "../shell.ts";
+import { Files, type FileTree } from "./files.ts";
 import { LIVE_MOUNT, LiveFiles, type LiveSpec } from "./liveFiles.ts";
 import { isOpen, type SegmentName, type Segments } from "./segments.ts";
 import { shell, type Target } from "./target.ts";

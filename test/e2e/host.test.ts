@@ -1,66 +1,28 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { stringify } from "yaml";
 import { run } from "../../tools/lib/run.ts";
-import { atConsole, rebootHost, removeHost, startHost, type TestHost } from "./host/host.ts";
+import { type Stage, stage } from "./host/stage.ts";
 import { eventually } from "./lib/http.ts";
-import { docker, type TestStack, testStack } from "./lib/stack.ts";
 
-const NAME = "autollm-e2e-host";
 /** Ports that must not answer: Docker's API, the platform's own, a name server. */
 const CLOSED = [53, 2375, 3000, 4002, 4222, 5432, 5900, 6379, 8000, 8080, 9090];
 
 describe("a bare Debian 13 host", () => {
-  let host: TestHost;
-  let stack: TestStack;
-
-  const configure = (change: Readonly<Record<string, unknown>> = {}) => {
-    const { address, hostKey, privateKeyPath } = host;
-    const config = {
-      "autollm:environment": "local",
-      "autollm:bindAddress": "0.0.0.0",
-      "autollm:httpPort": 80,
-      "autollm:httpsPort": 443,
-      "autollm:host": { address, hostKey, privateKeyPath, ...change },
-    };
-    writeFileSync(join(stack.home, `Pulumi.${stack.name}.yaml`), stringify({ config }), { mode: 0o600 });
-  };
-
-  /** The host's answer to a script, past sshd and firewall. */
-  const at = async (script: string): Promise<string> => (await atConsole(host.container, script)).stdout.trim();
+  let { at, host, login, neighbour, remove, stack, configureAll } = {} as Stage;
 
   /** Which of the ports answer somebody who stands beside the host in its network. */
   const answering = async (address: string, ports: readonly number[]): Promise<number[]> => {
-    const script = `for port in ${ports.join(" ")}; do if timeout 1 bash -c "exec 3<>/dev/tcp/$0/$port" 2>/dev/null; then echo $port; fi; done`;
-    const image = (await docker("inspect", "--format", "{{.Image}}", host.container)).trim();
-    const out = await docker("run", "--rm", "--network", host.container, image, "bash", "-c", script, address);
-    return out.split("\n").filter(Boolean).map(Number);
+    const script = `for port in ${ports.join(" ")}; do if timeout 1 bash -c "exec 3<>/dev/tcp/${address}/$port" 2>/dev/null; then echo $port; fi; done`;
+    return (await neighbour(script)).split("\n").filter(Boolean).map(Number);
   };
 
-  const login = (user: string, key: string) =>
-    run(
-      "ssh",
-      ["-i", key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
-        .concat("-o", "UserKnownHostsFile=none", "-o", `KnownHostsCommand=/bin/echo %H ${host.hostKey}`)
-        .concat("-o", "HostKeyAlgorithms=ssh-ed25519", "-o", "ConnectTimeout=5", `${user}@${host.address}`, "id"),
-      { allowFailure: true },
-    );
-
   beforeAll(async () => {
-    host = await startHost(NAME);
-    stack = await testStack("e2e-host");
+    ({ at, host, login, neighbour, remove, stack, configureAll } = await stage("e2e-host"));
   });
-
-  afterAll(async () => {
-    configure();
-    await stack?.remove();
-    await removeHost(NAME);
-  });
+  afterAll(() => remove?.());
 
   test("whose key is not the pinned one is refused, before anything is done", async () => {
     const other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM+XRGrpIW+u7RKXeVCiLdCjoVg59vAY2rm4pJUYJjMb";
-    configure({ hostKey: other });
+    configureAll({ hostKey: other });
     const { code, stdout, stderr } = await stack.npm("up");
     expect(code).not.toBe(0);
     expect(stdout + stderr).toContain("is not the pinned one");
@@ -68,7 +30,7 @@ describe("a bare Debian 13 host", () => {
   });
 
   test("becomes the platform's host in one up", async () => {
-    configure();
+    configureAll();
     const { code, stdout, stderr } = await stack.npm("up");
     expect(code, stdout + stderr).toBe(0);
     const health = [
@@ -143,40 +105,5 @@ describe("a bare Debian 13 host", () => {
     await stack.pulumi("up", "--refresh", "--yes", "--skip-preview", "--suppress-outputs");
     const after = await stack.npm("drift");
     expect(after.stdout).toBe("nothing differs from what was declared\n");
-  });
-
-  test("brings everything back after a reboot, by itself", async () => {
-    const before = await at("docker ps --format '{{.Names}}' | sort");
-    await rebootHost(NAME);
-    await eventually("all containers healthy", 120, async () => {
-      const states = (await at("docker ps --format '{{.Names}} {{.Status}}' | sort")).split("\n");
-      return states.length === before.split("\n").length && states.every((line) => line.includes("(healthy)"))
-        ? true
-        : undefined;
-    });
-    expect(await at("systemctl is-active fail2ban autollm-firewall autollm-watchdog.timer docker")).not.toMatch(
-      /inactive|failed/,
-    );
-    expect(await answering(host.address, [22, 80, 443, ...CLOSED])).toEqual([22, 80, 443]);
-  });
-
-  test("bans an address after 3 wrong keys", async () => {
-    const image = (await docker("inspect", "--format", "{{.Image}}", host.container)).trim();
-    const attempts = `ssh-keygen -q -t ed25519 -N '' -f /tmp/key; for _ in 1 2 3 4; do ssh -i /tmp/key -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ConnectTimeout=4 deployer@${host.address} true; sleep 1; done; exit 0`;
-    await docker(
-      "run",
-      "--rm",
-      "--network",
-      host.container,
-      "--ip",
-      host.address.replace(/\d+$/, "66"),
-      image,
-      "bash",
-      "-c",
-      attempts,
-    );
-    await eventually("the ban", 20, async () =>
-      (await at("fail2ban-client status sshd")).includes(host.address.replace(/\d+$/, "66")) ? true : undefined,
-    );
   });
 });

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { encodeFiles, Files, keyedDigest, quote } from "../../components/runtime/files.ts";
+import { encodeFiles, Files, keyedDigest } from "../../components/runtime/files.ts";
+import { quote } from "../../components/shell.ts";
 import { type Recorded, record } from "./lib/mocks.ts";
 import { randomText } from "./lib/values.ts";
 

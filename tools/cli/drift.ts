@@ -1,12 +1,12 @@
-import { provenCommand } from "../../components/host/contact.ts";
 import { hostOptions, loginOf } from "../../components/host/fromSettings.ts";
 import { readKeyPair } from "../../components/host/keys.ts";
 import { sshCommand } from "../../components/host/login.ts";
 import { hostSteps } from "../../components/host/plan.ts";
-import { applyScript, asRoot, checkScript, ROOT_SHELL } from "../../components/host/scripts.ts";
+import { stepOnHost } from "../../components/host/reach.ts";
+import { checkScript } from "../../components/host/scripts.ts";
 import type { Step } from "../../components/host/step.ts";
-import { quote } from "../../components/runtime/files.ts";
 import type { Settings } from "../../components/settings.ts";
+import { asRoot, quote } from "../../components/shell.ts";
 import { command } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
@@ -113,9 +113,8 @@ async function mendHost(
   const names = new Set(drift.map(({ where }) => where.replace(/^host /, "")));
   const login = loginOf(host);
   for (const step of steps.filter(({ name }) => names.has(name))) {
-    const line =
-      step.proven === true ? provenCommand(step, login, host.firstPort) : `${sshCommand(login)} ${quote(ROOT_SHELL)}`;
-    const { code, stderr } = await run("sh", ["-c", line], { input: applyScript(step), allowFailure: true });
+    const script = stepOnHost(step, login, host.firstPort);
+    const { code, stderr } = await run("sh", ["-s"], { input: script, allowFailure: true });
     if (code !== 0) throw new UserError(`host ${step.name} could not be mended: ${stderr.trim().split("\n").at(-1)}`);
     say(`host ${step.name}: mended`);
   }

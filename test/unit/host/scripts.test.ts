@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { contactCommand, contactScript, provenCommand } from "../../../components/host/contact.ts";
+import { contactScript } from "../../../components/host/contact.ts";
 import { sshCommand } from "../../../components/host/login.ts";
 import type { HostOptions } from "../../../components/host/options.ts";
 import { hostSteps } from "../../../components/host/plan.ts";
+import { contactOnHost, stepOnHost, undoOnHost } from "../../../components/host/reach.ts";
 import { applyScript, checkScript, undoScript } from "../../../components/host/scripts.ts";
 import { inOrder, type Step } from "../../../components/host/step.ts";
 
@@ -15,6 +16,9 @@ const options: HostOptions = {
   sshPort: 2222,
   trustedNetworks: ["192.0.2.0/24", "2001:db8::/32"],
   publicPorts: [80, 443],
+  publicUdpPorts: [443],
+  swapMiB: 1024,
+  docker: { source: "debian" },
 };
 const login = {
   address: "192.0.2.7",
@@ -31,12 +35,11 @@ const scripts: readonly (readonly [string, string])[] = [
     [`${step.name}: apply`, applyScript(step)] as const,
     [`${step.name}: check`, checkScript(step)] as const,
     [`${step.name}: undo`, undoScript(step)] as const,
+    [`${step.name}: undo on this machine`, undoOnHost(step, login, 22)] as const,
   ]),
-  ...steps
-    .filter((step) => step.proven)
-    .map((step) => [`${step.name}: proven`, provenCommand(step, login, 22)] as const),
+  ...steps.map((step) => [`${step.name}: on this machine`, stepOnHost(step, login, 22)] as const),
   ["contact", contactScript(options.deployerKey)],
-  ["contact: command", contactCommand(login, "root", 22)],
+  ["contact: on this machine", contactOnHost(login, "root", 22, contactScript(options.deployerKey))],
 ];
 
 describe("the scripts", () => {
