@@ -26,19 +26,40 @@ export function generationLines({ generation, supplied }: CredentialAgesArgs): s
     .join("");
 }
 
-/** The ages as node-exporter reads them from a file: Prometheus's text format. */
-export function agesAsMetrics(lines: string): string {
-  const rows = lines
+/** A credential's present generation. */
+export interface Age {
+  readonly unit: string;
+  readonly generation: number;
+  /** How long a value may stay. */
+  readonly periodDays: number;
+  /** Since when it is in force, in seconds since 1970. */
+  readonly since: number;
+}
+
+/** Reads what the resource that keeps the ages answers: a line a unit, its generation, its period in days, and its time. */
+export function readAges(lines: string): readonly Age[] {
+  return lines
     .split("\n")
     .map((line) => line.split(" "))
-    .filter((parts) => parts.length === 4);
+    .filter((parts) => parts.length === 4)
+    .map(([unit = "", generation, periodDays, since]) => ({
+      unit,
+      generation: Number(generation),
+      periodDays: Number(periodDays),
+      since: Number(since),
+    }));
+}
+
+/** The ages as node-exporter reads them from a file: Prometheus's text format. */
+export function agesAsMetrics(lines: string): string {
+  const ages = readAges(lines);
   return [
     "# HELP credential_rotated_timestamp_seconds When a credential got its present value.",
     "# TYPE credential_rotated_timestamp_seconds gauge",
-    ...rows.map(([unit, , , since]) => `credential_rotated_timestamp_seconds{name="${unit}"} ${since}`),
+    ...ages.map(({ unit, since }) => `credential_rotated_timestamp_seconds{name="${unit}"} ${since}`),
     "# HELP credential_rotation_period_seconds How long a value may stay.",
     "# TYPE credential_rotation_period_seconds gauge",
-    ...rows.map(([unit, , days]) => `credential_rotation_period_seconds{name="${unit}"} ${Number(days) * 86_400}`),
+    ...ages.map(({ unit, periodDays }) => `credential_rotation_period_seconds{name="${unit}"} ${periodDays * 86_400}`),
     "",
   ].join("\n");
 }

@@ -1,4 +1,4 @@
-import { AGES } from "../../components/credentials/ages.ts";
+import { AGES, type Age, readAges } from "../../components/credentials/ages.ts";
 import { environment, label } from "./labels.ts";
 import type { StackFinding, StackSubject } from "./rule.ts";
 import { COMMANDS, CONTAINER } from "./types.ts";
@@ -6,22 +6,10 @@ import { text } from "./value.ts";
 
 const DAY_SECONDS = 24 * 60 * 60;
 
-/** When a credential was last made anew. */
-interface Rotation {
-  readonly unit: string;
-  readonly periodDays: number;
-  /** Seconds since 1970. */
-  readonly since: number;
-}
-
-/** What the resource that keeps the ages says of each credential: `unit generation days seconds` a line. */
-function rotations({ type, name, props }: StackSubject): readonly Rotation[] {
+/** What the resource that keeps the ages says of each credential. */
+function rotations({ type, name, props }: StackSubject): readonly Age[] {
   if (name !== AGES || !COMMANDS.some((command) => command === type)) return [];
-  return (text(props.stdout) ?? "")
-    .split("\n")
-    .map((line) => line.split(" "))
-    .filter((parts) => parts.length === 4)
-    .map(([unit = "", , days, since]) => ({ unit, periodDays: Number(days), since: Number(since) }));
+  return readAges(text(props.stdout) ?? "");
 }
 
 /** The environment of a stack: the strictest that one of its containers names. */

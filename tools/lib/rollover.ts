@@ -1,4 +1,4 @@
-import { AGES } from "../../components/credentials/ages.ts";
+import { AGES, readAges } from "../../components/credentials/ages.ts";
 import {
   credentialSpec,
   isCredentialName,
@@ -90,8 +90,7 @@ export function beginning(config: RotationConfig, running: ReadonlyMap<string, n
 /** The generations that run, as the state keeps them beside the credentials' ages. */
 export function runningGenerations(resources: readonly StateResource[]): ReadonlyMap<string, number> {
   const ages = resources.find(({ urn }) => urn.endsWith(`::${AGES}`) && !urn.includes("CredentialAges::"));
-  const lines = (ages?.outputs?.stdout ?? "").split("\n").map((line) => line.split(" "));
-  return new Map(lines.filter((parts) => parts.length === 4).map(([unit = "", number]) => [unit, Number(number)]));
+  return new Map(readAges(ages?.outputs?.stdout ?? "").map(({ unit, generation }) => [unit, generation]));
 }
 
 /** Brings a stack up by as many updates as its rotations take, and ends what an interrupted one had begun. */
