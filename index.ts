@@ -88,6 +88,8 @@ new FormerPasswords("former-passwords", {
 export const url = caddy.url;
 export const grafanaUrl = `${caddy.url}/grafana/`;
 export const prometheusUrl = `${caddy.url}/prometheus/`;
+export const alertmanagerUrl = `${caddy.url}/alertmanager/`;
+export const jaegerUrl = `${caddy.url}/jaeger/`;
 /** Login `admin` at Grafana. Secret. */
 export const grafanaPassword = credentials.require("grafana", "grafana-admin");
 /** Login `admin` at the admin pages. Secret. */

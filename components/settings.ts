@@ -20,7 +20,10 @@ const release = z.strictObject({
 const publicKey = z
   .string()
   .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+=*( .*)?$/, "must be a public key: `type base64`");
-const cidr = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
+const cidr = z.union(
+  [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()],
+  "must be an address or a network, such as 203.0.113.7 or 203.0.113.0/24",
+);
 const account = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "must be an account name in lower case");
 /** A machine over SSH, which the stack sets up itself. */
 const host = z.strictObject({
@@ -57,6 +60,7 @@ const schema = z
     bindAddress: z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address").default("127.0.0.1"),
     httpPort: port.default(8080),
     httpsPort: port.default(8443),
+    acmeStaging: z.boolean().default(false),
     adminNetworks: z.array(cidr).default([]),
     imageSource: z.enum(["registry", "local"]).default("registry"),
     localImages: z.record(z.string(), z.string()).default({}),
@@ -120,6 +124,9 @@ const schema = z
       if (value.backup.image === undefined)
         fault("backup.image", "must be the backup's own image, by the digest that the workflow `images` tells");
       if (value.domain === "localhost") fault("domain", "must be the public host name outside environment local");
+    }
+    if (value.acmeStaging && value.environment === "production") {
+      fault("acmeStaging", "production needs a certificate that browsers trust");
     }
     if (value.httpPort === value.httpsPort) fault("httpsPort", "must differ from httpPort");
     const loopback = value.bindAddress.startsWith("127.") || value.bindAddress === "::1";

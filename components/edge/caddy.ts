@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import bcrypt from "bcryptjs";
-import { LIVE_CURRENT, LIVE_DRAINING } from "../runtime/liveFiles.ts";
+import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
@@ -15,6 +15,8 @@ export interface CaddyArgs extends PartArgs {
   readonly httpsPort: number;
   /** Networks from which the admin pages answer; empty for all. */
   readonly adminNetworks: readonly string[];
+  /** Take certificates of Let's Encrypt's staging authority. */
+  readonly acmeStaging: boolean;
 }
 
 /** Work factor of the login's hash, 2^10 rounds (OWASP Password Storage Cheat Sheet's minimum for bcrypt). */
@@ -27,8 +29,6 @@ export function loginHash(password: string, saltHex: string): string {
 }
 
 const config = (directory: string) => ["--config", `${directory}/Caddyfile`, "--adapter", "caddyfile"];
-/** Longer than a client that works pauses between two requests. */
-const DRAIN_SECONDS = 5;
 /** Where a check, which has no volume, may write. */
 const SCRATCH = ["env", "XDG_DATA_HOME=/tmp", "XDG_CONFIG_HOME=/tmp"];
 
@@ -40,7 +40,7 @@ export class Caddy extends pulumi.ComponentResource {
 
   constructor(name: string, args: CaddyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:edge:Caddy", name, {}, opts);
-    const { target, credentials, domain, bindAddress, httpPort, httpsPort, adminNetworks } = args;
+    const { target, credentials, domain, bindAddress, httpPort, httpsPort, adminNetworks, acmeStaging } = args;
     this.url = `https://${domain}${httpsPort === 443 ? "" : `:${httpsPort}`}`;
     const volume = new StatefulVolume(
       "caddy-data",
@@ -70,17 +70,18 @@ export class Caddy extends pulumi.ComponentResource {
               routes,
               loginFile: "secrets/login",
               adminNetworks,
-              drainingFile: LIVE_DRAINING,
+              acmeStaging,
             }),
             "secrets/login": login,
           },
           check: (directory) => [...SCRATCH, "caddy", "validate", ...config(directory)],
           reload: ["caddy", "reload", ...config(LIVE_CURRENT)],
-          drainSeconds: DRAIN_SECONDS,
         },
         credentials: ["caddy-admin"],
         volumes: [volume.at("/data")],
         tmpfs: { "/tmp": 16, "/config": 16 },
+        // A reload opens the port anew and then leaves the former socket: who waits there goes over to the new one (Linux 5.14).
+        sysctls: { "net.ipv4.tcp_migrate_req": "1" },
         ports: [
           { internal: 8080, external: httpPort, address: bindAddress },
           { internal: 8443, external: httpsPort, address: bindAddress },

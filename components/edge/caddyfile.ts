@@ -1,4 +1,4 @@
-import { basename, dirname } from "node:path/posix";
+import { type Content, contentPolicy, securityHeaders } from "./headers.ts";
 
 /** A way in at the edge. */
 export interface Route {
@@ -8,8 +8,7 @@ export interface Route {
   readonly upstream: string;
   /** Whether the admin login stands before it, and the list of admin networks. */
   readonly login: boolean;
-  /** Whether it serves pages with scripts of their own; an API's answers may load nothing. */
-  readonly pages: boolean;
+  readonly content: Content;
 }
 
 export interface CaddyfileArgs {
@@ -21,45 +20,24 @@ export interface CaddyfileArgs {
   readonly loginFile: string;
   /** Networks from which the admin pages answer; empty for all. */
   readonly adminNetworks: readonly string[];
-  /** While this file is there, each connection ends with its next answer, so that a reload finds none to cut. */
-  readonly drainingFile: string;
+  /** Take certificates of Let's Encrypt's staging authority, which browsers do not trust and which limits nobody. */
+  readonly acmeStaging: boolean;
 }
 
 /** Requests larger than this are refused; the API takes small JSON only. */
 const MAX_BODY = "1MB";
 
-/** The security headers of every answer (OWASP Secure Headers Project). Grafana needs its own inline styles and scripts. */
-const headers: Readonly<Record<string, string>> = {
-  "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-  "X-Content-Type-Options": "nosniff",
-  "X-Frame-Options": "DENY",
-  "Referrer-Policy": "strict-origin-when-cross-origin",
-  "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-};
+/** Let's Encrypt's authority for trying out. */
+const ACME_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
-/** What a browser may load for an answer: nothing, or what the page's own server gives it. Grafana's and Prometheus's pages run inline scripts. */
-const contentPolicy = {
-  none: "default-src 'none'; frame-ancestors 'none'",
-  pages: [
-    "default-src 'self'",
-    "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data: blob:",
-    "font-src 'self' data:",
-    "worker-src 'self' blob:",
-    "object-src 'none'",
-    "base-uri 'self'",
-    "form-action 'self'",
-    "frame-ancestors 'none'",
-  ].join("; "),
-} as const;
-const allows = (policy: keyof typeof contentPolicy) => `header Content-Security-Policy "${contentPolicy[policy]}"`;
+/** Parameters of an address that may hold a token; the log shows them without their value. */
+const SECRET_PARAMETERS = ["access_token", "api_key", "auth_token", "code", "password", "token"];
 
 const indent = (lines: readonly string[]) => lines.map((line) => (line === "" ? "" : `\t${line}`));
 
 /** One route's block. */
 function routeBlock(
-  { paths, upstream, login, pages }: Route,
+  { paths, upstream, login, content }: Route,
   index: number,
   { loginFile, adminNetworks }: Pick<CaddyfileArgs, "loginFile" | "adminNetworks">,
 ): string[] {
@@ -72,7 +50,7 @@ function routeBlock(
       : [`${matcher} ${path}`]),
     `handle ${matcher} {`,
     ...indent([
-      allows(pages ? "pages" : "none"),
+      `header >Content-Security-Policy "${contentPolicy(content)}"`,
       ...(login ? ["basicauth {", `\timport ${loginFile}`, "}"] : []),
       // A new container of a rolling deploy takes over: try again for a moment instead of failing the request.
       `reverse_proxy ${upstream} {`,
@@ -86,34 +64,41 @@ function routeBlock(
   ];
 }
 
+/** The headers of every answer. */
+function headerBlock(httpsPort: number): string[] {
+  return [
+    "header {",
+    ...indent([
+      ...Object.entries(securityHeaders).map(([name, value]) => `>${name} "${value}"`),
+      `?Content-Security-Policy "${contentPolicy("data")}"`,
+      // Caddy would tell its port inside the container, where no client finds HTTP/3.
+      `>Alt-Svc "h3=\\":${httpsPort}\\"; ma=86400"`,
+      "-Server",
+      "-Via",
+    ]),
+    "}",
+  ];
+}
+
 /** The Caddyfile: certificates, headers, limits and routes. Everything that matches no route is a 404. */
 export function caddyfile(args: CaddyfileArgs): string {
   const local = args.domain === "localhost";
+  const headers = headerBlock(args.httpsPort);
   const site = [
-    `header {`,
-    ...indent(Object.entries(headers).map(([name, value]) => `${name} "${value}"`)),
-    "\t-Server",
-    "}",
-    "@draining {",
-    ...indent([
-      "file {",
-      `\troot ${dirname(args.drainingFile)}`,
-      `\ttry_files ${basename(args.drainingFile)}`,
-      "}",
-      "not header Connection *pgrade*",
-    ]),
-    "}",
-    // A reload closes idle connections at once: a client that is just sending its next request on one would see it fail.
-    "header @draining Connection close",
+    ...headers,
     "request_body {",
     `\tmax_size ${MAX_BODY}`,
     "}",
     "handle /health {",
-    ...indent([allows("none"), 'respond "ok" 200']),
+    '\trespond "ok" 200',
     "}",
     ...args.routes.flatMap((route, index) => routeBlock(route, index, args)),
     "handle {",
-    ...indent([allows("none"), 'respond "not found" 404']),
+    '\trespond "not found" 404',
+    "}",
+    // What Caddy refuses by itself: it would answer without the headers, and with its name.
+    "handle_errors {",
+    ...indent([...headers, 'respond "{err.status_code} {err.status_text}"']),
     "}",
     "log {",
     "\toutput stdout",
@@ -123,6 +108,9 @@ export function caddyfile(args: CaddyfileArgs): string {
     "\t\t\trequest>headers>Authorization delete",
     "\t\t\trequest>headers>Cookie delete",
     "\t\t\tresp_headers>Set-Cookie delete",
+    "\t\t\trequest>uri query {",
+    ...SECRET_PARAMETERS.map((name) => `\t\t\t\treplace ${name} REDACTED`),
+    "\t\t\t}",
     "\t\t}",
     "\t}",
     "}",
@@ -135,6 +123,7 @@ export function caddyfile(args: CaddyfileArgs): string {
       "http_port 8080",
       "https_port 8443",
       ...(local ? ["local_certs", "skip_install_trust", "auto_https disable_redirects"] : []),
+      ...(!local && args.acmeStaging ? [`acme_ca ${ACME_STAGING}`] : []),
       "persist_config off",
       "servers {",
       ...indent([

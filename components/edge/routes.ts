@@ -6,14 +6,14 @@ const serviceRoutes: readonly Route[] = serviceNames.flatMap((name) => {
   const { routes, port }: ServiceSpec = services[name];
   return routes === undefined
     ? []
-    : [{ paths: routes.map((prefix) => `${prefix}/*`), upstream: `${name}:${port}`, login: false, pages: false }];
+    : [{ paths: routes.map((prefix) => `${prefix}/*`), upstream: `${name}:${port}`, content: "data", login: false }];
 });
 
 /** What answers at the edge. Whatever is not listed is not reachable from outside. */
 export const routes: readonly Route[] = [
   ...serviceRoutes,
-  { paths: ["/grafana", "/grafana/*"], upstream: "grafana:3000", login: false, pages: true },
-  { paths: ["/prometheus", "/prometheus/*"], upstream: "prometheus:9090", login: true, pages: true },
-  { paths: ["/alertmanager", "/alertmanager/*"], upstream: "alertmanager:9093", login: true, pages: true },
-  { paths: ["/jaeger", "/jaeger/*"], upstream: "jaeger:16686", login: true, pages: true },
+  { paths: ["/grafana", "/grafana/*"], upstream: "grafana:3000", content: "grafana", login: false },
+  { paths: ["/prometheus", "/prometheus/*"], upstream: "prometheus:9090", content: "pages", login: true },
+  { paths: ["/alertmanager", "/alertmanager/*"], upstream: "alertmanager:9093", content: "pages", login: true },
+  { paths: ["/jaeger", "/jaeger/*"], upstream: "jaeger:16686", content: "pages", login: true },
 ];

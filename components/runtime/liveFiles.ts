@@ -14,8 +14,6 @@ export interface LiveSpec {
   readonly check?: (directory: string) => readonly string[];
   /** Command line, inside the running container, that makes it take the files, or refuse them and go on as before. */
   readonly reload: readonly string[];
-  /** Seconds before a reload in which the file `LIVE_DRAINING` asks it to let its clients go. Default: none. */
-  readonly drainSeconds?: number;
 }
 
 export interface LiveFilesArgs extends LiveSpec, Pick<FilesArgs, "target" | "digestKey"> {
@@ -33,11 +31,8 @@ export interface LiveFilesArgs extends LiveSpec, Pick<FilesArgs, "target" | "dig
 export const LIVE_MOUNT = "/run/live";
 /** The files that count now, inside the container. */
 export const LIVE_CURRENT = `${LIVE_MOUNT}/current`;
-/** Is there while a reload is about to come. */
-export const LIVE_DRAINING = `${LIVE_MOUNT}/draining`;
 
-interface ScriptArgs
-  extends Pick<LiveFilesArgs, "target" | "workload" | "user" | "capabilities" | "check" | "reload" | "drainSeconds"> {
+interface ScriptArgs extends Pick<LiveFilesArgs, "target" | "workload" | "user" | "capabilities" | "check" | "reload"> {
   readonly directory: string;
   readonly digest: string;
   readonly imageId: string;
@@ -67,7 +62,7 @@ function preamble({
 
 /** Writes the files beside the old ones, has them checked, points `current` at them, and asks who runs to take them. */
 function switchScript(args: ScriptArgs): string {
-  const { target, digest, imageId, user, capabilities, check, reload, drainSeconds = 0 } = args;
+  const { target, digest, imageId, user, capabilities, check, reload } = args;
   const confined = [
     "--rm --network none --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges:true",
     ...capabilities.map((capability) => `--cap-add ${capability}`),
@@ -91,14 +86,12 @@ function switchScript(args: ScriptArgs): string {
         ]),
     'point() { ln -sfn "$1" "$live/current.new" && mv -T "$live/current.new" "$live/current"; }',
     'point "$digest"',
-    `trap 'rm -f "$live/draining"' EXIT`,
     // A container of another image is about to be replaced.
     'for container in $(mine --filter "ancestor=$image"); do',
     '  if [ "$(docker inspect --format "{{.State.Health.Status}}" "$container")" != healthy ]; then',
     // It may be unwell because of the old files: it starts anew with these.
     '    docker restart "$container" >/dev/null',
     "  else",
-    ...(drainSeconds > 0 ? [`    touch "$live/draining" && sleep ${drainSeconds}`] : []),
     `    said=$(docker exec "$container" ${words(reload)} 2>&1) || {`,
     // Whoever starts now must not take what was refused.
     '      [ -z "$before" ] || point "$before"',

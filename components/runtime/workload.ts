@@ -56,6 +56,8 @@ export interface WorkloadSpec {
     readonly address: string;
     readonly protocol?: string;
   }[];
+  /** Settings of its own network, as the kernel names them. */
+  readonly sysctls?: Readonly<Record<string, string>>;
   /** Capabilities kept of those that are dropped, each waived in the policies. */
   readonly capabilities?: readonly string[];
   /** More labels. */
@@ -214,6 +216,7 @@ export class Workload extends pulumi.ComponentResource {
             `rw,noexec,nosuid,nodev,size=${size * MIB},mode=1777`,
           ]),
         ),
+        ...(spec.sysctls === undefined ? {} : { sysctls: spec.sysctls }),
         ports: (spec.ports ?? []).map(({ internal, external, address, protocol }) => ({
           internal,
           external,

@@ -1,19 +1,15 @@
 import bcrypt from "bcryptjs";
 import { describe, expect, it } from "vitest";
 import { loginHash } from "../../components/edge/caddy.ts";
-import { caddyfile } from "../../components/edge/caddyfile.ts";
+import { type CaddyfileArgs, caddyfile } from "../../components/edge/caddyfile.ts";
 import { routes } from "../../components/edge/routes.ts";
 import { localConfig, runPlatform } from "./lib/platform.ts";
 import { randomText } from "./lib/values.ts";
 
-const render = (domain: string, httpsPort = 443, adminNetworks: readonly string[] = []) =>
+const render = (domain: string, httpsPort = 443, change: Partial<CaddyfileArgs> = {}) =>
   caddyfile({
-    domain,
-    httpsPort,
-    routes,
-    loginFile: "secrets/login",
-    adminNetworks,
-    drainingFile: "/run/live/draining",
+    ...{ domain, httpsPort, routes, loginFile: "secrets/login", adminNetworks: [], acmeStaging: false },
+    ...change,
   });
 const trimmed = (text: string) => text.split("\n").map((line) => line.trim());
 
@@ -83,7 +79,7 @@ describe("the way in", () => {
 });
 
 describe("the list of admin networks", () => {
-  const site = render("trader.example.com", 443, ["192.0.2.0/24", "2001:db8::1"]);
+  const site = render("trader.example.com", 443, { adminNetworks: ["192.0.2.0/24", "2001:db8::1"] });
 
   it("hides the admin pages from everybody else, and nothing but them", () => {
     const guarded = trimmed(site).filter((line) => line === "remote_ip 192.0.2.0/24 2001:db8::1");
@@ -96,22 +92,47 @@ describe("the list of admin networks", () => {
 
 describe("every answer", () => {
   it.each([
+    ["X-Permitted-Cross-Domain-Policies", "none"],
+    ["Cross-Origin-Opener-Policy", "same-origin"],
+    ["Cross-Origin-Resource-Policy", "same-origin"],
     ["Strict-Transport-Security", "max-age=31536000; includeSubDomains"],
     ["X-Content-Type-Options", "nosniff"],
     ["X-Frame-Options", "DENY"],
     ["Referrer-Policy", "strict-origin-when-cross-origin"],
     ["Permissions-Policy", "camera=(), geolocation=(), microphone=()"],
-  ])("carries %s", (name, value) => expect(block(publicSite, "header {")).toContain(`${name} "${value}"`));
+  ])("carries %s", (name, value) => expect(block(publicSite, "header {")).toContain(`>${name} "${value}"`));
 
-  it("lets a browser load nothing with an answer of the API, and with a page what its own server gives", () => {
-    const policy = (lines: readonly string[]) =>
-      lines.find((line) => line.startsWith("header Content-Security-Policy"));
-    for (const path of ["/api/*", "/admin/*"]) expect(policy(handlerOf(path))).toContain("default-src 'none'");
-    for (const path of ["/grafana/*", "/jaeger/*"]) expect(policy(handlerOf(path))).toContain("default-src 'self'");
-    expect(policy(block(publicSite, "handle {"))).toContain("default-src 'none'");
+  it("allows a page nothing, unless it is an application's, and those no code but their own", () => {
+    expect(block(publicSite, "header {")).toContain(
+      `?Content-Security-Policy "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"`,
+    );
+    const policyOf = (path: string) => handlerOf(path).find((line) => line.includes("Content-Security-Policy")) ?? "";
+    expect(policyOf("/api/*")).toContain("default-src 'none'");
+    for (const path of ["/grafana/*", "/prometheus/*", "/alertmanager/*", "/jaeger/*"]) {
+      expect(policyOf(path)).toContain("default-src 'self'");
+      expect(policyOf(path)).toContain("frame-ancestors 'none'");
+      expect(policyOf(path)).not.toMatch(/\*|https?:/);
+      expect(policyOf(path).includes("unsafe-eval"), path).toBe(path === "/grafana/*");
+    }
+  });
+
+  it("tells the port on which HTTP/3 is published, not the one inside the container", () => {
+    expect(block(publicSite, "header {")).toContain(`>Alt-Svc "h3=\\":443\\"; ma=86400"`);
+    expect(block(localSite, "header {")).toContain(`>Alt-Svc "h3=\\":8443\\"; ma=86400"`);
   });
 
   it("does not tell the server's name", () => expect(block(publicSite, "header {")).toContain("-Server"));
+
+  it("is so also where Caddy itself refuses", () => {
+    const headers = block(publicSite, "header {");
+    expect(headers.length).toBeGreaterThan(8);
+    expect(block(publicSite, "handle_errors {")).toEqual([
+      "header {",
+      ...headers,
+      "}",
+      'respond "{err.status_code} {err.status_text}"',
+    ]);
+  });
 });
 
 describe("limits", () => {
@@ -131,6 +152,11 @@ describe("limits", () => {
       "request>headers>Authorization delete",
       "request>headers>Cookie delete",
       "resp_headers>Set-Cookie delete",
+      "request>uri query {",
+      ...["access_token", "api_key", "auth_token", "code", "password", "token"].map(
+        (name) => `replace ${name} REDACTED`,
+      ),
+      "}",
     ]);
   });
 });
@@ -141,6 +167,15 @@ describe("a public domain", () => {
     expect(block(publicSite, "www.trader.example.com {")).toEqual(["redir https://trader.example.com{uri} permanent"]);
     expect(publicSite).not.toContain("local_certs");
     expect(publicSite).not.toContain("disable_redirects");
+  });
+});
+
+describe("a domain that is tried out", () => {
+  it("takes its certificate from the authority for that, and only then", () => {
+    const tried = trimmed(render("trader.example.com", 443, { acmeStaging: true }));
+    expect(tried).toContain("acme_ca https://acme-staging-v02.api.letsencrypt.org/directory");
+    expect(publicSite).not.toContain("acme_ca");
+    expect(render("localhost", 8443, { acmeStaging: true })).not.toContain("acme_ca");
   });
 });
 

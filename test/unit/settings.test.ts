@@ -108,7 +108,12 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   [
     "an admin network that is none",
     { adminNetworks: ["192.0.2.0/24", "192.0.2.0/33"] },
-    `adminNetworks.1: Invalid input; ${set("adminNetworks.1")}`,
+    `adminNetworks.1: must be an address or a network, such as 203.0.113.7 or 203.0.113.0/24; ${set("adminNetworks.1")}`,
+  ],
+  [
+    "a certificate for trying out in production",
+    { ...production, acmeStaging: true },
+    `acmeStaging: production needs a certificate that browsers trust; ${set("acmeStaging")}`,
   ],
   ["port 0", { httpPort: 0 }, `httpPort: Too small: expected number to be >=1; ${set("httpPort")}`],
   [
@@ -232,6 +237,7 @@ describe("a right config", () => {
         bindAddress: "127.0.0.1",
         httpPort: 8080,
         httpsPort: 8443,
+        acmeStaging: false,
         adminNetworks: [],
         imageSource: "registry",
         localImages: {},

@@ -50,10 +50,12 @@ await command(
       say(`
 The platform is up (${out.trading} trading).
 
-  health       ${out.url}/health
-  API          ${out.url}/api/
-  Grafana      ${out.grafanaUrl}     login admin
-  Prometheus   ${out.prometheusUrl}  login admin
+  health        ${out.url}/health
+  API           ${out.url}/api/
+  Grafana       ${out.grafanaUrl}       login admin
+  Prometheus    ${out.prometheusUrl}    login admin
+  Alertmanager  ${out.alertmanagerUrl}  login admin
+  Jaeger        ${out.jaegerUrl}        login admin
 
   Grafana's password      npm run -s pulumi -- stack output grafanaPassword --show-secrets${option}
   the admin login's       npm run -s pulumi -- stack output adminPassword --show-secrets${option}
