@@ -1,0 +1,79 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { run } from "../../tools/lib/run.ts";
+import { access } from "./lib/access.ts";
+import { eventually } from "./lib/http.ts";
+import { docker, type TestStack, testStack } from "./lib/stack.ts";
+import { orderOf, trader } from "./lib/trading.ts";
+
+describe("an update whose engine is killed", () => {
+  let stack: TestStack;
+  let to: ReturnType<typeof access>;
+  const orders: string[] = [];
+
+  /** Begins an update by one of the project's commands, and kills command and engine some seconds after the engine began. */
+  async function killed(seconds: number, command: string, ...args: readonly string[]): Promise<void> {
+    const update = stack.npm(command, ...args);
+    await eventually("the update has begun", 60, async () => {
+      const found = await run("pgrep", ["-f", `up --stack ${stack.name} `], { allowFailure: true });
+      return found.code === 0 ? true : undefined;
+    });
+    await pause(seconds * 1000);
+    // The command first, so that it does not go on; then the engine itself.
+    await run("pkill", ["-KILL", "-f", `${command}.ts .*--stack ${stack.name}`], { allowFailure: true });
+    await run("pkill", ["-KILL", "-f", `up --stack ${stack.name} `], { allowFailure: true });
+    await update;
+  }
+
+  /** What any update ends with: it serves, it lost nothing, nothing is left over, and there is nothing to do. */
+  async function converged(): Promise<void> {
+    orders.push(await to.whole());
+    const headers = await trader(stack);
+    for (const id of orders) expect((await orderOf(stack, headers, id)).status, "an order from before").toBe(200);
+    const exported = JSON.parse(await stack.pulumi("stack", "export")) as {
+      deployment: { pending_operations?: unknown[]; resources: { type: string; id: string; delete?: boolean }[] };
+    };
+    const { pending_operations: pending = [], resources } = exported.deployment;
+    expect(pending).toEqual([]);
+    expect(resources.filter((resource) => resource.delete === true)).toEqual([]);
+    const known = resources.filter(({ type }) => type === "docker:index/container:Container").map(({ id }) => id);
+    const filter = ["--filter", `label=autollm.stack=${stack.name}`];
+    const there = (await docker("ps", "--all", "--no-trunc", "--quiet", ...filter)).split("\n");
+    expect(there.sort(), "the containers that the state knows").toEqual(known.sort());
+    expect(await stack.pulumi("preview", "--expect-no-changes")).toMatch(/unchanged/);
+  }
+
+  beforeAll(async () => {
+    stack = await testStack("interruption");
+    to = access(stack);
+  });
+  afterAll(async () => {
+    await stack.remove();
+  });
+
+  test("three times in the first `up` is ended by the next one", async () => {
+    const ports = ["--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort)];
+    for (const seconds of [8, 20, 40]) await killed(seconds, "up", ...ports);
+    const { code, stdout, stderr } = await stack.npm("up", ...ports);
+    expect(code, stdout + stderr).toBe(0);
+    await converged();
+  });
+
+  test.each([1, 4, 7, 10, 15, 20, 27, 35, 45, 60])(
+    "%d s after a rotation began is ended by the next `npm run up`",
+    async (seconds) => {
+      const rotated = ["redis", "nats-reporter", "postgres-reporter", "llm-signing"];
+      const before = await to.values();
+      await killed(seconds, "rotate", ...rotated, "--yes");
+
+      const { code, stdout, stderr } = await stack.npm("up");
+      expect(code, stdout + stderr).toBe(0);
+      await converged();
+      const now = await to.values();
+      for (const unit of rotated) expect(now.get(unit) === before.get(unit), unit).toBe(false);
+      expect(await to.redisCli(before.get("redis") ?? "", "ping")).toMatch(/NOAUTH|WRONGPASS/);
+      const formerly = before.get("postgres-reporter") ?? "";
+      expect(await to.postgresLogin("reporter", formerly)).toContain("authentication failed");
+    },
+  );
+});
