@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, https, login } from "./lib/http.ts";
 import { quicVersions, sendRaw } from "./lib/raw.ts";
@@ -123,26 +124,27 @@ describe("the edge", () => {
           pause: 5000,
         }),
       );
-      await new Promise((done) => setTimeout(done, 1000));
+      await pause(1000);
       await reload();
       for (const answer of await Promise.all(slow)) expect(status(answer)).toBe(404);
     });
 
-    test("loses no request of a client that asks once more, as HTTP's clients do (RFC 9110, 9.2.2)", async () => {
+    test("loses no request of a client that asks once more, on a new connection, as HTTP's clients do (RFC 9110, 9.2.2)", async () => {
       let done = false;
       const failed: unknown[] = [];
       let answered = 0;
-      const ask = async () => {
-        const { status: code } = await https(`${stack.url}/health`);
+      const count = (code: number) => {
         if (code !== 200) throw new Error(`answered ${code}`);
         answered += 1;
       };
+      const ask = async () => count((await https(`${stack.url}/health`)).status);
+      const askAnew = async () => count(status(await raw(request("GET /health HTTP/1.1"))));
       const load = Array.from({ length: 10 }, async () => {
         while (!done) {
           await ask()
-            .catch(ask)
+            .catch(askAnew)
             .catch((error: unknown) => failed.push(error));
-          await new Promise((next) => setTimeout(next, 50));
+          await pause(50);
         }
       });
       for (let index = 0; index < 10; index++) await reload();
@@ -195,7 +197,9 @@ describe("the edge", () => {
       await healthy();
       for (const { closed, said } of await Promise.all(attacks)) {
         expect(closed).toBe(true);
-        expect(said).not.toContain("HTTP/1.1 20");
+        // Caddy itself ends a body that never came with an empty 200; the API would have said 202.
+        expect(said).not.toMatch(/HTTP\/1\.1 20[^0]/);
+        expect(said).toMatch(/^$|Content-Length: 0\r\n|^HTTP\/1\.1 4/);
       }
       await healthy();
     });
