@@ -8,7 +8,7 @@ import { eventually } from "./lib/http.ts";
 import { startLoad } from "./lib/load.ts";
 import { type Registry, startRegistry } from "./lib/registry.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
-import { orderOf, postNews, trader } from "./lib/trading.ts";
+import { filled, isFilled, postNews, trader } from "./lib/trading.ts";
 
 describe("operations on a running stack", () => {
   let stack: TestStack;
@@ -25,11 +25,6 @@ describe("operations on a running stack", () => {
     await stack.remove();
   });
 
-  const filled = (id: string) =>
-    eventually("the fill in the ledger", 60, async () => {
-      const { body } = await orderOf(stack, headers, id);
-      return body.includes('"filled"') ? true : undefined;
-    });
   const switchTo = async (...args: readonly string[]) => {
     const { code, stdout, stderr } = await stack.npm("kill-switch", ...args);
     return { code, text: stdout + stderr };
@@ -44,7 +39,7 @@ describe("operations on a running stack", () => {
 
   describe("the kill switch", () => {
     test("stops all order execution, keeps its reason over a restart, and only `off` releases it", async () => {
-      await filled(await postNews(stack, headers));
+      await filled(stack, headers, await postNews(stack, headers));
       expect((await switchTo("status")).code).toBe(0);
 
       expect((await switchTo("on", "--reason", "the model has gone mad")).code).toBe(0);
@@ -55,11 +50,11 @@ describe("operations on a running stack", () => {
       await stack.npm("up");
       const status = await switchTo("status");
       expect(status).toEqual({ code: 2, text: expect.stringContaining("the model has gone mad") });
-      expect((await orderOf(stack, headers, stopped)).body).not.toContain('"filled"');
+      expect(await isFilled(stack, headers, stopped)).toBe(false);
 
       expect((await switchTo("off")).code).toBe(0);
-      await filled(await postNews(stack, headers));
-      expect((await orderOf(stack, headers, stopped)).body).not.toContain('"filled"');
+      await filled(stack, headers, await postNews(stack, headers));
+      expect(await isFilled(stack, headers, stopped)).toBe(false);
     });
 
     test("is set and released while risk-manager is down, too", async () => {
@@ -124,14 +119,14 @@ describe("operations on a running stack", () => {
       expect(up.code).toBe(1);
       expect(up.stdout + up.stderr).toContain("this release cannot start");
       expect((await docker("ps", "--no-trunc", "--format", "{{.ID}}")).split("\n")).toContain(old);
-      await filled(await postNews(stack, headers));
+      await filled(stack, headers, await postNews(stack, headers));
 
       writeFileSync(configFile(), good);
       const again = await stack.npm("up");
       expect(again.code, again.stdout + again.stderr).toBe(0);
       // One is left: neither what failed nor what it should have replaced.
       expect((await stack.container("gateway-api")).split("\n")).toHaveLength(1);
-      await filled(await postNews(stack, headers));
+      await filled(stack, headers, await postNews(stack, headers));
     });
 
     test("of an executor never lets two of them run at once, and lets the old one end by itself", async () => {
@@ -160,14 +155,14 @@ describe("operations on a running stack", () => {
         format,
       );
       expect(seen.split("\n").map((line) => line.trim())).toEqual(["die 0", "start"]);
-      await filled(await postNews(stack, headers));
+      await filled(stack, headers, await postNews(stack, headers));
     });
 
     test("is taken back by `npm run rollback`", async () => {
       const { code, stdout, stderr } = await stack.npm("rollback", "--yes");
       expect(code, stdout + stderr).toBe(0);
       expect(releases()).not.toHaveProperty("execution-ib");
-      await filled(await postNews(stack, headers));
+      await filled(stack, headers, await postNews(stack, headers));
     });
   });
 

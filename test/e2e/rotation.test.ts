@@ -9,7 +9,7 @@ import { underscored } from "../../components/platform/catalogue.ts";
 import { access, readUnits } from "./lib/access.ts";
 import { eventually, https, login } from "./lib/http.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
-import { orderOf, postNews, trader } from "./lib/trading.ts";
+import { filled, orderOf, postNews, trader } from "./lib/trading.ts";
 import { reconnecting, startWriter, type WriterResult } from "./lib/writers.ts";
 
 describe("a rotation", () => {
@@ -186,9 +186,7 @@ describe("a rotation", () => {
       await pause(60_000);
       for (const id of accepted) {
         await pause(700);
-        await eventually(`an order for ${id}`, 90, async () =>
-          (await orderOf(stack, token, id)).status === 200 ? true : undefined,
-        );
+        await filled(stack, token, id, 90);
       }
     });
 

@@ -5,7 +5,7 @@ import { natsServices } from "../../../components/data/nats.ts";
 import { serviceNames, underscored } from "../../../components/platform/catalogue.ts";
 import { eventually, https, login } from "./http.ts";
 import { docker, type TestStack } from "./stack.ts";
-import { orderOf, postNews, trader } from "./trading.ts";
+import { filled, postNews, trader } from "./trading.ts";
 
 const postgresServices = serviceNames.filter((name) => serviceNeeds(name, "postgres"));
 /** The stand-in of IB Gateway has no screen, so nobody reads this one here. */
@@ -109,12 +109,11 @@ export function access(stack: TestStack) {
     /** Ends when every workload has one container and an order has gone its whole way; answers the order's id. */
     async whole(): Promise<string> {
       await containerIds();
-      return eventually("an order goes its whole way", 90, async () => {
+      return eventually("an order goes its whole way", 120, async () => {
         const headers = await trader(stack);
         const id = await postNews(stack, headers);
-        return eventually("the order is known", 10, async () =>
-          (await orderOf(stack, headers, id)).status === 200 ? id : undefined,
-        );
+        await filled(stack, headers, id, 10);
+        return id;
       });
     },
   };

@@ -1,5 +1,5 @@
 import { signToken } from "../../../services/reference/src/jwt.ts";
-import { type Answer, https } from "./http.ts";
+import { type Answer, eventually, https } from "./http.ts";
 import { docker, type TestStack } from "./stack.ts";
 
 /** The header of a trader who may post news and see orders. */
@@ -9,15 +9,32 @@ export async function trader(stack: TestStack): Promise<Record<string, string>> 
   return { authorization: `Bearer ${signToken(claims, secret)}` };
 }
 
+/** One is bought on, the other sold on: in turn they keep the position within risk-manager's limits. */
+const headlines = ["Bitcoin rallies on record inflows", "Bitcoin falls on outflows"] as const;
+let posted = 0;
+
 /** Posts a news item that the stand-ins turn into an order; answers its id. */
 export async function postNews(stack: TestStack, headers: Record<string, string>): Promise<string> {
-  const body = { headline: "Bitcoin rallies on record inflows", symbol: "BTC-USD" };
+  const body = { headline: headlines[posted++ % headlines.length], symbol: "BTC-USD" };
   const { status, body: answer } = await https(`${stack.url}/api/news`, { method: "POST", headers, body });
   if (status !== 202) throw new Error(`the news item was answered with ${status}: ${answer}`);
   return (JSON.parse(answer) as { id: string }).id;
 }
 
-/** What is known of the order that came of a news item. */
+/** What is known of the order that came of a news item: that it was accepted, or its fill. */
 export function orderOf(stack: TestStack, headers: Record<string, string>, id: string): Promise<Answer> {
   return https(`${stack.url}/api/orders/${id}`, { headers });
+}
+
+/** Whether the order that came of a news item is in the ledger. */
+export async function isFilled(stack: TestStack, headers: Record<string, string>, id: string): Promise<boolean> {
+  const { status, body } = await orderOf(stack, headers, id);
+  return status === 200 && (JSON.parse(body) as { state: string }).state === "filled";
+}
+
+/** Waits for the fill in the ledger. */
+export function filled(stack: TestStack, headers: Record<string, string>, id: string, seconds = 60): Promise<true> {
+  return eventually(`the fill of ${id}`, seconds, async () =>
+    (await isFilled(stack, headers, id)) ? true : undefined,
+  );
 }
