@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { natsServices } from "../../components/data/nats.ts";
 import { portsOf } from "../../components/ports.ts";
 import { isOpen, type SegmentName, segmentNames } from "../../components/runtime/segments.ts";
 import { neededSegments } from "../../policies/segments.ts";
+import { access } from "./lib/access.ts";
 import { type Attempt, answered, inside, makeOutside, type Outside, type Placed, placed } from "./lib/reach.ts";
 import { type TestStack, testStack } from "./lib/stack.ts";
+import { forbidden, NatsTrial, subjects } from "./lib/subjects.ts";
 
 /** Seconds: for a way that should be there, and for one that should not. */
 const PATIENCE = 20;
@@ -92,5 +95,39 @@ describe("the network", () => {
     );
     const open = attempts.filter(({ seconds }) => seconds === PATIENCE).map(({ label }) => label);
     expect((await answered(outside.enter, attempts)).sort()).toEqual(open.sort());
+  });
+
+  describe("NATS lets each service", () => {
+    const sample = Object.entries(subjects);
+    const trials = new Map<string, NatsTrial>();
+
+    beforeAll(async () => {
+      const to = access(stack);
+      const servers = `${await stack.address("nats", "apps")}:4222`;
+      const ca = await to.file("reporter", "/run/secrets/files/nats_ca.pem");
+      for (const service of natsServices) {
+        const password = await to.secret(service, "NATS_PASSWORD");
+        trials.set(service, await NatsTrial.of(servers, await to.natsUserOf(service), password, ca));
+      }
+    });
+    afterAll(async () => {
+      for (const trial of trials.values()) await trial.close();
+    });
+
+    test.each(natsServices)("%s publish its own subjects, and refuses it every other", async (service) => {
+      const own = sample.filter(([, { from }]) => from.includes(service)).map(([subject]) => subject);
+      const tried = [...Object.keys(subjects), ...forbidden.publish];
+      expect(await trials.get(service)?.publish(tried)).toEqual(own);
+    });
+
+    test.each(natsServices)("%s receive its own subjects, and refuses it every other", async (service) => {
+      const own = sample.filter(([, { to }]) => to.includes(service)).map(([subject]) => subject);
+      const tried = [...Object.keys(subjects), ...forbidden.subscribe];
+      expect(await trials.get(service)?.subscribe(tried)).toEqual(own);
+    });
+
+    test("go on as before after all of that: an order goes its whole way", async () => {
+      await access(stack).whole();
+    });
   });
 });
