@@ -6,23 +6,25 @@ import { say } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
 import { root } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run e2e -- [--install] [--full]
+const HELP = `usage: npm run e2e -- [--install] [--full] [FILE...]
 
 Brings stacks of its own up on this machine's Docker, asserts on the world, and takes them down. A stack that runs is left alone.
 
   --install   allow to install what is missing (Docker, on Debian; always so when CI is set)
-  --full      also the long tests: rotation of every credential, hosts, the images one by one, and what needs long builds`;
+  --full      also the long tests: rotation of every credential, hosts, the images one by one, and what needs long builds
+  FILE        only the tests of these files, such as test/e2e/faults.test.ts`;
 
 /** The tests for every change; all others under test/e2e belong to --full. */
 const CORE = ["test/e2e/config-checks.test.ts", "test/e2e/platform.test.ts", "test/e2e/engine.test.ts"];
 
 await command(
-  { help: HELP, options: { install: { type: "boolean" }, full: { type: "boolean" } } },
-  async ({ install, full }) => {
+  { help: HELP, options: { install: { type: "boolean" }, full: { type: "boolean" } }, positionals: true },
+  async ({ install, full }, files) => {
     await ensureDocker({ install: unasked(install) });
     await ensureEngine();
-    if (full !== true) say("the core tests; the long ones are left to: npm run e2e:full");
-    const { code } = await run("vitest", ["run", "--project", "e2e", ...(full === true ? [] : CORE)], {
+    const whole = full === true || files.length > 0;
+    if (!whole) say("the core tests; the long ones are left to: npm run e2e:full");
+    const { code } = await run("vitest", ["run", "--project", "e2e", ...(whole ? files : CORE)], {
       cwd: root,
       output: "show",
       allowFailure: true,

@@ -1,0 +1,106 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { access } from "./access.ts";
+import { eventually } from "./http.ts";
+import { docker, type TestStack } from "./stack.ts";
+import { postNews, trader } from "./trading.ts";
+import { startWriter } from "./writers.ts";
+
+/** What a fault did to the trading path, while news came in at a steady rate. */
+export interface FaultResult {
+  readonly fault: string;
+  /** News that the edge accepted, and attempts that failed, each of which was made again. */
+  readonly accepted: number;
+  readonly failed: number;
+  /** Accepted news whose order is not in the ledger. */
+  readonly lost: number;
+  /** Longest time without an accepted news item, seconds. */
+  readonly gap: number;
+  /** From the end of the fault until every container was healthy and an order went its whole way, seconds. */
+  readonly recovery: number;
+}
+
+const RATE = 0.5;
+const PATIENCE = 240;
+
+/** Does a harm while news comes in, and tells what came of it. */
+export async function suffer(
+  stack: TestStack,
+  to: ReturnType<typeof access>,
+  fault: string,
+  harm: () => Promise<void>,
+): Promise<FaultResult> {
+  const headers = await trader(stack);
+  const ids: string[] = [];
+  const unfilled = async (wanted: readonly string[]): Promise<string[]> => {
+    const client = await to.postgres("gateway_api", await to.secret("gateway-api", "POSTGRES_PASSWORD"));
+    const sql = "SELECT id FROM unnest($1::text[]) AS wanted (id) EXCEPT SELECT id FROM portfolio_ledger.fills";
+    const { rows } = await client.query<{ id: string }>(sql, [wanted]).finally(() => client.end());
+    return rows.map(({ id }) => id);
+  };
+  const news = startWriter(RATE, async () => {
+    ids.push(await postNews(stack, headers));
+  });
+  await eventually("the first news", 30, async () => (ids.length > 0 ? true : undefined));
+  await harm();
+  const ended = Date.now();
+  await eventually("all are healthy", PATIENCE, async () => ((await ailing(stack)).length === 0 ? true : undefined));
+  const before = ids.length;
+  await eventually("an order goes its whole way", PATIENCE, async () => {
+    const id = ids[before];
+    return id !== undefined && (await unfilled([id])).length === 0 ? true : undefined;
+  });
+  const recovery = (Date.now() - ended) / 1000;
+  const { acknowledged, failed, longestGap } = await news.stop();
+  const lost = await eventually("every order is filled", PATIENCE, async () =>
+    (await unfilled(ids)).length === 0 ? 0 : undefined,
+  ).catch(async () => (await unfilled(ids)).length);
+  return {
+    fault,
+    accepted: acknowledged,
+    failed: Object.values(failed).reduce((sum, count) => sum + count, 0),
+    lost,
+    gap: longestGap / 1000,
+    recovery,
+  };
+}
+
+/** The workloads of a stack that run: batch jobs wait to be called. */
+export async function running(stack: TestStack): Promise<string[]> {
+  const format = '{{.Label "autollm.service"}}';
+  return (await docker("ps", "--filter", `label=autollm.stack=${stack.name}`, "--format", format)).split("\n").sort();
+}
+
+/** The containers of a stack that should serve and do not. */
+async function ailing(stack: TestStack): Promise<string[]> {
+  const format = '{{.Label "autollm.service"}} {{.Label "autollm.deploy"}} {{.Status}}';
+  const lines = await docker("ps", "--all", "--filter", `label=autollm.stack=${stack.name}`, "--format", format);
+  return lines.split("\n").filter((line) => !line.includes(" on-demand ") && !line.includes("(healthy)"));
+}
+
+/** Stops a container's processes from running for some seconds: it holds its connections and answers nothing. */
+export async function frozen(container: string, seconds: number): Promise<void> {
+  await docker("pause", container);
+  await pause(seconds * 1000).finally(() => docker("unpause", container));
+}
+
+/** Takes a workload out of a segment for some seconds. */
+export async function cutOff(stack: TestStack, workload: string, segment: string, seconds: number): Promise<void> {
+  const container = await stack.container(workload);
+  const networks = await docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", container);
+  const network = Object.keys(JSON.parse(networks)).find((name) => name.startsWith(`segment-${segment}-`));
+  if (network === undefined) throw new Error(`${workload} is not in the segment ${segment}`);
+  await docker("network", "disconnect", network, container);
+  await pause(seconds * 1000).finally(() => docker("network", "connect", "--alias", workload, network, container));
+}
+
+/** The results as the table of docs/faults.md. */
+export function faultTable(results: readonly FaultResult[]): string {
+  const rows = results.map(({ fault, accepted, failed, lost, gap, recovery }) =>
+    [fault, accepted, failed, lost, gap.toFixed(1), recovery.toFixed(1)].join(" | "),
+  );
+  return [
+    "| what happens | news accepted | attempts refused | accepted and lost | longest gap, s | whole again after, s |",
+    "|---|---|---|---|---|---|",
+    ...rows.map((row) => `| ${row} |`),
+  ].join("\n");
+}
