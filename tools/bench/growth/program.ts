@@ -1,0 +1,29 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { Segments } from "../../../components/runtime/segments.ts";
+import { Workload } from "../../../components/runtime/workload.ts";
+import { idle } from "./idle.ts";
+
+/** As many workloads as the config says, each hardened as all are, that do nothing: what is measured is the stack, not its load. */
+const config = new pulumi.Config("growth");
+const provider = new docker.Provider("docker", { host: config.require("dockerHost") });
+const target = {
+  docker: provider,
+  dockerSocket: config.require("dockerHost"),
+  filesDir: config.require("filesDir"),
+  labels: { "autollm.environment": "local", "autollm.stack": pulumi.getStack() },
+};
+const segments = new Segments("segments", { provider });
+const reference = config.require("image");
+const image = new docker.RemoteImage("image", { name: reference, keepLocally: true }, { provider });
+const digestKey = new random.RandomBytes("digest-key", { length: 32 }).hex;
+
+for (let number = 0; number < config.requireNumber("services"); number++) {
+  new Workload(`idle-${number}`, {
+    target,
+    segments,
+    digestKey,
+    spec: { ...idle(number), image: { id: image.imageId, reference }, segments: ["apps"], deploy: "recreate" },
+  });
+}
