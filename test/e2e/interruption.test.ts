@@ -1,3 +1,5 @@
+import { cpSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../tools/lib/run.ts";
@@ -76,4 +78,28 @@ describe("an update whose engine is killed", () => {
       expect(await to.postgresLogin("reporter", formerly)).toContain("authentication failed");
     },
   );
+
+  test("that had switched live files, and whose change is taken back, leaves the files that the config says", async () => {
+    const format = '{{range .Mounts}}{{if eq .Destination "/run/live"}}{{.Source}}{{end}}{{end}}';
+    const directory = await docker("inspect", "--format", format, await stack.container("redis"));
+    const current = join(directory, "current");
+    const before = readlinkSync(current);
+    // What the kill leaves: the switch is done, the engine has only noted that it had begun.
+    cpSync(join(directory, before), join(directory, "unsaved"), { recursive: true });
+    rmSync(current);
+    symlinkSync("unsaved", current);
+    const state = JSON.parse(await stack.pulumi("stack", "export")) as {
+      deployment: { resources: { urn: string }[]; pending_operations?: unknown[] };
+    };
+    const resource = state.deployment.resources.find(({ urn }) => urn.endsWith("::redis-live-files"));
+    state.deployment.pending_operations = [{ resource, type: "creating" }];
+    const file = join(stack.home, "killed.json");
+    writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
+    await stack.pulumi("stack", "import", "--file", file);
+
+    const { code, stdout, stderr } = await stack.npm("up");
+    expect(code, stdout + stderr).toBe(0);
+    expect(readlinkSync(current)).toBe(before);
+    await converged();
+  });
 });

@@ -126,7 +126,9 @@ describe("the network", () => {
       expect(await trials.get(service)?.subscribe(tried)).toEqual(own);
     });
 
-    test("go on as before after all of that: an order goes its whole way", async () => {
+    test("set the kill switch by any message on its subject; released, an order goes its whole way", async () => {
+      expect((await stack.npm("kill-switch", "status")).code, "it is set").toBe(2);
+      expect((await stack.npm("kill-switch", "off", "--yes")).code).toBe(0);
       await access(stack).whole();
     });
   });

@@ -40,4 +40,14 @@ describe("an update that was ended in its middle", () => {
   it("loses nothing that is still there", () => {
     expect(settled(interrupted, new Set()).resources).toEqual(interrupted.resources);
   });
+
+  it("has the files written anew that a running workload may have taken, and no others", () => {
+    const live = { ...command, urn: command.urn.replace("redis-files", "redis-live-files") };
+    const resources = [command, live];
+    const pending = resources.map((each) => ({ type: "creating", resource: each }));
+    expect(settled({ resources, pending_operations: pending }, new Set()).resources).toEqual([
+      command,
+      { ...live, taint: true },
+    ]);
+  });
 });

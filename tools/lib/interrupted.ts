@@ -11,6 +11,8 @@ interface StateResource {
   readonly type: string;
   readonly id?: string;
   readonly inputs?: { readonly name?: unknown };
+  /** Whether the next update makes it anew. */
+  readonly taint?: boolean;
 }
 
 /** A step that the engine had begun, and whose end it never saw. */
@@ -57,11 +59,23 @@ export function halfRemoved({ pending_operations: pending = [] }: Deployment): D
   });
 }
 
-/** The state without open questions: nothing pending, and nothing that is gone. */
+/** Files that a running workload takes: after an interruption it may have other ones than the state says. */
+const LIVE_FILES = /::[a-z0-9-]+-live-files$/;
+
+/**
+ * The state without open questions: nothing pending, nothing that is gone, and live files that were being written are written
+ * anew, also where the change that wrote them has been taken back.
+ */
 export function settled(deployment: Deployment, gone: ReadonlySet<string>): Deployment {
-  const { pending_operations: _, resources = [], ...rest } = deployment;
+  const { pending_operations: pending = [], resources = [], ...rest } = deployment;
   const isGone = ({ type, id }: StateResource) => KINDS[type] !== undefined && id !== undefined && gone.has(id);
-  return { ...rest, resources: resources.filter((resource) => !isGone(resource)) };
+  const unsure = new Set(pending.map(({ resource }) => resource.urn).filter((urn) => LIVE_FILES.test(urn)));
+  return {
+    ...rest,
+    resources: resources
+      .filter((resource) => !isGone(resource))
+      .map((resource) => (unsure.has(resource.urn) ? { ...resource, taint: true } : resource)),
+  };
 }
 
 interface Lock {
