@@ -22,10 +22,10 @@ await command(
   async ({ yes, "dry-run": dryRun }) => {
     const staging = new StackFile(join(root, "Pulumi.staging.yaml"));
     const production = new StackFile(join(root, "Pulumi.production.yaml"));
-    const release = staging.release();
-    if (Object.keys(release).length === 0)
+    const images = staging.images();
+    if (Object.keys(staging.release()).length === 0)
       throw new UserError("staging's config names no image (`release`): there is nothing to promote");
-    const changes = releaseChanges(production.release(), release);
+    const changes = releaseChanges(production.images(), images);
     if (changes.length === 0) {
       say("production has staging's release already");
       return 0;
@@ -41,7 +41,7 @@ await command(
       say("nothing was changed (--yes does not ask)");
       return 1;
     }
-    production.setRelease(release);
+    production.setImages(images);
     production.save();
     say("Pulumi.production.yaml is written; commit it, have it reviewed, and deploy: npm run up -- --stack production");
     return 0;

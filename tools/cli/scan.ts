@@ -30,7 +30,7 @@ async function trivy(): Promise<string> {
 /** Every image that is deployed somewhere, by digest. */
 function deployedImages(): readonly string[] {
   const released = ["staging", "production"].flatMap((stack) =>
-    Object.values(new StackFile(join(root, `Pulumi.${stack}.yaml`)).release()).map(({ image }) => image),
+    Object.values(new StackFile(join(root, `Pulumi.${stack}.yaml`)).images()).map(({ image }) => image),
   );
   return [...new Set([...imageNames.map(imageReference), ...released])];
 }

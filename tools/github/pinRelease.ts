@@ -5,16 +5,16 @@ import { serviceNames } from "../../components/platform/catalogue.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { changeTable, type Release, releaseChanges } from "../lib/release.ts";
-import { StackFile } from "../lib/stackFile.ts";
+import { BACKUP, StackFile } from "../lib/stackFile.ts";
 import { root } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run release:pin -- [--stack NAME] < images.json
 
 Writes images into a stack's \`release\` (staging's by default), where each service keeps its own command and health check.
-images.json: {"gateway-api": "registry/gateway-api@sha256:...", ...}; services that it does not name stay as they are.`;
+images.json: {"gateway-api": "registry/gateway-api@sha256:...", "backup": ..., ...}; services that it does not name stay as they are.`;
 
 const input = z.partialRecord(
-  z.enum(serviceNames),
+  z.enum([...serviceNames, BACKUP]),
   z.string().regex(/^[^@\s]+@sha256:[0-9a-f]{64}$/, "must be pinned by digest"),
 );
 
@@ -23,7 +23,7 @@ await command({ help: HELP, options: { stack: { type: "string", default: "stagin
   const parsed = input.safeParse(JSON.parse(readFileSync(0, "utf8")));
   if (!parsed.success) throw new UserError(`standard input: ${z.prettifyError(parsed.error)}`);
   const file = new StackFile(join(root, `Pulumi.${stack}.yaml`));
-  const before = file.release();
+  const before = file.images();
   const after: Record<string, Release[string]> = { ...before };
   for (const [service, image] of Object.entries(parsed.data)) after[service] = { ...before[service], image };
   const changes = releaseChanges(before, after);
@@ -32,7 +32,7 @@ await command({ help: HELP, options: { stack: { type: "string", default: "stagin
     return 0;
   }
   process.stdout.write(`${changeTable(changes)}\n`);
-  file.setRelease(after);
+  file.setImages(after);
   file.save();
   return 0;
 });

@@ -5,6 +5,8 @@ import { UserError } from "./log.ts";
 import type { Release } from "./release.ts";
 
 const PROJECT = "autollm:";
+/** Beside the services' names: the one image of this repository's own that a stack names. */
+export const BACKUP = "backup";
 
 /** A stack's file, `Pulumi.<stack>.yaml`: read without the engine, and changed without losing a comment. */
 export class StackFile {
@@ -48,6 +50,17 @@ export class StackFile {
   setRelease(release: Release): void {
     if (Object.keys(release).length === 0) this.remove("release");
     else this.set("release", release);
+  }
+
+  /** All images that the stack names: the release, and the backup's own. */
+  images(): Release {
+    const { image } = (this.get(BACKUP) ?? {}) as { readonly image?: string };
+    return { ...this.release(), ...(image === undefined ? {} : { [BACKUP]: { image } }) };
+  }
+
+  setImages({ [BACKUP]: backup, ...release }: Release): void {
+    this.setRelease(release);
+    if (backup !== undefined) this.#document.setIn(["config", `${PROJECT}${BACKUP}`, "image"], backup.image);
   }
 
   toString(): string {

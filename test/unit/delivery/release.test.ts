@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { deployments, previousRelease, type Update } from "../../../tools/lib/history.ts";
 import { changeTable, type Release, releaseChanges, sameRelease } from "../../../tools/lib/release.ts";
-import { StackFile } from "../../../tools/lib/stackFile.ts";
+import { BACKUP, StackFile } from "../../../tools/lib/stackFile.ts";
 
 const image = (name: string, digit: string) => `registry.example/${name}@sha256:${digit.repeat(64)}`;
 const one: Release = { reporter: { image: image("reporter", "1") } };
@@ -91,6 +91,17 @@ describe("a stack's file", () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it("carries the backup's image with the services', and keeps what else is said of the backup", () => {
+    const given = `config:\n  autollm:backup:\n    time: "03:00" # after the close\n`;
+    const file = new StackFile("Pulumi.x.yaml", given);
+    const images = { ...two, [BACKUP]: { image: image("backup", "b") } };
+    file.setImages(images);
+    expect(file.images()).toEqual(images);
+    expect(file.release()).toEqual(two);
+    expect(file.get("backup")).toEqual({ time: "03:00", image: images[BACKUP].image });
+    expect(file.toString()).toContain("# after the close");
   });
 
   it("refuses a release that is not pinned by digest, or names no service", () => {
