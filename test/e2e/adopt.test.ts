@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Client } from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { signToken } from "../../services/reference/src/jwt.ts";
+import { goTool } from "../../tools/lib/buildTools.ts";
+import { run } from "../../tools/lib/run.ts";
 import { https, login } from "./lib/http.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 
@@ -52,6 +54,29 @@ describe("an old installation's .env", () => {
       expect(said).not.toContain(value);
       expect(config).not.toContain(value);
     }
+  });
+
+  test("is read where sops encrypted it, and refused in one line where its key is not here", async () => {
+    const [sops, keygen] = [await goTool("sops"), await goTool("age-keygen")];
+    const identity = join(stack.home, "age.txt");
+    await run(keygen, ["-o", identity]);
+    const recipient = (await run(keygen, ["-y", identity])).stdout.trim();
+    const [plain, encrypted] = [join(stack.home, "plain.env"), join(stack.home, "sops.env.enc")];
+    const value = secret();
+    writeFileSync(plain, `OPENAI_API_KEY=${value}\n`, { mode: 0o600 });
+    const types = ["--input-type", "dotenv", "--output-type", "dotenv"];
+    await run(sops, ["encrypt", "--age", recipient, ...types, "--output", encrypted, plain]);
+    vi.stubEnv("PATH", `${dirname(sops)}:${process.env.PATH}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+
+    const locked = await stack.npm("adopt", encrypted);
+    expect(locked.code).toBe(1);
+    expect(locked.stderr).toMatch(/^error: sops could not decrypt .*: is its key here\?.*\n$/);
+    vi.stubEnv("SOPS_AGE_KEY_FILE", identity);
+    const opened = await stack.npm("adopt", encrypted);
+    expect(opened.code, opened.stderr).toBe(0);
+    expect(opened.stderr).toMatch(/OPENAI_API_KEY becomes .*, encrypted/);
+    expect(opened.stdout + opened.stderr).not.toContain(value);
   });
 
   test("leaves what runs its passwords", async () => {

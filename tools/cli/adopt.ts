@@ -80,7 +80,10 @@ await command(
     say(
       `${set.length} set in stack ${stack}; next: npm run preview, then npm run up${stack === "local" ? "" : ` (-- --stack ${stack})`}`,
     );
-    say(`destroy ${file} and its copies when the old installation is gone: it holds every secret in plain text`);
+    const holds = path.endsWith(".enc")
+      ? "whoever has its key reads every secret"
+      : "it holds every secret in plain text";
+    say(`destroy ${file} and its copies when the old installation is gone: ${holds}`);
     return 0;
   },
 );

@@ -5,10 +5,12 @@ import { withLock } from "./lock.ts";
 import { step, UserError } from "./log.ts";
 import { run, which } from "./run.ts";
 
-/** Checkers that no npm package brings: pinned here, built or installed once into the cache, where PATH has no say. */
+/** Checkers, and what tests need, that no npm package brings: pinned here, built or installed once into the cache, where PATH has no say. */
 const goTools = {
   actionlint: { module: "github.com/rhysd/actionlint/cmd/actionlint", version: "v1.7.12" },
+  "age-keygen": { module: "filippo.io/age/cmd/age-keygen", version: "v1.3.2" },
   gitleaks: { module: "github.com/zricethezav/gitleaks/v8", version: "v8.30.1" },
+  sops: { module: "github.com/getsops/sops/v3/cmd/sops", version: "v3.13.3" },
 } as const;
 
 const ZIZMOR_VERSION = "1.32.0";
