@@ -37,6 +37,7 @@ const ibGateway = new IbGateway("ib-gateway", {
   ...part,
   trading: settings.trading,
   standIn: settings.imageSource === "local",
+  vnc: settings.vncServer,
 });
 
 const jaeger = new Jaeger("jaeger", part);

@@ -89,6 +89,7 @@ const schema = z
           .optional(),
       })
       .prefault({}),
+    vncServer: z.boolean().default(false),
     symbols: z
       .array(z.string().regex(/^[A-Z0-9.-]+$/, "must be upper case, such as BTC-USD"))
       .min(1)

@@ -12,6 +12,8 @@ export interface IbGatewayArgs extends PartArgs {
   readonly trading: Settings["trading"];
   /** Run the reference stand-in, where the real image cannot be had: it answers on the API port and trades nothing. */
   readonly standIn: boolean;
+  /** Whether its screen can be looked at by VNC. Default false: without a password for it, the image starts no VNC server. */
+  readonly vnc: boolean;
 }
 
 /** IB Gateway: the way to Interactive Brokers, reached by execution-ib alone. */
@@ -50,6 +52,7 @@ export class IbGateway extends pulumi.ComponentResource {
         { parent: this },
       );
     } else {
+      const secrets = ["tws-userid", "tws-password", ...(args.vnc ? (["vnc"] as const) : [])] as const;
       const settings = new StatefulVolume("ib-gateway-settings", { target: args.target }, { parent: this });
       this.workload = runPart(
         "ib-gateway",
@@ -64,15 +67,15 @@ export class IbGateway extends pulumi.ComponentResource {
             TRADING_MODE: mode,
             TWS_USERID_FILE: "/run/secrets/tws-userid",
             TWS_PASSWORD_FILE: "/run/secrets/tws-password",
-            VNC_SERVER_PASSWORD_FILE: "/run/secrets/vnc",
+            ...(args.vnc ? { VNC_SERVER_PASSWORD_FILE: "/run/secrets/vnc" } : {}),
             TWS_SETTINGS_PATH: "/settings",
             READ_ONLY_API: "no",
             TZ: "UTC",
           },
           files: {
-            "/run/secrets": credentialFiles(args.credentials, "ib-gateway", ["tws-userid", "tws-password", "vnc"]),
+            "/run/secrets": credentialFiles(args.credentials, "ib-gateway", secrets),
           },
-          credentials: ["tws-userid", "tws-password", "vnc"],
+          credentials: secrets,
           volumes: [settings.at("/settings")],
           tmpfs: { "/tmp": 128 },
         },

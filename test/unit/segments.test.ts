@@ -4,31 +4,7 @@ import { portsOf } from "../../components/ports.ts";
 import { isOpen, type SegmentName, segmentNames, sharedSegments } from "../../components/runtime/segments.ts";
 import { type Member, segmentsPage } from "../../tools/docs/segments.ts";
 import type { Recording } from "./lib/mocks.ts";
-import { runPlatform } from "./lib/platform.ts";
-import { randomText } from "./lib/values.ts";
-
-/** A production stack with all that can be set up: every workload in every segment that it may ever join. */
-async function production(): Promise<Recording> {
-  const digest = `sha256:${"ab".repeat(32)}`;
-  const names = Object.keys(services);
-  const supplied = ["tws-userid", "tws-password", "slack-webhook", "s3-access-key", "s3-secret-key"];
-  return runPlatform({
-    stack: "production",
-    secretKeys: supplied,
-    config: {
-      environment: "production",
-      domain: "trader.example.com",
-      bindAddress: "0.0.0.0",
-      httpPort: "80",
-      httpsPort: "443",
-      release: JSON.stringify(
-        Object.fromEntries(names.map((name) => [name, { image: `r.example/${name}@${digest}` }])),
-      ),
-      backup: JSON.stringify({ image: `r.example/backup@${digest}`, s3: "s3:https://s3.example.com/backups" }),
-      ...Object.fromEntries(supplied.map((name) => [name, randomText(12)])),
-    },
-  });
-}
+import { runProduction } from "./lib/platform.ts";
 
 /** The segments of each container, by the networks that it joins. */
 function membersOf(platform: Recording): Member[] {
@@ -42,7 +18,7 @@ function membersOf(platform: Recording): Member[] {
 let platform: Recording;
 let members: readonly Member[];
 beforeAll(async () => {
-  platform = await production();
+  platform = await runProduction();
   members = membersOf(platform);
 });
 

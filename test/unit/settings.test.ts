@@ -239,6 +239,7 @@ describe("a right config", () => {
         httpsPort: 8443,
         acmeStaging: false,
         adminNetworks: [],
+        vncServer: false,
         imageSource: "registry",
         localImages: {},
         release: {},

@@ -1,6 +1,8 @@
 import { vi } from "vitest";
 import { imageNames } from "../../../components/images.ts";
+import { services } from "../../../components/platform/catalogue.ts";
 import { type Recording, type RunOptions, record } from "./mocks.ts";
+import { randomText } from "./values.ts";
 
 // A run takes half a second of CPU: much longer on a machine that does other work as well.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -20,4 +22,28 @@ export const localConfig: Readonly<Record<string, string>> = {
 export async function runPlatform({ config = localConfig, ...options }: RunOptions = {}): Promise<Recording> {
   vi.resetModules();
   return record(async () => ({ ...(await import("../../../index.ts")) }), { config, ...options });
+}
+
+/** A production stack with all that can be set up: every workload in every segment that it may ever join. */
+export async function runProduction(more: Readonly<Record<string, string>> = {}): Promise<Recording> {
+  const digest = `sha256:${"ab".repeat(32)}`;
+  const names = Object.keys(services);
+  const supplied = ["tws-userid", "tws-password", "slack-webhook", "s3-access-key", "s3-secret-key"];
+  return runPlatform({
+    stack: "production",
+    secretKeys: supplied,
+    config: {
+      environment: "production",
+      domain: "trader.example.com",
+      bindAddress: "0.0.0.0",
+      httpPort: "80",
+      httpsPort: "443",
+      release: JSON.stringify(
+        Object.fromEntries(names.map((name) => [name, { image: `r.example/${name}@${digest}` }])),
+      ),
+      backup: JSON.stringify({ image: `r.example/backup@${digest}`, s3: "s3:https://s3.example.com/backups" }),
+      ...Object.fromEntries(supplied.map((name) => [name, randomText(12)])),
+      ...more,
+    },
+  });
 }
