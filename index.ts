@@ -17,6 +17,7 @@ import { Jaeger } from "./components/observability/telemetry/jaeger.ts";
 import { LogCollector } from "./components/observability/telemetry/logCollector.ts";
 import { Loki } from "./components/observability/telemetry/loki.ts";
 import { Services } from "./components/platform/services.ts";
+import { ContainerNames } from "./components/runtime/containerNames.ts";
 import { ImageStore } from "./components/runtime/images.ts";
 import { Segments } from "./components/runtime/segments.ts";
 import { loadStackConfig } from "./components/stackConfig.ts";
@@ -64,7 +65,7 @@ const prometheus = new Prometheus(
   "prometheus",
   {
     ...part,
-    targets: [...exporters.targets, ...telemetry, alertmanager.target, grafanaTarget, backupTarget],
+    targets: [...exporters.targets, ...telemetry, caddy.target, alertmanager.target, grafanaTarget, backupTarget],
     parts: ["backup"],
     alertmanager: alertmanager.endpoint,
   },
@@ -83,6 +84,20 @@ new FormerPasswords("former-passwords", {
   ...part,
   servers: { redis, nats },
   readers: [services, exporters, backup],
+});
+
+const workloads = new Map([
+  ...services.workloads,
+  ...exporters.workloads,
+  ...Object.entries({
+    ...{ postgres, redis, nats, ibGateway, alertmanager, prometheus, caddy, grafana, backup },
+    ...{ jaeger, loki, "otel-collector": collector, "log-collector": logCollector },
+  }).map(([name, { workload }]) => [name, workload] as const),
+]);
+new ContainerNames("container-names", {
+  target,
+  workloads: [...workloads.values()],
+  directory: exporters.metricsDirectory,
 });
 
 /** Where the platform answers. */
@@ -105,12 +120,5 @@ export const backtestContainer = services.workloads.get("backtest-engine")?.cont
 export const trading = settings.trading.live ? "live" : "paper";
 /** Every container by its workload's name. */
 export const containers = pulumi.output(
-  Object.fromEntries(
-    [
-      ...services.workloads,
-      ...exporters.workloads,
-      ...Object.entries({ postgres, redis, nats, ibGateway, alertmanager, prometheus, caddy, grafana, backup }),
-      ...Object.entries({ jaeger, loki, "otel-collector": collector, "log-collector": logCollector }),
-    ].map(([name, owner]) => [name, "workload" in owner ? owner.workload.containerName : owner.containerName]),
-  ),
+  Object.fromEntries([...workloads].map(([name, { containerName }]) => [name, containerName])),
 );

@@ -158,8 +158,9 @@ export const images = {
     reference: "ghcr.io/google/cadvisor:v0.60.5",
     digest: "sha256:763aecf1c32c2be8a1a75f9abfc2fc461005c9dbbaa39cb356b354aac1296dbe",
     source: "3 public repositories",
-    user: "0:0",
-    userReason: "it reads the control groups and files of every container, which only root can",
+    user: "65534:65534",
+    userReason:
+      "the image runs as root; the control groups' figures, which is all that it is given, are anybody's to read",
     program: "/usr/bin/cadvisor",
     dataDirs: [],
     capabilities: [],

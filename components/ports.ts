@@ -3,7 +3,7 @@ import { isServiceName, services } from "./platform/catalogue.ts";
 
 /** TCP ports that the parts around the services listen on, besides those on their loopback. */
 const partPorts: Readonly<Record<string, readonly number[]>> = {
-  caddy: [8080, 8443],
+  caddy: [2020, 8080, 8443],
   postgres: [5432],
   redis: [6379],
   nats: [4222, 8222],
@@ -18,6 +18,7 @@ const partPorts: Readonly<Record<string, readonly number[]>> = {
   "postgres-exporter": [9187],
   "redis-exporter": [9121],
   "blackbox-exporter": [9115],
+  cadvisor: [8080],
   backup: [9180],
 };
 

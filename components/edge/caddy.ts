@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import bcrypt from "bcryptjs";
+import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
-import { caddyfile } from "./caddyfile.ts";
+import { caddyfile, METRICS_PORT } from "./caddyfile.ts";
 import { routes } from "./routes.ts";
 
 export interface CaddyArgs extends PartArgs {
@@ -37,6 +38,8 @@ export class Caddy extends pulumi.ComponentResource {
   readonly workload: Workload;
   /** Where the platform answers. */
   readonly url: string;
+  /** Its own metrics. */
+  readonly target: ScrapeTarget = { job: "caddy", address: `caddy:${METRICS_PORT}` };
 
   constructor(name: string, args: CaddyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:edge:Caddy", name, {}, opts);

@@ -24,6 +24,9 @@ export interface CaddyfileArgs {
   readonly acmeStaging: boolean;
 }
 
+/** Where the edge's own metrics are served, to those who share a segment with it. */
+export const METRICS_PORT = 2020;
+
 /** Requests larger than this are refused; the API takes small JSON only. */
 const MAX_BODY = "1MB";
 
@@ -125,6 +128,7 @@ export function caddyfile(args: CaddyfileArgs): string {
       ...(local ? ["local_certs", "skip_install_trust", "auto_https disable_redirects"] : []),
       ...(!local && args.acmeStaging ? [`acme_ca ${ACME_STAGING}`] : []),
       "persist_config off",
+      "metrics",
       "servers {",
       ...indent([
         "timeouts {",
@@ -134,10 +138,14 @@ export function caddyfile(args: CaddyfileArgs): string {
         "\tidle 2m",
         "}",
         "max_header_size 16KB",
-        "metrics",
       ]),
       "}",
     ]),
+    "}",
+    "",
+    // For Prometheus; the port is published nowhere.
+    `http://:${METRICS_PORT} {`,
+    "\tmetrics /metrics",
     "}",
     "",
     `${apex} {`,

@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
 import { agesAsMetrics } from "../credentials/ages.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
-import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
+import { NAMES_FOLDER } from "../runtime/containerNames.ts";
+import { LIVE_CURRENT, LIVE_MOUNT } from "../runtime/liveFiles.ts";
 import { type PartArgs, type PartSpec, runPart } from "../runtime/part.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
@@ -15,6 +16,9 @@ export interface ExportersArgs extends PartArgs {
 }
 
 const REDIS_ADDRESS = "redis://redis:6379";
+
+/** What the kernel counts of each container; with it alone cAdvisor needs neither root nor Docker's socket. */
+const CONTROL_GROUPS = "/sys/fs/cgroup";
 
 /** What is read of the host; the kernel's other figures would be series that nobody looks at. */
 const hostCollectors = "cpu diskstats filefd filesystem loadavg meminfo netdev stat time timex uname vmstat".split(" ");
@@ -33,6 +37,8 @@ export const nodeExporterScript = [
     "exec /bin/node_exporter --path.procfs=/tmp/proc --path.rootfs=/host/root --collector.disable-defaults",
     ...hostCollectors.map((name) => `--collector.${name}`),
     `--collector.textfile --collector.textfile.directory=${LIVE_CURRENT}`,
+    // A pattern: the folder is written after the containers are there, this one among them.
+    `--collector.textfile.directory='${LIVE_MOUNT}/${NAMES_FOLDER}*'`,
     "--no-collector.netdev.netlink --collector.netdev.device-exclude='^(veth|br-|ifb).*'",
     "--collector.filesystem.mount-points-exclude='^/(dev|proc|run|sys|var/lib/docker/.+)($|/)'",
   ].join(" "),
@@ -135,6 +141,25 @@ export function exporters(
       },
       targets: [{ job: "redis-exporter", address: "redis-exporter:9121" }],
     },
+    cadvisor: {
+      spec: {
+        image: "cadvisor",
+        command: [
+          "/usr/bin/cadvisor",
+          "-logtostderr",
+          "-store_container_labels=false",
+          "-enable_metrics=cpu,memory",
+          // As often as it is asked: by itself it would look once a second.
+          "-housekeeping_interval=15s",
+          "-allow_dynamic_housekeeping=false",
+          "-storage_duration=1m",
+        ],
+        segments: ["observability"],
+        health: answersHttp(8080, "/healthz"),
+        hostMounts: [{ source: CONTROL_GROUPS, path: CONTROL_GROUPS }],
+      },
+      targets: [{ job: "cadvisor", address: "cadvisor:8080", containers: true }],
+    },
     "blackbox-exporter": {
       spec: {
         image: "blackbox-exporter",
@@ -160,6 +185,8 @@ export function exporters(
 export class Exporters extends pulumi.ComponentResource {
   readonly workloads: ReadonlyMap<string, Workload>;
   readonly targets: readonly ScrapeTarget[];
+  /** Directory on the Docker host whose folders node-exporter serves as metrics. */
+  readonly metricsDirectory: string;
 
   constructor(name: string, args: ExportersArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Exporters", name, {}, opts);
@@ -180,6 +207,9 @@ export class Exporters extends pulumi.ComponentResource {
         ),
       ]),
     );
+    const metricsDirectory = this.workloads.get("node-exporter")?.liveDirectory;
+    if (metricsDirectory === undefined) throw new Error("node-exporter has no live files");
+    this.metricsDirectory = metricsDirectory;
     this.targets = table.flatMap(([, { targets }]) => targets);
     this.registerOutputs({});
   }

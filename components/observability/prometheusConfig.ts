@@ -10,6 +10,8 @@ export interface ScrapeTarget {
   readonly path?: string;
   /** For a prober: what it asks, and by which of its modules. */
   readonly probe?: { readonly module: string; readonly url: string };
+  /** Whether its series are of control groups, by their path: they become those of containers, by their id. */
+  readonly containers?: boolean;
   /** More labels of every series. */
   readonly labels?: Readonly<Record<string, string>>;
 }
@@ -30,8 +32,24 @@ export const serviceTargets: readonly ScrapeTarget[] = serviceNames.flatMap((nam
   return port === null ? [] : [{ job: name, address: `${name}:${port}` }];
 });
 
+/** What is kept of the control groups' figures: the others would be thousands of series that nobody looks at. */
+const containerFigures =
+  "cpu_usage_seconds_total|last_seen|memory_rss|memory_working_set_bytes|spec_memory_limit_bytes|start_time_seconds";
+
+/** From `/docker/ID` or `/system.slice/docker-ID.scope` to the id; whatever is no container's is dropped. */
+const containerRelabeling = [
+  { source_labels: ["__name__"], regex: `container_(${containerFigures})|cadvisor_version_info`, action: "keep" },
+  {
+    source_labels: ["id"],
+    regex: ".*docker[-/]([0-9a-f]{64})(\\.scope)?",
+    target_label: "container_id",
+  },
+  { source_labels: ["__name__", "container_id"], regex: "container_[^;]+;", action: "drop" },
+  { regex: "id|image|name|cpu", action: "labeldrop" },
+];
+
 /** One job a target, so that a job's name is the service's name everywhere. */
-function scrapeConfig({ job, address, path, probe, labels }: ScrapeTarget) {
+function scrapeConfig({ job, address, path, probe, containers, labels }: ScrapeTarget) {
   return {
     job_name: job,
     ...(path === undefined ? {} : { metrics_path: path }),
@@ -43,6 +61,10 @@ function scrapeConfig({ job, address, path, probe, labels }: ScrapeTarget) {
           // The series are about what was asked, not about who asked.
           relabel_configs: [{ target_label: "instance", replacement: probe.url }],
         }),
+    ...(containers === true
+      ? // Its own times would keep the figures of a container that is gone for five minutes.
+        { honor_timestamps: false, metric_relabel_configs: containerRelabeling }
+      : {}),
     static_configs: [{ targets: [address], ...(labels === undefined ? {} : { labels }) }],
   };
 }

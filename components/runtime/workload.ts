@@ -139,6 +139,8 @@ export class Workload extends pulumi.ComponentResource {
   /** The container's Docker name, made by the engine so that old and new can stand side by side. */
   readonly containerName: pulumi.Output<string>;
   readonly container: docker.Container;
+  /** Directory on the Docker host that holds its live files, if it has any. */
+  readonly liveDirectory: string | undefined;
 
   constructor(name: string, args: WorkloadArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:runtime:Workload", name, {}, opts);
@@ -253,6 +255,7 @@ export class Workload extends pulumi.ComponentResource {
       { parent: this, deletedWith: this.container },
     );
     this.containerName = this.container.name;
+    this.liveDirectory = live?.path;
     this.registerOutputs({ containerName: this.containerName });
   }
 }

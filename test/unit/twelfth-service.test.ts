@@ -112,6 +112,15 @@ describe("a twelfth service, as one entry of the catalogue", () => {
     expect(files["etc-prometheus/rules.yml"]).toContain(NAME);
   });
 
+  it("is traced, and its lines and its container's figures carry its name", () => {
+    const { envs, logOpts } = platform.container(NAME);
+    expect(envs).toEqual(
+      expect.arrayContaining([`OTEL_SERVICE_NAME=${NAME}`, "OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4318"]),
+    );
+    expect(logOpts?.labels?.split(",")).toContain("autollm.service");
+    expect(platform.container(NAME).labels).toContainEqual({ label: "autollm.service", value: NAME });
+  });
+
   it("answers at the edge where its entry says", () => {
     const caddyfile = platform.files("caddy").Caddyfile ?? "";
     expect(caddyfile).toContain("path /sentiment/*");

@@ -190,7 +190,7 @@ export const catalogue = {
     kind: "go",
     program: "cadvisor",
     copy: { cadvisor: "/usr/bin/cadvisor" },
-    user: "0:0",
+    user: nobody,
     command: ["/usr/bin/cadvisor", "-logtostderr"],
     version: ["/usr/bin/cadvisor", "-version"],
   },

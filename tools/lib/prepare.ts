@@ -18,6 +18,7 @@ const stackImages = [
   "postgres-exporter",
   "redis-exporter",
   "blackbox-exporter",
+  "cadvisor",
   "reference",
   "backup",
 ] as const;

@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import type { Alert, AlertGroup, OptionalPart, Recording } from "./alert.ts";
+import { containerAlerts, containerRecordings } from "./containers.ts";
 import { dataAlerts } from "./data.ts";
 import { hostAlerts } from "./host.ts";
 import { type MarketCalendar, marketRecordings, nyse } from "./market.ts";
@@ -30,6 +31,7 @@ export function alertGroups({ jobs, parts = [] }: Pick<RulesArgs, "jobs" | "part
     ...tradingAlerts,
     ...serviceAlerts,
     ...hostAlerts,
+    ...containerAlerts,
     ...dataAlerts,
     ...securityAlerts,
     ...watchingAlerts(jobs),
@@ -68,6 +70,7 @@ export function recordingGroups({ calendar = nyse }: RulesArgs) {
   return [
     recordingGroup("market calendar", marketRecordings(calendar)),
     recordingGroup("memory limits", memoryLimits, SLOW),
+    recordingGroup("container figures", containerRecordings),
     recordingGroup("service level objectives", sloRecordings),
   ];
 }

@@ -1,6 +1,7 @@
 import { type AlertGroup, DAY, HOUR } from "./alert.ts";
 
 const MIN_CERTIFICATE_LIFE = 14 * DAY;
+const MAX_EDGE_ERRORS = 0.05;
 /** Caddy's own authority signs for 12 hours and renews when a third of them is left. */
 const MIN_INTERNAL_CERTIFICATE_LIFE = 2 * HOUR;
 
@@ -17,6 +18,16 @@ export const securityAlerts: readonly AlertGroup[] = [
         service: "caddy",
         summary: "{{ $labels.instance }} does not answer",
         description: "From outside, the platform is not there.",
+      },
+      {
+        name: "EdgeErrorsHigh",
+        expr: `sum(rate(caddy_http_request_duration_seconds_count{code=~"5.."}[5m])) / sum(rate(caddy_http_request_duration_seconds_count[5m])) > ${MAX_EDGE_ERRORS}`,
+        for: "5m",
+        severity: "warning",
+        service: "caddy",
+        subject: "errors",
+        summary: "The edge answers {{ $value | humanizePercentage }} of requests with an error",
+        description: "Also what no service can tell: a page behind it that does not answer (502).",
       },
       {
         name: "CertificateExpiry",

@@ -60,7 +60,7 @@ export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
         },
         {
           name: "ConfigReloadFailed",
-          expr: "prometheus_config_last_reload_successful == 0 or alertmanager_config_last_reload_successful == 0",
+          expr: "prometheus_config_last_reload_successful == 0 or alertmanager_config_last_reload_successful == 0 or caddy_config_last_reload_successful == 0",
           for: "5m",
           severity: "warning",
           service: JOB,

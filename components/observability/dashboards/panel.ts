@@ -1,3 +1,4 @@
+import { CONTAINER_INFO } from "../../runtime/containerNames.ts";
 import { PROMETHEUS_UID } from "../grafanaConfig.ts";
 
 /** From this value on, a panel takes this colour. */
@@ -147,16 +148,32 @@ const variableJson = ({ name, label, values }: Variable) => ({
   sort: 1,
 });
 
-/** A mark on every curve where a service was replaced: a deploy, a rotation, or a crash. */
-const restarts = {
-  name: "Restarts",
-  datasource,
-  enable: true,
-  iconColor: "blue",
-  expr: "changes(process_start_time_seconds[1m]) > 0",
-  titleFormat: "{{job}} was replaced or restarted",
-  step: "1m",
-};
+/** What a series was before, also where nobody could read it for a while. */
+const before = (metric: string) => `last_over_time(${metric}[1h] offset 1m)`;
+
+/** Marks on every curve: what was done to the platform, and what happened to it. */
+export const annotations = [
+  {
+    name: "Deploys",
+    iconColor: "green",
+    // Another container of the same service. The metric comes from the end of each `up`.
+    expr: `${CONTAINER_INFO} unless on (service, container_id) ${before(CONTAINER_INFO)} and on (service) ${before(CONTAINER_INFO)}`,
+    titleFormat: "{{service}} was deployed",
+    textFormat: "{{image}}",
+  },
+  {
+    name: "Rotations",
+    iconColor: "purple",
+    expr: `credential_rotated_timestamp_seconds != ${before("credential_rotated_timestamp_seconds")}`,
+    titleFormat: "{{name}} was rotated",
+  },
+  {
+    name: "Restarts",
+    iconColor: "blue",
+    expr: "changes(process_start_time_seconds[1m]) > 0",
+    titleFormat: "{{job}} was replaced or restarted",
+  },
+].map((annotation) => ({ ...annotation, datasource, enable: true, step: "1m" }));
 
 /** The dashboard as Grafana reads it from a file. */
 export function dashboardJson({ uid, title, description, variables = [], panels }: Dashboard): string {
@@ -183,7 +200,7 @@ export function dashboardJson({ uid, title, description, variables = [], panels 
           keepTime: true,
         },
       ],
-      annotations: { list: [restarts] },
+      annotations: { list: annotations },
       templating: { list: variables.map(variableJson) },
       panels: panels.map((panel, index) => panelJson(panel, index + 1, positions[index])),
     },

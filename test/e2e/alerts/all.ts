@@ -1,4 +1,5 @@
 import type { AlertCase } from "./cases.ts";
+import { containerCases } from "./containers.ts";
 import { dataCases, edgeCases, hostCases } from "./host.ts";
 import { budgetsCases, servicesCases } from "./platform.ts";
 import { ordersCases } from "./trading.ts";
@@ -9,6 +10,7 @@ export const alertCases: readonly AlertCase[] = [
   ...ordersCases,
   ...servicesCases,
   ...hostCases,
+  ...containerCases,
   ...dataCases,
   ...edgeCases,
   ...watchingCases,

@@ -167,8 +167,16 @@ export const dataCases: readonly AlertCase[] = [
   gauge("RestoreTestTooOld", "backup", "backup_last_restore_test_timestamp_seconds", -9 * DAY, -6 * DAY),
 ];
 
+const edgeRequests = (code: string) => `caddy_http_request_duration_seconds_count{job="caddy",code="${code}"}`;
+
 export const edgeCases: readonly AlertCase[] = [
   gauge("EdgeDown", "caddy", 'probe_success{job="edge",instance="https://caddy:8443/health"}', 0, 1),
+  {
+    alert: "EdgeErrorsHigh",
+    service: "caddy",
+    fires: [{ series: { [edgeRequests("200")]: rising(9), [edgeRequests("502")]: rising(1) }, at: "15m" }],
+    quiet: [{ series: { [edgeRequests("200")]: rising(99), [edgeRequests("502")]: rising(1) }, at: "15m" }],
+  },
   {
     alert: "CertificateExpiry",
     service: "caddy",

@@ -50,12 +50,13 @@ export const containersCases: Readonly<Record<string, RuleCases>> = {
   "container-user-not-root": {
     pass: {
       "a number": container(),
-      "cadvisor as root": container({ props: { user: "0:0" }, labels: as("cadvisor") }),
+      "the log collector as root": container({ props: { user: "0:0" }, labels: as("log-collector") }),
     },
     fail: {
       "nothing said": container({ props: { user: undefined } }),
       root: container({ props: { user: "root" } }),
       "uid 0": container({ props: { user: "0:1000" } }),
+      "cadvisor, which needs no root": container({ props: { user: "0:0" }, labels: as("cadvisor") }),
       "a name, which the image maps": container({ props: { user: "redis" } }),
     },
   },

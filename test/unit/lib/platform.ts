@@ -1,6 +1,5 @@
 import { vi } from "vitest";
 import { imageNames } from "../../../components/images.ts";
-import { services } from "../../../components/platform/catalogue.ts";
 import { type Recording, type RunOptions, record } from "./mocks.ts";
 import { randomText } from "./values.ts";
 
@@ -27,7 +26,8 @@ export async function runPlatform({ config = localConfig, ...options }: RunOptio
 /** A production stack with all that can be set up: every workload in every segment that it may ever join. */
 export async function runProduction(more: Readonly<Record<string, string>> = {}): Promise<Recording> {
   const digest = `sha256:${"ab".repeat(32)}`;
-  const names = Object.keys(services);
+  // Imported late, as by the program: a test may have put another catalogue in its place.
+  const { serviceNames: names } = await import("../../../components/platform/catalogue.ts");
   const supplied = ["tws-userid", "tws-password", "slack-webhook", "s3-access-key", "s3-secret-key"];
   return runPlatform({
     stack: "production",

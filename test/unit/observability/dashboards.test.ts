@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { dashboardJson } from "../../../components/observability/dashboards/panel.ts";
+import { annotations, dashboardJson } from "../../../components/observability/dashboards/panel.ts";
 import { dashboards } from "../../../components/observability/grafana.ts";
 import { knownMetrics, metricsOf } from "./promql.ts";
 
@@ -51,6 +51,12 @@ interface Json {
 
 test("there are the platform's five, by uids that links may name", () => {
   expect(dashboards.map(({ uid }) => uid).sort()).toEqual(Object.keys(promised).sort());
+});
+
+test("the marks of deploys, rotations and restarts read only metrics that somebody exposes", async () => {
+  const known = await knownMetrics();
+  expect(annotations.map(({ name }) => name)).toEqual(["Deploys", "Rotations", "Restarts"]);
+  expect(annotations.flatMap(({ expr }) => metricsOf(expr)).filter((metric) => !known.has(metric))).toEqual([]);
 });
 
 describe.each(dashboards)("$title", (dashboard) => {

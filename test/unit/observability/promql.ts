@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { agesAsMetrics } from "../../../components/credentials/ages.ts";
 import { recordingGroups } from "../../../components/observability/alerts/rules.ts";
+import { CONTAINER_INFO } from "../../../components/runtime/containerNames.ts";
 import { metrics } from "../../../services/backup/src/status.ts";
 import * as reference from "../../../services/reference/src/metrics.ts";
 
@@ -43,6 +44,8 @@ export function exporterMetrics(): readonly string[] {
 const backupMetrics = metrics.map(({ name }) => name);
 /** Prometheus makes these itself. */
 const ownMetrics = ["up", "ALERTS"];
+/** The last step of an `up` writes it. */
+const nameMetrics = [CONTAINER_INFO];
 const ageMetrics = [...agesAsMetrics("redis 1 90 0").matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name ?? "");
 
 /** Every metric that a query may name. */
@@ -53,6 +56,7 @@ export async function knownMetrics(): Promise<ReadonlySet<string>> {
     ...exporterMetrics(),
     ...backupMetrics,
     ...ageMetrics,
+    ...nameMetrics,
     ...ownMetrics,
     ...recorded,
   ]);

@@ -1,0 +1,52 @@
+import { type AlertCase, type Case, constant, one, rising } from "./cases.ts";
+
+const ID = "a".repeat(64);
+const info = (service: string, deploy = "recreate") => ({
+  [`container_info{job="node-exporter",container_id="${ID}",service="${service}",deploy="${deploy}"}`]: constant(1),
+});
+const own = (metric: string) => `${metric}{job="cadvisor",container_id="${ID}"}`;
+const memory = (service: string, share: number): Case => ({
+  series: {
+    ...info(service),
+    [own("container_memory_rss")]: constant(share * 512e6),
+    [own("container_spec_memory_limit_bytes")]: constant(512e6),
+  },
+  at: "15m",
+});
+const starts = (service: string, times: string): Case => ({
+  series: { ...info(service), [own("container_start_time_seconds")]: times },
+});
+const cadvisor = (up: number) => ({ 'up{job="cadvisor"}': constant(up) });
+
+export const containerCases: readonly AlertCase[] = [
+  {
+    alert: "ContainerMemoryHigh",
+    service: "grafana",
+    fires: [memory("grafana", 0.95)],
+    // The services have ServiceMemoryHigh.
+    quiet: [memory("grafana", 0.5), memory("gateway-api", 0.95)],
+  },
+  {
+    alert: "ContainerRestarting",
+    service: "loki",
+    fires: [starts("loki", "0x5 1x5 2x5 3x100")],
+    quiet: [starts("loki", "0x5 1x100"), starts("reporter", "0x5 1x5 2x5 3x100")],
+  },
+  {
+    alert: "ContainerNotRunning",
+    service: "backup",
+    fires: [{ series: { ...info("backup"), ...cadvisor(1) }, at: "15m" }],
+    quiet: [
+      { series: { ...info("backup"), ...cadvisor(1), [own("container_last_seen")]: rising(15) }, at: "15m" },
+      // A batch job ends by itself, and while nobody looks nothing is known.
+      { series: { ...info("backtest-engine", "on-demand"), ...cadvisor(1) }, at: "15m" },
+      { series: { ...info("backup"), ...cadvisor(0) }, at: "15m" },
+    ],
+  },
+  {
+    alert: "KilledForMemory",
+    service: "host",
+    fires: [{ series: { 'node_vmstat_oom_kill{job="node-exporter"}': "0x20 1x100" }, at: "6m" }],
+    quiet: [one('node_vmstat_oom_kill{job="node-exporter"}', 3)],
+  },
+];
