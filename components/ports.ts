@@ -17,6 +17,7 @@ const partPorts: Readonly<Record<string, readonly number[]>> = {
   "node-exporter": [9100],
   "postgres-exporter": [9187],
   "redis-exporter": [9121],
+  "nats-exporter": [7777],
   "blackbox-exporter": [9115],
   cadvisor: [8080],
   backup: [9180],

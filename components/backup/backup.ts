@@ -34,8 +34,8 @@ export class Backup extends pulumi.ComponentResource {
   constructor(name: string, args: BackupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:backup:Backup", name, {}, opts);
     const { target, credentials, settings } = args;
-    const { time, image: pinned, s3 } = settings.backup;
-    const image = pinned === undefined ? args.images.get("backup") : args.images.resolve("backup", pinned);
+    const { time, s3 } = settings.backup;
+    const image = args.images.get("backup");
     const volume = new StatefulVolume("backup-data", { target, owner: { user: BACKUP_USER, image } }, { parent: this });
     if (s3 !== undefined)
       for (const key of ["s3-access-key", "s3-secret-key"] as const) credentials.require("backup", key);

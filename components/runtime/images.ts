@@ -17,7 +17,7 @@ const LOCAL_PREFIX = "autollm.local/";
 
 export interface ImageStoreArgs {
   readonly provider: docker.Provider;
-  readonly settings: Pick<Settings, "imageSource" | "localImages" | "environment">;
+  readonly settings: Pick<Settings, "imageSource" | "localImages" | "environment" | "backup">;
   /** Takes locally built images to a remote daemon; see `Target`. */
   readonly loader?: pulumi.Input<string> | undefined;
 }
@@ -30,7 +30,7 @@ const ownImages = {
 } as const;
 
 type OwnImage = keyof typeof ownImages;
-const isOwn = (name: string): name is OwnImage => Object.hasOwn(ownImages, name);
+export const isOwn = (name: string): name is OwnImage => Object.hasOwn(ownImages, name);
 
 /** An image of the list, or one of our own. */
 export type PartImage = ImageName | OwnImage;
@@ -41,8 +41,9 @@ export type PartImage = ImageName | OwnImage;
  */
 export function partReference(
   name: PartImage,
-  { imageSource, localImages, environment }: ImageStoreArgs["settings"],
+  { imageSource, localImages, environment, backup }: ImageStoreArgs["settings"],
 ): string {
+  if (name === "backup" && backup.image !== undefined) return backup.image;
   if (imageSource === "registry" && !isOwn(name)) {
     if (images[name].digest === ("unverified" as string) && environment !== "local") {
       throw new Error(

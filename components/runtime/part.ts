@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Credentials } from "../credentials/credentials.ts";
-import { type ImageName, images, type ThirdPartyImage } from "../images.ts";
-import type { ImageStore } from "./images.ts";
+import { images, type ThirdPartyImage } from "../images.ts";
+import { type ImageStore, isOwn, type PartImage } from "./images.ts";
 import type { Segments } from "./segments.ts";
 import type { Target } from "./target.ts";
 import { Workload, type WorkloadSpec } from "./workload.ts";
@@ -14,16 +14,19 @@ export interface PartArgs {
   readonly credentials: Credentials;
 }
 
-/** A workload of a third-party image: the image's name stands for its reference, its user and the capabilities it cannot start without. */
+/** A program of our own needs nobody's files and no capability. */
+const own: Pick<ThirdPartyImage, "user" | "capabilities"> = { user: "65534:65534", capabilities: [] };
+
+/** A workload by its image's name, which stands for its reference, its user and the capabilities it cannot start without. */
 export interface PartSpec extends Omit<WorkloadSpec, "image" | "user" | "capabilities"> {
-  readonly image: ImageName;
+  readonly image: PartImage;
   /** Numeric `uid:gid`. Default: the image's. */
   readonly user?: string;
 }
 
 /** Runs a part around the services as a child of its component. */
 export function runPart(name: string, args: PartArgs, spec: PartSpec, parent: pulumi.Resource): Workload {
-  const { user, capabilities }: ThirdPartyImage = images[spec.image];
+  const { user, capabilities }: typeof own = isOwn(spec.image) ? own : images[spec.image];
   return new Workload(
     name,
     {

@@ -126,8 +126,14 @@ describe("the reference of an image", () => {
     imageSource: "local",
     environment: "local",
     localImages: { redis: "autollm.local/redis:1" },
+    backup: { time: "02:00" },
   } as const;
-  const registry = { imageSource: "registry", environment: "production", localImages: {} } as const;
+  const registry = {
+    imageSource: "registry",
+    environment: "production",
+    localImages: {},
+    backup: { time: "02:00" },
+  } as const;
 
   it("is pinned by digest where a registry is in reach", () => {
     expect(partReference("redis", registry)).toMatch(/^redis:.+@sha256:[0-9a-f]{64}$/);
@@ -143,6 +149,12 @@ describe("the reference of an image", () => {
   it("with a digest that nobody verified is refused outside local", () => {
     expect(() => partReference("nats-exporter", registry)).toThrow(/nobody has verified the digest/);
     expect(partReference("nats-exporter", { ...registry, environment: "local" })).not.toContain("@");
+  });
+
+  it("of the backup is the one that the config names", () => {
+    const image = `r.example/backup@sha256:${"ab".repeat(32)}`;
+    expect(partReference("backup", { ...registry, backup: { time: "02:00", image } })).toBe(image);
+    expect(() => partReference("backup", registry)).toThrow(/backup.image/);
   });
 
   it("of the stand-in exists for local alone", () => {

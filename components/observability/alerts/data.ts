@@ -4,6 +4,8 @@ const MAX_BACKUP_AGE = 25 * HOUR;
 const MAX_RESTORE_TEST_AGE = 8 * DAY;
 const MAX_CONNECTIONS = 0.8;
 const MAX_REDIS_MEMORY = 0.8;
+const MAX_NATS_STORAGE = 0.8;
+const MAX_WAITING = 100;
 
 /** When the last backup ended well, in seconds since 1970. */
 export const BACKUP_SUCCESS = "backup_last_success_timestamp_seconds";
@@ -52,13 +54,33 @@ export const dataAlerts: readonly AlertGroup[] = [
       },
       {
         name: "NatsDown",
-        // It has no exporter; those who need it tell.
-        expr: 'max(dependency_up{dependency="nats"}) == 0',
+        expr: down("nats_up", "nats"),
         for: "1m",
         severity: "critical",
         service: "nats",
         summary: "NATS does not answer",
         description: "No news, intent or order moves; what it accepted waits on its volume.",
+      },
+      {
+        name: "OrdersWaiting",
+        // Both what was not delivered yet, and what was delivered and never confirmed.
+        expr: `max by (consumer) (nats_consumer_pending + nats_consumer_unacknowledged) > ${MAX_WAITING}`,
+        for: "5m",
+        severity: "warning",
+        service: "nats",
+        subject: "queue",
+        summary: "{{ $value | humanize }} messages wait for {{ $labels.consumer }}",
+        description: "A step of an order's way is slower than what comes in, or does not work at all.",
+      },
+      {
+        name: "NatsStorageFilling",
+        expr: `max(nats_jetstream_storage_bytes) / max(nats_jetstream_storage_limit_bytes > 0) > ${MAX_NATS_STORAGE}`,
+        for: "5m",
+        severity: "warning",
+        service: "nats",
+        subject: "storage",
+        summary: "JetStream holds {{ $value | humanizePercentage }} of what it may",
+        description: "At its limit it accepts no order.",
       },
       {
         name: "RedisMemoryHigh",

@@ -5,6 +5,7 @@ import { connect } from "@nats-io/transport-node";
 import { makeBackup, openSnapshot } from "./backup.ts";
 import { restoreStream } from "./jetstream.ts";
 import { withLock } from "./lock.ts";
+import { serveNatsMetrics } from "./natsMetrics.ts";
 import { BackupError, copyFrom, openRepository, snapshots } from "./restic.ts";
 import { makeRestoreTest } from "./restoreTest.ts";
 import { serve } from "./serve.ts";
@@ -23,6 +24,8 @@ const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)
 /** What the container is told to do: `serve` is its own program, the others are run in it by the project's commands. */
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
   serve: () => serve(readSettings()),
+  /** The program of another container of this image: NATS's figures for Prometheus. */
+  "nats-metrics": () => serveNatsMetrics(),
   /** Makes a backup now; with `--state`, stdin is an export of the stack's state. */
   run: ([option]) =>
     withLock(async () => {

@@ -123,7 +123,28 @@ export const dataCases: readonly AlertCase[] = [
     [90, 100],
     [[50, 100]],
   ),
-  gauge("NatsDown", "nats", 'dependency_up{job="gateway-api",dependency="nats"}', 0, 1),
+  {
+    alert: "NatsDown",
+    service: "nats",
+    fires: [one('nats_up{job="nats-exporter"}', 0), one('dependency_up{job="gateway-api",dependency="nats"}', 0)],
+    quiet: [one('nats_up{job="nats-exporter"}', 1), one('dependency_up{job="gateway-api",dependency="nats"}', 1)],
+  },
+  pair(
+    "OrdersWaiting",
+    "nats",
+    ["nats_consumer_pending", "nats_consumer_unacknowledged"].map(
+      (name) => `${name}{job="nats-exporter",stream="ORDERS",consumer="risk-manager_llm_intent_proposed"}`,
+    ) as [string, string],
+    [90, 20],
+    [[20, 20]],
+  ),
+  pair(
+    "NatsStorageFilling",
+    "nats",
+    ['nats_jetstream_storage_bytes{job="nats-exporter"}', 'nats_jetstream_storage_limit_bytes{job="nats-exporter"}'],
+    [90, 100],
+    [[50, 100]],
+  ),
   {
     alert: "RedisDown",
     service: "redis",
