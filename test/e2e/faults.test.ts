@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { access } from "./lib/access.ts";
-import { cutOff, type FaultResult, faultTable, frozen, running, suffer } from "./lib/faults.ts";
+import { ailing, cutOff, type FaultResult, faultTable, frozen, running, suffer } from "./lib/faults.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 
 const PAGE = join(root, "docs/faults.md");
@@ -15,9 +15,15 @@ describe("the platform", () => {
   const results: FaultResult[] = [];
 
   async function survives(fault: string, harm: () => Promise<void>): Promise<void> {
-    const result = await suffer(stack, access(stack), fault, harm);
-    results.push(result);
-    expect.soft(result, "no accepted order is lost").toMatchObject({ lost: 0 });
+    try {
+      const result = await suffer(stack, access(stack), fault, harm);
+      results.push(result);
+      expect.soft(result, "no accepted order is lost").toMatchObject({ lost: 0 });
+    } catch (error) {
+      expect.soft(String(error), `after ${fault}`).toBe("whole again");
+      // The next fault is to meet a platform that is whole.
+      for (const name of await ailing(stack)) await docker("restart", name);
+    }
   }
 
   beforeAll(async () => {

@@ -20,6 +20,7 @@ const KEY = join(SECRETS, "backup-key");
 const PREVIOUS_KEY = join(SECRETS, "backup-key-previous");
 /** restic's exit codes. */
 const NO_REPOSITORY = 10;
+const LOCKED = 11;
 const WRONG_KEY = 12;
 
 /** platform.md: kept 7 daily, 4 weekly, 12 monthly, and everything of the last 30 days. */
@@ -62,7 +63,13 @@ async function changeKey(repository: Repository): Promise<void> {
 
 /** Opens a repository, by the former key if need be, and answers whether there is one. */
 async function opens(repository: Repository): Promise<boolean> {
-  const opened = await restic(repository, ["cat", "config"]);
+  const open = () => restic(repository, ["cat", "config"]);
+  let opened = await open();
+  // Nobody else uses the local one, and here one process at a time: a lock is what a killed one left.
+  if (opened.code === LOCKED && repository === local) {
+    await restic(local, ["unlock", "--remove-all"]);
+    opened = await open();
+  }
   if (opened.code === WRONG_KEY) {
     if (secret("backup-key-previous") === undefined) throw wrongKey(repository);
     await changeKey(repository);

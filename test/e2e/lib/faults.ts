@@ -71,10 +71,13 @@ export async function running(stack: TestStack): Promise<string[]> {
 }
 
 /** The containers of a stack that should serve and do not. */
-async function ailing(stack: TestStack): Promise<string[]> {
-  const format = '{{.Label "autollm.service"}} {{.Label "autollm.deploy"}} {{.Status}}';
+export async function ailing(stack: TestStack): Promise<string[]> {
+  const format = '{{.Names}} {{.Label "autollm.deploy"}} {{.Status}}';
   const lines = await docker("ps", "--all", "--filter", `label=autollm.stack=${stack.name}`, "--format", format);
-  return lines.split("\n").filter((line) => !line.includes(" on-demand ") && !line.includes("(healthy)"));
+  return lines
+    .split("\n")
+    .filter((line) => !line.includes(" on-demand ") && !line.includes("(healthy)"))
+    .map((line) => line.split(" ")[0] ?? "");
 }
 
 /** Stops a container's processes from running for some seconds: it holds its connections and answers nothing. */
