@@ -1,0 +1,29 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { serviceNames } from "../../components/platform/catalogue.ts";
+import { architecturePage, components } from "../../tools/docs/architecture.ts";
+import { root } from "../../tools/lib/workspace.ts";
+
+describe("the architecture", () => {
+  it("docs/architecture.md shows it as the code has it (mend it with: npx vitest run --project unit architecture -u)", async () => {
+    await expect(architecturePage()).toMatchFileSnapshot("../../docs/architecture.md");
+  });
+
+  it("names every component that the program makes, with a file that is there and a sentence of its own", () => {
+    const program = readFileSync(join(root, "index.ts"), "utf8");
+    expect(components().map(({ name }) => name)).toEqual(
+      [...program.matchAll(/^(?:const \w+ = |)new (?!Map)(\w+)\(/gm)].map(([, name]) => name),
+    );
+    for (const { name, file, purpose } of components()) {
+      expect(existsSync(join(root, file)), file).toBe(true);
+      expect(purpose, name).toMatch(/^[A-Z].{10,}/);
+    }
+  });
+
+  it("has every service in its picture, but for the batch job", () => {
+    const [picture = ""] = architecturePage().split("## The way of an order");
+    for (const name of serviceNames.filter((each) => each !== "backtest-engine"))
+      expect(picture).toContain(`  ${name}\n`);
+  });
+});

@@ -1,0 +1,137 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { routes } from "../../components/edge/routes.ts";
+import { serviceTargets } from "../../components/observability/prometheusConfig.ts";
+import { type ServiceName, type ServiceSpec, serviceNames, services } from "../../components/platform/catalogue.ts";
+import { subjectMatches } from "../../components/platform/order-stream.ts";
+import { root } from "../lib/workspace.ts";
+
+const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+  [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n");
+const diagram = (lines: readonly string[]) =>
+  ["```mermaid", "flowchart LR", ...lines.map((line) => `  ${line}`), "```"].join("\n");
+
+const spec = (name: ServiceName): ServiceSpec<ServiceName> => services[name];
+/** What runs by itself; a batch job has no part in the picture. */
+const serving = serviceNames.filter((name) => spec(name).port !== null);
+
+/** The parts around the services that the picture shows, by what they are for. */
+const parts: Readonly<Record<string, readonly string[]>> = {
+  Data: ["postgres", "redis", "nats"],
+  Broker: ["ib-gateway"],
+  Watching: ["prometheus", "alertmanager", "grafana", "jaeger", "loki"],
+};
+
+/** Who calls whom: from the edge's routes and from what each service needs. */
+function calls(): string[] {
+  const known = new Set<string>([...serving, ...Object.values(parts).flat()]);
+  const edge = routes.map(({ paths, upstream, login }) => {
+    const path = [...new Set(paths.map((each) => each.replace(/\/\*$/, "")))].join(", ");
+    return `caddy -->|"${login ? `login, ${path}` : path}"| ${upstream.split(":")[0]}`;
+  });
+  const needs = serving.flatMap((name) =>
+    spec(name)
+      .needs.filter((need) => known.has(need))
+      .map((need) => `${name} --> ${need}`),
+  );
+  return [...edge, ...needs];
+}
+
+/** Who hears whom: each subject from its publishers to its subscribers. */
+function subjects(): string[] {
+  const lines = new Map<string, string[]>();
+  for (const from of serving)
+    for (const subject of spec(from).publishes)
+      for (const to of serving)
+        if (spec(to).subscribes.some((wanted) => subjectMatches(wanted, subject) || subjectMatches(subject, wanted))) {
+          const way = `${from} -->|SUBJECTS| ${to}`;
+          lines.set(way, [...(lines.get(way) ?? []), subject.replace(">", "*")]);
+        }
+  return [...lines].map(([way, all]) => way.replace("SUBJECTS", `"${all.join("<br>")}"`));
+}
+
+interface Component {
+  readonly name: string;
+  readonly file: string;
+  readonly purpose: string;
+}
+
+/** The components that index.ts makes, in its order, with the first sentence of what each says of itself. */
+export function components(): Component[] {
+  const program = readFileSync(join(root, "index.ts"), "utf8");
+  const files = new Map(
+    [...program.matchAll(/import \{([^}]+)\} from "\.\/([^"]+)"/g)].flatMap(([, names = "", file = ""]) =>
+      names.split(",").map((name) => [name.trim(), file] as const),
+    ),
+  );
+  return [...program.matchAll(/new (\w+)\(/g)].flatMap(([, name = ""]) => {
+    const file = files.get(name);
+    if (file === undefined) return [];
+    const source = readFileSync(join(root, file), "utf8");
+    const [, comment = ""] = new RegExp(`/\\*\\*((?:(?!\\*/)[^])*)\\*/\\s*export class ${name}\\b`).exec(source) ?? [];
+    const text = comment
+      .replace(/^\s*\* ?/gm, " ")
+      .replace(/\s+/g, " ")
+      .trim();
+    return [{ name, file, purpose: text.split(/(?<=\.) /)[0] ?? "" }];
+  });
+}
+
+/** The page docs/architecture.md. */
+export function architecturePage(): string {
+  const groups = Object.entries({ Services: serving, ...parts }).flatMap(([group, members]) => [
+    `subgraph ${group}`,
+    ...members.map((name) => `  ${name}`),
+    "end",
+  ]);
+  return `# Architecture
+
+This page is made from the code (\`tools/docs/architecture.ts\`), and a test keeps it true. One host, one Docker, one Pulumi program: \`index.ts\` makes the components below in their order, and the engine works out what waits for what.
+
+## Who calls whom
+
+Callers are on the left. Caddy is the one door; what stands behind a login says so. [segments.md](segments.md) has every way that is open, and how the others are closed.
+
+${diagram(["client([clients]) --> caddy", ...groups, ...calls()])}
+
+Besides: Prometheus asks ${serviceTargets.length} services and all parts for their metrics every 15 s; services send traces to a collector, and it to Jaeger; a second collector reads every container's log and sends it to Loki; the backup reads everything at night.
+
+## The way of an order
+
+Over NATS, each subject from who publishes it to who receives it. What belongs to an order is in a durable stream: accepted once, it survives a restart of anybody.
+
+${diagram(subjects())}
+
+llm-agents signs its intents and risk-manager its orders; whoever acts on one checks the signature first. The kill switch stops risk-manager and the executors alike.
+
+## The components
+
+${table(
+  ["component", "what it is", "file"],
+  components().map(({ name, file, purpose }) => [name, purpose, `[${file}](../${file})`]),
+)}
+
+## Where things live
+
+${table(
+  ["folder", "concern"],
+  [
+    ["`index.ts`", "the program: all components, in a page"],
+    ["`components/platform`", "the services: their catalogue, files, containers"],
+    ["`components/data`, `broker`, `edge`, `observability`, `backup`", "the parts around them, one folder each"],
+    ["`components/credentials`", "every secret: the catalogue, who may read what, generations, ages"],
+    [
+      "`components/runtime`",
+      "how anything runs: workloads, files, volumes, segments, images; the one place that knows Docker",
+    ],
+    ["`components/host`", "a bare Debian machine becomes the host, over SSH"],
+    ["`policies`", "what is refused, whatever the program says"],
+    ["`services`", "programs of our own: stand-ins for the services, and the backup"],
+    ["`tools/cli`", "the commands; `tools/lib` what they share"],
+    ["`tools/engine`, `tools/images`, `tools/docker`", "an engine, images and a daemon where none can be had"],
+    ["`test`", "unit (mocks, pure functions), policies, e2e (the real thing)"],
+  ],
+)}
+`;
+}
