@@ -1,5 +1,8 @@
-import { describe, expect, it } from "vitest";
-import { natsPage } from "../../services/backup/src/natsMetrics.ts";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { natsPage, serveNatsMetrics } from "../../services/backup/src/natsMetrics.ts";
 
 const varz = {
   connections: 12,
@@ -40,5 +43,22 @@ describe("NATS's figures", () => {
 
   it("say that NATS is down when it does not answer, and no old figure", () => {
     expect(natsPage(undefined)).toMatch(/^# HELP nats_up .*\n# TYPE nats_up gauge\nnats_up 0\n$/);
+  });
+
+  it("are asked for anew at each scrape, so that a NATS that goes away shows at once", async () => {
+    const nats = createServer((request, response) => {
+      response.end(JSON.stringify(request.url === "/varz" ? varz : jsz));
+    }).listen(0, "127.0.0.1");
+    await once(nats, "listening");
+    const server = serveNatsMetrics(`http://127.0.0.1:${(nats.address() as AddressInfo).port}`, 0);
+    onTestFinished(() => void server.close());
+    await once(server, "listening");
+    const page = async (path: string) =>
+      (await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`)).text();
+    expect(await page("/metrics")).toContain("nats_up 1\n");
+    nats.closeAllConnections();
+    nats.close();
+    expect(await page("/metrics")).toContain("nats_up 0\n");
+    expect(await page("/health")).toBe("ok\n");
   });
 });

@@ -25,7 +25,7 @@ const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
   serve: () => serve(readSettings()),
   /** The program of another container of this image: NATS's figures for Prometheus. */
-  "nats-metrics": () => serveNatsMetrics(),
+  "nats-metrics": async () => serveNatsMetrics(),
   /** Makes a backup now; with `--state`, stdin is an export of the stack's state. */
   run: ([option]) =>
     withLock(async () => {

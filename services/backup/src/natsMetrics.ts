@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 
 /** Where it serves /health and /metrics. */
 const PORT = 7777;
@@ -120,7 +120,7 @@ async function ask<T>(monitoring: string, path: string): Promise<T> {
 }
 
 /** Turns NATS's monitoring into Prometheus's metrics, each time that it is asked. */
-export async function serveNatsMetrics(monitoring = process.env.NATS_MONITORING ?? "http://nats:8222"): Promise<void> {
+export function serveNatsMetrics(monitoring = "http://nats:8222", port = PORT): Server {
   const server = createServer(async (request, response) => {
     if (request.url === "/health") response.end("ok\n");
     else if (request.url !== "/metrics") response.writeHead(404).end();
@@ -132,6 +132,7 @@ export async function serveNatsMetrics(monitoring = process.env.NATS_MONITORING 
       const page = natsPage(await answers.then(([varz, jsz]) => ({ varz, jsz })).catch(() => undefined));
       response.setHeader("content-type", "text/plain; version=0.0.4").end(page);
     }
-  }).listen(PORT);
+  }).listen(port);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void server.close());
+  return server;
 }
