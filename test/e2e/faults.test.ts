@@ -1,10 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { access } from "./lib/access.ts";
-import { ailing, cutOff, type FaultResult, faultTable, frozen, running, suffer } from "./lib/faults.ts";
+import { ailing, cutOff, type FaultResult, faultTable, frozen, killed, running, suffer } from "./lib/faults.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 
 const PAGE = join(root, "docs/faults.md");
@@ -43,11 +42,7 @@ describe("the platform", () => {
 
   test("loses no accepted order when the processes of any container are killed, and is whole again by itself", async () => {
     for (const workload of await running(stack)) {
-      await survives(`${workload} is killed`, async () => {
-        // The process itself: `docker kill` would count as a wish that it stay down.
-        const pid = await docker("inspect", "--format", "{{.State.Pid}}", await stack.container(workload));
-        await run("kill", ["-KILL", pid]);
-      });
+      await survives(`${workload} is killed`, async () => killed(await stack.container(workload)));
     }
   });
 

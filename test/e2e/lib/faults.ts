@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { run } from "../../../tools/lib/run.ts";
 import type { access } from "./access.ts";
 import { eventually } from "./http.ts";
 import { docker, type TestStack } from "./stack.ts";
@@ -78,6 +79,14 @@ export async function ailing(stack: TestStack): Promise<string[]> {
     .split("\n")
     .filter((line) => !line.includes(" on-demand ") && !line.includes("(healthy)"))
     .map((line) => line.split(" ")[0] ?? "");
+}
+
+/** Kills a container's processes themselves, since `docker kill` counts as a wish that it stay down; ends when Docker has seen it. */
+export async function killed(container: string): Promise<void> {
+  const pid = () => docker("inspect", "--format", "{{.State.Pid}}", container);
+  const before = await pid();
+  await run("kill", ["-KILL", before]);
+  await eventually("Docker sees the end", 30, async () => ((await pid()) === before ? undefined : true));
 }
 
 /** Stops a container's processes from running for some seconds: it holds its connections and answers nothing. */
