@@ -2,6 +2,7 @@ import { accountsStep } from "./accounts.ts";
 import { auditStep } from "./audit.ts";
 import { bansStep } from "./bans.ts";
 import { directoriesStep } from "./directories.ts";
+import { edgeBansStep } from "./edgeBans.ts";
 import { engineStep } from "./engine.ts";
 import { firewallStep } from "./firewall.ts";
 import { kernelStep } from "./kernel.ts";
@@ -32,5 +33,6 @@ export function hostSteps(options: HostOptions): Step[] {
     engineStep(options),
     directoriesStep(),
     watchdogStep(),
+    edgeBansStep(),
   ]);
 }

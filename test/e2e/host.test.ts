@@ -87,6 +87,21 @@ describe("a bare Debian 13 host", () => {
     expect(await at("stat -c '%a %U' /var/lib/autollm/secrets")).toBe("700 root");
   });
 
+  test("bans from the edge who is refused again and again, and from nothing else", async () => {
+    const edge = ["--silent", "--insecure", "--max-time", "5", "--connect-to", `localhost:443:${host.address}:443`];
+    const healthy = async () =>
+      (await run("curl", [...edge, "https://localhost/health"], { allowFailure: true })).stdout;
+    expect((await healthy()).trim()).toBe("ok");
+    await run("curl", [...edge, "--output", "/dev/null", "https://localhost/prometheus/?n=[1-130]"], {
+      allowFailure: true,
+    });
+    await eventually("the ban", 30, async () => ((await healthy()) === "" ? true : undefined));
+    expect((await login("deployer", host.privateKeyPath)).stdout).toContain("deployer");
+    const banned = /Banned IP list:\s*(\S+)/.exec(await at("fail2ban-client status autollm-edge"))?.[1];
+    await at(`fail2ban-client set autollm-edge unbanip ${banned}`);
+    await eventually("the way in again", 30, async () => ((await healthy()).trim() === "ok" ? true : undefined));
+  });
+
   test("shows what was changed by hand, and mends it", async () => {
     await at("echo 'PermitRootLogin yes' > /etc/ssh/sshd_config.d/00-autollm.conf; systemctl reload ssh");
     await at(
