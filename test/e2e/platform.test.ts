@@ -39,11 +39,13 @@ function filesBelow(folder: string): string[] {
 describe("the local stack", () => {
   let stack: TestStack;
   let secrets: readonly string[];
+  let firstUp: string;
 
   beforeAll(async () => {
     stack = await testStack("e2e");
     const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
-    expect(up.code, up.stdout + up.stderr).toBe(0);
+    firstUp = up.stdout + up.stderr;
+    expect(up.code, firstUp).toBe(0);
     const state: unknown = JSON.parse(await stack.pulumi("stack", "export", "--show-secrets"));
     secrets = [...new Set(secretsIn(state))];
   });
@@ -179,7 +181,7 @@ describe("the local stack", () => {
     });
   });
 
-  test("no container shows a secret in docker inspect, and the state holds none in plain text", async () => {
+  test("no container shows a secret in docker inspect, and neither the state nor what `up` printed holds one in plain text", async () => {
     expect(secrets.length).toBeGreaterThan(20);
     const ids = (await docker("ps", "--all", "--quiet", "--filter", "label=autollm.stack=e2e")).split("\n");
     const inspected = await docker("inspect", ...ids);
@@ -191,6 +193,12 @@ describe("the local stack", () => {
     expect(shown.length, "secrets in docker inspect").toBe(0);
     const plain = secrets.filter((secret) => state.includes(JSON.stringify(secret).slice(1, -1)));
     expect(plain.length, "secrets in the state").toBe(0);
+    expect(secrets.filter((secret) => firstUp.includes(secret)).length, "secrets in what `up` printed").toBe(0);
+    const telling = await stack.npm("pulumi", "preview", "-v=9", "--logtostderr");
+    expect([telling.code, telling.stderr]).toEqual([
+      1,
+      expect.stringContaining("-v=9 makes the engine write every secret"),
+    ]);
   });
 
   test("only Caddy publishes ports, and only on the loopback", async () => {

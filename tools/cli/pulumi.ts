@@ -1,3 +1,4 @@
+import { refuseTellingLogs } from "../lib/engineLogs.ts";
 import { main } from "../lib/log.ts";
 import { openWorkspace } from "../lib/workspace.ts";
 
@@ -7,6 +8,7 @@ const STACKLESS = ["version", "plugin", "login", "logout", "whoami", "about", "h
 // Passes any command on to the CLI that the project uses, with the backend, passphrase and stack of this clone.
 await main(async () => {
   const args = process.argv.slice(2);
+  refuseTellingLogs(args);
   const given = args.findIndex((arg) => arg === "--stack" || arg === "-s");
   const stack = given === -1 ? "local" : (args[given + 1] ?? "local");
   const workspace = await openWorkspace(stack);
