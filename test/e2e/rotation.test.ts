@@ -1,7 +1,9 @@
 import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "redis";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { credentialNames, rotationUnits } from "../../components/credentials/catalogue.ts";
 import { readersOf } from "../../components/credentials/grants.ts";
 import { natsServices } from "../../components/data/nats.ts";
@@ -11,6 +13,17 @@ import { eventually, https, login } from "./lib/http.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 import { filled, orderOf, postNews, trader } from "./lib/trading.ts";
 import { reconnecting, startWriter, type WriterResult } from "./lib/writers.ts";
+
+/** The containers that an update replaced, by the engine's own log of events. */
+function replacedBy(log: string): string[] {
+  type Event = { resOutputsEvent?: { metadata: { op: string; urn: string; type: string } } };
+  const steps = log
+    .trim()
+    .split("\n")
+    .flatMap((line) => (JSON.parse(line) as Event).resOutputsEvent?.metadata ?? []);
+  const replaced = steps.filter(({ op, type }) => op === "create-replacement" && type.endsWith(":Container"));
+  return replaced.map(({ urn }) => urn.split("::").at(-1) ?? "").sort();
+}
 
 describe("a rotation", () => {
   let stack: TestStack;
@@ -37,12 +50,17 @@ describe("a rotation", () => {
       formerUser = await to.natsUserOf("reporter");
       const rotated = ["redis", "nats-reporter", "postgres-reporter", "caddy-admin"] as const;
       for (const unit of rotated) await stack.pulumi("config", "set", "--path", `autollm:generation.${unit}`, "2");
-      await stack.pulumi("up", "--yes", "--suppress-outputs");
+      // The option is one of the engine's for debugging.
+      vi.stubEnv("PULUMI_DEBUG_COMMANDS", "1");
+      onTestFinished(() => void vi.unstubAllEnvs());
+      const events = join(stack.home, "events.json");
+      await stack.pulumi("up", "--yes", "--suppress-outputs", "--event-log", events);
 
       const readers = new Set(rotated.flatMap(readersOf));
       // Servers take a new password while they run.
       for (const server of ["redis", "nats", "postgres", "caddy"]) readers.delete(server);
       expect((await to.replacedSince(ids)).sort()).toEqual([...readers].sort());
+      expect(replacedBy(readFileSync(events, "utf8"))).toEqual([...readers].sort());
       const now = await to.values();
       expect(await to.redisCli(now.get("redis") ?? "", "ping")).toBe("PONG");
       expect(await to.redisCli(former.get("redis") ?? "", "ping")).toMatch(/NOAUTH|WRONGPASS/);
