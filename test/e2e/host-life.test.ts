@@ -1,31 +1,40 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { rebootHost } from "./host/host.ts";
+import { onHost, rebootHost } from "./host/host.ts";
 import { type Stage, stage } from "./host/stage.ts";
+import { Faults } from "./lib/faults.ts";
 import { eventually } from "./lib/http.ts";
 
 describe("a host that carries the platform", () => {
   let { at, configureAll, host, remove, stack } = {} as Stage;
+  let faults: Faults;
 
   const containers = async (): Promise<string[]> =>
     (await at("docker ps --format '{{.Names}} {{.Status}}' | sort")).split("\n");
+  const healthy = (count = 1) =>
+    eventually("all containers healthy", 600, async () => {
+      const states = await containers();
+      return states.length >= count && states.every((line) => line.includes("(healthy)")) ? true : undefined;
+    });
   const metric = (service: string): Promise<string> =>
     at(`grep 'restarts_total{.*service="${service}"' /var/lib/autollm/metrics/watchdog.prom | cut -d' ' -f2`);
 
   beforeAll(async () => {
     ({ at, configureAll, host, remove, stack } = await stage("e2e-host-life"));
+    faults = new Faults(stack);
     configureAll();
     const { code, stdout, stderr } = await stack.npm("up");
     expect(code, stdout + stderr).toBe(0);
   }, 1_800_000);
-  afterAll(() => remove?.());
+  afterAll(async () => {
+    faults?.tell("test/e2e/host-life.test.ts");
+    await remove?.();
+  });
 
   test("brings everything back after a reboot, by itself", async () => {
     const before = (await containers()).length;
     await rebootHost(host.container);
-    await eventually("all containers healthy", 600, async () => {
-      const states = await containers();
-      return states.length === before && states.every((line) => line.includes("(healthy)")) ? true : undefined;
-    });
+    await healthy(before);
     const units = "fail2ban autollm-firewall autollm-watchdog.timer docker";
     expect(await at(`systemctl is-active ${units}`)).toBe("active\nactive\nactive\nactive");
     expect(await at("nft list chain inet autollm forward")).toContain("drop");
@@ -34,8 +43,8 @@ describe("a host that carries the platform", () => {
   test("restarts a container that stays unhealthy, later each time, and counts it", async () => {
     const name = await at("docker ps --filter label=autollm.service=redis-exporter --format '{{.Names}}'");
     const started = () => at(`docker inspect --format '{{.State.StartedAt}}' ${name}`);
-    // Its process stands still: it answers no check.
-    const freeze = () => at(`kill -STOP $(docker inspect --format '{{.State.Pid}}' ${name})`);
+    // All its processes stand still, so it answers no check.
+    const freeze = () => at(`kill -STOP $(docker top ${name} -o pid | tail -n +2)`);
     const first = await started();
     await freeze();
     await eventually("the restart", 600, async () => ((await started()) !== first ? true : undefined));
@@ -86,4 +95,38 @@ describe("a host that carries the platform", () => {
       ).not.toContain("/var/run/docker.sock");
     }
   });
+
+  test.each([
+    ["Docker is restarted", "systemctl restart docker"],
+    ["Docker is killed", "systemctl kill --signal KILL docker"],
+    ["containerd is killed", "systemctl kill --kill-whom main --signal KILL containerd"],
+  ])("loses no accepted order when %s", async (fault, harm) => {
+    await onHost(host.container, () => faults.survives(fault, async () => void (await at(harm))));
+    expect(await at("systemctl is-active docker containerd")).toBe("active\nactive");
+  });
+
+  test.each(["postgres", "redis", "nats", "prometheus", "loki", "grafana"])(
+    "loses no accepted order when the volume of %s is full for half a minute",
+    async (workload) => {
+      const path = await at(
+        `docker volume inspect --format '{{.Mountpoint}}' $(docker volume ls --quiet | grep '^${workload}-data-')`,
+      );
+      const name = await at(`docker ps --filter label=autollm.service=${workload} --format '{{.Names}}'`);
+      // A small disk of its own takes the place of the volume; its container sees it from its next start.
+      await at(`docker stop --time 60 ${name}; mkdir -p /mnt/small`);
+      await at(
+        `mount -t tmpfs -o size=$(($(du -sm ${path} | cut -f1) + 64))m tmpfs /mnt/small; cp -a ${path}/. /mnt/small`,
+      );
+      await at(`mount --move /mnt/small ${path}; docker start ${name}`);
+      await healthy();
+      await onHost(host.container, () =>
+        faults.survives(`the volume of ${workload} is full for 30 s`, async () => {
+          await at(`dd if=/dev/zero of=${path}/full bs=64k 2>/dev/null || true`);
+          expect(await at(`df --output=avail ${path} | tail -1`)).toBe("0");
+          await pause(30_000);
+          await at(`rm ${path}/full`);
+        }),
+      );
+    },
+  );
 });

@@ -22,9 +22,13 @@ const BOOT_SECONDS = 120;
 /** systemd's signal for an orderly end. */
 const STOP_SIGNAL = "SIGRTMIN+3";
 
-const docker = async (...args: readonly string[]): Promise<string> => (await run("docker", args)).stdout.trim();
+/** The hosts are containers of this machine's Docker, also while a test speaks to a host's own (`onHost`). */
+const env = { DOCKER_HOST: process.env.DOCKER_HOST ?? "" };
 
-const quietly = (...args: readonly string[]): Promise<RunResult> => run("docker", args, { allowFailure: true });
+const docker = async (...args: readonly string[]): Promise<string> =>
+  (await run("docker", args, { env })).stdout.trim();
+
+const quietly = (...args: readonly string[]): Promise<RunResult> => run("docker", args, { env, allowFailure: true });
 
 /** Where a host's key pair lies. */
 function stateDir(name: string): string {
@@ -68,9 +72,8 @@ export async function startHost(name: string): Promise<TestHost> {
   const key = join(stateDir(name), "key");
   await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", key]);
   const install = "umask 077; mkdir -p /root/.ssh; cat > /root/.ssh/authorized_keys";
-  await run("docker", ["exec", "--interactive", name, "sh", "-c", install], {
-    input: readFileSync(`${key}.pub`, "utf8"),
-  });
+  const input = readFileSync(`${key}.pub`, "utf8");
+  await run("docker", ["exec", "--interactive", name, "sh", "-c", install], { env, input });
   const host = { container: name, address: `${v4}.10`, address6, port: 22, user: "root", privateKeyPath: key };
   await booted(name);
   return { ...host, hostKey: await hostKeyOf(name) };
@@ -109,5 +112,17 @@ export async function removeHost(name: string): Promise<void> {
 
 /** Runs a script at the host's console, past sshd and firewall. */
 export function atConsole(name: string, script: string): Promise<RunResult> {
-  return run("docker", ["exec", name, "bash", "-euc", script], { allowFailure: true });
+  return quietly("exec", name, "bash", "-euc", script);
+}
+
+/** Lets all that calls `docker` meanwhile speak to the host's own Docker, by the host's file system; needs root. */
+export async function onHost<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const pid = await docker("inspect", "--format", "{{.State.Pid}}", name);
+  process.env.DOCKER_HOST = `unix:///proc/${pid}/root/run/docker.sock`;
+  try {
+    return await work();
+  } finally {
+    delete process.env.DOCKER_HOST;
+    if (env.DOCKER_HOST !== "") Object.assign(process.env, env);
+  }
 }

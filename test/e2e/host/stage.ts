@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { images } from "../../../components/images.ts";
@@ -12,6 +13,7 @@ const HOST_ONLY = "**autollm:host:Host**";
 /** A test host and a stack for it. */
 export interface Stage {
   readonly host: TestHost;
+  /** Its `url` leads to the host's Caddy. */
   readonly stack: TestStack;
   /** Writes the config for `setUp`; `change` is of its key `host`. */
   configure(change?: Readonly<Record<string, unknown>>): void;
@@ -33,6 +35,13 @@ export interface Stage {
 export async function stage(name: string): Promise<Stage> {
   const host = await startHost(`autollm-${name}`);
   const stack = await testStack(name);
+  // Caddy's certificate is for localhost, so a name of the loopback has to lead there.
+  const forward = createServer((client) => {
+    const server = connect(443, host.address);
+    client.on("error", () => server.destroy()).on("close", () => server.destroy());
+    server.on("error", () => client.destroy()).on("close", () => client.destroy());
+    client.pipe(server).pipe(client);
+  }).listen(stack.httpsPort, "127.0.0.1");
   const write = (change: Readonly<Record<string, unknown>> = {}, other: Readonly<Record<string, unknown>> = {}) => {
     const { address, hostKey, privateKeyPath } = host;
     const config = {
@@ -82,6 +91,7 @@ export async function stage(name: string): Promise<Stage> {
       return docker("run", "--rm", "--network", host.container, ...options, image, "bash", "-c", script);
     },
     remove: async () => {
+      forward.close();
       await stack.remove();
       await removeHost(host.container);
     },

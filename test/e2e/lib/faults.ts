@@ -1,13 +1,16 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { expect } from "vitest";
 import { run } from "../../../tools/lib/run.ts";
-import type { access } from "./access.ts";
+import { root } from "../../../tools/lib/workspace.ts";
 import { eventually } from "./http.ts";
 import { docker, type TestStack } from "./stack.ts";
 import { postNews, trader } from "./trading.ts";
 import { startWriter } from "./writers.ts";
 
 /** What a fault did to the trading path, while news came in at a steady rate. */
-export interface FaultResult {
+interface FaultResult {
   readonly fault: string;
   /** News that the edge accepted, and attempts that failed, each of which was made again. */
   readonly accepted: number;
@@ -20,23 +23,20 @@ export interface FaultResult {
   readonly recovery: number;
 }
 
+const PAGE = join(root, "docs/faults.md");
 const RATE = 0.5;
 const PATIENCE = 240;
 
 /** Does a harm while news comes in, and tells what came of it. */
-export async function suffer(
-  stack: TestStack,
-  to: ReturnType<typeof access>,
-  fault: string,
-  harm: () => Promise<void>,
-): Promise<FaultResult> {
+async function suffer(stack: TestStack, fault: string, harm: () => Promise<void>): Promise<FaultResult> {
   const headers = await trader(stack);
   const ids: string[] = [];
   const unfilled = async (wanted: readonly string[]): Promise<string[]> => {
-    const client = await to.postgres("gateway_api", await to.secret("gateway-api", "POSTGRES_PASSWORD"));
-    const sql = "SELECT id FROM unnest($1::text[]) AS wanted (id) EXCEPT SELECT id FROM portfolio_ledger.fills";
-    const { rows } = await client.query<{ id: string }>(sql, [wanted]).finally(() => client.end());
-    return rows.map(({ id }) => id);
+    const psql = ["psql", "--no-psqlrc", "--host=/tmp", "--username=postgres", "--dbname=autollm", "--tuples-only"];
+    const sql = "SELECT id FROM portfolio_ledger.fills";
+    const found = await docker("exec", await stack.container("postgres"), ...psql, "--no-align", "--command", sql);
+    const fills = new Set(found.split("\n"));
+    return wanted.filter((id) => !fills.has(id));
   };
   const news = startWriter(RATE, async () => {
     ids.push(await postNews(stack, headers));
@@ -72,7 +72,7 @@ export async function running(stack: TestStack): Promise<string[]> {
 }
 
 /** The containers of a stack that should serve and do not. */
-export async function ailing(stack: TestStack): Promise<string[]> {
+async function ailing(stack: TestStack): Promise<string[]> {
   const format = '{{.Names}} {{.Label "autollm.deploy"}} {{.Status}}';
   const lines = await docker("ps", "--all", "--filter", `label=autollm.stack=${stack.name}`, "--format", format);
   return lines
@@ -105,8 +105,43 @@ export async function cutOff(stack: TestStack, workload: string, segment: string
   await pause(seconds * 1000).finally(() => docker("network", "connect", "--alias", workload, network, container));
 }
 
-/** The results as the table of docs/faults.md. */
-export function faultTable(results: readonly FaultResult[]): string {
+/** Breaks the platform in one way after the other, and keeps what came of it for a table of docs/faults.md. */
+export class Faults {
+  readonly #stack: TestStack;
+  readonly #results: FaultResult[] = [];
+
+  constructor(stack: TestStack) {
+    this.#stack = stack;
+  }
+
+  /** Fails softly, so that a run tells of all faults; the next one is to meet a platform that is whole. */
+  async survives(fault: string, harm: () => Promise<void>): Promise<void> {
+    try {
+      const result = await suffer(this.#stack, fault, harm);
+      this.#results.push(result);
+      expect.soft(result, "no accepted order is lost").toMatchObject({ lost: 0 });
+    } catch (error) {
+      expect.soft(String(error), `after ${fault}`).toBe("whole again");
+      for (const name of await ailing(this.#stack)) await docker("restart", name);
+    }
+  }
+
+  /** Prints the table, and with UPDATE_DOCS set in the environment, writes it into the page between the marks of a test file. */
+  tell(file: string): void {
+    const table = faultTable(this.#results);
+    process.stdout.write(`${table}\n`);
+    if (process.env.UPDATE_DOCS === undefined) return;
+    const [begin, end] = [`<!-- table: made by ${file} -->`, "<!-- end of the table -->"];
+    const page = readFileSync(PAGE, "utf8");
+    const from = page.indexOf(begin);
+    const to = page.indexOf(end, from);
+    if (from < 0 || to < 0) throw new Error(`${PAGE} has no "${begin}" with an end`);
+    writeFileSync(PAGE, `${page.slice(0, from + begin.length)}\n${table}\n${page.slice(to)}`);
+  }
+}
+
+/** The results as a table of docs/faults.md. */
+function faultTable(results: readonly FaultResult[]): string {
   const rows = results.map(({ fault, accepted, failed, lost, gap, recovery }) =>
     [fault, accepted, failed, lost, gap.toFixed(1), recovery.toFixed(1)].join(" | "),
   );
