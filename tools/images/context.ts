@@ -6,7 +6,7 @@ import { UserError } from "../lib/log.ts";
 import { bundleText } from "./build.ts";
 import { catalogue } from "./catalogue.ts";
 
-const HELP = `usage: node tools/images/context.ts DIR
+const HELP = `usage: npx node tools/images/context.ts DIR
 
 Writes what \`docker build\` needs for the backup's image that registries hold: its Dockerfile, and the program as one file.`;
 

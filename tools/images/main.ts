@@ -4,7 +4,7 @@ import { ensureImages, isLocalImageName, localImageNames, pruneImages } from "./
 
 const help = `Builds the local images that stand in for the official ones where no registry is in reach.
 
-usage: node tools/images/main.ts [--install] [--prune] [NAME...]
+usage: npx node tools/images/main.ts [--install] [--prune] [NAME...]
 
 Without NAME all are built: ${localImageNames.join(", ")}.
 Prints NAME=TAG, a line each. What is built already is left alone.

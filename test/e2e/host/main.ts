@@ -2,7 +2,7 @@ import { command, USAGE } from "../../../tools/lib/command.ts";
 import { UserError } from "../../../tools/lib/log.ts";
 import { rebootHost, removeHost, startHost } from "./host.ts";
 
-const HELP = `usage: node test/e2e/host/main.ts up|down|reboot [--name NAME]
+const HELP = `usage: npx node test/e2e/host/main.ts up|down|reboot [--name NAME]
 
 A Debian 13 system with nothing but sshd and a key, like a fresh virtual server, in a container of this machine's Docker.
 
