@@ -41,14 +41,14 @@ describe("a host that carries the platform", () => {
   });
 
   test("restarts a container that stays unhealthy, later each time, and counts it", async () => {
-    const name = await at("docker ps --filter label=autollm.service=redis-exporter --format '{{.Names}}'");
+    const name = await at("docker ps --filter label=autollm.service=blackbox-exporter --format '{{.Names}}'");
     const started = () => at(`docker inspect --format '{{.State.StartedAt}}' ${name}`);
     // All its processes stand still, so it answers no check.
     const freeze = () => at(`kill -STOP $(docker top ${name} -o pid | tail -n +2)`);
     const first = await started();
     await freeze();
     await eventually("the restart", 600, async () => ((await started()) !== first ? true : undefined));
-    await eventually("the metric", 60, async () => ((await metric("redis-exporter")) === "1" ? true : undefined));
+    await eventually("the metric", 60, async () => ((await metric("blackbox-exporter")) === "1" ? true : undefined));
     expect(await at("journalctl --unit autollm-watchdog --no-pager --output cat")).toContain(
       `restarting ${name}: unhealthy for 3 checks`,
     );

@@ -36,8 +36,7 @@ export class Loki extends pulumi.ComponentResource {
         command: ["/usr/bin/loki", `-config.file=${CONFIG}/config.yaml`],
         segments: ["observability"],
         deploy: "recreate",
-        // The image holds one program and no shell: this says that it can be started, and Prometheus whether it works.
-        health: ["/usr/bin/loki", "-version"],
+        health: ["/usr/bin/loki", "-health", "-health.url=http://127.0.0.1:3100/ready"],
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
         // What it holds in memory is in its own log on disk, too.

@@ -51,7 +51,12 @@ export function lokiConfig(args: LokiConfigArgs): string {
         },
       ],
     },
-    ingester: { chunk_encoding: "zstd", wal: { enabled: true, replay_memory_ceiling: "128MB" } },
+    ingester: {
+      chunk_encoding: "zstd",
+      // One process has nobody to wait for.
+      lifecycler: { min_ready_duration: "0s" },
+      wal: { enabled: true, replay_memory_ceiling: "128MB" },
+    },
     limits_config: {
       retention_period: `${args.retentionDays * 24}h`,
       ingestion_rate_mb: ingestionRate(args),
