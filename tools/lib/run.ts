@@ -6,7 +6,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Written to the program's standard input. */
   readonly input?: string;
-  /** `show` passes the program's output through to the user; `capture` (default) returns it. */
+  /** `show` lets the program speak with the user: output, and answers to what it asks; `capture` (default) returns the output. */
   readonly output?: "capture" | "show";
   /** Return a failure instead of throwing it. */
   readonly allowFailure?: boolean;
@@ -21,9 +21,10 @@ export interface RunResult {
 /** Runs a program to its end. A failure throws with the program's last lines, unless `allowFailure` is set. */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const show = options.output === "show";
+  const outputs = show ? (["inherit", "inherit"] as const) : (["pipe", "pipe"] as const);
   const spawnOptions: SpawnOptions = {
     env: { ...process.env, ...options.env },
-    stdio: [options.input === undefined ? "ignore" : "pipe", show ? "inherit" : "pipe", show ? "inherit" : "pipe"],
+    stdio: [options.input === undefined ? (show ? "inherit" : "ignore") : "pipe", ...outputs],
   };
   if (options.cwd !== undefined) spawnOptions.cwd = options.cwd;
   const child = spawn(program, [...args], spawnOptions);

@@ -73,7 +73,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run backtest": true,
   "npm run kill-switch -- on": "npm run kill-switch -- on && npm run kill-switch -- off",
   "npm run kill-switch -- on --reason TEXT":
-    "npm run kill-switch -- on --reason drill && npm run kill-switch -- status && npm run kill-switch -- off",
+    "npm run kill-switch -- on --reason drill && { npm run kill-switch -- status || [ $? = 2 ]; } && npm run kill-switch -- off",
 
   // Looking at containers, as the runbooks do.
   "docker logs": "docker logs $CONTAINER",
@@ -140,9 +140,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "pulumi login <your backend>": { staging: "PULUMI_CREDENTIALS_PATH=$STATE pulumi login file://$STATE" },
   "pulumi stack init staging": { staging: true },
   "pulumi stack init --secrets-provider awskms://...": { needs: "a cloud's key service" },
-  "pulumi stack change-secrets-provider": {
-    staging: "pulumi stack change-secrets-provider passphrase --stack staging",
-  },
+  "pulumi stack change-secrets-provider": { needs: "a cloud's key service" },
   "pulumi config set --secret openai --stack staging": { staging: secret("openai") },
   "pulumi config set --secret openai": { staging: secret("openai") },
   "pulumi config set --secret NAME --stack staging": { staging: secret("anthropic") },
