@@ -18,7 +18,7 @@ One scan a run; ends with 1 where it finds something.
   sbom       prints what the project is made of, as CycloneDX JSON`;
 
 /** What ends a build (platform standard). */
-const TRIVY_LIMIT = ["--severity", "HIGH,CRITICAL", "--exit-code", "1", "--no-progress"];
+const TRIVY_LIMIT = ["--severity", "HIGH,CRITICAL", "--exit-code", "1"];
 
 async function trivy(): Promise<string> {
   const program = await which("trivy");
@@ -68,7 +68,15 @@ const scans: Readonly<Record<string, (names: readonly string[]) => Promise<boole
     return all(
       images.map((image) => () => {
         say(`... ${image}`);
-        return passes(program, ["image", "--scanners", "vuln", "--ignore-unfixed", ...TRIVY_LIMIT, image]);
+        return passes(program, [
+          "image",
+          "--scanners",
+          "vuln",
+          "--ignore-unfixed",
+          "--no-progress",
+          ...TRIVY_LIMIT,
+          image,
+        ]);
       }),
     );
   },
