@@ -46,6 +46,12 @@ const hints: readonly (readonly [pattern: string, hint: string])[] = [
 /** apt that waits for whoever holds its locks, and asks nothing. */
 export function aptFunction(lockSeconds = LOCK_SECONDS): string {
   return [
+    // With -qq, apt says that somebody holds the lock, and not who.
+    "lock_holder() {",
+    '  inode=$(stat -c %i "$(echo "$1" | grep -m 1 -o \'/var/[a-z/-]*lock[a-z-]*\')" 2>/dev/null) || return 0',
+    "  pid=$(awk -v inode=\":$inode\" 'index($6, inode) { print $5; exit }' /proc/locks)",
+    '  [ -z "$pid" ] || echo ", process $pid ($(cat "/proc/$pid/comm"))"',
+    "}",
     "apt_get() {",
     `  end=$(($(date +%s) + ${lockSeconds}))`,
     "  while :; do",
@@ -53,7 +59,7 @@ export function aptFunction(lockSeconds = LOCK_SECONDS): string {
     "    hint='see the lines above'",
     "    case $out in",
     "      *'Could not get lock'*|*'Unable to lock'*|*'Unable to acquire'*)",
-    `        if [ "$(date +%s)" -ge "$end" ]; then fail "another apt has held the lock for ${lockSeconds} s: $(echo "$out" | grep -m 1 lock). Wait for it or end it, then run up again"; fi`,
+    `        if [ "$(date +%s)" -ge "$end" ]; then fail "another apt has held the lock for ${lockSeconds} s: $(echo "$out" | grep -m 1 lock)$(lock_holder "$out"). Wait for it or end it, then run up again"; fi`,
     "        sleep 2; continue ;;",
     ...hints.map(([pattern, hint]) => `      ${pattern}) hint=${quote(hint)} ;;`),
     "    esac",

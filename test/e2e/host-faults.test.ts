@@ -7,7 +7,7 @@ import { eventually } from "./lib/http.ts";
 
 /** Holds dpkg's lock as dpkg does. */
 const holdLock = (seconds: number) =>
-  `perl -e 'use Fcntl; open(F, ">", "/var/lib/dpkg/lock-frontend"); fcntl(F, F_SETLK, pack("s s l! l! i", F_WRLCK, 0, 0, 0, 0)) or die; sleep ${seconds}' >/dev/null 2>&1 &`;
+  `perl -e 'use Fcntl; open(F, ">", "/var/lib/dpkg/lock-frontend"); my $lock = pack("s s x4 l! l! i", F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $lock) or die; sleep ${seconds}' >/dev/null 2>&1 &`;
 
 /** How many an apt-get there is of the step that installs packages. */
 const AT_WORK = "if [ -e /var/lib/autollm/host/packages.lock ]; then pgrep -c apt-get || true; else echo 0; fi";
@@ -68,6 +68,11 @@ describe("a host's set up ends in a clear error, and the next up finishes it,", 
   });
 
   test("when the host is rebooted in the middle", async () => {
+    await eventually("the end of the run that was cut", 300, async () =>
+      (await at(AT_WORK)) === "0" ? true : undefined,
+    );
+    // So that it is in its middle for long enough.
+    await at(holdLock(300));
     const failing = fault();
     await eventually("apt at work", 120, async () => ((await at(AT_WORK)) !== "0" ? true : undefined));
     await sleep(1000);
@@ -80,7 +85,7 @@ describe("a host's set up ends in a clear error, and the next up finishes it,", 
     const asked = await at(
       `${holdLock(30)} sleep 1; fail() { echo "fault: $1"; exit 0; }; ${aptFunction(3)}\napt_get install --yes --reinstall jq`,
     );
-    expect(asked).toMatch(/another apt has held the lock for 3 s: .*\d+ \(perl\)/);
+    expect(asked).toMatch(/another apt has held the lock for 3 s: .*, process \d+ \(perl\)/);
     configure({ docker: { version: "26.*" } });
     const { code, stdout, stderr } = await setUp();
     expect(code, stdout + stderr).toBe(0);
