@@ -11,6 +11,9 @@ export interface PicturePanel {
       readonly unit: string;
       readonly min?: number;
       readonly max?: number;
+      readonly mappings: readonly {
+        readonly options: Readonly<Record<string, { readonly text: string; readonly color: string }>>;
+      }[];
       readonly thresholds: { readonly steps: readonly { readonly color: string; readonly value: number | null }[] };
     };
   };
@@ -55,18 +58,18 @@ const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", 
 const last = ({ points }: Series): number | undefined =>
   points.findLast(([, value]) => value !== null)?.[1] ?? undefined;
 
-/** The colour that a panel's thresholds give a value. */
-function colourOf({ fieldConfig }: PicturePanel, value: number): string {
-  const step = fieldConfig.defaults.thresholds.steps.findLast((it) => it.value === null || value >= it.value);
-  return COLOURS[step?.color ?? "green"] ?? TEXT.color;
+/** How a panel writes a value, and the colour of its word or of its thresholds. */
+function figure({ fieldConfig }: PicturePanel, value: number): { readonly text: string; readonly color: string } {
+  const { unit, mappings, thresholds } = fieldConfig.defaults;
+  const word = mappings.map(({ options }) => options[String(value)]).find((it) => it !== undefined);
+  const step = thresholds.steps.findLast((it) => it.value === null || value >= it.value);
+  const color = COLOURS[word?.color ?? step?.color ?? "green"] ?? TEXT.color;
+  return { text: word?.text ?? (formats[unit] ?? plain)(value), color };
 }
 
-function curves(
-  panel: PicturePanel,
-  series: readonly Series[],
-  format: (value: number) => string,
-): echarts.EChartsOption {
-  const { min, max, thresholds } = panel.fieldConfig.defaults;
+function curves(panel: PicturePanel, series: readonly Series[]): echarts.EChartsOption {
+  const { min, max, thresholds, unit } = panel.fieldConfig.defaults;
+  const format = formats[unit] ?? plain;
   const lines = thresholds.steps.flatMap(({ value, color }) =>
     value === null ? [] : [{ yAxis: value, lineStyle: { color: COLOURS[color] ?? TEXT.color } }],
   );
@@ -94,16 +97,16 @@ function curves(
   };
 }
 
-function figures(
-  panel: PicturePanel,
-  series: readonly Series[],
-  format: (value: number) => string,
-): echarts.EChartsOption {
+function figures(panel: PicturePanel, series: readonly Series[]): echarts.EChartsOption {
   const values = series.flatMap((one) => {
     const value = last(one);
-    return value === undefined ? [] : [{ name: one.name, value, itemStyle: { color: colourOf(panel, value) } }];
+    return value === undefined ? [] : [{ name: one.name, value, itemStyle: { color: figure(panel, value).color } }];
   });
-  const label = { show: true, formatter: ({ value }: { value?: unknown }) => format(Number(value)), ...TEXT };
+  const label = {
+    show: true,
+    formatter: ({ value }: { value?: unknown }) => figure(panel, Number(value)).text,
+    ...TEXT,
+  };
   if (panel.type === "bargauge" || values.length > 1)
     return {
       grid: { left: 8, right: 70, top: 4, bottom: 8, containLabel: true },
@@ -116,7 +119,7 @@ function figures(
     title: {
       left: "center",
       top: "middle",
-      text: only === undefined ? "" : format(only.value),
+      text: only === undefined ? "" : figure(panel, only.value).text,
       textStyle: { fontSize: 34, fontFamily: "sans-serif", color: only?.itemStyle.color ?? TEXT.color },
     },
   };
@@ -125,8 +128,7 @@ function figures(
 function panelSvg(panel: PicturePanel, series: readonly Series[], width: number, height: number): string {
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width, height });
   try {
-    const format = formats[panel.fieldConfig.defaults.unit] ?? plain;
-    chart.setOption({ animation: false, ...(panel.type === "timeseries" ? curves : figures)(panel, series, format) });
+    chart.setOption({ animation: false, ...(panel.type === "timeseries" ? curves : figures)(panel, series) });
     return chart.renderToSVGString();
   } finally {
     chart.dispose();

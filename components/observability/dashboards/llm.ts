@@ -2,6 +2,9 @@ import { type Dashboard, limits, quantiles, symbolVariable } from "./panel.ts";
 
 const SYMBOL = 'symbol=~"$symbol"';
 
+/** Intents and approvals are scraped at different moments, so that their quotient may go beyond all. */
+const atMostAll = (ratio: string) => `clamp_max(${ratio}, 1)`;
+
 /** LLM Performance: what the model proposes, how fast, and at what cost. */
 export const llmPerformance: Dashboard = {
   uid: "llm-performance",
@@ -42,7 +45,9 @@ export const llmPerformance: Dashboard = {
       min: 0,
       max: 1,
       queries: {
-        approved: `sum(increase(risk_approvals_total{${SYMBOL}}[1h])) / sum(increase(llm_intents_total{${SYMBOL},status="proposed"}[1h]))`,
+        approved: atMostAll(
+          `sum(increase(risk_approvals_total{${SYMBOL}}[1h])) / sum(increase(llm_intents_total{${SYMBOL},status="proposed"}[1h]))`,
+        ),
       },
     },
     {
@@ -97,7 +102,9 @@ export const llmPerformance: Dashboard = {
       min: 0,
       max: 1,
       queries: {
-        approved: `sum(rate(risk_approvals_total{${SYMBOL}}[15m])) / sum(rate(llm_intents_total{${SYMBOL},status="proposed"}[15m]))`,
+        approved: atMostAll(
+          `sum(rate(risk_approvals_total{${SYMBOL}}[15m])) / sum(rate(llm_intents_total{${SYMBOL},status="proposed"}[15m]))`,
+        ),
       },
     },
   ],

@@ -1,10 +1,12 @@
 import { CONTAINER_INFO } from "../../runtime/containerNames.ts";
 import { PROMETHEUS_UID } from "../grafanaConfig.ts";
 
+type Colour = "green" | "orange" | "red";
+
 /** From this value on, a panel takes this colour. */
 export interface Threshold {
   readonly from: number;
-  readonly colour: "green" | "orange" | "red";
+  readonly colour: Colour;
 }
 
 /** A panel of a dashboard: what it shows, in what unit, by which queries. */
@@ -18,11 +20,15 @@ export interface Panel {
   readonly queries: Readonly<Record<string, string>>;
   /** Below the first one all is well: green. */
   readonly thresholds?: readonly Threshold[];
+  /** What values mean, where a number alone says little: the word to show, and its colour. */
+  readonly words?: Readonly<Record<number, readonly [word: string, colour: Colour]>>;
   /** Ends of the scale. */
   readonly min?: number;
   readonly max?: number;
   /** Columns of Grafana's 24. Default 12. */
   readonly width?: 6 | 8 | 12 | 24;
+  /** Rows of Grafana's. Default 8. */
+  readonly height?: 8 | 16;
 }
 
 /** A choice at the top of a dashboard, by which queries name it as `$name`. */
@@ -76,11 +82,12 @@ const datasource = { type: "prometheus", uid: PROMETHEUS_UID };
 
 /** Panels from left to right, a new row where one would not fit. */
 function layout(panels: readonly Panel[]) {
-  let [x, y] = [0, 0];
-  return panels.map(({ width = 12 }) => {
-    if (x + width > COLUMNS) [x, y] = [0, y + HEIGHT];
-    const position = { x, y, w: width, h: HEIGHT };
+  let [x, y, tallest] = [0, 0, 0];
+  return panels.map(({ width = 12, height = HEIGHT }) => {
+    if (x + width > COLUMNS) [x, y, tallest] = [0, y + tallest, 0];
+    const position = { x, y, w: width, h: height };
     x += width;
+    tallest = Math.max(tallest, height);
     return position;
   });
 }
@@ -96,7 +103,8 @@ const options: Readonly<Record<Panel["kind"], unknown>> = {
 };
 
 function panelJson(panel: Panel, id: number, gridPos: unknown) {
-  const { kind, thresholds = [], min, max } = panel;
+  const { kind, thresholds = [], words = {}, min, max } = panel;
+  const mapped = Object.entries(words).map(([value, [text, color]]) => [value, { text, color }]);
   return {
     id,
     title: panel.title,
@@ -110,6 +118,7 @@ function panelJson(panel: Panel, id: number, gridPos: unknown) {
         unit: panel.unit,
         ...(min === undefined ? {} : { min }),
         ...(max === undefined ? {} : { max }),
+        mappings: mapped.length === 0 ? [] : [{ type: "value", options: Object.fromEntries(mapped) }],
         color: { mode: kind === "timeseries" ? "palette-classic" : "thresholds" },
         thresholds: {
           mode: "absolute",

@@ -43,7 +43,8 @@ export const systemHealth: Dashboard = {
     },
     {
       title: "Edge answers",
-      description: "1: the public health page answers over TLS.",
+      description: "Whether the public health page answers over TLS.",
+      words: { 0: ["no", "red"], 1: ["yes", "green"] },
       unit: "short",
       kind: "stat",
       width: 6,
@@ -166,17 +167,6 @@ export const systemHealth: Dashboard = {
       queries: { "{{job}}": `sum by (job) (rate(process_cpu_seconds_total{${CHOSEN}}[5m]))` },
     },
     {
-      title: "Containers: memory of their limits",
-      description:
-        "Memory that cannot be taken back, as a share of the limit; every container, not the services alone.",
-      unit: "percentunit",
-      kind: "bargauge",
-      min: 0,
-      max: 1,
-      thresholds: limits(0.7, 0.9),
-      queries: { "{{service}}": "service:container_memory_limit:ratio" },
-    },
-    {
       title: "Containers: CPU",
       description: "Cores in use, by container.",
       unit: "short",
@@ -272,6 +262,19 @@ export const systemHealth: Dashboard = {
       min: 0,
       thresholds: limits(1, 6),
       queries: { "{{slo}}": "slo:error_ratio:rate1h / on (slo) group_left () slo:error_budget:ratio" },
+    },
+    {
+      title: "Containers: memory of their limits",
+      description:
+        "Memory that cannot be taken back, as a share of the limit; every container, not the services alone.",
+      unit: "percentunit",
+      kind: "bargauge",
+      width: 24,
+      height: 16,
+      min: 0,
+      max: 1,
+      thresholds: limits(0.7, 0.9),
+      queries: { "{{service}}": "service:container_memory_limit:ratio" },
     },
   ],
 };

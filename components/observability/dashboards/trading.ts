@@ -21,11 +21,11 @@ export const tradingOperations: Dashboard = {
     },
     {
       title: "Kill switch",
-      description: "1: no order is executed.",
+      description: "While it is on, no order is executed.",
+      words: { 0: ["off", "green"], 1: ["on", "red"] },
       unit: "short",
       kind: "stat",
       width: 6,
-      thresholds: [{ from: 1, colour: "red" }],
       queries: { active: "max(kill_switch_active)" },
     },
     {
@@ -38,7 +38,8 @@ export const tradingOperations: Dashboard = {
     },
     {
       title: "Market",
-      description: "1 while the New York Stock Exchange is open.",
+      description: "Whether the New York Stock Exchange is open.",
+      words: { 0: ["closed", "orange"], 1: ["open", "green"] },
       unit: "short",
       kind: "stat",
       width: 6,
