@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -50,10 +51,13 @@ function localProject(home: string): string {
   chmodSync(home, 0o700);
   const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as Record<string, unknown>;
   const text = stringify({ ...project, main: "program/index.ts", backend: { url: `file://${join(home, "state")}` } });
-  writeFileSync(join(home, "Pulumi.yaml"), text);
+  // Made aside and renamed: another command may be at work in the same folder.
+  const aside = join(home, `.new-${process.pid}`);
+  writeFileSync(aside, text);
+  renameSync(aside, join(home, "Pulumi.yaml"));
   // Pulumi wants the program inside the project's directory.
-  rmSync(join(home, "program"), { force: true });
-  symlinkSync(root, join(home, "program"));
+  symlinkSync(root, aside);
+  renameSync(aside, join(home, "program"));
   const passphrase = join(home, "passphrase");
   if (!existsSync(passphrase)) writePrivate(passphrase, `${randomBytes(32).toString("base64url")}\n`);
   return passphrase;

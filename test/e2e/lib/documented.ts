@@ -144,8 +144,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "pulumi stack change-secrets-provider": { needs: "a cloud's key service" },
   "pulumi config set --secret openai --stack staging": { staging: secret("openai") },
   "pulumi config set --secret openai": { staging: secret("openai") },
-  "pulumi config set --secret NAME --stack staging": { staging: secret("anthropic") },
-  "pulumi config set --secret NAME": { staging: secret("anthropic") },
+  "pulumi config set --secret NAME --stack staging": { staging: secret("finnhub") },
+  "pulumi config set --secret NAME": { staging: secret("finnhub") },
   "npm run config:secrets": { staging: true },
   "npm run release:pin < images.json": { staging: true },
   "npm run release:pin -- --stack NAME < images.json": {
