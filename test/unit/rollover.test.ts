@@ -27,7 +27,6 @@ function workspaceOf(config: Tables, running: readonly string[] = []) {
       });
     }
     if (verb === "set-all") for (const entry of args.filter((arg) => arg.includes("="))) set(entry);
-    else if (verb === "set") set(`${args.at(-2)}=${args.at(-1)}`);
     else if (verb === "rm") remove(args.at(-1) ?? "");
     const entries = Object.entries(tables).map(([key, objectValue]) => [`autollm:${key}`, { objectValue }]);
     return answer(Object.fromEntries(entries));

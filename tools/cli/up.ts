@@ -34,8 +34,11 @@ await command(
     if (workspace.local) {
       await ensureDocker({ install: unasked(values.install) });
       await ensureLocalStack(workspace);
-      if (values["http-port"] !== undefined) await setConfig(workspace, "httpPort", values["http-port"]);
-      if (values["https-port"] !== undefined) await setConfig(workspace, "httpsPort", values["https-port"]);
+      const { "http-port": httpPort, "https-port": httpsPort } = values;
+      await setConfig(workspace, {
+        ...(httpPort === undefined ? {} : { httpPort }),
+        ...(httpsPort === undefined ? {} : { httpsPort }),
+      });
       await prepareImages(workspace);
     }
     const bringUp = () => update(workspace, workspace.local || unasked(values.yes));

@@ -29,7 +29,6 @@ const ownImages = ["reference", "backup"] as const;
 /** Finds out where images come from and, where that is here, builds them; writes both into the stack's config. */
 export async function prepareImages(workspace: Workspace): Promise<void> {
   const registry = await registryReachable();
-  await setConfig(workspace, "imageSource", registry ? "registry" : "local");
   const wanted = registry ? ownImages : stackImages;
   const tags = await step(
     registry
@@ -38,5 +37,8 @@ export async function prepareImages(workspace: Workspace): Promise<void> {
     "seconds when they are there, else some minutes",
     () => ensureImages(wanted),
   );
-  for (const [name, tag] of Object.entries(tags)) await setConfig(workspace, `localImages.${name}`, tag);
+  await setConfig(workspace, {
+    imageSource: registry ? "registry" : "local",
+    ...Object.fromEntries(Object.entries(tags).map(([name, tag]) => [`localImages.${name}`, tag])),
+  });
 }

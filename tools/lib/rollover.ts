@@ -67,7 +67,7 @@ export async function raiseGenerations(
   units: readonly string[],
   config: RotationConfig,
 ): Promise<void> {
-  await setAll(workspace, raised(units, config));
+  await setConfig(workspace, Object.fromEntries(raised(units, config)));
   for (const key of units.flatMap((unit) => config.pinned.get(unit) ?? [])) await removeConfig(workspace, key);
 }
 
@@ -100,7 +100,7 @@ export async function rollOut(workspace: Workspace, bringUp: () => Promise<void>
     const { stdout } = await workspace.pulumi(["stack", "export", "--stack", workspace.stack]);
     const { deployment } = JSON.parse(stdout) as { deployment: { resources?: readonly StateResource[] } };
     const begun = beginning(config, runningGenerations(deployment.resources ?? []));
-    if (begun.size > 0) await setAll(workspace, begun);
+    await setConfig(workspace, Object.fromEntries(begun));
   }
   await bringUp();
   await finishRotations(workspace, bringUp);
@@ -113,11 +113,13 @@ async function finishRotations(workspace: Workspace, bringUp: () => Promise<void
     const units = Object.keys(overlap);
     if (units.length === 0) return;
     const ended: string[] = [];
+    const moved: Record<string, string> = {};
     for (const [unit, step] of Object.entries(overlap)) {
       const next = stepAfter(unit, step);
       if (next === undefined) ended.push(unit);
-      else await setConfig(workspace, `overlap.${unit}`, next);
+      else moved[`overlap.${unit}`] = next;
     }
+    await setConfig(workspace, moved);
     // The whole table goes with its last entry.
     if (ended.length === units.length) await removeConfig(workspace, "overlap");
     else for (const unit of ended) await removeConfig(workspace, `overlap.${unit}`);
@@ -126,11 +128,6 @@ async function finishRotations(workspace: Workspace, bringUp: () => Promise<void
     if (ended.length > 0) say(`now the old one is withdrawn: ${ended.join(", ")}`);
     await bringUp();
   }
-}
-
-async function setAll(workspace: Workspace, entries: ReadonlyMap<string, string>): Promise<void> {
-  const values = [...entries].flatMap(([path, value]) => ["--plaintext", `${PROJECT}${path}=${value}`]);
-  await workspace.pulumi(["config", "set-all", "--stack", workspace.stack, "--path", ...values]);
 }
 
 async function removeConfig(workspace: Workspace, path: string): Promise<void> {

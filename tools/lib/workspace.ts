@@ -108,9 +108,12 @@ export async function ensureLocalStack(workspace: Workspace): Promise<void> {
   if (fresh) writePrivate(config, readFileSync(join(root, "Pulumi.local.yaml"), "utf8"));
   if (!(await stackExists(workspace))) await workspace.pulumi(["stack", "init", workspace.stack, "--no-select"]);
   if (!fresh) return;
-  await setConfig(workspace, "filesDir", filesHome(workspace));
-  // The daemon that the docker command speaks to is the one that the images are built on.
-  if (process.env.DOCKER_HOST !== undefined) await setConfig(workspace, "dockerHost", process.env.DOCKER_HOST);
+  const { DOCKER_HOST } = process.env;
+  await setConfig(workspace, {
+    filesDir: filesHome(workspace),
+    // The daemon that the docker command speaks to is the one that the images are built on.
+    ...(DOCKER_HOST === undefined ? {} : { dockerHost: DOCKER_HOST }),
+  });
 }
 
 export async function stackExists(workspace: Workspace): Promise<boolean> {
@@ -132,18 +135,10 @@ export async function forgetLocalStack(workspace: Workspace): Promise<void> {
     if (file.startsWith(`${stack}.json`)) rmSync(join(stacks, file), { force: true });
 }
 
-/** Sets a plain config value; `key` may be a path such as `generation.redis`. */
-export async function setConfig(workspace: Workspace, key: string, value: string): Promise<void> {
-  await workspace.pulumi([
-    "config",
-    "set",
-    "--stack",
-    workspace.stack,
-    "--plaintext",
-    "--path",
-    `autollm:${key}`,
-    value,
-  ]);
+/** Sets plain config values, all in one run of the engine; a key may be a path such as `generation.redis`. */
+export async function setConfig(workspace: Workspace, values: Readonly<Record<string, string>>): Promise<void> {
+  const pairs = Object.entries(values).flatMap(([key, value]) => ["--plaintext", `autollm:${key}=${value}`]);
+  if (pairs.length > 0) await workspace.pulumi(["config", "set-all", "--stack", workspace.stack, "--path", ...pairs]);
 }
 
 /** A stack's outputs; secret ones only where asked for. */
