@@ -71,7 +71,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run drift": true,
   "npm run drift -- --stack NAME": "npm run drift -- --stack local",
   "npm run backtest": true,
-  "npm run dashboards -- DIR": "npm run dashboards -- pictures",
+  "npm run dashboards -- DIR": "npm run dashboards -- $STATE/pictures",
   "npm run kill-switch -- on": "npm run kill-switch -- on && npm run kill-switch -- off",
   "npm run kill-switch -- on --reason TEXT":
     "npm run kill-switch -- on --reason drill && { npm run kill-switch -- status || [ $? = 2 ]; } && npm run kill-switch -- off",
