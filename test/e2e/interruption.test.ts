@@ -1,4 +1,4 @@
-import { cpSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -88,14 +88,15 @@ describe("an update whose engine is killed", () => {
     cpSync(join(directory, before), join(directory, "unsaved"), { recursive: true });
     rmSync(current);
     symlinkSync("unsaved", current);
-    const state = JSON.parse(await stack.pulumi("stack", "export")) as {
-      deployment: { resources: { urn: string }[]; pending_operations?: unknown[] };
+    // Into the state's own file, as an import would leave pending operations out.
+    const file = join(stack.home, "state", ".pulumi", "stacks", "autollm", `${stack.name}.json`);
+    const state = JSON.parse(readFileSync(file, "utf8")) as {
+      checkpoint: { latest: { resources: { urn: string }[]; pending_operations?: unknown[] } };
     };
-    const resource = state.deployment.resources.find(({ urn }) => urn.endsWith("::redis-live-files"));
-    state.deployment.pending_operations = [{ resource, type: "creating" }];
-    const file = join(stack.home, "killed.json");
+    const { latest } = state.checkpoint;
+    const resource = latest.resources.find(({ urn }) => urn.endsWith("::redis-live-files"));
+    latest.pending_operations = [{ resource, type: "creating" }];
     writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
-    await stack.pulumi("stack", "import", "--file", file);
 
     const { code, stdout, stderr } = await stack.npm("up");
     expect(code, stdout + stderr).toBe(0);
