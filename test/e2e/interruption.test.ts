@@ -94,7 +94,8 @@ describe("an update whose engine is killed", () => {
       checkpoint: { latest: { resources: { urn: string }[]; pending_operations?: unknown[] } };
     };
     const { latest } = state.checkpoint;
-    const resource = latest.resources.find(({ urn }) => urn.endsWith("::redis-live-files"));
+    const resource = latest.resources.find(({ urn }) => urn.endsWith("$command:local:Command::redis-live-files"));
+    expect(resource, "what writes Redis's live files").toBeDefined();
     latest.pending_operations = [{ resource, type: "creating" }];
     writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
 
