@@ -50,8 +50,6 @@ export class Bus {
       inboxPrefix: inboxPrefix(this.#config.role),
       maxReconnectAttempts: -1,
       reconnectTimeWait: 500,
-      // The client's own resolver keeps asking where Docker's name server was before Docker was restarted; the system's does not.
-      resolve: false,
       // A rotation may refuse the old password for a moment; giving up would need a restart.
       ignoreAuthErrorAbort: true,
       pingInterval: 10_000,
