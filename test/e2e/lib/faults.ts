@@ -41,7 +41,7 @@ async function suffer(stack: TestStack, fault: string, harm: () => Promise<void>
   const news = startWriter(RATE, async () => {
     ids.push(await postNews(stack, headers));
   });
-  await eventually("the first news", 30, async () => (ids.length > 0 ? true : undefined)).catch(async (error) => {
+  await eventually("the first news", PATIENCE, async () => (ids.length > 0 ? true : undefined)).catch(async (error) => {
     throw new Error(`${error}; instead: ${JSON.stringify((await news.stop()).failed)}`);
   });
   await harm();
