@@ -37,9 +37,9 @@ describe("a connection that is cut in the middle of each step", () => {
     // The step waits in its script for whoever is at it already.
     await at(`umask 077; mkdir -p ${STATE}; flock ${STATE}/${step}.lock ${HOLDER} >/dev/null 2>&1 &`);
     const failing = fault();
-    await eventually("the step at work", 120, async () =>
-      Number(await at("pgrep -c -x flock || true")) > 1 ? true : undefined,
-    );
+    // Its `flock` waits for what it has open as 9; the holder's has no such file.
+    const waits = `for pid in $(pgrep -x flock); do readlink /proc/$pid/fd/9 || true; done | grep -c '/${step}.lock$' || true`;
+    await eventually("the step at work", 120, async () => ((await at(waits)) === "1" ? true : undefined));
     await at(`pkill -KILL sshd-session; pkill -f '${HOLDER}'`);
     expect(await failing).toMatch(new RegExp(`host step ${step}: the connection to \\S+ was lost in the middle`));
   });
