@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hostSteps } from "../../components/host/plan.ts";
 import { root } from "../../tools/lib/workspace.ts";
+import { options } from "../unit/host/options.ts";
 import { type Stage, stage } from "./host/stage.ts";
 import { eventually } from "./lib/http.ts";
 
@@ -10,10 +12,7 @@ const STATE = "/var/lib/autollm/host";
 /** Of a length that nothing else sleeps. */
 const HOLDER = "sleep 251";
 
-const steps = [
-  ...["sources", "packages", "accounts", "ssh", "firewall", "bans", "audit", "kernel", "upgrades", "system", "swap"],
-  ...["engine", "directories", "watchdog", "edge-bans"],
-];
+const steps = hostSteps(options).map(({ name }) => name);
 
 describe("a connection that is cut in the middle of each step", () => {
   let { at, configure, fault, host, setUp, remove } = {} as Stage;

@@ -29,7 +29,6 @@ const answer = z.object({
   results: z.record(
     z.string(),
     z.object({
-      error: z.string().optional(),
       frames: z
         .array(
           z.object({
@@ -62,7 +61,7 @@ function post(url: string, password: string, body: unknown, signed: boolean): Pr
           text += chunk;
         });
         response.on("end", () => {
-          // 207: some of the queries failed, which each one's own answer tells.
+          // 207: some of the queries failed; their answers hold no frame.
           if ([200, 207].includes(response.statusCode ?? 0)) resolve(text);
           else reject(new UserError(`${url} answered with ${response.statusCode}: is the stack up?`));
         });

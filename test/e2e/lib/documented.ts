@@ -47,6 +47,8 @@ export type Proof =
   | { readonly needs: string };
 
 const GITHUB = { needs: "GitHub" };
+const STORAGE = { needs: "a cloud's storage" };
+const KEY_SERVICE = { needs: "a cloud's key service" };
 const SERVER = { needs: "a real host, with its domain" };
 const BY_HAND = { needs: "somebody to look at it: it runs for as long as one lets it" };
 const CI = { seenIn: ".ci/run" };
@@ -113,7 +115,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run backup": true,
   "npm run backup -- --list": true,
   "npm run backup -- --test": true,
-  "npm run backup -- --fetch": { needs: "a cloud's storage" },
+  "npm run backup -- --fetch": STORAGE,
   "npm run restore -- ID": "npm run restore -- latest --yes",
   "npm run restore -- ID|latest": { seenIn: "test/e2e/backup.test.ts" },
   "npm run restore -- ID --state FILE":
@@ -140,8 +142,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "pulumi login": { staging: "PULUMI_CREDENTIALS_PATH=$STATE pulumi login file://$STATE" },
   "pulumi login <your backend>": { staging: "PULUMI_CREDENTIALS_PATH=$STATE pulumi login file://$STATE" },
   "pulumi stack init staging": { staging: true },
-  "pulumi stack init --secrets-provider awskms://...": { needs: "a cloud's key service" },
-  "pulumi stack change-secrets-provider": { needs: "a cloud's key service" },
+  "pulumi stack init --secrets-provider awskms://...": KEY_SERVICE,
+  "pulumi stack change-secrets-provider": KEY_SERVICE,
   "pulumi config set --secret openai --stack staging": { staging: secret("openai") },
   "pulumi config set --secret openai": { staging: secret("openai") },
   "pulumi config set --secret NAME --stack staging": { staging: secret("finnhub") },
@@ -175,11 +177,9 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run up -- --stack staging": SERVER,
   "npm run smoke -- https://staging.example.com": SERVER,
   "curl -v https://DOMAIN/health": SERVER,
-  "pulumi config set --path backup.s3 s3:https://s3.example.com/bucket --stack production": {
-    needs: "a cloud's storage",
-  },
-  "pulumi config set --secret s3-access-key --stack production": { needs: "a cloud's storage" },
-  "pulumi config set --secret s3-secret-key --stack production": { needs: "a cloud's storage" },
+  "pulumi config set --path backup.s3 s3:https://s3.example.com/bucket --stack production": STORAGE,
+  "pulumi config set --secret s3-access-key --stack production": STORAGE,
+  "pulumi config set --secret s3-secret-key --stack production": STORAGE,
   "pulumi state unprotect URN": { seenIn: "test/e2e/backup.test.ts" },
   "pulumi destroy": { seenIn: "test/e2e/host-access.test.ts" },
 

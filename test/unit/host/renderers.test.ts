@@ -5,21 +5,9 @@ import { auditRules } from "../../../components/host/audit.ts";
 import { fail2banJail } from "../../../components/host/bans.ts";
 import { daemonSettings, HOLDS, MERGE } from "../../../components/host/engine.ts";
 import { nftRules } from "../../../components/host/firewall.ts";
-import type { HostOptions } from "../../../components/host/options.ts";
 import { sshdDropIn, sshdSettings } from "../../../components/host/ssh.ts";
+import { options } from "./options.ts";
 
-const options: HostOptions = {
-  deployer: "deployer",
-  deployerKey: "ssh-ed25519 AAAA",
-  admins: { ada: ["ssh-ed25519 BBBB"] },
-  hostKey: "ssh-ed25519 CCCC",
-  sshPort: 2222,
-  trustedNetworks: ["192.0.2.0/24", "2001:db8::/32"],
-  publicPorts: [80, 443],
-  publicUdpPorts: [443],
-  swapMiB: 1024,
-  docker: { source: "debian" },
-};
 const installed = (program: string) => spawnSync("which", [program]).status === 0;
 
 describe("sshd's settings", () => {

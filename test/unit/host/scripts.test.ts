@@ -2,24 +2,12 @@ import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { contactScript } from "../../../components/host/contact.ts";
 import { sshCommand } from "../../../components/host/login.ts";
-import type { HostOptions } from "../../../components/host/options.ts";
 import { hostSteps } from "../../../components/host/plan.ts";
 import { contactOnHost, stepOnHost, undoOnHost } from "../../../components/host/reach.ts";
 import { applyScript, checkScript, undoScript } from "../../../components/host/scripts.ts";
 import { inOrder, type Step } from "../../../components/host/step.ts";
+import { options } from "./options.ts";
 
-const options: HostOptions = {
-  deployer: "deployer",
-  deployerKey: "ssh-ed25519 AAAA",
-  admins: { ada: ["ssh-ed25519 BBBB"] },
-  hostKey: "ssh-ed25519 CCCC",
-  sshPort: 2222,
-  trustedNetworks: ["192.0.2.0/24", "2001:db8::/32"],
-  publicPorts: [80, 443],
-  publicUdpPorts: [443],
-  swapMiB: 1024,
-  docker: { source: "debian" },
-};
 const login = {
   address: "192.0.2.7",
   port: 2222,
