@@ -23,19 +23,25 @@ export function filesDirectory(
 /** Where the stack runs: this machine's Docker, or that of a host which is set up first. */
 export function makeTarget(settings: Settings): Target {
   const stack = pulumi.getStack();
-  const labels = { "autollm.environment": settings.environment, "autollm.stack": stack };
-  const filesDir = filesDirectory(settings, stack);
-  if (settings.host !== undefined) return { ...remoteTarget(settings.host, settings), filesDir, labels };
+  const { environment } = settings;
+  const common = {
+    environment,
+    filesDir: filesDirectory(settings, stack),
+    labels: { "autollm.environment": environment, "autollm.stack": stack },
+  };
+  if (settings.host !== undefined) return { ...remoteTarget(settings.host, settings), ...common };
   return {
     docker: new docker.Provider("docker", { host: settings.dockerHost }),
     dockerSocket: settings.dockerHost,
-    filesDir,
-    labels,
+    ...common,
   };
 }
 
 /** Sets the host up. All that needs it takes its address from there, so the first preview of an empty host works. */
-function remoteTarget(settings: NonNullable<Settings["host"]>, all: Settings): Omit<Target, "filesDir" | "labels"> {
+function remoteTarget(
+  settings: NonNullable<Settings["host"]>,
+  all: Settings,
+): Omit<Target, "environment" | "filesDir" | "labels"> {
   const keys = readKeyPair(settings.privateKeyPath);
   const privateKey = pulumi.secret(keys.privateKey);
   const login = loginOf(settings);

@@ -5,7 +5,8 @@ import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
 import { llmPerformance } from "./dashboards/llm.ts";
 import { marketData } from "./dashboards/market.ts";
-import { type Dashboard, dashboardJson } from "./dashboards/panel.ts";
+import type { Dashboard } from "./dashboards/panel.ts";
+import { dashboardJson } from "./dashboards/render.ts";
 import { riskMonitoring } from "./dashboards/risk.ts";
 import { systemHealth } from "./dashboards/system.ts";
 import { tradingOperations } from "./dashboards/trading.ts";
@@ -58,7 +59,7 @@ export class Grafana extends pulumi.ComponentResource {
         stopTimeout: 30,
         files: {
           "/etc/autollm": { "start.sh": startScript, "grafana.ini": grafanaIni(args.url) },
-          "/etc/grafana/provisioning": grafanaProvisioning(),
+          "/etc/grafana/provisioning": grafanaProvisioning(args.target.environment),
           "/etc/grafana/dashboards": Object.fromEntries(
             dashboards.map((dashboard) => [`${dashboard.uid}.json`, dashboardJson(dashboard)]),
           ),

@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import type { FileTree } from "../runtime/files.ts";
 import { JAEGER_PATH } from "./telemetry/jaegerConfig.ts";
 
-/** The data source that every panel names. */
+/** The data source that the figures come from. Panels name it by their choice of an environment. */
 export const PROMETHEUS_UID = "prometheus";
 export const LOKI_UID = "loki";
 export const JAEGER_UID = "jaeger";
@@ -11,10 +11,10 @@ export const JAEGER_UID = "jaeger";
 const dataSource = { access: "proxy", editable: false } as const;
 
 /** The data sources, each with its ways to the others: from an exemplar or a line to its trace, and from a span to its lines. */
-const dataSources = [
+const dataSources = (environment: string) => [
   {
     ...dataSource,
-    name: "Prometheus",
+    name: environment,
     uid: PROMETHEUS_UID,
     type: "prometheus",
     url: "http://prometheus:9090/prometheus",
@@ -74,7 +74,7 @@ const dataSources = [
       nodeGraph: { enabled: true },
     },
   },
-] as const;
+];
 
 /** grafana.ini: no anonymous access, no sign-up, no calls to its vendor, and the password from its file. */
 export function grafanaIni(rootUrl: string): string {
@@ -108,9 +108,16 @@ export function grafanaIni(rootUrl: string): string {
 }
 
 /** Provisioning: the data sources and the folder of dashboards, both read-only in Grafana's pages. */
-export function grafanaProvisioning(): FileTree {
+/** `environment` is the name that the dashboards' choice shows. */
+export function grafanaProvisioning(environment: string): FileTree {
+  const provisioned = {
+    apiVersion: 1,
+    // Its name before it took its environment's: Grafana refuses a second one of the same uid.
+    deleteDatasources: [{ name: "Prometheus", orgId: 1 }],
+    datasources: dataSources(environment),
+  };
   return {
-    "datasources/autollm.yaml": stringify({ apiVersion: 1, datasources: dataSources }, { lineWidth: 0 }),
+    "datasources/autollm.yaml": stringify(provisioned, { lineWidth: 0 }),
     "dashboards/autollm.yaml": stringify({
       apiVersion: 1,
       providers: [

@@ -36,7 +36,7 @@ export class Prometheus extends pulumi.ComponentResource {
     const targets = [...serviceTargets, ...args.targets, self];
     const config = prometheusConfig({
       targets,
-      externalLabels: { environment: target.labels["autollm.environment"] ?? "" },
+      externalLabels: { environment: target.environment },
       rulesFile: "/etc/prometheus/rules.yml",
       alertmanager: args.alertmanager,
     });

@@ -17,6 +17,8 @@ export interface Target {
   readonly ready?: pulumi.Resource;
   /** Shell words, for this machine, that load an image archive from stdin into a remote daemon; absent for a local one. */
   readonly imageLoader?: pulumi.Input<string>;
+  /** The environment's name, as metrics, traces, logs and Grafana tell it. */
+  readonly environment: string;
   /** Labels of every container of the stack. */
   readonly labels: Readonly<Record<string, string>>;
 }

@@ -35,16 +35,11 @@ export class StatefulVolume extends pulumi.ComponentResource {
   constructor(name: string, args: StatefulVolumeArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:runtime:StatefulVolume", name, {}, opts);
     const { target, owner } = args;
-    const environment = target.labels["autollm.environment"] ?? "";
-    const labels = {
-      "autollm.environment": environment,
-      "autollm.stack": pulumi.getStack(),
-      "autollm.stateful": "true",
-    };
+    const labels = { ...target.labels, "autollm.stateful": "true" };
     const volume = new docker.Volume(
       name,
       { labels: Object.entries(labels).map(([label, value]) => ({ label, value })) },
-      { parent: this, provider: target.docker, protect: environment === "production" },
+      { parent: this, provider: target.docker, protect: target.environment === "production" },
     );
     this.volumeName = volume.name;
     this.#owned = owner !== undefined;

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { dashboardJson } from "../../components/observability/dashboards/panel.ts";
+import { dashboardJson } from "../../components/observability/dashboards/render.ts";
 import { dashboards } from "../../components/observability/grafana.ts";
 import { signToken } from "../../services/reference/src/jwt.ts";
+import { type PanelTarget, panelQuery } from "../../tools/lib/panelQuery.ts";
 import { eventually, https, login } from "./lib/http.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 import { telemetryTests } from "./lib/telemetry.ts";
@@ -80,15 +81,10 @@ describe("watching", () => {
 
   describe.each(dashboards)("dashboard $title", (dashboard) => {
     const { panels } = JSON.parse(dashboardJson(dashboard)) as {
-      panels: { title: string; targets: { refId: string; expr: string }[] }[];
+      panels: { title: string; targets: PanelTarget[] }[];
     };
     test.each(panels)("$title: each query returns data, asked as Grafana asks", async ({ targets }) => {
-      const queries = targets.map((target) => ({
-        ...target,
-        expr: target.expr.replaceAll(/\$(symbol|service)\b/g, ".*"),
-        intervalMs: 15_000,
-        maxDataPoints: 200,
-      }));
+      const queries = targets.map((target) => panelQuery(target, 15_000, 200));
       // A rate needs two samples, and an order has to come along.
       await eventually(`data of ${targets.map(({ expr }) => expr).join("; ")}`, 150, async () => {
         const { body } = await https(`${stack.url}/grafana/api/ds/query`, {

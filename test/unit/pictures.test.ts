@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { dashboardJson } from "../../components/observability/dashboards/panel.ts";
+import { dashboardJson } from "../../components/observability/dashboards/render.ts";
 import { dashboards } from "../../components/observability/grafana.ts";
 import { dashboardPage, formats, type PicturePanel, type Series } from "../../tools/lib/pictures.ts";
 

@@ -30,6 +30,7 @@ async function run(change: Partial<WorkloadSpec> = {}) {
       docker: provider,
       dockerSocket: "unix:///none",
       filesDir: "/files",
+      environment: "local",
       labels: { stack: "s" },
     };
     const segments = new Segments("segments", { provider });

@@ -2,10 +2,11 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { z } from "zod";
-import { dashboardJson } from "../../components/observability/dashboards/panel.ts";
+import { dashboardJson } from "../../components/observability/dashboards/render.ts";
 import { dashboards } from "../../components/observability/grafana.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
+import { type PanelTarget, panelQuery } from "../lib/panelQuery.ts";
 import { dashboardPage, type PicturePanel, type Series } from "../lib/pictures.ts";
 import { openWorkspace, outputs } from "../lib/workspace.ts";
 
@@ -21,8 +22,7 @@ The data is asked through Grafana, as Grafana's own pages ask it; the drawing is
 /** Points of a curve: about one a pixel of half a page. */
 const POINTS = 400;
 
-type Target = { readonly refId: string; readonly expr: string };
-type Panel = PicturePanel & { readonly targets: readonly Target[] };
+type Panel = PicturePanel & { readonly targets: readonly PanelTarget[] };
 
 /** Grafana's answer to queries, as far as it is drawn. */
 const answer = z.object({
@@ -86,12 +86,9 @@ await command(
     if (typeof grafanaUrl !== "string" || typeof grafanaPassword !== "string")
       throw new UserError(`the stack ${stack} has no Grafana: bring it up first`);
     const ask = async ({ targets }: Panel): Promise<Series[]> => {
-      const queries = targets.map((target) => ({
-        ...target,
-        expr: target.expr.replaceAll(/\$\w+\b/g, ".*"),
-        intervalMs: Math.max(15_000, (Number(minutes) * 60_000) / POINTS),
-        maxDataPoints: POINTS,
-      }));
+      const interval = Math.max(15_000, (Number(minutes) * 60_000) / POINTS);
+      // Exemplars are no curve.
+      const queries = targets.map((target) => ({ ...panelQuery(target, interval, POINTS), exemplar: false }));
       const body = { queries, from: `now-${minutes}m`, to: "now" };
       const text = await post(`${grafanaUrl}api/ds/query`, grafanaPassword, body, !workspace.local);
       return Object.values(answer.parse(JSON.parse(text)).results).flatMap(({ frames }) =>

@@ -128,6 +128,17 @@ export const systemHealth: Dashboard = {
       },
     },
     {
+      title: "Traced latency, p95",
+      description: "95th percentile of the spans of each service; a point opens its trace.",
+      unit: "s",
+      kind: "timeseries",
+      min: 0,
+      queries: {
+        "{{service_name}}":
+          'histogram_quantile(0.95, sum by (le, service_name) (rate(traces_span_metrics_duration_seconds_bucket{service_name=~"$service"}[5m])))',
+      },
+    },
+    {
       title: "Requests",
       description: "Requests a second by service and status.",
       unit: "reqps",

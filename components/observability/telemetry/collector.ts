@@ -46,7 +46,7 @@ export class Collector extends pulumi.ComponentResource {
         memory: 384,
         environment: {
           GOMEMLIMIT: "300MiB",
-          OTEL_RESOURCE_ATTRIBUTES: `deployment.environment.name=${args.target.labels["autollm.environment"] ?? ""}`,
+          OTEL_RESOURCE_ATTRIBUTES: `deployment.environment.name=${args.target.environment}`,
         },
         // What waits for its decision is decided, and written to the queue.
         stopTimeout: 30,

@@ -39,7 +39,7 @@ export class LogCollector extends pulumi.ComponentResource {
         memory: 256,
         environment: {
           GOMEMLIMIT: "200MiB",
-          OTEL_RESOURCE_ATTRIBUTES: `deployment.environment.name=${args.target.labels["autollm.environment"] ?? ""}`,
+          OTEL_RESOURCE_ATTRIBUTES: `deployment.environment.name=${args.target.environment}`,
         },
         files: { [CONFIG]: { "config.yaml": config } },
         volumes: [volume.at(QUEUE_DIR)],

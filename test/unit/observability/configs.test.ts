@@ -114,5 +114,6 @@ describe("the exporters", () => {
 });
 
 test("Grafana's provisioning is YAML", () => {
-  for (const text of Object.values(grafanaProvisioning())) expect(parse(String(text))).toHaveProperty("apiVersion", 1);
+  for (const text of Object.values(grafanaProvisioning("local")))
+    expect(parse(String(text))).toHaveProperty("apiVersion", 1);
 });

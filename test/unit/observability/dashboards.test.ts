@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { annotations, dashboardJson } from "../../../components/observability/dashboards/panel.ts";
+import { annotations, dashboardJson } from "../../../components/observability/dashboards/render.ts";
 import { dashboards } from "../../../components/observability/grafana.ts";
 import { knownMetrics, metricsOf } from "./promql.ts";
 
@@ -43,10 +43,13 @@ const promised: Readonly<Record<string, readonly string[]>> = {
 interface Json {
   readonly uid: string;
   readonly panels: readonly {
+    readonly title: string;
+    readonly datasource: unknown;
     readonly gridPos: { x: number; y: number; w: number; h: number };
-    readonly targets: readonly { refId: string }[];
+    readonly targets: readonly { refId: string; expr: string; datasource: unknown; exemplar?: boolean }[];
   }[];
-  readonly templating: { readonly list: readonly { name: string }[] };
+  readonly templating: { readonly list: readonly { name: string; type: string; datasource?: unknown }[] };
+  readonly annotations: { readonly list: readonly { datasource: unknown }[] };
 }
 
 test("there are the platform's five, by uids that links may name", () => {
@@ -86,7 +89,24 @@ describe.each(dashboards)("$title", (dashboard) => {
     const text = panels.flatMap(({ queries }) => Object.values(queries)).join("\n");
     const used = new Set([...text.matchAll(/\$(\w+)/g)].map(([, name]) => name));
     expect([...used].sort()).toEqual(variables.map(({ name }) => name).sort());
-    expect(json.templating.list.map(({ name }) => name)).toEqual(variables.map(({ name }) => name));
+    expect(json.templating.list.map(({ name }) => name)).toEqual(["environment", ...variables.map(({ name }) => name)]);
+  });
+
+  test("asks the chosen environment for everything", () => {
+    const [environment, ...others] = json.templating.list;
+    expect(environment).toMatchObject({ type: "datasource", query: "prometheus" });
+    const asked = [
+      ...json.panels,
+      ...json.panels.flatMap(({ targets }) => targets),
+      ...others,
+      ...json.annotations.list,
+    ];
+    for (const { datasource } of asked) expect(datasource).toEqual({ type: "prometheus", uid: `\${environment}` });
+  });
+
+  test("shows the traces behind each curve of a histogram", () => {
+    const histograms = json.panels.flatMap(({ targets }) => targets).filter(({ expr }) => expr.includes("_bucket"));
+    expect(histograms.filter(({ exemplar }) => exemplar !== true)).toEqual([]);
   });
 
   test("lays its panels out beside each other, none over another", () => {

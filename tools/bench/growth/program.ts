@@ -12,6 +12,7 @@ const target = {
   docker: provider,
   dockerSocket: config.require("dockerHost"),
   filesDir: config.require("filesDir"),
+  environment: "local",
   labels: { "autollm.environment": "local", "autollm.stack": pulumi.getStack() },
 };
 const segments = new Segments("segments", { provider });
