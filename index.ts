@@ -36,8 +36,8 @@ const redis = new Redis("redis", part);
 const nats = new Nats("nats", part);
 const ibGateway = new IbGateway("ib-gateway", {
   ...part,
-  trading: settings.trading,
-  standIn: settings.imageSource === "local",
+  ...settings,
+  supplied,
   vnc: settings.vncServer,
 });
 
@@ -49,6 +49,7 @@ const logCollector = new LogCollector("log-collector", part);
 const services = new Services("services", {
   ...part,
   settings,
+  ibPort: ibGateway.port,
   dependencies: { postgres, redis, nats, "ib-gateway": ibGateway },
 });
 

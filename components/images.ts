@@ -172,7 +172,7 @@ export const images = {
     source: "3 public repositories, one calls it the immutable index digest",
     user: "1000:1000",
     program: "/home/ibgateway/scripts/run.sh",
-    dataDirs: [{ path: "/home/ibgateway/Jts", owner: "image" }],
+    dataDirs: [{ path: "/settings", owner: "workload" }],
     capabilities: [],
     healthcheck: ["CMD", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/4001 || exec 3<>/dev/tcp/127.0.0.1/4002"],
   },

@@ -1,6 +1,12 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
-import { type CredentialName, credentialNames, isCredentialName, rotationUnits } from "./credentials/catalogue.ts";
+import {
+  type CredentialName,
+  credentialNames,
+  credentialSpec,
+  isCredentialName,
+  rotationUnits,
+} from "./credentials/catalogue.ts";
 import { overlapUnits } from "./credentials/overlap.ts";
 import { serviceNames } from "./platform/catalogue.ts";
 
@@ -157,6 +163,21 @@ export class ConfigError extends Error {
   }
 }
 
+const shared = z.object({ environment: z.enum(["staging", "production"]) });
+const live = z.object({ environment: z.literal("production"), trading: z.object({ live: z.literal(true) }) });
+
+/** What is missing of that which only the owner can supply. */
+function missingCredentials(raw: unknown, supplied: ReadonlySet<CredentialName>): string[] {
+  const required = { "outside-local": shared.safeParse(raw).success, live: live.safeParse(raw).success, never: false };
+  return credentialNames.flatMap((name) => {
+    const spec = credentialSpec(name);
+    if (spec.kind !== "supplied" || supplied.has(name)) return [];
+    const wanted = required[spec.required];
+    const reason = spec.required === "live" ? "for live trading" : "outside environment local";
+    return wanted ? [`${name}: is missing, and needed ${reason}; set it with: pulumi config set --secret ${name}`] : [];
+  });
+}
+
 const PROJECT = "autollm:";
 /** The shortest value of a supplied credential that can be meant; placeholders are shorter or on the policies' list. */
 const MIN_SUPPLIED_LENGTH = 4;
@@ -222,6 +243,7 @@ export function checkConfig(config: Readonly<Record<string, string>>, secretKeys
       );
     }
   }
+  faults.push(...missingCredentials(raw, supplied));
   const result = schema.safeParse(raw);
   if (!result.success) {
     for (const issue of result.error.issues) {

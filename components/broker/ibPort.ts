@@ -1,8 +1,5 @@
-/**
- * The API port as other containers reach it. The image forwards 4003 and 4004 to the gateway's own 4001 (live) and 4002
- * (paper), which listen on the loopback only; the stand-in listens on 4001 and 4002 itself.
- */
-export function ibApiPort(live: boolean, standIn: boolean): number {
-  const base = standIn ? 4001 : 4003;
-  return live ? base : base + 1;
-}
+/** The API port that the gateway itself opens once it has logged in, on the loopback only; the stand-in's is open to its segment. */
+export const gatewayPort = (live: boolean): number => (live ? 4001 : 4002);
+
+/** The API port as other containers reach it: the image forwards 4003 and 4004 to the gateway's own; the stand-in needs no forwarding. */
+export const ibApiPort = (live: boolean, standIn: boolean): number => gatewayPort(live) + (standIn ? 0 : 2);

@@ -38,10 +38,11 @@ export interface TlsSpec {
   readonly purpose: string;
 }
 
-/** Known only to the owner. `required` names where the stack refuses to run without it. */
+/** Known only to the owner. */
 export interface SuppliedSpec {
   readonly kind: "supplied";
-  readonly required: "live" | "never";
+  /** Where the stack refuses to run without it: with real money, or in every environment but local. */
+  readonly required: "live" | "outside-local" | "never";
   readonly purpose: string;
 }
 
@@ -113,8 +114,8 @@ export const fixedCredentials = {
   miniflux: supplied("Miniflux token"),
   "alpaca-news": supplied("Alpaca news API key"),
   "ib-account": supplied("Interactive Brokers account id", "live"),
-  "tws-userid": supplied("Interactive Brokers login", "live"),
-  "tws-password": supplied("Interactive Brokers password", "live"),
+  "tws-userid": supplied("Interactive Brokers login", "outside-local"),
+  "tws-password": supplied("Interactive Brokers password", "outside-local"),
   "binance-key": supplied("Binance API key"),
   "binance-secret": supplied("Binance API secret"),
   "coinbase-key": supplied("Coinbase API key"),

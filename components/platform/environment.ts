@@ -1,5 +1,4 @@
 import { stringify } from "yaml";
-import { ibApiPort } from "../broker/ibPort.ts";
 import { serviceNeeds } from "../credentials/catalogue.ts";
 import { natsUser } from "../data/natsUser.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
@@ -21,7 +20,7 @@ const riskLimits = {
 } as const;
 
 /** A service's environment: what platform.md names, as far as the service needs it, and never a secret. */
-export function serviceEnvironment(service: ServiceName, settings: Settings): Record<string, string> {
+export function serviceEnvironment(service: ServiceName, settings: Settings, ibPort: number): Record<string, string> {
   const entry = services[service];
   const needs = (part: string) => serviceNeeds(service, part);
   return {
@@ -49,7 +48,7 @@ export function serviceEnvironment(service: ServiceName, settings: Settings): Re
     ...(needs("ib-gateway")
       ? {
           IB_HOST: "ib-gateway",
-          IB_PORT: String(ibApiPort(settings.trading.live, settings.imageSource === "local")),
+          IB_PORT: String(ibPort),
           IB_CLIENT_ID: "1",
         }
       : {}),

@@ -15,6 +15,8 @@ import { SERVICE_USER, STAND_IN_COMMAND } from "./standIn.ts";
 
 export interface ServicesArgs extends PartArgs {
   readonly settings: Settings;
+  /** IB Gateway's API port. */
+  readonly ibPort: number;
   /** What must be healthy before a service starts, by the name that `needs` uses. */
   readonly dependencies: Readonly<Record<string, pulumi.Resource>>;
 }
@@ -97,7 +99,7 @@ export class Services extends pulumi.ComponentResource {
       memory: entry.resources.memory,
       cpuShares: entry.resources.cpuShares,
       pids: entry.resources.pids,
-      environment: { ...serviceEnvironment(service, args.settings), ...environment },
+      environment: { ...serviceEnvironment(service, args.settings, args.ibPort), ...environment },
       files: {
         "/run/autollm": { "start.sh": startScript },
         "/etc/autollm": configFiles(args.settings),

@@ -30,6 +30,8 @@ export interface WorkloadSpec {
   readonly health?: readonly string[];
   /** Seconds until a failing health check counts. Default 30. */
   readonly startPeriod?: number;
+  /** Seconds in which every health check fails until it is unhealthy. Default 15. */
+  readonly unhealthyAfter?: number;
   /** Hard limit, MiB; swap is not given on top. */
   readonly memory: number;
   /** Relative weight against the others. Default 1024, Docker's own. */
@@ -114,13 +116,16 @@ export function answersHttp(port: number, path: string): readonly string[] {
   return ["wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${port}${path}`];
 }
 
-/** Docker's form of a health check: asked every 5 s, unhealthy after 3 failures. */
-function healthcheck(command: readonly string[], startPeriod = 30) {
+/** Seconds between two health checks. */
+const HEALTH_INTERVAL = 5;
+
+/** Docker's form of a health check. */
+function healthcheck(command: readonly string[], { startPeriod = 30, unhealthyAfter = 15 }: WorkloadSpec) {
   return {
     tests: ["CMD", ...command],
-    interval: "5s",
+    interval: dockerDuration(HEALTH_INTERVAL),
     timeout: "5s",
-    retries: 3,
+    retries: unhealthyAfter / HEALTH_INTERVAL,
     startPeriod: dockerDuration(startPeriod),
   };
 }
@@ -225,7 +230,7 @@ export class Workload extends pulumi.ComponentResource {
           ip: address,
           protocol: protocol ?? "tcp",
         })),
-        ...(spec.health === undefined ? {} : { healthcheck: healthcheck(spec.health, spec.startPeriod) }),
+        ...(spec.health === undefined ? {} : { healthcheck: healthcheck(spec.health, spec) }),
         labels: Object.entries(labels)
           .sort(([a], [b]) => (a < b ? -1 : 1))
           .map(([label, value]) => ({ label, value })),

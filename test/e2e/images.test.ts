@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { images, type ThirdPartyImage } from "../../components/images.ts";
 import { ensureDocker } from "../../tools/docker/docker.ts";
+import { buildImage, prepareOwn } from "../../tools/images/build.ts";
 import { catalogue, type LocalImage, type LocalImageName, localImageNames } from "../../tools/images/catalogue.ts";
 import { ensureImages } from "../../tools/images/images.ts";
 import { run } from "../../tools/lib/run.ts";
@@ -71,4 +72,18 @@ describe.each(names)("%s", (name) => {
     expect((await ensureImages([name]))[name]).toBe(tag);
     expect(Date.now() - start).toBeLessThan(5000);
   });
+});
+
+test("the stand-in's own Dockerfile makes an image that starts, on a Node of any origin", async () => {
+  const { node } = await ensureImages(["node"]);
+  const image = await prepareOwn("reference");
+  const tag = "autollm.local/reference:dockerfile-test";
+  try {
+    const dockerfile = image.dockerfile.replace(/^FROM \S+$/m, `FROM ${node}`);
+    await buildImage({ ...image, tag, dockerfile, pulls: false });
+    const { code, stderr } = await hardened("reference", tag, ["node", "--check", "/app/reference.mjs"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  } finally {
+    await run("docker", ["rmi", tag], { allowFailure: true });
+  }
 });

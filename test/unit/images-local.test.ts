@@ -1,5 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { images, type ThirdPartyImage } from "../../components/images.ts";
+import { STAND_IN_COMMAND } from "../../components/platform/standIn.ts";
+import { ownImages, prepare, prepareOwn } from "../../tools/images/build.ts";
 import { catalogue, type LocalImage, localImageFor, localImageNames } from "../../tools/images/catalogue.ts";
 import { collectorManifest } from "../../tools/images/collector.ts";
 import { dockerfile, keyOf, localTag } from "../../tools/images/dockerfile.ts";
@@ -35,6 +37,28 @@ describe("a local image and the official one that it stands for", () => {
     );
     expect(missing).toEqual(["nats-exporter"]);
     expect(localImageFor("ib-gateway")).toBe("reference");
+  });
+});
+
+describe("the image of a program of ours, where a registry is in reach", () => {
+  it.each(ownImages)(
+    "%s stands on images that are pulled by digest, and holds its program as one file",
+    async (name) => {
+      const { tag, dockerfile, pulls } = await prepareOwn(name);
+      const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, reference]) => reference);
+      expect(bases.filter((reference) => !/^[^@]+:[^@]+@sha256:[0-9a-f]{64}$/.test(reference ?? ""))).toEqual([]);
+      expect(dockerfile).toContain(`COPY ${name}.mjs ${catalogue[name].target}\n`);
+      expect(dockerfile).toContain(`USER ${catalogue[name].user}\n`);
+      expect(pulls).toBe(true);
+      expect(tag).toMatch(new RegExp(`^autollm.local/${name}:[0-9a-f]{12}$`));
+      expect(tag).not.toBe((await prepare(name, "autollm.local/base:1")).tag);
+    },
+  );
+
+  it("the stand-in's is started as every service's own", async () => {
+    expect((await prepareOwn("reference")).dockerfile).toContain(
+      `CMD ${JSON.stringify(STAND_IN_COMMAND)}\n`.replace(",", ", "),
+    );
   });
 });
 

@@ -50,9 +50,11 @@ describe("the order in which services start", () => {
   });
 });
 
+const IB_PORT = 4002;
+
 describe("a service's environment", () => {
   it.each(serviceNames)("%s: its name, UTC, its configuration, and paper trading", (name) => {
-    expect(serviceEnvironment(name, settings)).toMatchObject({
+    expect(serviceEnvironment(name, settings, IB_PORT)).toMatchObject({
       ENVIRONMENT: "local",
       LOG_LEVEL: "info",
       TZ: "UTC",
@@ -71,12 +73,12 @@ describe("a service's environment", () => {
     ["ib-gateway", "IB_HOST"],
     ["data-volume", "KILL_SWITCH_FILE"],
   ])("tells of %s only to those that need it", (need, variable) => {
-    const told = serviceNames.filter((name) => variable in serviceEnvironment(name, settings));
+    const told = serviceNames.filter((name) => variable in serviceEnvironment(name, settings, IB_PORT));
     expect(told).toEqual(serviceNames.filter((name) => services[name].needs.some((each) => each === need)));
   });
 
   it("names a role of Postgres and a user of NATS of its own", () => {
-    expect(serviceEnvironment("portfolio-ledger", settings)).toMatchObject({
+    expect(serviceEnvironment("portfolio-ledger", settings, IB_PORT)).toMatchObject({
       POSTGRES_USER: "portfolio_ledger",
       POSTGRES_DB: "autollm",
       NATS_USER: "portfolio-ledger",
@@ -86,13 +88,13 @@ describe("a service's environment", () => {
 
   it("holds no secret's name: those come as files", () => {
     for (const name of serviceNames) {
-      const names = Object.keys(serviceEnvironment(name, live));
+      const names = Object.keys(serviceEnvironment(name, live, IB_PORT));
       expect(names.filter((each) => /PASSWORD|SECRET|TOKEN|API_KEY|PRIVATE/.test(each))).toEqual([]);
     }
   });
 
   it("says LIVE=1 only when the settings do", () => {
-    expect(serviceEnvironment("execution-ib", live).LIVE).toBe("1");
+    expect(serviceEnvironment("execution-ib", live, IB_PORT).LIVE).toBe("1");
   });
 
   it.each([
@@ -101,12 +103,7 @@ describe("a service's environment", () => {
     [false, false, "4004"],
     [true, false, "4003"],
   ])("live %s, stand-in %s: IB's API on %s", (isLive, standIn, port) => {
-    const changed: Settings = {
-      ...(isLive ? live : settings),
-      imageSource: standIn ? "local" : "registry",
-    };
-    expect(serviceEnvironment("execution-ib", changed).IB_PORT).toBe(port);
-    expect(String(ibApiPort(isLive, standIn))).toBe(port);
+    expect(serviceEnvironment("execution-ib", settings, ibApiPort(isLive, standIn)).IB_PORT).toBe(port);
   });
 });
 

@@ -5,8 +5,13 @@ import { randomText } from "./lib/values.ts";
 
 const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
 
+/** What only the owner can supply: IB's login everywhere but locally, and two more for live trading. */
+const login = { "tws-userid": randomText(8), "tws-password": randomText(12) };
+const forLive = { openai: randomText(24), "ib-account": randomText(8) };
+const SECRET = Object.keys({ ...login, ...forLive });
+
 /** Checks a config given as `pulumi config set` stores it: text as it is, all else as JSON. */
-function check(config: Readonly<Record<string, unknown>>, secret: readonly string[] = []) {
+function check(config: Readonly<Record<string, unknown>>, secret: readonly string[] = SECRET) {
   const text = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
   return checkConfig(
     Object.fromEntries(Object.entries(config).map(([key, value]) => [`autollm:${key}`, text(value)])),
@@ -14,7 +19,7 @@ function check(config: Readonly<Record<string, unknown>>, secret: readonly strin
   );
 }
 
-function faultsOf(config: Readonly<Record<string, unknown>>, secret: readonly string[] = []): readonly string[] {
+function faultsOf(config: Readonly<Record<string, unknown>>, secret: readonly string[] = SECRET): readonly string[] {
   try {
     check(config, secret);
   } catch (error) {
@@ -31,7 +36,7 @@ const released = {
   release: Object.fromEntries(serviceNames.map((name) => [name, { image: image(name) }])),
   backup: { image: image("backup") },
 };
-const production = { environment: "production", domain: "trader.example.com", ...released };
+const production = { environment: "production", domain: "trader.example.com", ...released, ...login };
 
 const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, string])[] = [
   [
@@ -56,12 +61,12 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   ],
   [
     "live without a confirmation",
-    { ...production, trading: { live: true } },
+    { ...production, ...forLive, trading: { live: true } },
     `trading.liveConfirm: live trading needs a second, explicit setting: the IB account id; ${set("trading.liveConfirm")}`,
   ],
   [
     "live with a blank confirmation",
-    { ...production, trading: { live: true, liveConfirm: "  " } },
+    { ...production, ...forLive, trading: { live: true, liveConfirm: "  " } },
     `trading.liveConfirm: live trading needs a second, explicit setting: the IB account id; ${set("trading.liveConfirm")}`,
   ],
   [
@@ -87,7 +92,7 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   ],
   [
     "no public name outside local",
-    { environment: "staging", ...released },
+    { environment: "staging", ...released, ...login },
     `domain: must be the public host name outside environment local; ${set("domain")}`,
   ],
   [
@@ -204,6 +209,21 @@ describe("a wrong config is refused, with the key, the fault and the mend", () =
     ]);
   });
 
+  it("no login for IB Gateway outside local, which could never become healthy", () => {
+    const { "tws-userid": _, ...others } = production;
+    expect(faultsOf(others)).toEqual([
+      "tws-userid: is missing, and needed outside environment local; set it with: pulumi config set --secret tws-userid",
+    ]);
+  });
+
+  it("live trading without what only its owner can supply", () => {
+    expect(faultsOf({ ...production, trading: { live: true, liveConfirm: "U1234567" } })).toEqual(
+      ["openai", "ib-account"].map(
+        (name) => `${name}: is missing, and needed for live trading; set it with: pulumi config set --secret ${name}`,
+      ),
+    );
+  });
+
   it("tells all faults at once", () => {
     const config = {
       enviroment: "x",
@@ -257,7 +277,7 @@ describe("a right config", () => {
 
   it("may trade live in production, when it says so twice", () => {
     const trading = { live: true, liveConfirm: "U1234567" };
-    expect(check({ ...production, trading }).settings.trading).toEqual(trading);
+    expect(check({ ...production, ...forLive, trading }).settings.trading).toEqual(trading);
   });
 
   it.each(["127.0.0.1", "127.1.2.3", "::1"])("may use any ports on the loopback address %s", (bindAddress) => {

@@ -4,6 +4,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { serviceNames } from "../../components/platform/catalogue.ts";
 import { checkConfig } from "../../components/settings.ts";
+import { randomText } from "./lib/values.ts";
 
 const read = (file: string): unknown => parse(readFileSync(new URL(`../../${file}`, import.meta.url), "utf8"));
 const text = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
@@ -23,11 +24,14 @@ const released = {
   "autollm:release": Object.fromEntries(serviceNames.map((name) => [name, { image: `example/${name}@${digest}` }])),
   "autollm:backup": { image: `example/backup@${digest}` },
 };
+/** What only the owner can supply. */
+const login = ["autollm:tws-userid", "autollm:tws-password"];
 
 const settingsOf = (stack: string) => {
   const { config } = stackFile.parse(read(`Pulumi.${stack}.yaml`));
-  const whole = Object.entries(stack === "local" ? config : { ...released, ...config });
-  return checkConfig(Object.fromEntries(whole.map(([key, value]) => [key, text(value)])), new Set()).settings;
+  const logins = Object.fromEntries(login.map((key) => [key, randomText(12)]));
+  const whole = Object.entries(stack === "local" ? config : { ...released, ...logins, ...config });
+  return checkConfig(Object.fromEntries(whole.map(([key, value]) => [key, text(value)])), new Set(login)).settings;
 };
 
 describe("the stacks' files", () => {

@@ -28,12 +28,20 @@ export function baseTag(): string {
 export async function buildBase(tag: string): Promise<void> {
   const archive = join(cacheDir("images"), `${fileName(tag)}.tar`);
   if (!existsSync(archive)) {
-    if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version")) {
-      throw new UserError("local images are built on Debian as root; elsewhere set imageSource to registry");
+    if (!buildsDebian()) {
+      throw new UserError(
+        "no registry is in reach, and to build the images here takes Debian and root: run this there, or open a way to the registries",
+      );
     }
     await step("bootstrapping Debian for the local images", "under 2 minutes", () => bootstrap(archive));
   }
   await run("docker", ["import", "-c", "LABEL autollm.local-image=debian", archive, tag]);
+}
+
+/** Whether this machine can bootstrap a Debian: from its own packages' mirror, as root. */
+export function buildsDebian(): boolean {
+  const release = "/etc/os-release";
+  return process.getuid?.() === 0 && existsSync(release) && /^ID=debian$/m.test(readFileSync(release, "utf8"));
 }
 
 async function bootstrap(archive: string): Promise<void> {

@@ -17,6 +17,8 @@ export interface Prepared {
   readonly name: LocalImageName;
   readonly tag: string;
   readonly dockerfile: string;
+  /** Whether it stands on images that are pulled, and not on local ones. */
+  readonly pulls: boolean;
   /** Puts the files that the Dockerfile copies into the build context. */
   readonly fill: (context: string) => Promise<void>;
 }
@@ -33,7 +35,24 @@ export async function prepare(name: LocalImageName, base: string): Promise<Prepa
   const image: LocalImage = catalogue[name];
   const files = await filesOf(image);
   const text = dockerfile(name, image, base, files.copy);
-  return { name, tag: localTag(name, keyOf(text, files.identity)), dockerfile: text, fill: files.fill };
+  return { name, tag: localTag(name, keyOf(text, files.identity)), dockerfile: text, pulls: false, fill: files.fill };
+}
+
+/** The programs of ours that have an image of their own. */
+export const ownImages = ["reference", "backup"] as const;
+export type OwnImage = (typeof ownImages)[number];
+
+/** An image of ours for machines that reach a registry: its own Dockerfile, which stands on pinned official images. */
+export async function prepareOwn(name: OwnImage): Promise<Prepared> {
+  const text = `${readFileSync(join(projectRoot, "services", name, "Dockerfile"), "utf8")}LABEL autollm.local-image=${name}\n`;
+  const bundle = await bundleText(catalogue[name].entry);
+  return {
+    name,
+    tag: localTag(name, keyOf(text, bundle)),
+    dockerfile: text,
+    pulls: true,
+    fill: async (context) => writeFileSync(join(context, `${name}.mjs`), bundle),
+  };
 }
 
 export async function buildImage(image: Prepared): Promise<void> {
@@ -44,11 +63,12 @@ export async function buildImage(image: Prepared): Promise<void> {
     mkdirSync(context);
     await image.fill(context);
     writeFileSync(join(context, "Dockerfile"), image.dockerfile);
-    // The classic builder needs no plugin and is in every Docker that this runs on.
-    const env = { DOCKER_BUILDKIT: "0" };
-    await step(`building the local image ${image.name}`, "under a minute", () =>
-      run("docker", ["build", "--tag", image.tag, context], { env }),
-    );
+    await step(`building the local image ${image.name}`, "under a minute", async () => {
+      const buildx = image.pulls && (await run("docker", ["buildx", "version"], { allowFailure: true })).code === 0;
+      // The classic builder needs no plugin, and it alone is sure to see the images of its own daemon.
+      const builder = buildx ? ["buildx", "build", "--load"] : ["build"];
+      await run("docker", [...builder, "--tag", image.tag, context], { env: buildx ? {} : { DOCKER_BUILDKIT: "0" } });
+    });
   } finally {
     rmSync(context, { recursive: true, force: true });
   }

@@ -1,10 +1,8 @@
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { command, USAGE } from "../lib/command.ts";
 import { UserError } from "../lib/log.ts";
-import { bundleText } from "./build.ts";
-import { catalogue } from "./catalogue.ts";
+import { prepareOwn } from "./build.ts";
 
 const HELP = `usage: npx node tools/images/context.ts DIR
 
@@ -13,10 +11,8 @@ Writes what \`docker build\` needs for the backup's image that registries hold: 
 await command({ help: HELP, options: {}, positionals: true }, async (_, [directory, ...more]) => {
   if (directory === undefined || more.length > 0) throw new UserError(HELP, USAGE);
   mkdirSync(directory, { recursive: true });
-  copyFileSync(
-    fileURLToPath(new URL("../../services/backup/Dockerfile", import.meta.url)),
-    join(directory, "Dockerfile"),
-  );
-  writeFileSync(join(directory, "backup.mjs"), await bundleText(catalogue.backup.entry));
+  const { dockerfile, fill } = await prepareOwn("backup");
+  writeFileSync(join(directory, "Dockerfile"), dockerfile);
+  await fill(directory);
   return 0;
 });

@@ -1,7 +1,7 @@
 import { withLock } from "../lib/lock.ts";
 import { run } from "../lib/run.ts";
 import { baseTag, buildBase } from "./base.ts";
-import { buildImage, type Prepared, prepare } from "./build.ts";
+import { buildImage, type OwnImage, ownImages, type Prepared, prepare, prepareOwn } from "./build.ts";
 import { catalogue, type LocalImage, type LocalImageName, localImageNames } from "./catalogue.ts";
 import { fileName, TAG_PREFIX } from "./dockerfile.ts";
 import { pruneGoPrograms } from "./go-programs.ts";
@@ -20,10 +20,25 @@ export async function ensureImages<Name extends LocalImageName>(names: readonly 
   return tags as Record<Name, string>;
 }
 
+/**
+ * Builds the images of our own programs on the pinned official ones, and answers each one's tag as `ensureImages` does.
+ * It is all that a machine builds which reaches a registry.
+ */
+export async function ensureOwnImages(): Promise<Record<OwnImage, string>> {
+  const tags: Partial<Record<OwnImage, string>> = {};
+  for (const name of ownImages) {
+    const image = await prepareOwn(name);
+    await once(image.tag, () => buildImage(image));
+    tags[name] = image.tag;
+  }
+  return tags as Record<OwnImage, string>;
+}
+
 /** Removes local images of former recipes, and what was compiled for them; those that a container uses stay. Answers the removed tags. */
 export async function pruneImages(): Promise<string[]> {
   const current = new Set([baseTag()]);
   for (const name of localImageNames) current.add((await describe(name)).tag);
+  for (const name of ownImages) current.add((await prepareOwn(name)).tag);
   const format = ["--format", "{{.Repository}}:{{.Tag}}"];
   const { stdout } = await run("docker", ["images", "--filter", "label=autollm.local-image", ...format]);
   const removed: string[] = [];

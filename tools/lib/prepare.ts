@@ -1,4 +1,4 @@
-import { ensureImages, registryReachable } from "../images/images.ts";
+import { ensureImages, ensureOwnImages, registryReachable } from "../images/images.ts";
 import { step } from "./log.ts";
 import { setConfig, type Workspace } from "./workspace.ts";
 
@@ -23,22 +23,32 @@ const stackImages = [
   "backup",
 ] as const;
 
-/** Our own programs' images, which no registry has. */
-const ownImages = ["reference", "backup"] as const;
+/** The images of a stack on this machine, besides those that it pulls by itself. */
+export interface StackImages {
+  /** Where the stack gets its images. */
+  readonly source: "registry" | "local";
+  /** Tags of those that were built here, by name. */
+  readonly built: Readonly<Record<string, string>>;
+}
 
-/** Finds out where images come from and, where that is here, builds them; writes both into the stack's config. */
-export async function prepareImages(workspace: Workspace): Promise<void> {
+/** Finds out where images come from, and builds here what comes from nowhere else. */
+export async function buildStackImages(): Promise<StackImages> {
   const registry = await registryReachable();
-  const wanted = registry ? ownImages : stackImages;
-  const tags = await step(
+  const built = await step(
     registry
       ? "building the reference service's image and the backup's"
       : "building images, since no registry is in reach",
     "seconds when they are there, else some minutes",
-    () => ensureImages(wanted),
+    (): Promise<Record<string, string>> => (registry ? ensureOwnImages() : ensureImages(stackImages)),
   );
+  return { source: registry ? "registry" : "local", built };
+}
+
+/** Builds the images that a stack needs, and writes into its config where each comes from. */
+export async function prepareImages(workspace: Workspace): Promise<void> {
+  const { source, built } = await buildStackImages();
   await setConfig(workspace, {
-    imageSource: registry ? "registry" : "local",
-    ...Object.fromEntries(Object.entries(tags).map(([name, tag]) => [`localImages.${name}`, tag])),
+    imageSource: source,
+    ...Object.fromEntries(Object.entries(built).map(([name, tag]) => [`localImages.${name}`, tag])),
   });
 }
