@@ -10,7 +10,7 @@ import { dashboardJson } from "./dashboards/render.ts";
 import { riskMonitoring } from "./dashboards/risk.ts";
 import { systemHealth } from "./dashboards/system.ts";
 import { tradingOperations } from "./dashboards/trading.ts";
-import { grafanaIni, grafanaProvisioning } from "./grafanaConfig.ts";
+import { DASHBOARDS, grafanaIni, grafanaProvisioning } from "./grafanaConfig.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface GrafanaArgs extends PartArgs {
@@ -60,7 +60,7 @@ export class Grafana extends pulumi.ComponentResource {
         files: {
           "/etc/autollm": { "start.sh": startScript, "grafana.ini": grafanaIni(args.url) },
           "/etc/grafana/provisioning": grafanaProvisioning(args.target.environment),
-          "/etc/grafana/dashboards": Object.fromEntries(
+          [DASHBOARDS]: Object.fromEntries(
             dashboards.map((dashboard) => [`${dashboard.uid}.json`, dashboardJson(dashboard)]),
           ),
           "/run/secrets": { "grafana-admin": args.credentials.require("grafana", "grafana-admin") },

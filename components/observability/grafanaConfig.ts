@@ -7,6 +7,11 @@ export const PROMETHEUS_UID = "prometheus";
 export const LOKI_UID = "loki";
 export const JAEGER_UID = "jaeger";
 
+/** Where the dashboards lie in the container. */
+export const DASHBOARDS = "/etc/grafana/dashboards";
+/** The dashboard that a login leads to. */
+const HOME = "trading-operations";
+
 /** What every data source has: Grafana asks it, and nobody changes it in the pages. */
 const dataSource = { access: "proxy", editable: false } as const;
 
@@ -91,8 +96,11 @@ export function grafanaIni(rootUrl: string): string {
       admin_password: "$__file{/run/secrets/grafana-admin}",
       cookie_secure: "true",
       disable_gravatar: "true",
+      // Code of former plugins, which newer versions have removed.
+      angular_support_enabled: "false",
     },
     users: { allow_sign_up: "false" },
+    dashboards: { default_home_dashboard_path: `${DASHBOARDS}/${HOME}.json` },
     "auth.anonymous": { enabled: "false" },
     analytics: { reporting_enabled: "false", check_for_updates: "false", check_for_plugin_updates: "false" },
     news: { news_feed_enabled: "false" },
@@ -127,7 +135,7 @@ export function grafanaProvisioning(environment: string): FileTree {
           type: "file",
           allowUiUpdates: false,
           disableDeletion: true,
-          options: { path: "/etc/grafana/dashboards" },
+          options: { path: DASHBOARDS },
         },
       ],
     }),

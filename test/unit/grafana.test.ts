@@ -33,6 +33,8 @@ it("Grafana is given every dashboard, where its provisioning looks for them, and
   const platform = await runPlatform();
   const files = platform.files("grafana");
   for (const { uid } of dashboards) expect(files).toHaveProperty([`etc-grafana-dashboards/${uid}.json`]);
+  const home = keysOf(files["etc-autollm/grafana.ini"] ?? "")["dashboards/default_home_dashboard_path"] ?? "";
+  expect(files).toHaveProperty([home.slice(1).replace("etc/grafana/dashboards/", "etc-grafana-dashboards/")]);
   const sources = parse(files["etc-grafana-provisioning/datasources/autollm.yaml"] ?? "") as {
     datasources: { url: string; editable: boolean }[];
   };

@@ -4,7 +4,7 @@ import * as echarts from "echarts";
 export interface PicturePanel {
   readonly title: string;
   readonly description: string;
-  readonly type: "timeseries" | "stat" | "gauge" | "bargauge";
+  readonly type: "timeseries" | "stat" | "bargauge";
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly fieldConfig: {
     readonly defaults: {

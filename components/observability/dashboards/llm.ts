@@ -40,7 +40,7 @@ export const llmPerformance: Dashboard = {
       title: "Intent-to-approval ratio, 1 h",
       description: "Share of the intents that the risk manager approved in the last hour.",
       unit: "percentunit",
-      kind: "gauge",
+      kind: "stat",
       width: 6,
       min: 0,
       max: 1,

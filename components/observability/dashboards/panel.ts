@@ -12,11 +12,12 @@ export interface Panel {
   readonly description: string;
   /** Grafana's unit id, such as `percent`, `s` or `reqps`. */
   readonly unit: string;
-  readonly kind: "timeseries" | "stat" | "gauge" | "bargauge";
+  readonly kind: "timeseries" | "stat" | "bargauge";
   /** PromQL by legend. */
   readonly queries: Readonly<Record<string, string>>;
-  /** Below the first one all is well: green. */
   readonly thresholds?: readonly Threshold[];
+  /** The colour below the first threshold. Default green: all is well there. */
+  readonly below?: Colour;
   /** What values mean, where a number alone says little: the word to show, and its colour. */
   readonly words?: Readonly<Record<number, readonly [word: string, colour: Colour]>>;
   /** Ends of the scale. */
@@ -52,15 +53,16 @@ export const symbolVariable = (metric: string): Variable => ({
   values: `label_values(${metric}, symbol)`,
 });
 
+/** A percentile of a histogram by its labels, `le` among them; nothing where nothing was counted, which PromQL calls NaN. */
+export const quantileOf = (quantile: number, bucket: string, labels: string) =>
+  `histogram_quantile(${quantile}, sum by (${labels}) (rate(${bucket}[5m]))) >= 0`;
+
 /** The usual percentiles of a histogram's metric, as one query each. */
 export function quantiles(bucket: string, by = ""): Readonly<Record<string, string>> {
   const labels = by === "" ? "le" : `le, ${by}`;
   const legend = by === "" ? "" : `{{${by}}} `;
   return Object.fromEntries(
-    [0.5, 0.95, 0.99].map((quantile) => [
-      `${legend}p${quantile * 100}`,
-      `histogram_quantile(${quantile}, sum by (${labels}) (rate(${bucket}[5m])))`,
-    ]),
+    [0.5, 0.95, 0.99].map((quantile) => [`${legend}p${quantile * 100}`, quantileOf(quantile, bucket, labels)]),
   );
 }
 

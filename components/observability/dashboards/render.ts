@@ -2,7 +2,6 @@ import * as bargauge from "@grafana/grafana-foundation-sdk/bargauge";
 import type { Builder } from "@grafana/grafana-foundation-sdk/cog";
 import * as common from "@grafana/grafana-foundation-sdk/common";
 import * as grafana from "@grafana/grafana-foundation-sdk/dashboard";
-import * as gauge from "@grafana/grafana-foundation-sdk/gauge";
 import { DataqueryBuilder } from "@grafana/grafana-foundation-sdk/prometheus";
 import * as stat from "@grafana/grafana-foundation-sdk/stat";
 import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
@@ -18,6 +17,8 @@ const datasource = { type: "prometheus", uid: `\${${ENVIRONMENT}}` };
 
 const latest = () => new common.ReduceDataOptionsBuilder().calcs(["lastNotNull"]);
 
+const dashed = new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed);
+
 /** Each kind of panel with what is the same for all of its kind. */
 const visualizations = {
   timeseries: () =>
@@ -31,7 +32,6 @@ const visualizations = {
       )
       .tooltip(new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi)),
   stat: () => new stat.PanelBuilder().reduceOptions(latest()),
-  gauge: () => new gauge.PanelBuilder().reduceOptions(latest()),
   bargauge: () =>
     new bargauge.PanelBuilder()
       .reduceOptions(latest())
@@ -50,7 +50,7 @@ function query(kind: Panel["kind"], legend: string, expr: string, index: number)
 }
 
 function panelBuilder(panel: Panel, id: number): Builder<grafana.Panel> {
-  const { kind, thresholds = [], words = {}, min, max, width = 12, height = 8 } = panel;
+  const { kind, thresholds = [], below = "green", words = {}, min, max, width = 12, height = 8 } = panel;
   const curve = kind === "timeseries";
   const options = Object.entries(words).map(([value, [text, color]]) => [value, { text, color }] as const);
   const builder = visualizations[kind]();
@@ -74,17 +74,18 @@ function panelBuilder(panel: Panel, id: number): Builder<grafana.Panel> {
       new grafana.ThresholdsConfigBuilder()
         .mode(grafana.ThresholdsMode.Absolute)
         .steps([
-          { color: "green", value: null },
+          { color: below, value: null },
           ...thresholds.map(({ from, colour }) => ({ color: colour, value: from })),
         ]),
     )
     .targets(Object.entries(panel.queries).map(([legend, expr], index) => query(kind, legend, expr, index)));
   if (min !== undefined) builder.min(min);
   if (max !== undefined) builder.max(max);
-  if (builder instanceof timeseries.PanelBuilder && thresholds.length > 0)
-    builder.thresholdsStyle(
-      new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed),
-    );
+  if (builder instanceof timeseries.PanelBuilder) {
+    if (thresholds.length > 0) builder.thresholdsStyle(dashed);
+    // Without it, the scale of a share that is 0 all the time ends at 10,000 %.
+    if (panel.unit === "percentunit" && max === undefined) builder.axisSoftMax(0.1);
+  }
   return builder;
 }
 

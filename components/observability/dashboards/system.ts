@@ -1,5 +1,5 @@
 import { SERVICE_JOBS } from "../alerts/services.ts";
-import { type Dashboard, limits } from "./panel.ts";
+import { type Dashboard, limits, quantileOf } from "./panel.ts";
 
 const CHOSEN = 'job=~"$service"';
 const DISKS = 'fstype!~"tmpfs|ramfs|squashfs|iso9660"';
@@ -124,7 +124,7 @@ export const systemHealth: Dashboard = {
       min: 0,
       thresholds: limits(0.5, 1),
       queries: {
-        "{{job}}": `histogram_quantile(0.95, sum by (le, job) (rate(http_request_duration_seconds_bucket{${REQUESTS}}[5m])))`,
+        "{{job}}": quantileOf(0.95, `http_request_duration_seconds_bucket{${REQUESTS}}`, "le, job"),
       },
     },
     {
@@ -134,8 +134,11 @@ export const systemHealth: Dashboard = {
       kind: "timeseries",
       min: 0,
       queries: {
-        "{{service_name}}":
-          'histogram_quantile(0.95, sum by (le, service_name) (rate(traces_span_metrics_duration_seconds_bucket{service_name=~"$service"}[5m])))',
+        "{{service_name}}": quantileOf(
+          0.95,
+          'traces_span_metrics_duration_seconds_bucket{service_name=~"$service"}',
+          "le, service_name",
+        ),
       },
     },
     {
@@ -249,7 +252,11 @@ export const systemHealth: Dashboard = {
       kind: "timeseries",
       min: 0,
       queries: {
-        "{{job}} {{query_type}}": `histogram_quantile(0.95, sum by (le, job, query_type) (rate(db_query_duration_seconds_bucket{${CHOSEN}}[5m])))`,
+        "{{job}} {{query_type}}": quantileOf(
+          0.95,
+          `db_query_duration_seconds_bucket{${CHOSEN}}`,
+          "le, job, query_type",
+        ),
       },
     },
     {

@@ -15,7 +15,8 @@ export const tradingOperations: Dashboard = {
       unit: "currencyUSD",
       kind: "stat",
       width: 6,
-      thresholds: [],
+      thresholds: [{ from: 0, colour: "green" }],
+      below: "red",
       // A gain is a gauge, not a counter: a day may lose.
       queries: { "P&L": "sum(realized_pnl_total) - (sum(realized_pnl_total offset 24h) or vector(0))" },
     },

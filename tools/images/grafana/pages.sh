@@ -2,7 +2,7 @@
 # Builds Grafana's pages in the folder of its source. As a Go module that source lacks what is made up for here.
 set -euo pipefail
 
-# A module has no folders named vendor. This one holds what the former panels, written for Angular, are made of: no dashboard has one.
+# A module has no folders named vendor. This one draws gauges and the former panels, written for Angular: no dashboard has them.
 for file in bootstrap/bootstrap tagsinput/bootstrap-tagsinput plugin-text/text \
   flot/jquery.flot{,.crosshair,.dashes,.fillbelow,.gauge,.selection,.stack,.stackpercent,.time}; do
   mkdir -p "public/vendor/${file%/*}"
