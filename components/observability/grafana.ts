@@ -3,13 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
-import { llmPerformance } from "./dashboards/llm.ts";
-import { marketData } from "./dashboards/market.ts";
-import type { Dashboard } from "./dashboards/panel.ts";
+import { dashboards } from "./dashboards/dashboards.ts";
 import { dashboardJson } from "./dashboards/render.ts";
-import { riskMonitoring } from "./dashboards/risk.ts";
-import { systemHealth } from "./dashboards/system.ts";
-import { tradingOperations } from "./dashboards/trading.ts";
 import { DASHBOARDS, grafanaIni, grafanaProvisioning } from "./grafanaConfig.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
@@ -22,15 +17,6 @@ export interface GrafanaArgs extends PartArgs {
 export const grafanaTarget: ScrapeTarget = { job: "grafana", address: "grafana:3000", path: "/grafana/metrics" };
 
 const startScript = readFileSync(new URL("grafana-start.sh", import.meta.url), "utf8");
-/** The dashboards, in the order of a reader's interest. */
-export const dashboards: readonly Dashboard[] = [
-  tradingOperations,
-  riskMonitoring,
-  systemHealth,
-  llmPerformance,
-  marketData,
-];
-
 /** Grafana, with its data source and dashboards provisioned and the current password applied at every start. */
 export class Grafana extends pulumi.ComponentResource {
   readonly workload: Workload;

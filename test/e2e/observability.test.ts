@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { dashboards } from "../../components/observability/dashboards/dashboards.ts";
 import { dashboardJson } from "../../components/observability/dashboards/render.ts";
-import { dashboards } from "../../components/observability/grafana.ts";
 import { signToken } from "../../services/reference/src/jwt.ts";
 import { type PanelTarget, panelQuery } from "../../tools/lib/panelQuery.ts";
 import { eventually, https, login } from "./lib/http.ts";

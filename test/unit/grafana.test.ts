@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { parse } from "yaml";
-import { dashboards } from "../../components/observability/grafana.ts";
+import { dashboards } from "../../components/observability/dashboards/dashboards.ts";
 import { grafanaIni } from "../../components/observability/grafanaConfig.ts";
 import { runPlatform } from "./lib/platform.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { dashboards } from "../../components/observability/dashboards/dashboards.ts";
 import { dashboardJson } from "../../components/observability/dashboards/render.ts";
-import { dashboards } from "../../components/observability/grafana.ts";
 import { dashboardPage, formats, type PicturePanel, type Series } from "../../tools/lib/pictures.ts";
 
 const all = dashboards.map((dashboard) => ({

@@ -31,7 +31,9 @@ export function command<const Options extends ParseArgsOptionsConfig>(
     }
     let parsed: ReturnType<typeof parseArgs<ParseConfig<Options>>>;
     try {
-      parsed = parseArgs<ParseConfig<Options>>({ options: spec.options, strict: true, allowPositionals: true });
+      // A script may give it to every command, also to one that asks nothing.
+      const options = { yes: { type: "boolean" } as const, ...spec.options };
+      parsed = parseArgs<ParseConfig<Options>>({ options, strict: true, allowPositionals: true });
       const [unexpected] = parsed.positionals;
       if (unexpected !== undefined && spec.positionals !== true)
         throw new Error(`"${unexpected}" is not expected here`);

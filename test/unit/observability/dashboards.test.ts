@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { dashboards } from "../../../components/observability/dashboards/dashboards.ts";
 import { annotations, dashboardJson } from "../../../components/observability/dashboards/render.ts";
-import { dashboards } from "../../../components/observability/grafana.ts";
 import { knownMetrics, metricsOf } from "./promql.ts";
 
 /** platform.md's five dashboards, and a word of each panel's title. */
