@@ -47,7 +47,10 @@ test("a figure takes the colour of the highest threshold that it reached", () =>
   const panel = all
     .flatMap(({ panels }) => panels)
     .find(({ type, fieldConfig }) => {
-      return type === "stat" && fieldConfig.defaults.thresholds.steps.some(({ color }) => color === "red");
+      return (
+        type === "stat" &&
+        fieldConfig.defaults.thresholds.steps.some(({ color, value }) => color === "red" && value !== null)
+      );
     });
   expect(panel).toBeDefined();
   if (panel === undefined) return;
@@ -55,4 +58,13 @@ test("a figure takes the colour of the highest threshold that it reached", () =>
   const at = (value: number) => dashboardPage("page", "", [{ panel, series: [{ name: "one", points: [[1, value]] }] }]);
   expect(at(red)).toContain("#d0312d");
   expect(at(red - 0.001)).not.toContain("#d0312d");
+});
+
+test("a loss is red, and a gain is not", () => {
+  const panel = all.flatMap(({ panels }) => panels).find(({ title }) => title === "Realised P&L, 24 h");
+  expect(panel).toBeDefined();
+  if (panel === undefined) return;
+  const at = (value: number) => dashboardPage("page", "", [{ panel, series: [{ name: "one", points: [[1, value]] }] }]);
+  expect(at(-1)).toContain("#d0312d");
+  expect(at(1)).not.toContain("#d0312d");
 });
