@@ -15,6 +15,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
 import { type Engine, ensureEngine } from "../engine/engine.ts";
+import { cacheDir } from "./cache.ts";
 import { UserError } from "./log.ts";
 import { type RunOptions, type RunResult, run } from "./run.ts";
 
@@ -79,7 +80,11 @@ export async function openWorkspace(stack: string): Promise<Workspace> {
   const engine = await ensureEngine();
   const local = !SHARED_STACKS.includes(stack);
   const home = localHome();
-  const env: Record<string, string> = { ...engine.env };
+  const env: Record<string, string> = {
+    // Program and policies start in half the time, since Node finds them compiled.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? cacheDir("node"),
+    ...engine.env,
+  };
   if (local) env.PULUMI_CONFIG_PASSPHRASE_FILE = localProject(home);
   const cwd = local ? home : root;
   return {

@@ -1,5 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
+import { dashboardJson } from "../../../components/observability/dashboards/render.ts";
+import { systemHealth } from "../../../components/observability/dashboards/system.ts";
+import { type PanelTarget, panelQuery } from "../../../tools/lib/panelQuery.ts";
 import { eventually, https } from "./http.ts";
 import { docker, type TestStack } from "./stack.ts";
 import { trader } from "./trading.ts";
@@ -29,6 +32,12 @@ export interface TelemetryContext {
   readonly stack: () => TestStack;
   /** The login at Grafana. */
   readonly grafana: () => Record<string, string>;
+}
+
+/** A frame of Grafana's answer that holds the traces behind a curve. */
+interface ExemplarFrame {
+  readonly schema: { readonly name?: string; readonly fields: readonly { readonly name: string }[] };
+  readonly data: { readonly values: readonly (readonly unknown[])[] };
 }
 
 /** What traces and logs must do, on a stack that runs. */
@@ -165,18 +174,26 @@ export function telemetryTests({ stack, grafana }: TelemetryContext): void {
     }
   });
 
-  test("a service's spans are counted, and a latency leads to a trace", async () => {
-    const query = async <T>(path: string): Promise<T> =>
-      (JSON.parse(await source("prometheus", `api/v1/${path}`)) as { data: T }).data;
-    await eventually("span metrics with exemplars", 90, async () => {
-      const selector = encodeURIComponent('traces_span_metrics_duration_seconds_bucket{service_name="risk-manager"}');
-      const now = Math.floor(Date.now() / 1000);
-      const found = await query<{ exemplars: { labels: { trace_id?: string } }[] }[]>(
-        `query_exemplars?query=${selector}&start=${now - 1800}&end=${now}`,
-      );
-      return found.some(({ exemplars }) => exemplars.some(({ labels }) => /^\w{32}$/.test(labels.trace_id ?? "")))
-        ? true
-        : undefined;
+  test("the points on the curves of a latency lead to traces", async () => {
+    const { panels } = JSON.parse(dashboardJson(systemHealth)) as {
+      panels: readonly { title: string; targets: readonly PanelTarget[] }[];
+    };
+    const queries = panels
+      .filter(({ title }) => title === "Traced latency, p95")
+      .flatMap(({ targets }) => targets.map((target) => panelQuery(target, 15_000, 200)));
+    await eventually("exemplars with trace ids", 90, async () => {
+      const { body } = await https(`${stack().url}/grafana/api/ds/query`, {
+        method: "POST",
+        headers: grafana(),
+        body: { queries, from: "now-30m", to: "now" },
+      });
+      const { results } = JSON.parse(body) as {
+        results: Readonly<Record<string, { frames: readonly ExemplarFrame[] }>>;
+      };
+      const ids = (results.A?.frames ?? [])
+        .filter(({ schema }) => schema.name === "exemplar")
+        .flatMap(({ schema, data }) => data.values[schema.fields.findIndex(({ name }) => name === "trace_id")] ?? []);
+      return ids.some((id) => /^\w{32}$/.test(String(id))) ? true : undefined;
     });
   });
 }
