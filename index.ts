@@ -91,7 +91,7 @@ const workloads = new Map([
   ...services.workloads,
   ...exporters.workloads,
   ...Object.entries({
-    ...{ postgres, redis, nats, ibGateway, alertmanager, prometheus, caddy, grafana, backup },
+    ...{ postgres, redis, nats, alertmanager, prometheus, caddy, grafana, backup, "ib-gateway": ibGateway },
     ...{ jaeger, loki, "otel-collector": collector, "log-collector": logCollector },
   }).map(([name, { workload }]) => [name, workload] as const),
 ]);

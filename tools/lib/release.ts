@@ -42,7 +42,7 @@ const DIGEST_SHOWN = 12;
 
 /** `repository@12 hex digits`; a full digest fills a line, and the file has it. */
 export function shortImage(release: ServiceRelease | undefined): string {
-  if (release === undefined) return "(stand-in)";
+  if (release === undefined) return "(none)";
   const [repository = "", digest = ""] = release.image.split("@sha256:");
   return `${repository}@${digest.slice(0, DIGEST_SHOWN)}`;
 }

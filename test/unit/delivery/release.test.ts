@@ -28,7 +28,7 @@ describe("two releases", () => {
   it("are shown as a table that tells digests apart", () => {
     expect(changeTable(releaseChanges(one, two)).split("\n")).toEqual([
       "service     now                                     then",
-      "llm-agents  (stand-in)                              registry.example/llm-agents@222222222222",
+      "llm-agents  (none)                                  registry.example/llm-agents@222222222222",
       "reporter    registry.example/reporter@111111111111  registry.example/reporter@222222222222",
     ]);
   });
