@@ -1,3 +1,4 @@
+import "./components/plainStackTraces.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { Backup, backupTarget } from "./components/backup/backup.ts";
 import { IbGateway } from "./components/broker/ibGateway.ts";
