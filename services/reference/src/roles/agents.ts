@@ -40,6 +40,7 @@ export function startAgents(service: Service): void {
   const { bus, config } = service;
   const metrics = agentMetrics(service.metrics);
   metrics.errors.inc({ model: MODEL }, 0);
+  metrics.requestSeconds.zero({ model: MODEL });
   const key = privateKey(config.env.requiredFile("LLM_SIGNING_PRIVATE_KEY_PATH"));
   const latest = new Map<string, Pick<Features, "price" | "momentum">>();
 

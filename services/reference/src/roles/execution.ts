@@ -64,6 +64,8 @@ class Executor {
     // Counters that begin at 0 show their first event as an increase.
     for (const reason of ["venue", "kill_switch", "signature"])
       this.#metrics.failed.inc({ venue: this.#venue, reason }, 0);
+    this.#metrics.latency.zero({ venue: this.#venue });
+    this.#metrics.execution.zero({ venue: this.#venue });
     for (const symbol of symbolsOf(config).filter((name) => venueOf(name) === this.#venue)) {
       for (const side of ["buy", "sell"]) {
         this.#metrics.submitted.inc({ venue: this.#venue, symbol, side }, 0);
