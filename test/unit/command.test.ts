@@ -8,12 +8,14 @@ const folder = fileURLToPath(new URL("../../tools/cli/", import.meta.url));
 const OTHERS = ["pulumi.ts"];
 const commands = readdirSync(folder).filter((file) => !OTHERS.includes(file));
 
-test.each(commands)("%s tells its usage, and takes --yes as every command does", async (file) => {
-  const { code, stdout } = await run(process.execPath, [`${folder}${file}`, "--yes", "--help"], { allowFailure: true });
-  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^usage: npm run /) });
-  const wrong = await run(process.execPath, [`${folder}${file}`, "--yes", "--no-such-option"], { allowFailure: true });
-  expect({ code: wrong.code, stderr: wrong.stderr }).toEqual({
-    code: 64,
-    stderr: expect.stringContaining("--no-such-option"),
-  });
-});
+test.each(commands)(
+  "%s takes --yes, as every command does, and tells its usage where an option is unknown",
+  async (file) => {
+    const { code, stderr } = await run(process.execPath, [`${folder}${file}`, "--yes", "--no-such-option"], {
+      allowFailure: true,
+    });
+    expect(code).toBe(64);
+    expect(stderr).toContain("'--no-such-option'");
+    expect(stderr).toContain("\nusage: npm run ");
+  },
+);
