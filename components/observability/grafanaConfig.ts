@@ -104,6 +104,8 @@ export function grafanaIni(rootUrl: string): string {
     "auth.anonymous": { enabled: "false" },
     analytics: { reporting_enabled: "false", check_for_updates: "false", check_for_plugin_updates: "false" },
     news: { news_feed_enabled: "false" },
+    // What runs is what the image's digest names.
+    plugins: { preinstall_auto_update: "false" },
     log: { mode: "console" },
     "log.console": { format: "json" },
     metrics: { enabled: "true" },

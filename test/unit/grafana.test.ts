@@ -24,6 +24,7 @@ it("Grafana lets in nobody unknown, tells its vendor nothing, and reads its pass
     "security/cookie_secure": "true",
     "analytics/reporting_enabled": "false",
     "analytics/check_for_updates": "false",
+    "plugins/preinstall_auto_update": "false",
     "server/root_url": "https://trader.example.com/grafana/",
     "server/serve_from_sub_path": "true",
   });
