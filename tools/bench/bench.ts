@@ -4,8 +4,9 @@ import { ensureDocker } from "../docker/docker.ts";
 import { ensureImages } from "../images/images.ts";
 import { unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
-import { UserError } from "../lib/log.ts";
+import { say, UserError } from "../lib/log.ts";
 import { root } from "../lib/workspace.ts";
+import { Compose } from "./growth/compose.ts";
 import { type GrowthResult, measureGrowth } from "./growth/growth.ts";
 import { machine, table } from "./measure.ts";
 import { measurePlatform } from "./platform.ts";
@@ -61,6 +62,8 @@ await command(
     const { redis } = await ensureImages(["redis"]);
     if (redis === undefined) throw new UserError("the image of Redis, which stands for a workload, could not be had");
     const growth: GrowthResult[] = [];
+    if ((await Compose.find()) === undefined)
+      say("docker compose is not installed, so its columns stay empty; on Debian: apt-get install docker-compose");
     for (const count of counts) growth.push(await measureGrowth(count, redis));
     const figures = [
       `Taken on ${machine()}. All times in seconds.`,

@@ -1,3 +1,4 @@
+import "../../../components/plainStackTraces.ts";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
