@@ -7,7 +7,7 @@ const SCRIPT = "/usr/local/lib/autollm/edge-log";
 const UNIT = "autollm-edge-log.service";
 
 /** Far more than a person mistypes, or a client that waits when it is told to, within ten minutes; an hour's ban. */
-const LIMITS = { maxretry: 100, findtime: 600, bantime: 3600 };
+export const EDGE_LIMITS = { maxretry: 100, findtime: 600, bantime: 3600 };
 
 const filter = `# Written by Pulumi (host step edge-bans).
 [Definition]
@@ -25,7 +25,7 @@ const jail = `${[
   "banaction = nftables[type=allports, chain=f2b-edge, chain_hook=forward]",
   // A key that was accepted says nothing about who asks the edge.
   "ignorecommand =",
-  ...Object.entries(LIMITS).map(([key, value]) => `${key} = ${value}`),
+  ...Object.entries(EDGE_LIMITS).map(([key, value]) => `${key} = ${value}`),
 ].join("\n")}\n`;
 
 const service = `[Unit]
@@ -50,7 +50,7 @@ WantedBy=multi-user.target
 export function edgeBansStep(): Step {
   return {
     name: "edge-bans",
-    purpose: `bans an address from the edge for ${LIMITS.bantime} s after ${LIMITS.maxretry} refusals (401, 403, 429) within ${LIMITS.findtime} s`,
+    purpose: `bans an address from the edge for ${EDGE_LIMITS.bantime} s after ${EDGE_LIMITS.maxretry} refusals (401, 403, 429) within ${EDGE_LIMITS.findtime} s`,
     after: ["bans", "engine", "directories"],
     files: [
       { path: SCRIPT, content: readFileSync(new URL("edge-log.sh", import.meta.url), "utf8"), mode: "0755" },

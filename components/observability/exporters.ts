@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { stringify } from "yaml";
 import { agesAsMetrics } from "../credentials/ages.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { NAMES_FOLDER } from "../runtime/containerNames.ts";
 import { LIVE_CURRENT, LIVE_MOUNT } from "../runtime/liveFiles.ts";
 import { type PartArgs, type PartSpec, runPart } from "../runtime/part.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { blackboxConfig, edgeTargets } from "./blackbox.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface ExportersArgs extends PartArgs {
@@ -44,26 +44,6 @@ export const nodeExporterScript = [
   ].join(" "),
 ].join("\n");
 
-/** The blackbox exporter's configuration: the public health page, as a client asks for it. */
-export function blackboxConfig(domain: string): string {
-  return stringify({
-    modules: {
-      edge: {
-        prober: "http",
-        timeout: "5s",
-        http: {
-          preferred_ip_protocol: "ip4",
-          headers: { Host: domain },
-          fail_if_not_ssl: true,
-          fail_if_body_not_matches_regexp: ["^ok"],
-          // Caddy's own authority is known to nobody; a public certificate is checked like a browser does.
-          tls_config: { server_name: domain, ...(domain === "localhost" ? { insecure_skip_verify: true } : {}) },
-        },
-      },
-    },
-  });
-}
-
 /** The file that redis-exporter reads: passwords by address. */
 export function redisPasswords(password: string): string {
   return JSON.stringify({ [REDIS_ADDRESS]: password });
@@ -84,7 +64,6 @@ export function exporters(
   args: Pick<ExportersArgs, "domain" | "credentials" | "credentialAges">,
 ): Readonly<Record<string, Exporter>> {
   const { domain, credentials, credentialAges } = args;
-  const internal = domain === "localhost" ? { certificate: "internal" } : { certificate: "public" };
   return {
     "node-exporter": {
       spec: {
@@ -179,15 +158,7 @@ export function exporters(
         health: answersHttp(9115, "/-/healthy"),
         files: { "/etc/blackbox": { "config.yml": blackboxConfig(domain) } },
       },
-      targets: [
-        { job: "blackbox-exporter", address: "blackbox-exporter:9115" },
-        {
-          job: "edge",
-          address: "blackbox-exporter:9115",
-          probe: { module: "edge", url: "https://caddy:8443/health" },
-          labels: internal,
-        },
-      ],
+      targets: [{ job: "blackbox-exporter", address: "blackbox-exporter:9115" }, ...edgeTargets(domain)],
     },
   };
 }

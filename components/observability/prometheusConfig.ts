@@ -10,6 +10,8 @@ export interface ScrapeTarget {
   readonly path?: string;
   /** For a prober: what it asks, and by which of its modules. */
   readonly probe?: { readonly module: string; readonly url: string };
+  /** How often it is asked. Default 15s. */
+  readonly interval?: string;
   /** Whether its series are of control groups, by their path: they become those of containers, by their id. */
   readonly containers?: boolean;
   /** More labels of every series. */
@@ -49,9 +51,10 @@ const containerRelabeling = [
 ];
 
 /** One job a target, so that a job's name is the service's name everywhere. */
-function scrapeConfig({ job, address, path, probe, containers, labels }: ScrapeTarget) {
+function scrapeConfig({ job, address, path, probe, interval, containers, labels }: ScrapeTarget) {
   return {
     job_name: job,
+    ...(interval === undefined ? {} : { scrape_interval: interval }),
     ...(path === undefined ? {} : { metrics_path: path }),
     ...(probe === undefined
       ? {}

@@ -125,7 +125,7 @@ function healthcheck(command: readonly string[], { startPeriod = 30, unhealthyAf
     tests: ["CMD", ...command],
     interval: dockerDuration(HEALTH_INTERVAL),
     timeout: "5s",
-    retries: unhealthyAfter / HEALTH_INTERVAL,
+    retries: Math.ceil(unhealthyAfter / HEALTH_INTERVAL),
     startPeriod: dockerDuration(startPeriod),
   };
 }

@@ -7,7 +7,7 @@ import { images } from "../../components/images.ts";
 import { alertmanagerConfig, receivers } from "../../components/observability/alertmanagerConfig.ts";
 import { marketOpenExpression, nyse } from "../../components/observability/alerts/market.ts";
 import { alertGroups, rulesYaml } from "../../components/observability/alerts/rules.ts";
-import { blackboxConfig } from "../../components/observability/exporters.ts";
+import { blackboxConfig } from "../../components/observability/blackbox.ts";
 import { prometheusConfig, serviceTargets } from "../../components/observability/prometheusConfig.ts";
 import { collectorConfig, QUEUE_DIR } from "../../components/observability/telemetry/collectorConfig.ts";
 import { jaegerConfig } from "../../components/observability/telemetry/jaegerConfig.ts";

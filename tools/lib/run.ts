@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly output?: "capture" | "show";
   /** Return a failure instead of throwing it. */
   readonly allowFailure?: boolean;
+  /** Milliseconds after which the program is ended, with the code 128. */
+  readonly limit?: number;
 }
 
 export interface RunResult {
@@ -27,6 +29,7 @@ export async function run(program: string, args: readonly string[], options: Run
     stdio: [options.input === undefined ? (show ? "inherit" : "ignore") : "pipe", ...outputs],
   };
   if (options.cwd !== undefined) spawnOptions.cwd = options.cwd;
+  if (options.limit !== undefined) spawnOptions.timeout = options.limit;
   const child = spawn(program, [...args], spawnOptions);
   let stdout = "";
   let stderr = "";

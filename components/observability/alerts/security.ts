@@ -20,6 +20,27 @@ export const securityAlerts: readonly AlertGroup[] = [
         description: "From outside, the platform is not there.",
       },
       {
+        name: "EdgeRouteDown",
+        expr: 'probe_success{login="no"} == 0',
+        for: "3m",
+        severity: "warning",
+        service: "caddy",
+        subject: "routes",
+        summary: "{{ $labels.route }} does not answer at the edge",
+        description: "The edge is there, and what stands behind this route is not.",
+      },
+      {
+        name: "AdminPageOpen",
+        // 0 is no answer at all, which others tell.
+        expr: 'probe_http_status_code{login="yes"} > 0 < 400',
+        for: "1m",
+        severity: "critical",
+        service: "caddy",
+        subject: "login",
+        summary: "{{ $labels.route }} answers without the admin login",
+        description: "Asked without a login, it answered with status {{ $value }}.",
+      },
+      {
         name: "EdgeErrorsHigh",
         expr: `sum(rate(caddy_http_request_duration_seconds_count{code=~"5.."}[5m])) / sum(rate(caddy_http_request_duration_seconds_count[5m])) > ${MAX_EDGE_ERRORS}`,
         for: "5m",

@@ -193,6 +193,24 @@ const edgeRequests = (code: string) => `caddy_http_request_duration_seconds_coun
 export const edgeCases: readonly AlertCase[] = [
   gauge("EdgeDown", "caddy", 'probe_success{job="edge",instance="https://caddy:8443/health"}', 0, 1),
   {
+    alert: "EdgeRouteDown",
+    service: "caddy",
+    fires: [one('probe_success{job="edge-api",route="/api/",login="no"}', 0)],
+    quiet: [
+      one('probe_success{job="edge-api",route="/api/",login="no"}', 1),
+      // Whether a closed page answers as it should is AdminPageOpen's.
+      one('probe_success{job="edge-jaeger",route="/jaeger/",login="yes"}', 0),
+    ],
+  },
+  {
+    alert: "AdminPageOpen",
+    service: "caddy",
+    fires: [one('probe_http_status_code{job="edge-jaeger",route="/jaeger/",login="yes"}', 200)],
+    quiet: [401, 404, 502, 0].map((code) =>
+      one('probe_http_status_code{job="edge-jaeger",route="/jaeger/",login="yes"}', code),
+    ),
+  },
+  {
     alert: "EdgeErrorsHigh",
     service: "caddy",
     fires: [{ series: { [edgeRequests("200")]: rising(9), [edgeRequests("502")]: rising(1) }, at: "15m" }],

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { EDGE_LIMITS } from "../../../components/host/edgeBans.ts";
 import { alertmanagerConfig, receivers } from "../../../components/observability/alertmanagerConfig.ts";
-import { blackboxConfig, nodeExporterScript, redisPasswords } from "../../../components/observability/exporters.ts";
+import { blackboxConfig, edgeTargets } from "../../../components/observability/blackbox.ts";
+import { nodeExporterScript, redisPasswords } from "../../../components/observability/exporters.ts";
 import { grafanaProvisioning } from "../../../components/observability/grafanaConfig.ts";
 import { prometheusConfig, serviceTargets } from "../../../components/observability/prometheusConfig.ts";
 
@@ -105,6 +107,30 @@ describe("the exporters", () => {
     const tls = (domain: string) => parse(blackboxConfig(domain)).modules.edge.http.tls_config as unknown;
     expect(tls("trader.example.com")).toEqual({ server_name: "trader.example.com" });
     expect(tls("localhost")).toEqual({ server_name: "localhost", insecure_skip_verify: true });
+  });
+
+  test("each public route is asked whether it answers, and each admin page whether it stays closed", () => {
+    const asked = edgeTargets("localhost").map(({ job, probe, labels }) => [job, probe?.module, labels?.login]);
+    expect(asked).toEqual([
+      ["edge", "edge", undefined],
+      ["edge-api", "answers", "no"],
+      ["edge-admin", "answers", "no"],
+      ["edge-grafana", "answers", "no"],
+      ["edge-prometheus", "closed", "yes"],
+      ["edge-alertmanager", "closed", "yes"],
+      ["edge-jaeger", "closed", "yes"],
+    ]);
+    const { modules } = parse(blackboxConfig("localhost")) as {
+      modules: Readonly<Record<string, { http: { valid_status_codes?: number[] } }>>;
+    };
+    expect(modules.closed?.http.valid_status_codes).not.toContain(200);
+    expect(modules.answers?.http.valid_status_codes?.filter((code) => code >= 500)).toEqual([]);
+  });
+
+  test("the refusals that these probes ask for are too few for a ban at the edge", () => {
+    const seldom = edgeTargets("localhost").filter(({ job }) => job !== "edge");
+    expect(seldom.map(({ interval }) => interval)).toEqual(seldom.map(() => "1m"));
+    expect(seldom.length * (EDGE_LIMITS.findtime / 60)).toBeLessThan(EDGE_LIMITS.maxretry);
   });
 
   test("node-exporter reads the host's network, not its own", () => {

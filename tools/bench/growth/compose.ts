@@ -2,9 +2,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { stringify } from "yaml";
+import { say } from "../../lib/log.ts";
 import { run, which } from "../../lib/run.ts";
 import { seconds } from "../measure.ts";
 import { idle } from "./idle.ts";
+
+/** Debian 12's, version 1.29, stands still for ever with 110 containers. */
+const LIMIT_MS = 300_000;
 
 /** `docker compose`, or the `docker-compose` that Debian packs. */
 export class Compose {
@@ -21,8 +25,12 @@ export class Compose {
     return (await which("docker-compose")) === undefined ? undefined : new Compose(["docker-compose"]);
   }
 
-  /** Seconds until all are healthy, and for an `up` that changes nothing. */
-  async measure(services: number, image: string, home: string): Promise<{ first: number; unchanged: number }> {
+  /** Seconds until all are healthy, and for an `up` that changes nothing; undefined where it does not come to its end. */
+  async measure(
+    services: number,
+    image: string,
+    home: string,
+  ): Promise<{ first: number; unchanged: number } | undefined> {
     const folder = join(home, "compose");
     mkdirSync(folder);
     const names = Array.from({ length: services }, (_, number) => number);
@@ -35,15 +43,19 @@ export class Compose {
       stringify({ version: "2.4", services: Object.fromEntries(entries), networks: { apps: { internal: true } } }),
     );
     const [program = "", ...start] = this.#program;
-    const compose = (...args: readonly string[]) =>
-      run(program, [...start, "--file", file, "--project-name", "growth", ...args]);
+    const options = { limit: LIMIT_MS, allowFailure: true };
+    const compose = async (...args: readonly string[]) =>
+      (await run(program, [...start, "--file", file, "--project-name", "growth", ...args], options)).code === 0;
     try {
       const up = () => compose("up", "--detach");
+      let there = false;
       const first = await seconds(async () => {
-        await up();
-        while ((await healthy()) < services) await pause(250);
+        there = await up();
+        while (there && (await healthy()) < services) await pause(250);
       });
-      return { first, unchanged: await seconds(up) };
+      if (there) return { first, unchanged: await seconds(up) };
+      say(`compose failed, or did not bring ${services} containers up within ${LIMIT_MS / 1000} s`);
+      return undefined;
     } finally {
       await compose("down", "--timeout", "1");
     }
