@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 import { serviceNames } from "../../components/platform/catalogue.ts";
-import { ConfigError, checkConfig, closest } from "../../components/settings.ts";
+import { ConfigError, checkConfig } from "../../components/settings.ts";
 import { randomText } from "./lib/values.ts";
 
 const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
@@ -302,15 +302,4 @@ describe("a right config", () => {
   });
 
   it("keeps a text that looks like a number", () => expect(check({ domain: "127" }).settings.domain).toBe("127"));
-});
-
-describe("the hint for a mistyped name", () => {
-  it.each([
-    ["htpPort", "httpPort"],
-    ["trade", undefined],
-    ["generations", "generation"],
-    ["", undefined],
-  ])("%j: %s", (name, hint) =>
-    expect(closest(name, ["httpPort", "httpsPort", "generation", "environment"])).toBe(hint),
-  );
 });
