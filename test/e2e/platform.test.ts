@@ -3,6 +3,7 @@ import { join, relative } from "node:path";
 import { connect } from "@nats-io/transport-node";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { edgeTargets } from "../../components/observability/blackbox.ts";
 import { services } from "../../components/platform/catalogue.ts";
 import { signToken } from "../../services/reference/src/jwt.ts";
 import { run } from "../../tools/lib/run.ts";
@@ -68,14 +69,27 @@ describe("the local stack", () => {
     expect(stdout).toMatch(/\d+ unchanged/);
   });
 
+  /** The jobs for which a metric is 1. */
+  async function jobsWith(metric: string): Promise<string[]> {
+    const headers = login("admin", await stack.output("adminPassword"));
+    const { body } = await https(`${stack.url}/prometheus/api/v1/query?query=${metric}`, { headers });
+    const { data } = JSON.parse(body) as { data: { result: { metric: { job: string }; value: [number, string] }[] } };
+    return data.result.filter(({ value }) => value[1] === "1").map(({ metric: { job } }) => job);
+  }
+
   test("all services are healthy and every one of them is scraped", async () => {
-    const admin = login("admin", await stack.output("adminPassword"));
     const expected = Object.entries(services).flatMap(([name, { port }]) => (port === null ? [] : [name]));
     await eventually("every target up", 60, async () => {
-      const { body } = await https(`${stack.url}/prometheus/api/v1/query?query=up`, { headers: admin });
-      const { data } = JSON.parse(body) as { data: { result: { metric: { job: string }; value: [number, string] }[] } };
-      const up = data.result.filter(({ value }) => value[1] === "1").map(({ metric }) => metric.job);
+      const up = await jobsWith("up");
       return expected.every((name) => up.includes(name)) ? up : undefined;
+    });
+  });
+
+  test("at the edge each route answers, and each admin page stays closed, as the probes see it", async () => {
+    const expected = edgeTargets("localhost").map(({ job }) => job);
+    await eventually("every probe content", 120, async () => {
+      const content = await jobsWith("probe_success");
+      return expected.every((job) => content.includes(job)) ? content : undefined;
     });
   });
 
