@@ -77,8 +77,10 @@ export interface WorkloadArgs {
 
 /** Enough for a database with its connections; a fork bomb meets it at once (CIS Docker Benchmark 5.29). */
 const DEFAULT_PIDS = 256;
-/** Seconds that an `up` waits for a container to be healthy. */
+/** The least that an `up` waits for a container to be healthy. */
 const HEALTHY_WITHIN_SECONDS = 180;
+const START_PERIOD = 30;
+const UNHEALTHY_AFTER = 15;
 const MIB = 1024 * 1024;
 
 /** What every container gets: platform.md's "Docker with json-file logs 10 MB x 3", CIS Docker Benchmark 5.x. */
@@ -119,8 +121,15 @@ export function answersHttp(port: number, path: string): readonly string[] {
 /** Seconds between two health checks. */
 const HEALTH_INTERVAL = 5;
 
+/** Seconds that an `up` waits for a container to be healthy: no less than Docker does before it calls it unhealthy. */
+const healthyWithin = ({ startPeriod = START_PERIOD, unhealthyAfter = UNHEALTHY_AFTER }: WorkloadSpec) =>
+  Math.max(HEALTHY_WITHIN_SECONDS, startPeriod + unhealthyAfter);
+
 /** Docker's form of a health check. */
-function healthcheck(command: readonly string[], { startPeriod = 30, unhealthyAfter = 15 }: WorkloadSpec) {
+function healthcheck(
+  command: readonly string[],
+  { startPeriod = START_PERIOD, unhealthyAfter = UNHEALTHY_AFTER }: WorkloadSpec,
+) {
   return {
     tests: ["CMD", ...command],
     interval: dockerDuration(HEALTH_INTERVAL),
@@ -238,7 +247,7 @@ export class Workload extends pulumi.ComponentResource {
         destroyGraceSeconds: spec.stopTimeout ?? 15,
         ...(spec.deploy === "on-demand"
           ? { restart: "no", start: false, mustRun: false }
-          : { restart: "unless-stopped", wait: true, waitTimeout: HEALTHY_WITHIN_SECONDS }),
+          : { restart: "unless-stopped", wait: true, waitTimeout: healthyWithin(spec) }),
       },
       {
         parent: this,
