@@ -42,8 +42,6 @@ export const llmPerformance: Dashboard = {
       unit: "percentunit",
       kind: "stat",
       width: 6,
-      min: 0,
-      max: 1,
       queries: {
         approved: atMostAll(
           `sum(increase(risk_approvals_total{${SYMBOL}}[1h])) / sum(increase(llm_intents_total{${SYMBOL},status="proposed"}[1h]))`,
