@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -177,6 +177,39 @@ describe("the kill switch", () => {
   it("is set by any file, even an unreadable one", () => {
     mkdirSync(path(), { recursive: true });
     expect(new KillSwitch(path()).state()).toEqual({ active: true });
+  });
+
+  describe("where no new file can be written", () => {
+    // A folder in the place of the new file fails the write as a full disk does.
+    const fillDisk = () => mkdirSync(`${path()}.part`, { recursive: true });
+
+    it("is set by the file kept in reserve, and released by removing it", () => {
+      const killSwitch = new KillSwitch(path());
+      fillDisk();
+      killSwitch.activate({ reason: "stop" });
+      expect(new KillSwitch(path()).state(), "seen by another process").toMatchObject({ active: true });
+      rmSync(path());
+      expect(killSwitch.state()).toEqual({ active: false });
+    });
+
+    it("is set in memory without a reserve, and written as soon as there is room", () => {
+      const killSwitch = new KillSwitch(path());
+      fillDisk();
+      rmSync(`${path()}.reserve`);
+      killSwitch.activate({ reason: "stop" });
+      expect(killSwitch.state()).toEqual({ active: true, detail: '{"reason":"stop"}' });
+      expect(existsSync(path())).toBe(false);
+      rmSync(`${path()}.part`, { recursive: true });
+      expect(killSwitch.state()).toEqual({ active: true, detail: '{"reason":"stop"}' });
+      expect(existsSync(path())).toBe(true);
+      rmSync(path());
+      expect(killSwitch.state()).toEqual({ active: false });
+    });
+
+    it("counts as set where its folder cannot be read", () => {
+      writeFileSync(join(directory, "state"), "a file in the place of the folder");
+      expect(new KillSwitch(path()).state()).toMatchObject({ active: true });
+    });
   });
 
   it("is set by any message", () => {
