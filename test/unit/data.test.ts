@@ -135,8 +135,8 @@ describe("the data stores of the program", () => {
     }
   });
 
-  it("keeps its volumes whatever their labels are: another label would make another, empty volume", () => {
-    const volumes = platform.ofType("docker:index/volume:Volume");
+  it("keeps its volumes whatever their labels are: another label would make another, empty volume", async () => {
+    const volumes = (await runPlatform()).ofType("docker:index/volume:Volume");
     expect(volumes.length).toBeGreaterThan(5);
     for (const { name, ignoreChanges } of volumes) expect(ignoreChanges, name).toContain("labels");
   });
