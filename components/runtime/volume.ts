@@ -39,7 +39,13 @@ export class StatefulVolume extends pulumi.ComponentResource {
     const volume = new docker.Volume(
       name,
       { labels: Object.entries(labels).map(([label, value]) => ({ label, value })) },
-      { parent: this, provider: target.docker, protect: target.environment === "production" },
+      {
+        parent: this,
+        provider: target.docker,
+        protect: target.environment === "production",
+        // Docker changes no label of a volume that exists: another label would be another volume, and the data would go.
+        ignoreChanges: ["labels"],
+      },
     );
     this.volumeName = volume.name;
     this.#owned = owner !== undefined;

@@ -134,4 +134,10 @@ describe("the data stores of the program", () => {
       expect(platform.container(store).mounts?.filter(({ type }) => type === "volume")).toHaveLength(1);
     }
   });
+
+  it("keeps its volumes whatever their labels are: another label would make another, empty volume", async () => {
+    const volumes = (await runPlatform()).ofType("docker:index/volume:Volume");
+    expect(volumes.length).toBeGreaterThan(5);
+    for (const { name, ignoreChanges } of volumes) expect(ignoreChanges, name).toContain("labels");
+  });
 });

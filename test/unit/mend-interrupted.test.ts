@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { hostname, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { setHeld } from "../../tools/lib/held.ts";
 import { mendInterrupted } from "../../tools/lib/interrupted.ts";
 import type { RunOptions } from "../../tools/lib/run.ts";
 import type { Workspace } from "../../tools/lib/workspace.ts";
@@ -80,6 +81,76 @@ describe("what a killed update left", () => {
     lock(4_194_305);
     await mendInterrupted(workspace({}));
     expect(cancelled).toBe(true);
+  });
+
+  describe("on a stack that others change too", () => {
+    const pending_operations = [{ type: "creating", resource: container("redis") }];
+
+    /** As the workspace above, with what the backend says about updates that run. */
+    function shared(
+      summary: object,
+      rename = "error: a stack named x already exists",
+      history: object[] = [],
+    ): Workspace {
+      const own = workspace({ resources: [], pending_operations });
+      const pulumi = async (args: readonly string[], options?: RunOptions) => {
+        const words = args.slice(0, 2).join(" ");
+        if (words === "stack ls")
+          return { code: 0, stdout: JSON.stringify([{ name: "organization/autollm/x", ...summary }]), stderr: "" };
+        if (words === "stack rename") return { code: 255, stdout: "", stderr: rename };
+        if (words === "stack history") return { code: 0, stdout: JSON.stringify(history), stderr: "" };
+        if (args[0] === "config") return { code: 0, stdout: "{}", stderr: "" };
+        return own.pulumi(args, options);
+      };
+      return { ...own, local: false, pulumi } as Workspace;
+    }
+    const locked = (pid: number, host: string) =>
+      `error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock file with \`pulumi cancel\`.\n  s3://bucket/.pulumi/locks/organization/autollm/x/1.json: created by ada@${host} (pid ${pid}) at 2026-01-01T00:00:00Z`;
+    const untouched = () =>
+      expect([imported, cancelled, existsSync(join(home, "calls"))]).toEqual([undefined, false, false]);
+    beforeEach(() => writeFileSync(join(home, "containers"), "redis-1\n"));
+    afterEach(() => setHeld("x", undefined));
+
+    it("it removes nothing while Pulumi Cloud says that an update runs, and tells whose", async () => {
+      const running = [{ kind: "update", result: "in-progress", startTime: "T", environment: { "git.author": "ada" } }];
+      await expect(mendInterrupted(shared({ updateInProgress: true }, "", running))).rejects.toThrow(
+        /stack x is being updated by an engine \(ada\) since T/,
+      );
+      untouched();
+    });
+
+    it("it removes nothing while object storage holds an engine's lock, and tells whose", async () => {
+      await expect(mendInterrupted(shared({}, locked(7, "another-machine")))).rejects.toThrow(
+        /being updated by ada@another-machine, process 7, since 2026-01-01T00:00:00Z.*pulumi -- cancel --stack x/,
+      );
+      untouched();
+    });
+
+    it("it removes nothing where it cannot see whether an engine is at work", async () => {
+      await expect(mendInterrupted(shared({}, "error: no access to the bucket"))).rejects.toThrow(/cannot be seen/);
+      untouched();
+    });
+
+    it("it takes no lock for dead by its host's name alone, as two machines may share one", async () => {
+      await expect(mendInterrupted(shared({}, locked(4_194_305, hostname())))).rejects.toThrow(/being updated by ada/);
+      untouched();
+    });
+
+    it("it removes the lock of an engine that was killed here with its command, and repairs what that left", async () => {
+      setHeld("x", { diedHere: true });
+      await mendInterrupted(shared({}, locked(4_194_305, hostname())));
+      expect(cancelled).toBe(true);
+      expect(readFileSync(join(home, "calls"), "utf8")).toContain("rm --force --volumes redis-1\n");
+    });
+
+    it.each([
+      ["Pulumi Cloud", { updateInProgress: false }],
+      ["object storage", {}],
+    ])("it repairs what a dead update left when %s says that none runs", async (_, summary) => {
+      await mendInterrupted(shared(summary));
+      expect(readFileSync(join(home, "calls"), "utf8")).toContain("rm --force --volumes redis-1\n");
+      expect(imported).toBeDefined();
+    });
   });
 
   it("is not the lock of another machine: its holder is named, and nothing is done", async () => {

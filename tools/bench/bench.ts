@@ -52,6 +52,7 @@ await command(
       sizes: { type: "string", default: "11,44,110" },
       write: { type: "boolean" },
     },
+    changes: "nothing",
   },
   async ({ install, sizes, write }) => {
     const counts = sizes.split(",").map(Number);

@@ -5,7 +5,7 @@ import { confirm, unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { run, which } from "../lib/run.ts";
-import { ensureLocalStack, openWorkspace, stackExists } from "../lib/workspace.ts";
+import { ensureLocalStack, isShared, openWorkspace, stackExists } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run adopt -- FILE [--stack NAME] [--overwrite] [--yes]
 
@@ -39,6 +39,8 @@ await command(
       overwrite: { type: "boolean" },
       yes: { type: "boolean" },
     },
+    // A shared stack's config is a file of this clone.
+    changes: ({ stack }) => (isShared(stack) ? undefined : stack),
   },
   async ({ stack, overwrite, yes }, files) => {
     const [file] = files;

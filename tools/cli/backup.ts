@@ -43,6 +43,7 @@ await command(
       fetch: { type: "boolean" },
       json: { type: "boolean" },
     },
+    changes: "nothing",
   },
   async ({ stack, test, list, fetch, json }) => {
     if ([test, list, fetch].filter(Boolean).length > 1)

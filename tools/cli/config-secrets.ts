@@ -9,7 +9,7 @@ const HELP = `usage: npm run config:secrets -- [FILE...]
 
 Looks for secrets in plain text in stacks' files (by default every Pulumi.*.yaml of the repository). Exit code 1 when there is one.`;
 
-await command({ help: HELP, options: {}, positionals: true }, async (_, files) => {
+await command({ help: HELP, options: {}, positionals: true, changes: "nothing" }, async (_, files) => {
   const all = readdirSync(root)
     .filter((name) => /^Pulumi\..+\.yaml$/.test(name))
     .map((name) => join(root, name));

@@ -77,6 +77,7 @@ await command(
     help: HELP,
     positionals: true,
     options: { stack: { type: "string", default: "local" }, minutes: { type: "string", default: "60" } },
+    changes: "nothing",
   },
   async ({ stack, minutes }, [directory, ...more]) => {
     if (directory === undefined || more.length > 0) throw new UserError(`name one folder\n\n${HELP}`, USAGE);

@@ -45,6 +45,7 @@ await command(
   {
     help: HELP,
     options: { stack: { type: "string" }, "no-backup": { type: "boolean" }, yes: { type: "boolean" } },
+    changes: ({ stack }) => stack,
   },
   async ({ stack, "no-backup": noBackup, yes }) => {
     if (stack === undefined) throw new UserError(HELP, 64);

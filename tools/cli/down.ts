@@ -12,7 +12,11 @@ Removes everything that \`npm run up\` made for a stack on this machine, its dat
   --all          also stop the Docker daemon, if \`npm run up\` started it`;
 
 await command(
-  { help: HELP, options: { stack: { type: "string", default: "local" }, all: { type: "boolean" } } },
+  {
+    help: HELP,
+    options: { stack: { type: "string", default: "local" }, all: { type: "boolean" } },
+    changes: ({ stack }) => stack,
+  },
   async ({ stack, all }) => {
     const workspace = await openWorkspace(stack);
     if (!workspace.local) {

@@ -85,6 +85,7 @@ await command(
       json: { type: "boolean", default: false },
       mend: { type: "boolean", default: false },
     },
+    changes: ({ stack, mend }) => (mend ? stack : undefined),
   },
   async ({ stack, json, mend }) => {
     const workspace = await openWorkspace(stack);

@@ -22,7 +22,12 @@ const CORE = ["test/e2e/config-checks.test.ts", "test/e2e/platform.test.ts", "te
 const ON_DEBIAN = ["test/e2e/host*.test.ts", "test/e2e/images.test.ts"];
 
 await command(
-  { help: HELP, options: { install: { type: "boolean" }, full: { type: "boolean" } }, positionals: true },
+  {
+    help: HELP,
+    options: { install: { type: "boolean" }, full: { type: "boolean" } },
+    positionals: true,
+    changes: "nothing",
+  },
   async ({ install, full }, files) => {
     await ensureDocker({ install: unasked(install) });
     await ensureEngine();

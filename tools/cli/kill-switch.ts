@@ -30,6 +30,7 @@ await command(
       reason: { type: "string", default: "not said" },
       yes: { type: "boolean" },
     },
+    changes: "nothing",
   },
   async ({ stack, reason, yes }, [action, ...rest]) => {
     if (!isAction(action) || rest.length > 0) throw new UserError(`say on, off or status\n\n${HELP}`, USAGE);

@@ -7,7 +7,7 @@ Posts a line to Slack by the incoming webhook in the environment's SLACK_WEBHOOK
 
 const TIMEOUT_MS = 10_000;
 
-await command({ help: HELP, options: {}, positionals: true }, async (_, words) => {
+await command({ help: HELP, options: {}, positionals: true, changes: "nothing" }, async (_, words) => {
   if (words.length === 0) throw new UserError(`give a text\n\n${HELP}`, USAGE);
   const webhook = process.env.SLACK_WEBHOOK_URL;
   if (webhook === undefined || webhook === "") {

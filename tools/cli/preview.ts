@@ -14,6 +14,7 @@ await command(
   {
     help: HELP,
     options: { stack: { type: "string", default: "local" }, diff: { type: "boolean" }, json: { type: "boolean" } },
+    changes: "nothing",
   },
   async ({ stack, diff, json }) => {
     const workspace = await openWorkspace(stack);

@@ -18,7 +18,7 @@ It changes Pulumi.production.yaml alone, deploys nothing, and asks unless --yes 
 const DIFFERS = 2;
 
 await command(
-  { help: HELP, options: { yes: { type: "boolean" }, "dry-run": { type: "boolean" } } },
+  { help: HELP, options: { yes: { type: "boolean" }, "dry-run": { type: "boolean" } }, changes: "nothing" },
   async ({ yes, "dry-run": dryRun }) => {
     const staging = new StackFile(join(root, "Pulumi.staging.yaml"));
     const production = new StackFile(join(root, "Pulumi.production.yaml"));

@@ -38,6 +38,7 @@ await command(
       state: { type: "string" },
       yes: { type: "boolean" },
     },
+    changes: ({ stack, into = stack, state }) => (state === undefined ? into : undefined),
   },
   async ({ stack, into = stack, state, yes }, [id, ...more]) => {
     if (id === undefined || more.length > 0 || !/^(latest|[0-9a-f]{8,64})$/.test(id))

@@ -45,6 +45,7 @@ await command(
       yes: { type: "boolean" },
       "dry-run": { type: "boolean" },
     },
+    changes: ({ stack, list, "dry-run": dryRun }) => (list || dryRun ? undefined : stack),
   },
   async ({ stack, to, list, yes, "dry-run": dryRun }) => {
     checkTime(to);

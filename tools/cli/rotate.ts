@@ -66,6 +66,7 @@ await command(
       yes: { type: "boolean" },
       json: { type: "boolean" },
     },
+    changes: ({ stack, json }) => (json ? undefined : stack),
   },
   async ({ due, all, stack, yes, json }, names) => {
     if ([due === true, all === true, names.length > 0].filter(Boolean).length !== 1) {

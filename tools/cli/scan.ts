@@ -83,7 +83,7 @@ const scans: Readonly<Record<string, (names: readonly string[]) => Promise<boole
   sbom: () => passes("npm", ["sbom", "--sbom-format", "cyclonedx", "--omit", "dev"]),
 };
 
-await command({ help: HELP, options: {}, positionals: true }, async (_, [kind = "", ...names]) => {
+await command({ help: HELP, options: {}, positionals: true, changes: "nothing" }, async (_, [kind = "", ...names]) => {
   const scan = Object.hasOwn(scans, kind) ? scans[kind] : undefined;
   if (scan === undefined || (names.length > 0 && kind !== "images"))
     throw new UserError(`name one scan: ${Object.keys(scans).join(", ")}\n\n${HELP}`, USAGE);

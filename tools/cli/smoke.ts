@@ -63,6 +63,7 @@ await command(
     help: HELP,
     positionals: true,
     options: { insecure: { type: "boolean" }, "http-port": { type: "string" }, json: { type: "boolean" } },
+    changes: "nothing",
   },
   async ({ insecure = false, "http-port": httpPort, json }, [text, ...more]) => {
     if (text === undefined || more.length > 0) throw new UserError(`give one URL\n\n${HELP}`, USAGE);

@@ -27,6 +27,7 @@ await command(
       "https-port": { type: "string" },
       yes: { type: "boolean" },
     },
+    changes: ({ stack }) => stack,
   },
   async (values) => {
     const start = Date.now();

@@ -9,13 +9,16 @@ const HELP = `usage: npm run lint:workflows
 Checks .github with actionlint (syntax, expressions, and the scripts within by shellcheck) and zizmor (security), offline.
 Both are installed into the cache in pinned versions, which needs Go and Python 3.`;
 
-await command({ help: HELP, options: {} }, async () => {
+await command({ help: HELP, options: {}, changes: "nothing" }, async () => {
   const shellcheck = await which("shellcheck");
   if (shellcheck === undefined) throw new UserError("shellcheck is needed, for the scripts in the workflows");
   const checks: readonly (readonly [string, readonly string[]])[] = [
     [await goTool("actionlint"), ["-shellcheck", shellcheck, "-pyflakes", ""]],
     [await zizmor(), ["--offline", "--persona", "pedantic", "--no-progress", ".github"]],
-    [shellcheck, ["tools/github/protect.sh", "tools/github/propose.sh", ".githooks/pre-commit"]],
+    [
+      shellcheck,
+      ["tools/github/protect.sh", "tools/github/propose.sh", ".githooks/pre-commit", "tools/lib/stack-lock.sh"],
+    ],
   ];
   let failed = 0;
   for (const [program, args] of checks) {

@@ -18,21 +18,24 @@ const input = z.partialRecord(
   z.string().regex(/^[^@\s]+@sha256:[0-9a-f]{64}$/, "must be pinned by digest"),
 );
 
-await command({ help: HELP, options: { stack: { type: "string", default: "staging" } } }, async ({ stack }) => {
-  if (!/^[a-z][a-z0-9-]*$/.test(stack)) throw new UserError(HELP, USAGE);
-  const parsed = input.safeParse(JSON.parse(readFileSync(0, "utf8")));
-  if (!parsed.success) throw new UserError(`standard input: ${z.prettifyError(parsed.error)}`);
-  const file = new StackFile(join(root, `Pulumi.${stack}.yaml`));
-  const before = file.images();
-  const after: Record<string, Release[string]> = { ...before };
-  for (const [service, image] of Object.entries(parsed.data)) after[service] = { ...before[service], image };
-  const changes = releaseChanges(before, after);
-  if (changes.length === 0) {
-    say(`Pulumi.${stack}.yaml names these images already`);
+await command(
+  { help: HELP, options: { stack: { type: "string", default: "staging" } }, changes: "nothing" },
+  async ({ stack }) => {
+    if (!/^[a-z][a-z0-9-]*$/.test(stack)) throw new UserError(HELP, USAGE);
+    const parsed = input.safeParse(JSON.parse(readFileSync(0, "utf8")));
+    if (!parsed.success) throw new UserError(`standard input: ${z.prettifyError(parsed.error)}`);
+    const file = new StackFile(join(root, `Pulumi.${stack}.yaml`));
+    const before = file.images();
+    const after: Record<string, Release[string]> = { ...before };
+    for (const [service, image] of Object.entries(parsed.data)) after[service] = { ...before[service], image };
+    const changes = releaseChanges(before, after);
+    if (changes.length === 0) {
+      say(`Pulumi.${stack}.yaml names these images already`);
+      return 0;
+    }
+    process.stdout.write(`${changeTable(changes)}\n`);
+    file.setImages(after);
+    file.save();
     return 0;
-  }
-  process.stdout.write(`${changeTable(changes)}\n`);
-  file.setImages(after);
-  file.save();
-  return 0;
-});
+  },
+);

@@ -16,7 +16,7 @@ function textOf(path: string): string | undefined {
   }
 }
 
-await command({ help: HELP, options: {}, positionals: true }, async (_, pairs) => {
+await command({ help: HELP, options: {}, positionals: true, changes: "nothing" }, async (_, pairs) => {
   if (pairs.length === 0) throw new UserError(HELP, USAGE);
   const previews = pairs.map((pair) => {
     const [stack = "", path = ""] = pair.split("=", 2);

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Opens a pull request with the changes of the given files, from a workflow. Needs GH_TOKEN; does nothing where nothing changed.
+# Pushes a branch with the changes of the given files, from a workflow, and says where to make a pull request of it. Does nothing
+# where nothing changed. Needs GH_TOKEN, which may push and nothing else: a person opens the pull request, as a workflow that may
+# open one may approve one, too. The checks then start by themselves, and its author is somebody.
 #
 #   tools/github/propose.sh BRANCH TITLE FILE...
 set -euo pipefail
@@ -23,10 +25,9 @@ export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="http.https://github.com/.extraheader
 GIT_CONFIG_VALUE_0="AUTHORIZATION: basic $(printf 'x-access-token:%s' "$GH_TOKEN" | base64 --wrap=0)"
 export GIT_CONFIG_VALUE_0
 git push --force origin "$branch"
-if [ "$(gh pr list --head "$branch" --json number --jq length)" = 0 ]; then
-  gh pr create --head "$branch" --title "$title" --body "$(git show --stat --format= HEAD)"
-fi
-# GitHub starts no workflow for what its own token pushed; by hand it may.
-gh workflow run ci.yml --ref "$branch"
-gh workflow run e2e.yml --ref "$branch"
-gh workflow run security.yml --ref "$branch"
+{
+  echo "**$title**: open the pull request: $GITHUB_SERVER_URL/$GITHUB_REPOSITORY/compare/$branch?expand=1"
+  echo
+  # Indented, so that it is shown as it stands.
+  git show --stat --format= HEAD | sed 's/^/    /'
+} >>"$GITHUB_STEP_SUMMARY"

@@ -13,7 +13,7 @@ Raises the generations of what is due in Pulumi.NAME.yaml, and nothing else: for
 
 const due = z.array(z.object({ credential: z.enum(rotationUnits) }));
 
-await command({ help: HELP, options: { stack: { type: "string" } } }, async ({ stack }) => {
+await command({ help: HELP, options: { stack: { type: "string" } }, changes: "nothing" }, async ({ stack }) => {
   if (stack === undefined || !/^[a-z][a-z0-9-]*$/.test(stack)) throw new UserError(HELP, USAGE);
   const parsed = due.safeParse(JSON.parse(readFileSync(0, "utf8")));
   if (!parsed.success) throw new UserError(`standard input is not what rotate --json prints: ${parsed.error.message}`);

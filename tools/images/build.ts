@@ -95,9 +95,9 @@ async function filesOf(image: LocalImage): Promise<Files> {
   }
 }
 
-/** Node comes from the npm package `node`, which the project depends on. */
+/** Node comes from the npm package for Linux and this machine's processor, which the project depends on. */
 function nodeFiles(): Files {
-  const folder = join(projectRoot, "node_modules/node");
+  const folder = join(projectRoot, `node_modules/node-linux-${process.arch}`);
   const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
   return {
     copy: { node: "/usr/local/bin/node" },

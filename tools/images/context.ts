@@ -8,7 +8,7 @@ const HELP = `usage: npx node tools/images/context.ts DIR
 
 Writes what \`docker build\` needs for the backup's image that registries hold: its Dockerfile, and the program as one file.`;
 
-await command({ help: HELP, options: {}, positionals: true }, async (_, [directory, ...more]) => {
+await command({ help: HELP, options: {}, positionals: true, changes: "nothing" }, async (_, [directory, ...more]) => {
   if (directory === undefined || more.length > 0) throw new UserError(HELP, USAGE);
   mkdirSync(directory, { recursive: true });
   const { dockerfile, fill } = await prepareOwn("backup");

@@ -9,8 +9,12 @@ export function unasked(allowed: boolean | undefined): boolean {
 export async function confirm(question: string): Promise<boolean> {
   if (!process.stdin.isTTY) return false;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // Ctrl-C is an answer too: a process that ended here would leave the stack's lock behind.
+  const ended = new AbortController();
+  terminal.on("SIGINT", () => ended.abort()).on("close", () => ended.abort());
   try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+    const answer = await terminal.question(`${question} [y/N] `, { signal: ended.signal }).catch(() => "");
+    return /^y(es)?$/i.test(answer.trim());
   } finally {
     terminal.close();
   }

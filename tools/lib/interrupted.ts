@@ -1,8 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { hostname } from "node:os";
-import { join } from "node:path";
 import { Daemon } from "./daemon.ts";
-import { say, UserError } from "./log.ts";
+import { releaseEngineLock } from "./engineLock.ts";
+import { say } from "./log.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** What the engine keeps of a resource, as far as it matters here. */
@@ -78,49 +76,14 @@ export function settled(deployment: Deployment, gone: ReadonlySet<string>): Depl
   };
 }
 
-interface Lock {
-  readonly pid: number;
-  readonly username: string;
-  readonly hostname: string;
-  readonly timestamp: string;
-}
-
-/** Whether a process of this machine is an engine that runs. */
-function runs(pid: number): boolean {
-  const commandLine = `/proc/${pid}/cmdline`;
-  return existsSync(commandLine) && readFileSync(commandLine, "utf8").includes("pulumi");
-}
-
-/** The locks of a stack whose state lies in a folder of this machine. */
-function locksOf({ cwd, stack, local }: Workspace): Lock[] {
-  const folder = join(cwd, "state", ".pulumi", "locks", "organization", "autollm", stack);
-  if (!local || !existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".json"))
-    .map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")) as Lock);
-}
-
-/** Removes the lock of an engine that was killed. One that runs is left alone. */
-async function releaseLock(workspace: Workspace): Promise<void> {
-  const locks = locksOf(workspace);
-  if (locks.length === 0) return;
-  const holder = locks.find((lock) => lock.hostname !== hostname() || runs(lock.pid));
-  if (holder !== undefined) {
-    throw new UserError(
-      `stack ${workspace.stack} is being updated by ${holder.username}@${holder.hostname}, process ${holder.pid}, since ${holder.timestamp}: wait for its end, and run this again`,
-    );
-  }
-  await workspace.pulumi(["cancel", "--stack", workspace.stack, "--yes"]);
-  say(`the last update of stack ${workspace.stack} was killed: its lock is removed`);
-}
-
 /**
  * Puts right what an update left that was ended in its middle: the lock of a killed engine, containers that it made without
  * noting it, and notes of what it had removed. The update that follows then starts from what is there.
+ * The stack's own lock (stackLock.ts) is held meanwhile, so that no update begins between the look and the repair.
  * @throws UserError when an update of the stack runs
  */
 export async function mendInterrupted(workspace: Workspace): Promise<void> {
-  await releaseLock(workspace);
+  await releaseEngineLock(workspace);
   const { stdout } = await workspace.pulumi(["stack", "export", "--stack", workspace.stack]);
   const state = JSON.parse(stdout) as { readonly deployment: Deployment };
   if ((state.deployment.pending_operations ?? []).length === 0) return;

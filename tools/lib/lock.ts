@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cacheDir } from "./cache.ts";
 import { say } from "./log.ts";
+import { isAlive } from "./machine.ts";
 
 /** Lets one program at a time do the work; a lock whose holder has died is taken over. */
 export async function withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
@@ -28,14 +29,5 @@ function take(file: string): boolean {
     const holder = existsSync(file) ? readFileSync(file, "utf8") : "";
     if (holder !== "" && !isAlive(Number(holder))) rmSync(file, { force: true });
     return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

@@ -16,6 +16,7 @@ import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
 import { type Engine, ensureEngine } from "../engine/engine.ts";
 import { cacheDir } from "./cache.ts";
+import { assertMayChange } from "./held.ts";
 import { UserError } from "./log.ts";
 import { type RunOptions, type RunResult, run } from "./run.ts";
 
@@ -24,6 +25,11 @@ export const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/
 
 /** Stack names that the repository holds a config for; they live in the backend that `pulumi login` chose. */
 const SHARED_STACKS = ["staging", "production"];
+
+/** Whether a stack's state lies in a backend that several people use. */
+export function isShared(stack: string): boolean {
+  return SHARED_STACKS.includes(stack);
+}
 
 /** A stack name as Pulumi takes it, and short enough for the names of its containers. */
 const STACK_NAME = /^[a-z][a-z0-9-]{0,30}$/;
@@ -69,16 +75,17 @@ export function localHome(): string {
   return resolve(process.env.AUTOLLM_HOME ?? join(root, ".pulumi-local"));
 }
 
+/** @throws UserError when it is no name of a stack */
+export function checkStackName(stack: string): void {
+  if (STACK_NAME.test(stack)) return;
+  throw new UserError(`"${stack}" is no stack name: lower-case letters, digits and hyphens, 31 characters at most`, 64);
+}
+
 /** Opens the workspace of a stack, building the engine where there is none. */
 export async function openWorkspace(stack: string): Promise<Workspace> {
-  if (!STACK_NAME.test(stack)) {
-    throw new UserError(
-      `"${stack}" is no stack name: lower-case letters, digits and hyphens, 31 characters at most`,
-      64,
-    );
-  }
+  checkStackName(stack);
   const engine = await ensureEngine();
-  const local = !SHARED_STACKS.includes(stack);
+  const local = !isShared(stack);
   const home = localHome();
   const env: Record<string, string> = {
     // Program and policies start in half the time, since Node finds them compiled.
@@ -92,7 +99,10 @@ export async function openWorkspace(stack: string): Promise<Workspace> {
     cwd,
     engine,
     local,
-    pulumi: (args, options = {}) => run(engine.pulumi, args, { cwd, ...options, env: { ...env, ...options.env } }),
+    pulumi: async (args, options = {}) => {
+      assertMayChange(stack, args);
+      return run(engine.pulumi, args, { cwd, ...options, env: { ...env, ...options.env } });
+    },
   };
 }
 

@@ -12,7 +12,12 @@ A Debian 13 system with nothing but sshd and a key, like a fresh virtual server,
   --name NAME   its name (default autollm-test-host)`;
 
 await command(
-  { help: HELP, options: { name: { type: "string", default: "autollm-test-host" } }, positionals: true },
+  {
+    help: HELP,
+    options: { name: { type: "string", default: "autollm-test-host" } },
+    positionals: true,
+    changes: "nothing",
+  },
   async ({ name }, [action]) => {
     switch (action) {
       case "up":

@@ -1,13 +1,17 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
 import semver from "semver";
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { serviceNames } from "../../../components/platform/catalogue.ts";
 import { MARKER, previewComment, summary } from "../../../tools/github/comment.ts";
+import { environments, rulesets, trust } from "../../../tools/github/rules.ts";
+import { run as runProgram } from "../../../tools/lib/run.ts";
 import { root } from "../../../tools/lib/workspace.ts";
 
 interface Step {
+  readonly name?: string;
   readonly uses?: string;
   readonly run?: string;
   readonly with?: Readonly<Record<string, unknown>>;
@@ -15,6 +19,7 @@ interface Step {
 interface Job {
   readonly if?: string;
   readonly permissions?: Readonly<Record<string, string>>;
+  readonly name?: string;
   readonly environment?: string;
   readonly "timeout-minutes"?: number;
   readonly steps: readonly Step[];
@@ -114,6 +119,145 @@ describe("the workflows", () => {
       action.runs.steps.map((step) => step.with?.[name]).find((value) => value !== undefined);
     expect(semver.satisfies(String(input("pulumi-version")), manifest.engines.pulumi)).toBe(true);
     expect(semver.satisfies(semver.coerce(String(input("node-version"))) ?? "", manifest.engines.node)).toBe(true);
+  });
+});
+
+describe("what a single person can bring about", () => {
+  /** The environments of a job, one for each value of its matrix. */
+  const environmentsOf = ({ environment = "", strategy }: Job): string[] =>
+    /\$\{\{ matrix\.stack \}\}/.test(environment)
+      ? (strategy?.matrix.stack ?? []).map((stack) => environment.replace(/\$\{\{.*\}\}/, stack))
+      : environment === ""
+        ? []
+        : [environment];
+  const rule = (name: string) => environments.find((each) => each.name === name);
+  const secretsOf = (job: Job) => [...JSON.stringify(job).matchAll(/secrets\.([A-Z_]+)/g)].map(([, name = ""]) => name);
+
+  it("reaches no environment but those that the rules protect, and each of those is used", () => {
+    const used = new Set(jobs.flatMap(({ job }) => environmentsOf(job)));
+    expect([...used].sort()).toEqual(environments.map(({ name }) => name).sort());
+  });
+
+  it("uses no secret outside the environments that hold it", () => {
+    for (const { name, job } of jobs) {
+      const wanted = secretsOf(job);
+      if (wanted.length > 0) expect(environmentsOf(job), name).not.toEqual([]);
+      for (const environment of environmentsOf(job))
+        expect(rule(environment)?.secrets, `${name} in ${environment}`).toEqual(expect.arrayContaining(wanted));
+    }
+  });
+
+  it("gives a pull request's code no secret at all, and no token that changes a stack", () => {
+    for (const { name, job, workflow } of jobs.filter(({ workflow: { on } }) => "pull_request" in on)) {
+      expect(secretsOf(job), name).toEqual([]);
+      const token = job.steps.find(({ uses }) => uses?.startsWith("pulumi/auth-actions@"))?.with;
+      if (token === undefined) continue;
+      expect(token["requested-token-type"], workflow.name).toMatch(/:team$/);
+      expect(token.scope).toMatch(/^team:/);
+    }
+  });
+
+  it("starts no deployment by a tag, nor by a branch other than main", () => {
+    for (const { name, on } of workflows) {
+      const push = (on.push ?? {}) as { branches?: readonly string[]; tags?: unknown };
+      expect(push.tags, name).toBeUndefined();
+      if ("push" in on) expect(push.branches, name).toEqual(["main"]);
+    }
+    for (const { name } of environments.filter(({ from }) => from === "any")) expect(name).toMatch(/^preview-/);
+  });
+
+  it("exchanges no token outside an environment that the trust names", () => {
+    const trusted = JSON.stringify(trust("o/r", "org", "team"));
+    const exchanging = jobs.filter(({ job }) => job.steps.some(({ uses }) => uses?.startsWith("pulumi/auth-actions@")));
+    expect(exchanging).toHaveLength(5);
+    for (const { name, job } of exchanging) {
+      expect(environmentsOf(job), name).not.toEqual([]);
+      for (const environment of environmentsOf(job)) expect(trusted, name).toContain(`environment:${environment}"`);
+    }
+  });
+
+  it("opens no pull request as the bot, and approves none", () => {
+    const scripts = jobs
+      .flatMap(({ job }) => job.steps.map(({ run }) => run ?? ""))
+      .concat(textOf("tools/github/propose.sh"));
+    expect(scripts.filter((script) => /gh pr (create|review|merge)/.test(script))).toEqual([]);
+    const writers = jobs.filter(({ job }) => job.permissions?.["pull-requests"] === "write");
+    expect(writers.map(({ name }) => name)).toEqual(["preview/comment"]);
+  });
+
+  it("merges nothing without checks that jobs of these names make for each pull request", () => {
+    const rules = rulesets.flatMap((ruleset) => ruleset.rules);
+    const wanted = rules.find(({ type }) => type === "required_status_checks");
+    const checks = wanted?.parameters?.required_status_checks as readonly { context: string }[];
+    const made = jobs.filter(({ workflow: { on } }) => "pull_request" in on).map(({ job }) => job.name);
+    expect(made).toEqual(expect.arrayContaining(checks.map(({ context }) => context)));
+  });
+
+  describe("by a step's script", () => {
+    let home: string;
+    beforeEach(() => {
+      home = mkdtempSync(join(tmpdir(), "autollm-test-"));
+    });
+    afterEach(() => rmSync(home, { recursive: true }));
+    const scriptOf = (job: string, step: RegExp) => {
+      const found = jobs.find(({ name }) => name === job)?.job.steps.find(({ name = "" }) => step.test(name));
+      return found?.run ?? "exit 99";
+    };
+    /** As GitHub runs a step that names no shell. */
+    const bash = (script: string, env: Readonly<Record<string, string>>) =>
+      runProgram("bash", ["-e", "-c", script], { cwd: home, env, allowFailure: true });
+
+    it.each([
+      [["ada", "bob"], "carl", 0],
+      [["ada", "bob", "carl"], "carl", 0],
+      [["ada", "ada"], "carl", 1],
+      [["ada", "carl"], "carl", 1],
+      [[], "carl", 1],
+    ] as const)("production: approved by %j, started by %s: ends with %d", async (approvers, actor, code) => {
+      // In place of GitHub's client: it hands the documented answer to the filter that the step gives.
+      const approvals = approvers.map((login) => ({
+        state: "approved",
+        comment: "",
+        environments: [],
+        user: { login },
+      }));
+      const rejected = { state: "rejected", user: { login: "dora" } };
+      writeFileSync(join(home, "approvals.json"), JSON.stringify([...approvals, rejected]));
+      writeFileSync(join(home, "gh"), '#!/bin/sh\nexec jq -r "$4" "$HOME/approvals.json"\n');
+      chmodSync(join(home, "gh"), 0o755);
+      const env = {
+        HOME: home,
+        PATH: `${home}${delimiter}${process.env.PATH}`,
+        GITHUB_ACTOR: actor,
+        GITHUB_TRIGGERING_ACTOR: actor,
+      };
+      expect((await bash(scriptOf("deploy-production/deploy", /two people/), env)).code).toBe(code);
+    });
+
+    it("images: takes a commit that the application's main contains, and no other", async () => {
+      const app = join(home, "application");
+      mkdirSync(app);
+      const git = async (...args: readonly string[]) =>
+        (
+          await runProgram("git", ["-c", "user.name=t", "-c", "user.email=t@t.example", ...args], { cwd: app })
+        ).stdout.trim();
+      const commit = async (text: string) => {
+        await git("commit", "--quiet", "--allow-empty", "--message", text);
+        return git("rev-parse", "HEAD");
+      };
+      await git("init", "--quiet", "--initial-branch", "main");
+      const first = await commit("first");
+      await git("switch", "--quiet", "--create", "side");
+      const unreviewed = await commit("unreviewed");
+      await git("switch", "--quiet", "main");
+      const second = await commit("second");
+      const script = scriptOf("images/build", /contains the commit/);
+      expect((await bash(script, { REF: unreviewed })).code).not.toBe(0);
+      expect(await git("rev-parse", "HEAD"), "nothing was checked out").toBe(second);
+      expect((await bash(script, { REF: "0".repeat(40) })).code).not.toBe(0);
+      expect((await bash(script, { REF: first })).code).toBe(0);
+      expect(await git("rev-parse", "HEAD")).toBe(first);
+    });
   });
 });
 

@@ -1,0 +1,40 @@
+import { confirm, unasked } from "../lib/ask.ts";
+import { command } from "../lib/command.ts";
+import { lockPlace } from "../lib/lockPlace.ts";
+import { say, UserError } from "../lib/log.ts";
+import { diedHere, holderOf, tellHolder } from "../lib/stackLock.ts";
+
+const HELP = `usage: npm run unlock -- [--stack NAME] [--yes]
+
+Tells who is changing a stack, and removes the lock of a holder that is dead. A lock whose holder gives no sign of life for five
+minutes, or was a process of this machine that has ended, needs this command not: the next change takes it over.
+The engine has a lock of its own; it goes with: npm run pulumi -- cancel --stack NAME
+
+  --stack NAME   another stack than "local"
+  --yes          do not ask (always so when CI is set)`;
+
+await command(
+  {
+    help: HELP,
+    options: { stack: { type: "string", default: "local" }, yes: { type: "boolean" } },
+    changes: "nothing",
+  },
+  async ({ stack, yes }) => {
+    const place = await lockPlace(stack);
+    const holder = await holderOf(place);
+    if (holder === undefined) {
+      say(`nobody is changing stack ${stack}`);
+      return 0;
+    }
+    say(`stack ${stack} is being changed by ${tellHolder(holder)}`);
+    if (!unasked(yes) && !(await confirm("Is that holder dead, and its engine too? The lock is removed."))) {
+      say("nothing was changed (--yes does not ask)");
+      return 1;
+    }
+    await place.run("release", { id: holder.id });
+    const left = await holderOf(place);
+    if (left?.id === holder.id) throw new UserError(`the lock is still there: ${place.where}`);
+    say(`the lock is removed${diedHere(holder.record) ? ": its process had ended" : ""}`);
+    return 0;
+  },
+);

@@ -1,0 +1,104 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { loginOf } from "../../components/host/fromSettings.ts";
+import { contactOnHost } from "../../components/host/reach.ts";
+import { ConfigError, type Settings } from "../../components/settings.ts";
+import { quote } from "../../components/shell.ts";
+import { UserError } from "./log.ts";
+import { type RunResult, run } from "./run.ts";
+import { settingsOf } from "./stackSettings.ts";
+import { checkStackName, isShared, localHome, openWorkspace, stackExists } from "./workspace.ts";
+
+/** Seconds after its last sign of life at which a lock counts as its dead holder's: ten signs (`stackLock.ts`). */
+export const STALE_SECONDS = 300;
+
+const script = readFileSync(new URL("stack-lock.sh", import.meta.url), "utf8");
+
+export type LockAction = "take" | "look" | "beat" | "release";
+
+export interface LockRequest {
+  readonly id: string;
+  /** What others are told about the holder; one line. */
+  readonly record?: string;
+  /** Id of a holder that is known to be dead. */
+  readonly dead?: string;
+}
+
+/** Where the lock of a stack lies: on the machine where all meet who change it. */
+export interface LockPlace {
+  /** Where that is, for people. */
+  readonly where: string;
+  /** Runs one action of stack-lock.sh there. A failure throws. */
+  run(action: LockAction, request: LockRequest, limit?: number): Promise<string>;
+}
+
+function textOf(directory: string, stack: string, action: LockAction, { id, record, dead }: LockRequest): string {
+  const variables = {
+    ACTION: action,
+    DIRECTORY: directory,
+    NAME: stack,
+    ID: id,
+    RECORD: record ?? "",
+    STALE: String(STALE_SECONDS),
+    DEAD: dead ?? "",
+  };
+  const lines = Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`);
+  return `${lines.join("\n")}\n${script}`;
+}
+
+type Send = (text: string, limit?: number) => Promise<RunResult>;
+
+function place(stack: string, directory: string, machine: string, send: Send): LockPlace {
+  return {
+    where: `${join(directory, stack)} on ${machine}`,
+    run: async (action, request, limit) => {
+      const { code, stdout, stderr } = await send(textOf(directory, stack, action, request), limit);
+      if (code === 0) return stdout;
+      throw new UserError(
+        `the lock of stack ${stack} (${join(directory, stack)} on ${machine}) cannot be reached: ${stderr.trim().split("\n").at(-1) || `exit code ${code}`}`,
+      );
+    },
+  };
+}
+
+const limited = (limit: number | undefined) => (limit === undefined ? {} : { limit });
+const here: Send = (text, limit) => run("sh", ["-s"], { input: text, allowFailure: true, ...limited(limit) });
+
+/** Root's alone; it goes with a restart of the host, as whoever was at work there does. */
+const HOST_DIRECTORY = "/run/autollm-locks";
+/** Every account of the machine may write there. */
+const sharedDirectory = () => (existsSync("/run/lock") ? "/run/lock/autollm-locks" : "/tmp/autollm-locks");
+
+/** The place of a stack whose settings are known. */
+function sharedPlace(stack: string, { host, dockerHost }: Settings): LockPlace {
+  if (host !== undefined) {
+    const on = (text: string) => contactOnHost(loginOf(host), host.user, host.firstPort, text);
+    return place(stack, HOST_DIRECTORY, host.address, (text, limit) => here(on(text), limit));
+  }
+  if (!dockerHost.startsWith("ssh://")) return place(stack, sharedDirectory(), "this machine", here);
+  const { hostname, port, username } = new URL(dockerHost);
+  const options = ["-o", "BatchMode=yes", ...(port === "" ? [] : ["-p", port])];
+  const login = username === "" ? hostname : `${username}@${hostname}`;
+  return place(stack, "/tmp/autollm-locks", hostname, (text, limit) =>
+    run("ssh", [...options, login, "sh", "-s"], { input: text, allowFailure: true, ...limited(limit) }),
+  );
+}
+
+/**
+ * Where the lock of a stack lies. A stack of this machine has it in its own folder, a shared one on its Docker host: that is
+ * reached by all who change the stack, whatever their state's backend is, and by two backends that name one host.
+ * @throws UserError when the stack is not there, or its config has faults
+ */
+export async function lockPlace(stack: string): Promise<LockPlace> {
+  checkStackName(stack);
+  if (!isShared(stack)) return place(stack, join(localHome(), "locks"), "this machine", here);
+  const workspace = await openWorkspace(stack);
+  if (!(await stackExists(workspace)))
+    throw new UserError(`there is no stack ${stack}; make it: npm run pulumi -- stack init ${stack}`);
+  try {
+    return sharedPlace(stack, await settingsOf(workspace));
+  } catch (error) {
+    if (error instanceof ConfigError) throw new UserError(error.message);
+    throw error;
+  }
+}
