@@ -26,8 +26,8 @@ const scripts: readonly (readonly [string, string])[] = [
     [`${step.name}: undo on this machine`, undoOnHost(step, login, 22)] as const,
   ]),
   ...steps.map((step) => [`${step.name}: on this machine`, stepOnHost(step, login, 22)] as const),
-  ["contact", contactScript(options.deployerKey)],
-  ["contact: on this machine", contactOnHost(login, "root", 22, contactScript(options.deployerKey))],
+  ["contact", contactScript(options.deployerKeys)],
+  ["contact: on this machine", contactOnHost(login, "root", 22, contactScript(options.deployerKeys))],
 ];
 
 describe("the scripts", () => {
@@ -55,7 +55,7 @@ describe("the scripts", () => {
   });
 
   test("only what could lock everybody out is proven by a second connection", () => {
-    expect(steps.filter((step) => step.proven).map(({ name }) => name)).toEqual(["ssh", "firewall"]);
+    expect(steps.filter((step) => step.proven).map(({ name }) => name)).toEqual(["accounts", "ssh", "firewall"]);
   });
 });
 
