@@ -34,7 +34,7 @@ export function nftRules(options: HostOptions): string {
     "# Written by Pulumi (host step firewall). The first two lines of tables make the load replace the table, in one transaction.",
     // A port that sshd has moved to counts before this file follows, also over a reboot. A pattern: the file may be missing.
     `define ssh_port = ${sshPort}`,
-    `include "${SSH_PORT_FILE.replace(/t$/, "[t]")}"`,
+    `include "${SSH_PORT_FILE.slice(0, -1)}[t]"`,
     "table inet autollm",
     "delete table inet autollm",
     "table inet autollm {",

@@ -14,7 +14,7 @@ const DEBIANS = "apt-daily.timer apt-daily-upgrade.timer";
 /** Security fixes by their origin. Docker's own repository has none for them alone: there, each newer version counts. */
 export function upgradesPolicy({ docker }: Pick<HostOptions, "docker">): string {
   const origins = [
-    '"origin=Debian,codename=${distro_codename}-security,label=Debian-Security";',
+    `"origin=Debian,codename=\${distro_codename}-security,label=Debian-Security";`,
     ...(docker.source === "docker" ? ['"origin=Docker,label=Docker CE";'] : []),
   ];
   return `// Written by Pulumi (host step upgrades). Security fixes only, and never a reboot: trading decides when.
