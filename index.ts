@@ -9,6 +9,7 @@ import { Nats } from "./components/data/nats.ts";
 import { Postgres } from "./components/data/postgres.ts";
 import { Redis } from "./components/data/redis.ts";
 import { Caddy } from "./components/edge/caddy.ts";
+import { METRICS_DIR } from "./components/host/directories.ts";
 import { Alertmanager } from "./components/observability/alertmanager.ts";
 import { Exporters } from "./components/observability/exporters.ts";
 import { Grafana, grafanaTarget } from "./components/observability/grafana.ts";
@@ -59,7 +60,12 @@ const caddy = new Caddy("caddy", { ...part, ...settings });
 const alertmanager = new Alertmanager("alertmanager", { ...part, url: caddy.url });
 const exporters = new Exporters(
   "exporters",
-  { ...part, domain: settings.domain, credentialAges: ages.lines },
+  {
+    ...part,
+    domain: settings.domain,
+    credentialAges: ages.lines,
+    ...(settings.host === undefined ? {} : { hostMetrics: METRICS_DIR }),
+  },
   { dependsOn: [postgres, redis] },
 );
 const telemetry = [jaeger.target, ...collector.targets, loki.target, logCollector.target];
@@ -68,7 +74,7 @@ const prometheus = new Prometheus(
   {
     ...part,
     targets: [...exporters.targets, ...telemetry, caddy.target, alertmanager.target, grafanaTarget, backupTarget],
-    parts: ["backup"],
+    parts: ["backup", ...(settings.host === undefined ? [] : ["host" as const])],
     alertmanager: alertmanager.endpoint,
   },
   { dependsOn: alertmanager },

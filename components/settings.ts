@@ -8,6 +8,8 @@ import {
   rotationUnits,
 } from "./credentials/catalogue.ts";
 import { overlapUnits } from "./credentials/overlap.ts";
+import { destinationFault } from "./host/egress.ts";
+import { systemAccounts } from "./host/systemAccounts.ts";
 import { serviceNames } from "./platform/catalogue.ts";
 
 const port = z.int().min(1).max(65535);
@@ -30,17 +32,40 @@ const cidr = z.union(
   [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()],
   "must be an address or a network, such as 203.0.113.7 or 203.0.113.0/24",
 );
+const plainKey = publicKey.transform((key) => key.split(" ").slice(0, 2).join(" "));
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time of day, UTC, such as 02:00");
 const account = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "must be an account name in lower case");
+/** Accounts by name, each with its keys. A system account's programs would be root's equal by sudo. */
+const admins = z.record(account, z.array(publicKey).min(1)).superRefine((value, context) => {
+  for (const name of Object.keys(value).filter((each) => systemAccounts.has(each))) {
+    context.addIssue({ code: "custom", path: [name], message: "is a system account: name an account of a person" });
+  }
+});
+/** A private network that containers may reach: an address or a network, or that with `ports`. */
+const privateDestination = z.preprocess(
+  (value) => (typeof value === "string" ? { network: value } : value),
+  z.strictObject({
+    network: cidr.superRefine((value, context) => {
+      const message = destinationFault(value);
+      if (message !== undefined) context.addIssue({ code: "custom", message });
+    }),
+    ports: z.array(port).min(1, "must name a port, or be left out for all").optional(),
+  }),
+);
 /** A machine over SSH, which the stack sets up itself. */
 const host = z.strictObject({
   address: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.:-]*$/, "must be a host name or an IP address"),
   port: port.default(22),
   firstPort: port.default(22),
   user: account.default("root"),
-  hostKey: publicKey.transform((key) => key.split(" ").slice(0, 2).join(" ")),
+  hostKey: plainKey,
   privateKeyPath: z.string().min(1).default("~/.ssh/id_ed25519"),
-  admins: z.record(account, z.array(publicKey).min(1)).default({}),
+  deployerKeys: z.array(plainKey).default([]),
+  admins: admins.default({}),
   trustedNetworks: z.array(cidr).default([]),
+  privateDestinations: z.array(privateDestination).default([]),
+  // After IB Gateway's own restart at 04:45, with New York's exchanges closed in winter and in summer.
+  upgradeTime: timeOfDay.default("05:00"),
   swapMiB: z.int().min(0).max(65_536).default(2048),
   docker: z
     .strictObject({
@@ -84,10 +109,7 @@ const schema = z
     host: z.preprocess((value) => (isEmptyObject(value) ? undefined : value), host.optional()),
     backup: z
       .strictObject({
-        time: z
-          .string()
-          .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time of day, UTC, such as 02:00")
-          .default("02:00"),
+        time: timeOfDay.default("02:00"),
         image: pinnedImage.optional(),
         s3: z
           .string()

@@ -3,11 +3,14 @@ import type { Check, HostFile, Step } from "./step.ts";
 
 /** Keys lie where only root can write, so that nobody can let somebody else in. */
 export const KEYS_DIR = "/etc/ssh/autollm-keys";
+/** Debian's range of people's accounts (/etc/login.defs, UID_MIN); `nobody` is the first above it. */
+const FIRST_UID = 1000;
+const NOBODY_UID = 65_534;
 const SUDOERS = "/etc/sudoers.d/autollm";
 
 /** Everybody who may log in: name to public keys. */
 export function logins(options: HostOptions): Readonly<Record<string, readonly string[]>> {
-  return { ...options.admins, [options.deployer]: [options.deployerKey] };
+  return { ...options.admins, [options.deployer]: options.deployerKeys };
 }
 
 /** Accounts have no password, so sudo cannot ask for one: the key is the proof. */
@@ -20,6 +23,11 @@ ${name} ALL=(ALL:ALL) ALL
 `,
     )
     .join("");
+}
+
+/** A system account must not become a person's: its programs would be root's equal by sudo. Said before anything is changed. */
+function refuseSystemAccount(name: string): string {
+  return `if uid=$(id -u ${name} 2>/dev/null) && { [ "$uid" -lt ${FIRST_UID} ] || [ "$uid" -ge ${NOBODY_UID} ]; }; then fail "${name} is a system account of this host (uid $uid): name another in host.admins"; fi`;
 }
 
 export function accountsStep(options: HostOptions): Step {
@@ -50,7 +58,10 @@ export function accountsStep(options: HostOptions): Step {
     name: "accounts",
     purpose: `makes ${OWNER}, who owns the data, and the admins' accounts with their keys, all without passwords`,
     after: [],
+    // A wrong key of the deployer would lock the deployments out.
+    proven: "as-it-is",
     prepare: [
+      ...names.map(refuseSystemAccount),
       `id ${OWNER} >/dev/null 2>&1 || useradd --system --user-group --home-dir /var/lib/autollm --no-create-home --shell /usr/sbin/nologin ${OWNER}`,
       ...names.map((name) => `id ${name} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash ${name}`),
       // Root is left to the console and to sudo.

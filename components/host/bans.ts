@@ -9,12 +9,22 @@ const LIMITS = { maxretry: 3, findtime: 600, bantime: 3600 };
 const KNOWN = "/usr/local/lib/autollm/logged-in";
 
 /**
+ * jq over journal entries: whether sshd accepted a key from the address $ip. A message is judged as a whole, from its first
+ * character: a login name, which anybody may choose, is told in the middle of one, and may hold a line break and such words.
+ */
+export const ACCEPTED = [
+  "any(inputs | .MESSAGE | strings;",
+  '(capture("\\\\AAccepted publickey for [a-z][-a-z0-9]* from (?<ip>[0-9a-fA-F.:]+) port [0-9]+ ssh2: ") | .ip) // "" | . == $ip)',
+].join(" ");
+
+/**
  * An address from which somebody has just logged in with a key is not banned: the deployer's connections that are cut, or tried
  * with the account of the first contact, would otherwise lock it out in the middle of an `up`.
  */
 const SCRIPT = `#!/bin/sh
 # Written by Pulumi (host step bans). Ends with 0 when a key from that address was accepted within the last ten minutes.
-journalctl --quiet --unit ssh.service --since -${LIMITS.findtime}s --output cat | grep -F 'Accepted publickey for ' | grep -qF " from $1 port "
+journalctl --quiet --since -${LIMITS.findtime}s --output json _SYSTEMD_UNIT=ssh.service _COMM=sshd-session + _SYSTEMD_UNIT=ssh.service _COMM=sshd |
+  jq --null-input --exit-status --arg ip "$1" '${ACCEPTED}' >/dev/null
 `;
 
 export function fail2banJail({ sshPort, trustedNetworks }: HostOptions): string {

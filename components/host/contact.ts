@@ -8,7 +8,7 @@ const MIN_MEMORY_MIB = 3500;
 const MIN_DISK_MIB = 6000;
 
 /** What the first connection does, as root: looks whether the machine will do, and makes the account for all that follows. */
-export function contactScript(publicKey: string): string {
+export function contactScript(publicKeys: readonly string[]): string {
   return `main() {
 set -eu
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
@@ -26,7 +26,7 @@ command -v sudo >/dev/null || { apt_get update; apt_get install --yes --no-insta
 id ${DEPLOYER} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash ${DEPLOYER}
 home=$(getent passwd ${DEPLOYER} | cut -d: -f6)
 install -d -o ${DEPLOYER} -g ${DEPLOYER} -m 0700 "$home/.ssh"
-echo ${quote(publicKey)} > "$home/.ssh/authorized_keys"
+printf '%s\\n' ${publicKeys.map(quote).join(" ")} > "$home/.ssh/authorized_keys"
 chown ${DEPLOYER}: "$home/.ssh/authorized_keys"
 chmod 0600 "$home/.ssh/authorized_keys"
 printf '%s\\n' ${sudoers([DEPLOYER]).trim().split("\n").map(quote).join(" ")} > /etc/sudoers.d/autollm-deployer

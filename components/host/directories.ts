@@ -1,6 +1,9 @@
 import { OWNER } from "./options.ts";
 import type { Step } from "./step.ts";
 
+/** Where the host's own programs write metrics, which node-exporter serves. */
+export const METRICS_DIR = "/var/lib/autollm/metrics";
+
 interface Directory {
   readonly path: string;
   readonly owner: string;
@@ -15,7 +18,7 @@ export const directories: readonly Directory[] = [
   { path: "/var/lib/autollm/backups", owner: "root:root", mode: "0700" },
   { path: "/var/lib/autollm/secrets", owner: "root:root", mode: "0700" },
   { path: "/var/lib/autollm/files", owner: "root:root", mode: "0700" },
-  { path: "/var/lib/autollm/metrics", owner: "root:root", mode: "0755" },
+  { path: METRICS_DIR, owner: "root:root", mode: "0755" },
 ];
 
 export function directoriesStep(): Step {

@@ -1,9 +1,17 @@
+import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
+import { BRIDGES, egressChain } from "./egress.ts";
 import type { HostOptions } from "./options.ts";
 import type { Step } from "./step.ts";
 
 const RULES = "/etc/autollm/firewall.nft";
-const UNIT = "/etc/systemd/system/autollm-firewall.service";
+/** Where the step ssh says on which port sshd answers, from the moment at which it moves there. */
+export const SSH_PORT_FILE = "/etc/autollm/firewall-ssh.nft";
+/** Loads the rules; every load goes by it. */
+export const LOADER = "/usr/local/lib/autollm/firewall";
+const UNITS = "/etc/systemd/system";
+const UNIT = "autollm-firewall.service";
+const RESOLVERS = "autollm-firewall-resolvers";
 
 /** New connections to sshd from one address: this many a minute, after a first burst. ufw's limit, 6 in 30 s, stops a first `up`. */
 const SSH_PER_MINUTE = 60;
@@ -15,14 +23,18 @@ const set = (items: readonly (string | number)[]): string => `{ ${items.join(", 
  * A table of our own: nobody else's rules are touched, and reloading it is one transaction. What it drops in `forward` is dropped
  * for good, whatever Docker's chains accept, so a port that a container publishes is closed unless it is listed; IPv4 and IPv6.
  */
-export function nftRules({ sshPort, publicPorts, publicUdpPorts, trustedNetworks }: HostOptions): string {
+export function nftRules(options: HostOptions): string {
+  const { sshPort, publicPorts, publicUdpPorts, trustedNetworks, privateDestinations, address } = options;
   const trusted4 = trustedNetworks.filter((network) => !isIPv6(network.split("/")[0] ?? ""));
   const trusted6 = trustedNetworks.filter((network) => isIPv6(network.split("/")[0] ?? ""));
   const open = set(publicPorts);
   const limit = `limit rate over ${SSH_PER_MINUTE}/minute burst ${SSH_BURST} packets`;
   return `${[
     "#!/usr/sbin/nft -f",
-    "# Written by Pulumi (host step firewall). The first two lines make the load replace the table, in one transaction.",
+    "# Written by Pulumi (host step firewall). The first two lines of tables make the load replace the table, in one transaction.",
+    // A port that sshd has moved to counts before this file follows, also over a reboot. A pattern: the file may be missing.
+    `define ssh_port = ${sshPort}`,
+    `include "${SSH_PORT_FILE.slice(0, -1)}[t]"`,
     "table inet autollm",
     "delete table inet autollm",
     "table inet autollm {",
@@ -30,27 +42,30 @@ export function nftRules({ sshPort, publicPorts, publicUdpPorts, trustedNetworks
     "  set ssh6 { type ipv6_addr; flags dynamic, timeout; timeout 1m; size 65535; }",
     "  chain input {",
     "    type filter hook input priority filter - 5; policy drop;",
+    "    # Containers have no business with the host itself, not even by a connection that they had before these rules.",
+    `    iifname ${BRIDGES} ct direction original counter drop`,
     "    ct state established,related accept",
     '    iif "lo" accept',
     "    ct state invalid drop",
-    "    # Containers have no business with the host itself.",
-    '    iifname { "docker0", "docker_gwbridge", "br-*" } ct state new counter drop',
     "    # Path MTU, neighbour discovery, ping.",
     "    meta l4proto { icmp, ipv6-icmp } accept",
     "    udp sport 67 udp dport 68 accept",
     "    udp sport 547 udp dport 546 accept",
-    ...(trusted4.length > 0 ? [`    ip saddr ${set(trusted4)} tcp dport ${sshPort} accept`] : []),
-    ...(trusted6.length > 0 ? [`    ip6 saddr ${set(trusted6)} tcp dport ${sshPort} accept`] : []),
-    `    tcp dport ${sshPort} ct state new update @ssh4 { ip saddr ${limit} } counter drop`,
-    `    tcp dport ${sshPort} ct state new update @ssh6 { ip6 saddr ${limit} } counter drop`,
-    `    tcp dport ${sshPort} accept`,
+    ...(trusted4.length > 0 ? [`    ip saddr ${set(trusted4)} tcp dport $ssh_port accept`] : []),
+    ...(trusted6.length > 0 ? [`    ip6 saddr ${set(trusted6)} tcp dport $ssh_port accept`] : []),
+    `    tcp dport $ssh_port ct state new update @ssh4 { ip saddr ${limit} } counter drop`,
+    `    tcp dport $ssh_port ct state new update @ssh6 { ip6 saddr ${limit} } counter drop`,
+    "    tcp dport $ssh_port accept",
     ...(publicPorts.length > 0 ? [`    tcp dport ${open} accept`] : []),
     "    counter",
     "  }",
+    ...egressChain(privateDestinations, address),
     "  chain forward {",
     "    type filter hook forward priority filter - 5; policy accept;",
+    "    # What a container began is judged at each packet: no connection outlives a change of these rules.",
+    `    iifname ${BRIDGES} ct direction original jump egress`,
     "    ct state established,related accept",
-    '    iifname { "docker0", "docker_gwbridge", "br-*" } accept',
+    `    iifname ${BRIDGES} jump egress`,
     ...(publicPorts.length > 0 ? [`    meta l4proto tcp ct status dnat ct original proto-dst ${open} accept`] : []),
     ...(publicUdpPorts.length > 0
       ? [`    meta l4proto udp ct status dnat ct original proto-dst ${set(publicUdpPorts)} accept`]
@@ -72,11 +87,31 @@ Conflicts=shutdown.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/sbin/nft -f ${RULES}
-ExecReload=/usr/sbin/nft -f ${RULES}
+ExecStart=${LOADER}
+ExecReload=${LOADER}
 
 [Install]
 WantedBy=sysinit.target
+`;
+
+const RESOLVERS_SERVICE = `[Unit]
+Description=Lets the containers of the AutoLLM platform ask the host's name servers
+
+[Service]
+Type=oneshot
+ExecStart=${LOADER} resolvers
+`;
+
+/** Without it, names could not be resolved after the host was told of other name servers. */
+const RESOLVERS_PATH = `[Unit]
+Description=Waits for other name servers
+
+[Path]
+PathChanged=/etc/resolv.conf
+PathChanged=/run/systemd/resolve/resolv.conf
+
+[Install]
+WantedBy=multi-user.target
 `;
 
 export function firewallStep(options: HostOptions): Step {
@@ -85,20 +120,26 @@ export function firewallStep(options: HostOptions): Step {
     purpose: `opens SSH (limited) and ${options.publicPorts.join(", ")}, and closes all else, Docker's published ports too`,
     // sshd must already listen where the firewall will let it be reached.
     after: ["packages"],
-    proven: true,
+    proven: "as-wanted",
     files: [
       { path: RULES, content: nftRules(options), mode: "0600" },
-      { path: UNIT, content: SERVICE },
+      { path: LOADER, content: readFileSync(new URL("firewall.sh", import.meta.url), "utf8"), mode: "0755" },
+      { path: `${UNITS}/${UNIT}`, content: SERVICE },
+      { path: `${UNITS}/${RESOLVERS}.service`, content: RESOLVERS_SERVICE },
+      { path: `${UNITS}/${RESOLVERS}.path`, content: RESOLVERS_PATH },
     ],
     activate: [
       "systemctl daemon-reload",
       `if [ -f ${RULES} ]; then`,
       `  report=$(nft -c -f ${RULES} 2>&1) || { echo "nft refuses the rules: $report" >&2; exit 1; }`,
-      `  nft -f ${RULES}`,
-      "  systemctl enable --quiet autollm-firewall.service >/dev/null 2>&1",
-      "  systemctl start autollm-firewall.service",
+      // A host that is taken back to the rules of before the loader has none.
+      `  if [ -x ${LOADER} ]; then ${LOADER}; else nft -f ${RULES}; fi`,
+      `  systemctl enable --quiet ${UNIT} >/dev/null 2>&1`,
+      `  systemctl start ${UNIT}`,
+      `  if [ -f ${UNITS}/${RESOLVERS}.path ]; then systemctl enable --quiet --now ${RESOLVERS}.path >/dev/null 2>&1; fi`,
       "else",
-      "  systemctl disable --now autollm-firewall.service >/dev/null 2>&1 || true",
+      `  systemctl disable --now ${UNIT} ${RESOLVERS}.path >/dev/null 2>&1 || true`,
+      `  rm -f ${UNITS}/sysinit.target.wants/${UNIT} ${UNITS}/multi-user.target.wants/${RESOLVERS}.path`,
       "  nft delete table inet autollm 2>/dev/null || true",
       "fi",
     ].join("\n"),
@@ -112,7 +153,11 @@ export function firewallStep(options: HostOptions): Step {
           '[ -n "$want" ] && [ "$want" = "$have" ]',
         ].join("; "),
       },
-      { fault: "the firewall does not start at boot", test: "systemctl is-enabled --quiet autollm-firewall.service" },
+      { fault: "the firewall does not start at boot", test: `systemctl is-enabled --quiet ${UNIT}` },
+      {
+        fault: "nothing follows a change of the host's name servers",
+        test: `systemctl is-active --quiet ${RESOLVERS}.path && systemctl is-enabled --quiet ${RESOLVERS}.path`,
+      },
     ],
   };
 }

@@ -11,15 +11,18 @@ export function loginOf({ address, port, hostKey, privateKeyPath }: NonNullable<
 /** What the settings want the host to be. */
 export function hostOptions({ host, httpPort, httpsPort }: Settings, keys: KeyPair): HostOptions {
   return {
+    address: host?.address ?? "",
     deployer: DEPLOYER,
-    deployerKey: keys.publicKey,
+    deployerKeys: [keys.publicKey, ...(host?.deployerKeys ?? []).filter((key) => key !== keys.publicKey)],
     admins: host?.admins ?? {},
     hostKey: host?.hostKey ?? "",
     sshPort: host?.port ?? 22,
     trustedNetworks: host?.trustedNetworks ?? [],
+    privateDestinations: host?.privateDestinations ?? [],
     publicPorts: [httpPort, httpsPort],
     publicUdpPorts: [httpsPort],
     swapMiB: host?.swapMiB ?? 0,
+    upgradeTime: host?.upgradeTime ?? "05:00",
     docker: host?.docker ?? { source: "debian" },
   };
 }

@@ -40,7 +40,7 @@ export class Host extends pulumi.ComponentResource {
       `${name}-contact`,
       {
         create: SHELL,
-        stdin: contactOnHost(login, args.firstUser, args.firstPort, contactScript(options.deployerKey)),
+        stdin: contactOnHost(login, args.firstUser, args.firstPort, contactScript(options.deployerKeys)),
         ...silent,
       },
       { parent: this },

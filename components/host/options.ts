@@ -1,9 +1,13 @@
+import type { PrivateDestination } from "./egress.ts";
+
 /** What the host is to be. */
 export interface HostOptions {
+  /** The host's address as the config names it. */
+  readonly address: string;
   /** The account that deploys: made at the first contact, root's equal by sudo. */
   readonly deployer: string;
-  /** The deployer's public key, `type base64`. */
-  readonly deployerKey: string;
+  /** The deployer's public keys, `type base64`: the one that it logs in with, then those that are let in besides. */
+  readonly deployerKeys: readonly [string, ...string[]];
   /** People's accounts with sudo: name to public keys. */
   readonly admins: Readonly<Record<string, readonly string[]>>;
   /** The host's pinned public key, `type base64`. */
@@ -12,13 +16,17 @@ export interface HostOptions {
   readonly sshPort: number;
   /** Networks that neither the connection limit nor the bans hold: CIDR, IPv4 or IPv6. */
   readonly trustedNetworks: readonly string[];
+  /** Private networks that containers with internet access may reach; all others are closed to them. */
+  readonly privateDestinations: readonly PrivateDestination[];
   /** TCP ports that the world may reach besides SSH, published by containers. */
   readonly publicPorts: readonly number[];
   /** UDP ports of that kind: HTTP/3. */
   readonly publicUdpPorts: readonly number[];
   /** Swap in MiB; 0 for none. */
   readonly swapMiB: number;
-  /** Whose packages of Docker, and which version of them: a glob such as `26.1.*`; unset for the newest. Held in either case. */
+  /** When security fixes are installed, each day: HH:MM, UTC. */
+  readonly upgradeTime: string;
+  /** Whose packages of Docker, and which version of them: a glob such as `26.1.*`; unset for the newest. */
   readonly docker: { readonly source: "debian" | "docker"; readonly version?: string | undefined };
 }
 

@@ -69,7 +69,7 @@ export function aptFunction(lockSeconds = LOCK_SECONDS): string {
   ].join("\n");
 }
 
-/** Installs what all steps need, with the security upgrades of the day. */
+/** Installs what all steps need, with the upgrades of the day but Docker's, which have an hour of their own: see the step upgrades. */
 export function packagesStep({ docker }: HostOptions): Step {
   const engine: readonly string[] = dockerPackages[docker.source];
   const others: readonly string[] = dockerPackages[docker.source === "docker" ? "debian" : "docker"];
@@ -81,7 +81,7 @@ export function packagesStep({ docker }: HostOptions): Step {
     `case $(dpkg-query -W -f '\${Version}' ${name}) in ${version}) ;; *) false ;; esac`;
   return {
     name: "packages",
-    purpose: "installs all packages in one go, brings the system up to date, and holds Docker's version",
+    purpose: "installs all packages in one go, and brings all but Docker up to date",
     // The machine is closed before anything is fetched to it.
     after: ["sources"],
     prepare: [
@@ -103,8 +103,10 @@ export function packagesStep({ docker }: HostOptions): Step {
       "  if [ ! -e /usr/bin/fail2ban-server ]; then systemctl mask --quiet --runtime fail2ban.service >/dev/null 2>&1; fi",
       `  apt_get install --yes --no-install-recommends --allow-change-held-packages --allow-downgrades ${names}`,
       "fi",
-      "apt_get upgrade --yes",
+      // Should this be interrupted, the step upgrades lifts the hold at its hour.
       `apt-mark -qq hold ${engine.join(" ")} >/dev/null`,
+      "apt_get upgrade --yes",
+      `apt-mark -qq unhold ${engine.join(" ")} >/dev/null`,
     ].join("\n"),
     checks: [
       ...all.map((name) => ({
@@ -112,8 +114,8 @@ export function packagesStep({ docker }: HostOptions): Step {
         test: `[ "$(dpkg-query -W -f '\${db:Status-Status}' ${name})" = installed ]`,
       })),
       ...engine.map((name) => ({
-        fault: `the package ${name} is not held`,
-        test: `apt-mark showhold | grep -qx ${name}`,
+        fault: `the package ${name} is held, so that no security fix reaches it`,
+        test: `! apt-mark showhold | grep -qx ${name}`,
       })),
       ...pinned.map((name) => ({
         fault: `the package ${name} is not of version ${docker.version}`,

@@ -27,7 +27,7 @@ export function hostSteps(options: HostOptions): Step[] {
     bansStep(options),
     auditStep(),
     kernelStep(),
-    upgradesStep(),
+    upgradesStep(options),
     systemStep(),
     swapStep(options),
     engineStep(options),

@@ -37,7 +37,7 @@ function findWay(what: string, logins: readonly Login[]): string[] {
     "  done",
     '  [ -z "$found" ] || break',
     '  case $(cat "$errors") in *"Permission denied"*)',
-    `    fail "${first.address} does not let ${users} in with the key ${first.privateKeyPath}: $(last)" ;;`,
+    `    fail "${first.address} does not let ${users} in with the key ${first.privateKeyPath}: $(last). A new key of the deployments is let in by host.deployerKeys before it is used (docs/rotation.md)" ;;`,
     "  esac",
     '  if [ "$(date +%s)" -ge "$end" ]; then',
     `    fail "${first.address} did not answer on port ${ports} for ${WAIT_SECONDS} s: $(last). Is it up, is the port right (host.port, host.firstPort), has fail2ban banned this address (host.trustedNetworks spares it)?"`,
@@ -78,17 +78,24 @@ function onHost(what: string, logins: readonly Login[], script: string, then: re
 
 /**
  * Brings a step about from this machine. The host takes a proven step's change back by itself unless a second connection, made
- * after the change and on the wanted port, says that it may stay.
+ * after the change, says that it may stay.
  */
 export function stepOnHost(step: Step, login: Login, firstPort: number): string {
+  const way = step.proven === "as-it-is" ? "way" : "way_0";
+  const port = step.proven === "as-it-is" ? "any port" : `port ${login.port}`;
   const confirmation = [
     "for _ in 1 2 3 4 5; do",
-    `  if way_0 ${quote(`sudo -n sh -c ${quote(confirmScript(step))}`)} 2>"$errors" </dev/null; then exit 0; fi`,
+    `  if ${way} ${quote(`sudo -n sh -c ${quote(confirmScript(step))}`)} 2>"$errors" </dev/null; then exit 0; fi`,
     "  sleep 2",
     "done",
-    `fail "no second connection came through on port ${login.port} after the change ($(last)), so the host takes it back within a minute. A firewall of the provider's in between?"`,
+    `fail "no second connection came through on ${port} after the change ($(last)), so the host takes it back within a minute. ${step.proven === "as-it-is" ? `Does ${login.privateKeyPath}.pub belong to ${login.privateKeyPath}?` : "A firewall of the provider's in between?"}"`,
   ];
-  return onHost(`host step ${step.name}`, ways(login, firstPort), applyScript(step), step.proven ? confirmation : []);
+  return onHost(
+    `host step ${step.name}`,
+    ways(login, firstPort),
+    applyScript(step),
+    step.proven === undefined ? [] : confirmation,
+  );
 }
 
 /** Takes a step back from this machine. */

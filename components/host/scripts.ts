@@ -49,7 +49,7 @@ function frame(step: Step): string[] {
 
 /** Writes the files that differ, keeps what was there, and puts it back when anything fails. */
 function writeFiles(step: Step): string[] {
-  const proven = step.proven === true;
+  const proven = step.proven !== undefined;
   return [
     `manifest=$state/${step.name}.files`,
     // What an interrupted run kept; a proven step's is still wanted if nobody confirmed it.

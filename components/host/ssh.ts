@@ -1,4 +1,5 @@
 import { KEYS_DIR, logins } from "./accounts.ts";
+import { LOADER, SSH_PORT_FILE } from "./firewall.ts";
 import { signatures } from "./login.ts";
 import type { HostOptions } from "./options.ts";
 import type { Step } from "./step.ts";
@@ -58,6 +59,17 @@ export function sshdDropIn(options: HostOptions): string {
   return `# Written by Pulumi (host step ssh); changes are reported as drift and undone.\n${lines.join("")}`;
 }
 
+/**
+ * The firewall follows sshd to the port that the file names, and only where it has another: a rule of its own would stay. The
+ * rules of a host that an earlier version set up do not read that file; the step firewall replaces them in the same `up`.
+ */
+const LET_THROUGH = [
+  `port=$(awk '/^redefine ssh_port/ {print $4}' ${SSH_PORT_FILE} 2>/dev/null || true)`,
+  'if [ -n "$port" ] && rules=$(nft list chain inet autollm input 2>/dev/null) && ! echo "$rules" | grep -q "^[[:space:]]*tcp dport $port accept"; then',
+  `  if [ -x ${LOADER} ]; then ${LOADER}; else nft insert rule inet autollm input tcp dport "$port" accept; fi`,
+  "fi",
+];
+
 export function sshStep(options: HostOptions): Step {
   const effective = [
     "PermitRootLogin",
@@ -72,18 +84,20 @@ export function sshStep(options: HostOptions): Step {
     name: "ssh",
     purpose: "lets in nobody but the named accounts with their keys",
     after: ["accounts"],
-    proven: true,
+    proven: "as-wanted",
     // A socket unit would listen beside sshd's own Port.
     prepare: [
       "if systemctl is-enabled --quiet ssh.socket 2>/dev/null; then systemctl disable --now ssh.socket >/dev/null 2>&1 || true; systemctl enable --now ssh.service >/dev/null 2>&1; fi",
-      // A new port is let through before sshd moves to it.
-      `if nft list chain inet autollm input 2>/dev/null | grep -q policy; then nft insert rule inet autollm input tcp dport ${options.sshPort} accept; fi`,
     ].join("\n"),
-    files: [{ path: DROP_IN, content: sshdDropIn(options), mode: "0600" }],
+    files: [
+      { path: DROP_IN, content: sshdDropIn(options), mode: "0600" },
+      { path: SSH_PORT_FILE, content: `redefine ssh_port = ${options.sshPort}\n`, mode: "0600" },
+    ],
     activate: [
       // `sshd -t` wants it, and a machine whose sshd is started by a socket lacks it.
       "mkdir -p /run/sshd",
       'report=$(sshd -t 2>&1) || { echo "sshd refuses the settings: $report" >&2; exit 1; }',
+      ...LET_THROUGH,
       "systemctl reload-or-restart ssh.service",
     ].join("\n"),
     checks: [

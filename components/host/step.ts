@@ -36,8 +36,11 @@ export interface Step {
   readonly undo?: string;
   /** What undoing leaves on the host, and why. */
   readonly leaves?: string;
-  /** The step could lock everybody out: it reverts by itself unless a second connection confirms it. */
-  readonly proven?: boolean;
+  /**
+   * The step could lock everybody out: it reverts by itself unless a second connection confirms it. That one comes `as-wanted`, on
+   * the wanted port, or `as-it-is`, the way that the step itself was reached: sshd may yet have to move.
+   */
+  readonly proven?: "as-wanted" | "as-it-is";
 }
 
 /** A shell test that holds in a container too, where the kernel is not the host's own. */

@@ -13,12 +13,17 @@ export interface ExportersArgs extends PartArgs {
   readonly domain: string;
   /** Since when each credential has its value: see `CredentialAges`. */
   readonly credentialAges: pulumi.Input<string>;
+  /** Directory on the Docker host into which the host's own programs write metrics. Default: none, as on a machine that the stack does not set up. */
+  readonly hostMetrics?: string;
 }
 
 const REDIS_ADDRESS = "redis://redis:6379";
 
 /** What the kernel counts of each container; with it alone cAdvisor needs neither root nor Docker's socket. */
 const CONTROL_GROUPS = "/sys/fs/cgroup";
+
+/** Where the metrics of the host's own programs are mounted. */
+const HOST_METRICS = "/host/metrics";
 
 /** What is read of the host; the kernel's other figures would be series that nobody looks at. */
 const hostCollectors = "cpu diskstats filefd filesystem loadavg meminfo netdev stat time timex uname vmstat".split(" ");
@@ -61,14 +66,17 @@ const MEMORY = 64;
 
 /** The exporters, by name. NATS's has no image with a verified digest: the services' own counters stand in for it. */
 export function exporters(
-  args: Pick<ExportersArgs, "domain" | "credentials" | "credentialAges">,
+  args: Pick<ExportersArgs, "domain" | "credentials" | "credentialAges" | "hostMetrics">,
 ): Readonly<Record<string, Exporter>> {
-  const { domain, credentials, credentialAges } = args;
+  const { domain, credentials, credentialAges, hostMetrics } = args;
   return {
     "node-exporter": {
       spec: {
         image: "node-exporter",
-        command: ["/bin/sh", "/etc/autollm/start.sh"],
+        command: [
+          ...["/bin/sh", "/etc/autollm/start.sh"],
+          ...(hostMetrics === undefined ? [] : [`--collector.textfile.directory=${HOST_METRICS}`]),
+        ],
         segments: ["observability"],
         health: answersHttp(9100, "/"),
         files: { "/etc/autollm": { "start.sh": `${nodeExporterScript}\n` } },
@@ -77,6 +85,7 @@ export function exporters(
         hostMounts: [
           { source: "/", path: "/host/root" },
           { source: "/proc", path: "/host/proc" },
+          ...(hostMetrics === undefined ? [] : [{ source: hostMetrics, path: HOST_METRICS }]),
         ],
         tmpfs: { "/tmp": 1 },
       },

@@ -75,7 +75,7 @@ afterAll(async () => {
 });
 
 const jobs = ["prometheus", "grafana"];
-const parts = ["backup"] as const;
+const parts = ["backup", "host"] as const;
 
 describe("Prometheus", () => {
   test("accepts the rules", async () => {

@@ -1,3 +1,7 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rebootHost } from "./host/host.ts";
 import { type Stage, stage } from "./host/stage.ts";
@@ -13,10 +17,28 @@ describe("the way in to a host", () => {
     expect(code, stdout + stderr).toBe(0);
   };
 
+  const keys = mkdtempSync(join(tmpdir(), "autollm-host-keys-"));
+  const newKey = (name: string): string => {
+    const path = join(keys, name);
+    spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", path]);
+    return path;
+  };
+  const publicKey = (path: string) => readFileSync(`${path}.pub`, "utf8").split(" ").slice(0, 2).join(" ").trim();
+  /** What differs on the host; the platform's containers are not there. */
+  const hostDrift = async (): Promise<string[]> => {
+    const { drift } = JSON.parse((await stack.npm("drift", "--json")).stdout) as {
+      drift: { where: string; what: string }[];
+    };
+    return drift.filter(({ where }) => where.startsWith("host ")).map(({ where, what }) => `${where}: ${what}`);
+  };
+
   beforeAll(async () => {
     ({ at, configure, fault, setUp, host, login, neighbour, remove, stack } = await stage("e2e-host-access"));
   });
-  afterAll(() => remove?.());
+  afterAll(async () => {
+    rmSync(keys, { recursive: true });
+    await remove?.();
+  });
 
   test("is a user who may sudo, at first; one who may not is told how", async () => {
     await at(
@@ -31,10 +53,11 @@ describe("the way in to a host", () => {
     expect((await login("root")).code).not.toBe(0);
   });
 
-  test("has swap, a bounded journal and Docker held", async () => {
+  test("has swap, a bounded journal, and nothing that holds a security fix back", async () => {
     expect(await at("stat -c '%s %a' /var/lib/autollm/swapfile")).toBe(`${2048 * 1048576} 600`);
     expect(await at("systemd-analyze cat-config systemd/journald.conf")).toContain("SystemMaxUse=1G");
-    expect(await at("apt-mark showhold")).toContain("docker.io");
+    expect(await at("apt-mark showhold")).toBe("");
+    expect(await at("systemctl list-timers --no-legend")).toContain(" 05:00:00 UTC ");
   });
 
   test("moves to another port without a lock-out", async () => {
@@ -46,6 +69,50 @@ describe("the way in to a host", () => {
     const scan = `for port in 22 80 443 2222 2375 5432; do if timeout 1 bash -c "exec 3<>/dev/tcp/$0/$port" 2>/dev/null; then echo -n "$port "; fi; done`;
     expect((await neighbour(scan.replaceAll("$0", host.address))).trim()).toBe("2222");
     if (host.address6 !== "") expect((await neighbour(scan.replaceAll("$0", host.address6))).trim()).toBe("2222");
+  });
+
+  test("takes a new admin without a change of the firewall", async () => {
+    const rules = () => at("nft --stateless --terse list ruleset");
+    const before = await rules();
+    const key = newKey("ada");
+    configure({ user: "debian", port: 2222, admins: { ada: [publicKey(key)] } });
+    await done();
+    expect(await rules()).toBe(before);
+    expect(await hostDrift()).toEqual([]);
+    expect((await login("ada", key, 2222)).stdout).toContain("ada");
+  });
+
+  test("is not opened to a system account, and nothing is changed for it", async () => {
+    await at("useradd --system --no-create-home --shell /usr/sbin/nologin statsd");
+    configure({ user: "debian", port: 2222, admins: { statsd: [publicKey(newKey("statsd"))] } });
+    expect(await fault()).toMatch(/statsd is a system account of this host \(uid \d+\): name another in host.admins/);
+    expect(await at("ls /etc/ssh/autollm-keys; cat /etc/sudoers.d/autollm")).not.toContain("statsd");
+    configure({ user: "debian", port: 2222 });
+    await done();
+  });
+
+  test("is not spared from the bans by a login name", async () => {
+    const address = host.address.replace(/\d+$/, "68");
+    const spared = async (ip: string) =>
+      (await at(`/usr/local/lib/autollm/logged-in ${ip} && echo spared || true`)) !== "";
+    const accepted = "Accepted publickey for x from 192.0.2.9 port 1 ssh2: RSA SHA256:x";
+    // By the config file, since the command line takes no such names.
+    const names = [accepted, `x\\n${accepted}`].map(
+      (name) =>
+        `printf 'Host it\\n User "${name}"\\n' > /tmp/config; ssh -F /tmp/config -p 2222 -o HostName=${host.address} -o BatchMode=yes -o StrictHostKeyChecking=accept-new it 2>&1 || true`,
+    );
+    await neighbour(names.join("; "), "--ip", address);
+    await eventually("the login in the journal", 15, async () =>
+      (await at("journalctl --unit ssh --output cat --since -60s")).includes("user Accepted publickey for x")
+        ? true
+        : undefined,
+    );
+    expect(await spared("192.0.2.9")).toBe(false);
+    expect(await spared(address)).toBe(false);
+    const own = (
+      await at("journalctl --unit ssh --output cat | grep '^Accepted publickey for deployer' | tail -1")
+    ).split(" ")[5];
+    expect(await spared(own ?? "")).toBe(true);
   });
 
   test("stays open when a change of it cannot be proven, also over a reboot", async () => {
@@ -85,6 +152,35 @@ describe("the way in to a host", () => {
     expect((await neighbour(again, "--ip", address)).trim()).toBe("closed");
     expect((await neighbour(again, "--ip", host.address.replace(/\d+$/, "67"))).trim()).toBe("open");
     expect((await login("deployer", undefined, 2222)).code).toBe(0);
+  });
+
+  test("takes a new key of the deployments, both for a while, and the old one no more", async () => {
+    const [before, after] = [host.privateKeyPath, newKey("deployer")];
+    const common = { user: "debian", port: 2222 };
+    const open = async () => {
+      const codes = [(await login("deployer", before, 2222)).code, (await login("deployer", after, 2222)).code];
+      return codes.map((code) => code === 0);
+    };
+    configure({ ...common, privateKeyPath: after });
+    expect(await fault()).toContain("A new key of the deployments is let in by host.deployerKeys before it is used");
+    expect(await open()).toEqual([true, false]);
+
+    configure({ ...common, deployerKeys: [publicKey(after)] });
+    await done();
+    expect(await open()).toEqual([true, true]);
+
+    configure({ ...common, privateKeyPath: after, deployerKeys: [publicKey(before)] });
+    await done();
+    expect(await open()).toEqual([true, true]);
+    expect(await hostDrift()).toEqual([]);
+
+    configure({ ...common, privateKeyPath: after });
+    await done();
+    expect(await open()).toEqual([false, true]);
+    expect(await at("cat /home/deployer/.ssh/authorized_keys /etc/ssh/autollm-keys/deployer | sort -u")).toBe(
+      publicKey(after),
+    );
+    expect(await hostDrift()).toEqual([]);
   });
 
   test("is as it was before after a destroy, which says what it leaves", async () => {

@@ -38,6 +38,8 @@ const released = {
 };
 const production = { environment: "production", domain: "trader.example.com", ...released, ...login };
 
+const bareHost = { address: "192.0.2.7", hostKey: "ssh-ed25519 AAAA" };
+
 const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, string])[] = [
   [
     "a mistyped key",
@@ -190,6 +192,39 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
     { logLevel: "trace" },
     `logLevel: Invalid option: expected one of "debug"|"info"|"warning"|"error"; ${set("logLevel")}`,
   ],
+  ...["root", "backup", "www-data", "trader", "deployer", "docker"].map(
+    (name) =>
+      [
+        `the system account ${name} as an admin`,
+        { host: { ...bareHost, admins: { [name]: [bareHost.hostKey] } } },
+        `host.admins.${name}: is a system account: name an account of a person; ${set(`host.admins.${name}`)}`,
+      ] as const,
+  ),
+  [
+    "a metadata service among the private destinations",
+    { host: { ...bareHost, privateDestinations: ["10.1.0.0/16", "169.254.169.254"] } },
+    `host.privateDestinations.1.network: lies in 169.254.0.0/16, which stays closed: a cloud's metadata service or a special range; ${set("host.privateDestinations.1.network")}`,
+  ],
+  [
+    "a public network among the private destinations",
+    { host: { ...bareHost, privateDestinations: ["0.0.0.0/0"] } },
+    `host.privateDestinations.0.network: is not inside one private range (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, 198.18.0.0/15, fc00::/7); public addresses need no entry; ${set("host.privateDestinations.0.network")}`,
+  ],
+  [
+    "a private destination with a port of no number",
+    { host: { ...bareHost, privateDestinations: [{ network: "10.1.0.0/16", ports: ["https"] }] } },
+    `host.privateDestinations.0.ports.0: Invalid input: expected number, received string; ${set("host.privateDestinations.0.ports.0")}`,
+  ],
+  [
+    "an hour for security fixes that is none",
+    { host: { ...bareHost, upgradeTime: "24:00" } },
+    `host.upgradeTime: must be a time of day, UTC, such as 02:00; ${set("host.upgradeTime")}`,
+  ],
+  [
+    "a key of the deployer that is none",
+    { host: { ...bareHost, deployerKeys: ["~/.ssh/new.pub"] } },
+    `host.deployerKeys.0: must be a public key: \`type base64\`; ${set("host.deployerKeys.0")}`,
+  ],
 ];
 
 describe("a wrong config is refused, with the key, the fault and the mend", () => {
@@ -299,6 +334,23 @@ describe("a right config", () => {
 
   it("is not touched by other projects' keys", () => {
     expect(checkConfig({ "aws:region": "x", "docker:host": "y" }, new Set()).supplied.size).toBe(0);
+  });
+
+  it("opens no private network, and installs security fixes with New York's exchanges closed", () => {
+    expect(check({ host: bareHost }).settings.host).toMatchObject({
+      privateDestinations: [],
+      deployerKeys: [],
+      upgradeTime: "05:00",
+    });
+  });
+
+  it("takes a private destination by its network alone, or with ports; a key without its comment", () => {
+    const privateDestinations = ["10.1.0.0/16", { network: "fd00:1::/64", ports: [443] }];
+    const deployerKeys = ["ssh-ed25519 BBBB somebody@somewhere"];
+    expect(check({ host: { ...bareHost, privateDestinations, deployerKeys } }).settings.host).toMatchObject({
+      privateDestinations: [{ network: "10.1.0.0/16" }, { network: "fd00:1::/64", ports: [443] }],
+      deployerKeys: ["ssh-ed25519 BBBB"],
+    });
   });
 
   it("keeps a text that looks like a number", () => expect(check({ domain: "127" }).settings.domain).toBe("127"));

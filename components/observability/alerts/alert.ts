@@ -26,7 +26,7 @@ export interface Alert {
 }
 
 /** Parts that a stack may lack. */
-export type OptionalPart = "backup";
+export type OptionalPart = "backup" | "host";
 
 /** The series' own job: targets are named after their service. */
 export const JOB = "{{ $labels.job }}";

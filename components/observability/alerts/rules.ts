@@ -2,6 +2,7 @@ import { stringify } from "yaml";
 import type { Alert, AlertGroup, OptionalPart, Recording } from "./alert.ts";
 import { containerAlerts, containerRecordings } from "./containers.ts";
 import { dataAlerts } from "./data.ts";
+import { fixesAlerts } from "./fixes.ts";
 import { hostAlerts } from "./host.ts";
 import { type MarketCalendar, marketRecordings, nyse } from "./market.ts";
 import { securityAlerts } from "./security.ts";
@@ -31,6 +32,7 @@ export function alertGroups({ jobs, parts = [] }: Pick<RulesArgs, "jobs" | "part
     ...tradingAlerts,
     ...serviceAlerts,
     ...hostAlerts,
+    ...fixesAlerts,
     ...containerAlerts,
     ...dataAlerts,
     ...securityAlerts,

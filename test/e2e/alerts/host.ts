@@ -94,6 +94,37 @@ export const hostCases: readonly AlertCase[] = [
       },
     ],
   },
+  {
+    alert: "SecurityFixesWaiting",
+    service: "host",
+    fires: [
+      one(
+        `host_security_fixes_oldest_timestamp_seconds{${node},group="docker",withheld="no"}`,
+        0,
+        `${2 * DAY + 60}s`,
+        "1h",
+      ),
+    ],
+    quiet: [
+      one(`host_security_fixes_oldest_timestamp_seconds{${node},group="docker",withheld="no"}`, 0, `${DAY}s`, "1h"),
+      // Nothing waits.
+      one(`host_security_fixes_waiting{${node},group="docker",withheld="no"}`, 0, `${3 * DAY}s`, "1h"),
+    ],
+  },
+  {
+    alert: "SecurityFixesUnknown",
+    service: "host",
+    fires: [
+      one(`host_security_checked_timestamp_seconds{${node}}`, 0, `${2 * DAY + 2 * HOUR}s`, "10m"),
+      // The host's figures are not there at all.
+      one(`up{${node}}`, 1, "2h", "1m"),
+    ],
+    quiet: [one(`host_security_checked_timestamp_seconds{${node}}`, 0, `${DAY}s`, "10m")],
+  },
+  {
+    ...gauge("RebootRequired", "host", `host_reboot_required{${node}}`, 1, 0),
+    fires: [one(`host_reboot_required{${node}}`, 1, "90m", "1m")],
+  },
 ];
 
 export const dataCases: readonly AlertCase[] = [

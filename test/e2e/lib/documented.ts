@@ -51,6 +51,8 @@ const STORAGE = { needs: "a cloud's storage" };
 const KEY_SERVICE = { needs: "a cloud's key service" };
 const SERVER = { needs: "a real host, with its domain" };
 const BY_HAND = { needs: "somebody to look at it: it runs for as long as one lets it" };
+const KEY_CHANGE = { seenIn: "test/e2e/host-access.test.ts" };
+const FIXES = { seenIn: "test/e2e/host-fixes.test.ts" };
 const CI = { seenIn: ".ci/run" };
 const secret = (name: string) => `openssl rand -hex 16 | pulumi config set --secret ${name} --stack staging`;
 const containersOf = (service: string) =>
@@ -75,9 +77,11 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run smoke -- https://HOST": "npm run smoke -- https://localhost:$HTTPS --insecure --http-port $HTTP",
   "npm run drift": true,
   "npm run drift -- --stack NAME": "npm run drift -- --stack local",
+  "npm run drift -- --stack NAME --mend": { seenIn: "test/e2e/host.test.ts" },
   "npm run backtest": true,
   "npm run dashboards -- DIR": "npm run dashboards -- $STATE/pictures",
   "npm run kill-switch -- on": "npm run kill-switch -- on && npm run kill-switch -- off",
+  "npm run kill-switch -- off": "npm run kill-switch -- on && npm run kill-switch -- off",
   "npm run kill-switch -- on --reason TEXT":
     "npm run kill-switch -- on --reason drill && { npm run kill-switch -- status || [ $? = 2 ]; } && npm run kill-switch -- off",
 
@@ -177,6 +181,18 @@ export const proofs: Readonly<Record<string, Proof>> = {
       'echo "https://hooks.example/$(openssl rand -hex 16)" | pulumi config set --secret slack-webhook --stack staging',
   },
   "pulumi config set --path host.port 2222": { staging: "pulumi config set --path host.port 2222 --stack staging" },
+  "pulumi config set --path 'host.privateDestinations[0]' 10.1.0.0/16": {
+    staging: "pulumi config set --path 'host.privateDestinations[0]' 10.1.0.0/16 --stack staging",
+  },
+  "pulumi config set --path 'host.privateDestinations[1].network' 10.2.0.7 && pulumi config set --path 'host.privateDestinations[1].ports[0]' 5432":
+    {
+      staging:
+        "pulumi config set --path 'host.privateDestinations[1].network' 10.2.0.7 --stack staging && pulumi config set --path 'host.privateDestinations[1].ports[0]' 5432 --stack staging",
+    },
+  "pulumi config set --path 'host.deployerKeys[0]' \"$(cat ~/.ssh/autollm-new.pub)\"": KEY_CHANGE,
+  "pulumi config set --path 'host.deployerKeys[0]' \"$(cat ~/.ssh/autollm-old.pub)\"": KEY_CHANGE,
+  "pulumi config set --path host.privateKeyPath '~/.ssh/autollm-new'": KEY_CHANGE,
+  "pulumi config rm --path 'host.deployerKeys[0]'": KEY_CHANGE,
   "pulumi stack export": { staging: "pulumi stack export --stack staging --file exported.json" },
   "pulumi stack import": { staging: "pulumi stack import --stack staging --file exported.json" },
   "npm run up -- --stack staging": SERVER,
@@ -209,6 +225,13 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "journalctl --vacuum-size=200M": SERVER,
   "journalctl -k --grep 'Killed process'": SERVER,
   "systemctl restart systemd-timesyncd": SERVER,
+  "systemctl reboot": SERVER,
+  "systemctl list-timers": SERVER,
+  "systemctl start autollm-upgrades": FIXES,
+  "systemctl start autollm-upgrades-report": FIXES,
+  "journalctl --unit autollm-upgrades --since -3d": SERVER,
+  "journalctl --unit autollm-upgrades-report --lines 50": SERVER,
+  "journalctl --unit ssh | grep 'Accepted publickey for deployer'": SERVER,
   "docker stats": BY_HAND,
   "docker buildx imagetools inspect IMAGE:TAG": { needs: "a registry" },
   "tools/github/protect.sh OWNER/REPO REVIEWER REVIEWER...": GITHUB,

@@ -1,11 +1,19 @@
 import { spawnSync } from "node:child_process";
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
 import { sudoers } from "../../../components/host/accounts.ts";
 import { auditRules } from "../../../components/host/audit.ts";
-import { fail2banJail } from "../../../components/host/bans.ts";
+import { ACCEPTED, fail2banJail } from "../../../components/host/bans.ts";
+import { destinationFault } from "../../../components/host/egress.ts";
 import { daemonSettings, HOLDS, MERGE } from "../../../components/host/engine.ts";
-import { nftRules } from "../../../components/host/firewall.ts";
-import { sshdDropIn, sshdSettings } from "../../../components/host/ssh.ts";
+import { nftRules, SSH_PORT_FILE } from "../../../components/host/firewall.ts";
+import { readKeyPair } from "../../../components/host/keys.ts";
+import { packagesStep } from "../../../components/host/packages.ts";
+import { sshdDropIn, sshdSettings, sshStep } from "../../../components/host/ssh.ts";
+import { systemAccounts } from "../../../components/host/systemAccounts.ts";
+import { upgradesPolicy, upgradesStep } from "../../../components/host/upgrades.ts";
 import { options } from "./options.ts";
 
 const installed = (program: string) => spawnSync("which", [program]).status === 0;
@@ -51,10 +59,35 @@ describe("the firewall's rules", () => {
   });
 
   test("let SSH in on its port, trusted networks without a limit", () => {
-    expect(rules).toContain("ip saddr { 192.0.2.0/24 } tcp dport 2222 accept");
-    expect(rules).toContain("ip6 saddr { 2001:db8::/32 } tcp dport 2222 accept");
-    expect(rules).toMatch(/\n {4}tcp dport 2222 accept\n/);
+    expect(rules).toContain("define ssh_port = 2222");
+    expect(rules).toContain("ip saddr { 192.0.2.0/24 } tcp dport $ssh_port accept");
+    expect(rules).toContain("ip6 saddr { 2001:db8::/32 } tcp dport $ssh_port accept");
+    expect(rules).toMatch(/\n {4}tcp dport \$ssh_port accept\n/);
     expect(nftRules({ ...options, trustedNetworks: [] })).not.toContain("saddr {  }");
+  });
+
+  test("judge what a container began before what is established, towards the host and outwards", () => {
+    for (const chain of ["input", "forward"]) {
+      const lines = (rules.split(`chain ${chain} {`)[1] ?? "").split("\n");
+      const judged = lines.findIndex((line) => /iifname .*"br-\*".* ct direction original/.test(line));
+      const established = lines.findIndex((line) => line.includes("ct state established,related accept"));
+      expect(judged).toBeGreaterThan(0);
+      expect(judged).toBeLessThan(established);
+    }
+    // No bridge may leave without the chain `egress`.
+    expect(rules).not.toMatch(/iifname \{[^}]*"br-\*"[^}]*\} accept/);
+  });
+
+  test("close metadata services before what is declared, and private networks after it", () => {
+    const chain = /chain egress \{([\s\S]*?)\n {2}\}/.exec(rules)?.[1] ?? "";
+    const order = ["169.254.0.0/16", "daddr 10.9.0.0/16 accept", "10.0.0.0/8", "ip6 daddr != 2000::/3"];
+    const places = order.map((text) => chain.indexOf(text));
+    expect(places).toEqual([...places].sort((a, b) => a - b));
+    expect(places[0]).toBeGreaterThan(0);
+    expect(chain).toContain("ip6 daddr fd00:9::/64 meta l4proto { tcp, udp } th dport { 443, 5432 } accept");
+    expect(chain).toContain("ip daddr 198.51.100.7 counter drop");
+    for (const address of ["168.63.129.16", "100.100.100.200", "192.0.0.0/24", "fd00:ec2::/32", "fd20:ce::254"])
+      expect(chain).toContain(address);
   });
 
   test.runIf(process.getuid?.() === 0 && installed("nft"))("are what nft takes", () => {
@@ -62,6 +95,120 @@ describe("the firewall's rules", () => {
     expect(stderr).toBe("");
     expect(status).toBe(0);
   });
+});
+
+describe("a declared private destination", () => {
+  test.each(["10.0.0.0/8", "10.1.2.3", "192.168.7.0/24", "100.64.0.0/10", "fd12::/48"])("may be %s", (network) =>
+    expect(destinationFault(network)).toBeUndefined(),
+  );
+
+  test.each(["169.254.169.254", "169.254.0.0/16", "100.100.100.200/32", "fd00:ec2::254", "168.63.129.16", "224.0.0.1"])(
+    "is not %s, which stays closed",
+    (network) => expect(destinationFault(network)).toContain("stays closed"),
+  );
+
+  test.each(["0.0.0.0/0", "10.0.0.0/7", "8.8.8.8", "2600::/12", "::/0", "fc00::/6"])(
+    "is not %s, which is not private alone",
+    (network) => expect(destinationFault(network)).toContain("is not inside one private range"),
+  );
+});
+
+describe("the step ssh", () => {
+  test("adds no rule to the firewall: it says the port, and has the rules loaded where they have another", () => {
+    const step = sshStep(options);
+    expect(step.files).toContainEqual({ path: SSH_PORT_FILE, content: "redefine ssh_port = 2222\n", mode: "0600" });
+    expect(step.prepare).not.toContain("nft");
+    // That of a host which an earlier version set up, whose rules the step firewall replaces.
+    expect(step.activate?.match(/nft insert/g)).toHaveLength(1);
+    expect(step.activate).toContain("else nft insert");
+  });
+});
+
+describe("accounts", () => {
+  test.each(["root", "www-data", "backup", "mail", "sshd", "deployer", "trader", "docker", "sudo"])(
+    "%s is a system account",
+    (name) => expect(systemAccounts.has(name)).toBe(true),
+  );
+});
+
+describe("the key pair of the deployments", () => {
+  const folder = mkdtempSync(join(tmpdir(), "autollm-keys-"));
+  const make = (name: string, passphrase = "") => {
+    const path = join(folder, name);
+    spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-f", path]);
+    return path;
+  };
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test("is read, the comment left out", () => {
+    expect(readKeyPair(make("one")).publicKey).toMatch(/^ssh-ed25519 \S+$/);
+  });
+
+  test("is refused when its halves are of two pairs: the host would let in the other one", () => {
+    const path = make("two");
+    writeFileSync(`${path}.pub`, readFileSync(`${make("three")}.pub`));
+    expect(() => readKeyPair(path)).toThrow("two.pub is not the public key of");
+  });
+
+  test("is refused when it has a passphrase", () => {
+    expect(() => readKeyPair(make("four", "not a secret"))).toThrow("has a passphrase");
+  });
+});
+
+describe("security fixes", () => {
+  const unit = (path: string, time = "05:00") =>
+    upgradesStep({ ...options, upgradeTime: time }).files?.find((file) => file.path.endsWith(path))?.content;
+
+  test("are installed at the declared time, and at no other", () => {
+    expect(unit("autollm-upgrades.timer", "21:15")).toContain("OnCalendar=*-*-* 21:15:00 UTC\n");
+    expect(unit("autollm-upgrades.timer")).not.toContain("Persistent");
+    expect(unit("91autollm-periodic")).toContain('APT::Periodic::Unattended-Upgrade "0";');
+  });
+
+  test("come from Debian's security archive, and from Docker's own where Docker does", () => {
+    expect(upgradesPolicy({ docker: { source: "debian" } })).not.toContain("origin=Docker");
+    expect(upgradesPolicy({ docker: { source: "docker" } })).toContain("origin=Docker,label=Docker CE");
+    expect(upgradesPolicy({ docker: { source: "docker" } })).toContain("label=Debian-Security");
+  });
+
+  test.each(["debian", "docker"] as const)(
+    "reach Docker of the source %s: nothing is held when the step ends",
+    (source) => {
+      const step = packagesStep({ ...options, docker: { source } });
+      const marks = (step.prepare ?? "").split("\n").filter((line) => line.startsWith("apt-mark -qq "));
+      expect(marks.at(-1)).toMatch(
+        /^apt-mark -qq unhold (docker.io docker-cli containerd runc|docker-ce docker-ce-cli containerd.io) /,
+      );
+      expect(step.checks?.map(({ fault }) => fault)).not.toContainEqual(expect.stringContaining("is not held"));
+    },
+  );
+});
+
+describe.runIf(installed("jq"))("who logged in with a key, of sshd's lines", () => {
+  const accepted = (ip: string, ...messages: unknown[]) =>
+    spawnSync("jq", ["--null-input", "--exit-status", "--arg", "ip", ip, ACCEPTED], {
+      input: messages.map((message) => JSON.stringify({ MESSAGE: message })).join("\n"),
+    }).status === 0;
+  const line = "Accepted publickey for deployer from 192.0.2.7 port 51234 ssh2: ED25519 SHA256:abc";
+
+  test("is read from the whole line", () => {
+    expect(accepted("192.0.2.7", "Connection closed", line)).toBe(true);
+    expect(accepted("192.0.2.8", line)).toBe(false);
+    expect(accepted("192x0.2.7", line)).toBe(false);
+    expect(accepted("2001:db8::7", line.replace("192.0.2.7", "2001:db8::7"))).toBe(true);
+  });
+
+  test.each([
+    [
+      "a login name",
+      "Invalid user Accepted publickey for x from 192.0.2.7 port 1 ssh2: RSA SHA256:x from 192.0.2.9 port 2",
+    ],
+    ["a login name with a line break", `Invalid user x\n${line} from 192.0.2.9 port 2`],
+    ["a name that begins so", "Invalid user  from 192.0.2.7 port 1"],
+    ["bytes that are no text", [65, 99, 99]],
+  ])("is not told by %s", (_, message) => expect(accepted("192.0.2.7", message)).toBe(false));
+
+  test("is nobody where nothing is logged", () => expect(accepted("192.0.2.7")).toBe(false));
 });
 
 describe("fail2ban's jail", () => {

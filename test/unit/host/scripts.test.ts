@@ -26,8 +26,12 @@ const scripts: readonly (readonly [string, string])[] = [
     [`${step.name}: undo on this machine`, undoOnHost(step, login, 22)] as const,
   ]),
   ...steps.map((step) => [`${step.name}: on this machine`, stepOnHost(step, login, 22)] as const),
-  ["contact", contactScript(options.deployerKey)],
-  ["contact: on this machine", contactOnHost(login, "root", 22, contactScript(options.deployerKey))],
+  ...steps
+    .flatMap(({ files = [] }) => files)
+    .filter(({ content }) => content.startsWith("#!/bin/sh"))
+    .map(({ path, content }) => [path, content] as const),
+  ["contact", contactScript(options.deployerKeys)],
+  ["contact: on this machine", contactOnHost(login, "root", 22, contactScript(options.deployerKeys))],
 ];
 
 describe("the scripts", () => {
@@ -55,7 +59,7 @@ describe("the scripts", () => {
   });
 
   test("only what could lock everybody out is proven by a second connection", () => {
-    expect(steps.filter((step) => step.proven).map(({ name }) => name)).toEqual(["ssh", "firewall"]);
+    expect(steps.filter((step) => step.proven).map(({ name }) => name)).toEqual(["accounts", "ssh", "firewall"]);
   });
 });
 
@@ -77,6 +81,25 @@ describe("the order of steps", () => {
     const step = (name: string, ...after: string[]): Step => ({ name, purpose: "nothing", after });
     expect(() => inOrder([step("a", "b"), step("b", "a")])).toThrow("a -> b -> a");
     expect(() => inOrder([step("a", "c")])).toThrow("a needs c");
+  });
+});
+
+describe("a step that could lock everybody out", () => {
+  const local = (name: string) => {
+    const step = steps.find((each) => each.name === name);
+    if (step === undefined) throw new Error(`no step ${name}`);
+    return stepOnHost(step, login, 22);
+  };
+
+  test("is confirmed on the wanted port where sshd has moved, else by the way that there is", () => {
+    for (const name of ["ssh", "firewall"]) expect(local(name)).toContain("if way_0 'sudo -n sh -c");
+    expect(local("accounts")).toContain("if way 'sudo -n sh -c");
+  });
+
+  test("refuses a system account before it changes anything", () => {
+    const script = applyScript(steps.find(({ name }) => name === "accounts") as Step);
+    expect(script.indexOf("is a system account")).toBeGreaterThan(0);
+    expect(script.indexOf("is a system account")).toBeLessThan(script.indexOf("useradd"));
   });
 });
 

@@ -46,6 +46,11 @@ const backupMetrics = metrics.map(({ name }) => name);
 const ownMetrics = ["up", "ALERTS"];
 /** The last step of an `up` writes it. */
 const nameMetrics = [CONTAINER_INFO];
+/** What the host's own programs write for node-exporter. */
+const hostMetrics = ["upgrades.sh", "watchdog.sh"].flatMap((file) => {
+  const text = readFileSync(new URL(`../../../components/host/${file}`, import.meta.url), "utf8");
+  return [...text.matchAll(/# TYPE (\S+)/g)].map(([, name]) => name ?? "");
+});
 const ageMetrics = [...agesAsMetrics("redis 1 90 0").matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name ?? "");
 
 /** Every metric that a query may name. */
@@ -56,6 +61,7 @@ export async function knownMetrics(): Promise<ReadonlySet<string>> {
     ...exporterMetrics(),
     ...backupMetrics,
     ...ageMetrics,
+    ...hostMetrics,
     ...nameMetrics,
     ...ownMetrics,
     ...recorded,
