@@ -1,4 +1,4 @@
-import { isReference, isSecretUnder } from "./secretNames.ts";
+import { isReference, isSecretUnder } from "../../components/strength/secretNames.ts";
 
 /** A secret that a text gives away by the name that stands before it. */
 export interface Assignment {

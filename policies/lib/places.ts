@@ -1,8 +1,8 @@
+import { layers } from "../../components/strength/decode.ts";
+import { isReference, isSecretName, isSecretUnder } from "../../components/strength/secretNames.ts";
 import { type Assignment, assignments } from "./assignments.ts";
-import { layers } from "./decode.ts";
 import { isCredentialFile, isProgram, isScript, type PayloadFile, payloadFiles } from "./payload.ts";
 import type { Subject } from "./rule.ts";
-import { isReference, isSecretName, isSecretUnder } from "./secretNames.ts";
 import { record, text, type Value } from "./value.ts";
 
 /** A text of a resource, and where it stands. */

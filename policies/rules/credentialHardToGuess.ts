@@ -1,6 +1,6 @@
+import { defaultVia, isGuessable, requiredLength } from "../../components/strength/weak.ts";
 import { candidates, places } from "../lib/places.ts";
 import type { Finding, ResourceRule } from "../lib/rule.ts";
-import { defaultVia, isGuessable, requiredLength } from "../lib/weak.ts";
 
 export const credentialHardToGuess: ResourceRule = {
   name: "credential-hard-to-guess",

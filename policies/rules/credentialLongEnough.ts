@@ -1,6 +1,6 @@
+import { defaultVia, MIN_LENGTH, requiredLength, VNC_LENGTH } from "../../components/strength/weak.ts";
 import { candidates, places } from "../lib/places.ts";
 import type { Finding, ResourceRule } from "../lib/rule.ts";
-import { defaultVia, MIN_LENGTH, requiredLength, VNC_LENGTH } from "../lib/weak.ts";
 
 export const credentialLongEnough: ResourceRule = {
   name: "credential-long-enough",

@@ -1,8 +1,8 @@
-import { layers } from "../lib/decode.ts";
-import { isUnmistakableDefault } from "../lib/defaults.ts";
+import { layers } from "../../components/strength/decode.ts";
+import { isUnmistakableDefault } from "../../components/strength/defaults.ts";
+import { defaultVia } from "../../components/strength/weak.ts";
 import { candidates, places } from "../lib/places.ts";
 import type { Finding, ResourceRule } from "../lib/rule.ts";
-import { defaultVia } from "../lib/weak.ts";
 
 /** What separates the words of a text, a URL, a command line or a config file. */
 const SEPARATORS = /[\s"'`,;=:@/&?|<>(){}[\]]+/;
