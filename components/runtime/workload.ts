@@ -63,7 +63,7 @@ export interface WorkloadSpec {
   /** Capabilities kept of those that are dropped, each waived in the policies. */
   readonly capabilities?: readonly string[];
   /** More labels. */
-  readonly labels?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Seconds between SIGTERM and SIGKILL. Default 15. */
   readonly stopTimeout?: number;
 }
@@ -95,7 +95,7 @@ const hardened = {
 } as const;
 
 /** The labels by which policies, drift checks and people know a container. */
-export function workloadLabels(name: string, target: Target, spec: WorkloadSpec): Record<string, string> {
+export function workloadLabels(name: string, target: Target, spec: WorkloadSpec): Record<string, pulumi.Input<string>> {
   return {
     ...target.labels,
     ...spec.labels,
