@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
+import { configCommand } from "./configCommand.ts";
 import {
   type CredentialName,
   credentialNames,
@@ -8,6 +9,7 @@ import {
   rotationUnits,
 } from "./credentials/catalogue.ts";
 import { overlapUnits } from "./credentials/overlap.ts";
+import { confirmFaults, LIVE_CONFIRM, suppliedFaults } from "./credentials/suppliedFaults.ts";
 import { destinationFault } from "./host/egress.ts";
 import { systemAccounts } from "./host/systemAccounts.ts";
 import { serviceNames } from "./platform/catalogue.ts";
@@ -78,6 +80,9 @@ const host = z.strictObject({
     .prefault({}),
 });
 
+/** What `domain` is where the config says nothing. */
+const DEFAULT_DOMAIN = "localhost";
+
 const isEmptyObject = (value: unknown) =>
   typeof value === "object" && value !== null && Object.keys(value).length === 0;
 
@@ -87,7 +92,7 @@ const schema = z
     domain: z
       .string()
       .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be a host name in lower case, such as trader.example.com")
-      .default("localhost"),
+      .default(DEFAULT_DOMAIN),
     bindAddress: z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address").default("127.0.0.1"),
     httpPort: port.default(8080),
     httpsPort: port.default(8443),
@@ -133,7 +138,7 @@ const schema = z
     }
     const { live, liveConfirm } = value.trading;
     if (live && (liveConfirm ?? "").trim() === "") {
-      fault("trading.liveConfirm", "live trading needs a second, explicit setting: the IB account id");
+      fault("trading.liveConfirm", "live trading needs a second, explicit setting: the account that ib-account names");
     }
     if (!live && liveConfirm !== undefined) {
       fault("trading.live", "is not true, but trading.liveConfirm is set; remove that or trade live");
@@ -152,7 +157,7 @@ const schema = z
         );
       if (value.backup.image === undefined)
         fault("backup.image", "must be the backup's own image, by the digest that the workflow `images` tells");
-      if (value.domain === "localhost") fault("domain", "must be the public host name outside environment local");
+      if (value.domain === DEFAULT_DOMAIN) fault("domain", "must be the public host name outside environment local");
     }
     if (value.acmeStaging && value.environment === "production") {
       fault("acmeStaging", "production needs a certificate that browsers trust");
@@ -173,7 +178,7 @@ export interface StackConfig {
   readonly supplied: ReadonlySet<CredentialName>;
 }
 
-/** All faults of a config at once, each with the key, what is wrong and how to mend it. */
+/** All faults of a config at once, each with the key, what is wrong and how to fix it. */
 export class ConfigError extends Error {
   readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
@@ -189,20 +194,19 @@ const shared = z.object({ environment: z.enum(["staging", "production"]) });
 const live = z.object({ environment: z.literal("production"), trading: z.object({ live: z.literal(true) }) });
 
 /** What is missing of that which only the owner can supply. */
-function missingCredentials(raw: unknown, supplied: ReadonlySet<CredentialName>): string[] {
+function missingCredentials(raw: unknown, supplied: ReadonlySet<CredentialName>, stack: string): string[] {
   const required = { "outside-local": shared.safeParse(raw).success, live: live.safeParse(raw).success, never: false };
   return credentialNames.flatMap((name) => {
     const spec = credentialSpec(name);
     if (spec.kind !== "supplied" || supplied.has(name)) return [];
     const wanted = required[spec.required];
     const reason = spec.required === "live" ? "for live trading" : "outside environment local";
-    return wanted ? [`${name}: is missing, and needed ${reason}; set it with: pulumi config set --secret ${name}`] : [];
+    const set = configCommand(stack, `set --secret ${name}`);
+    return wanted ? [`${name}: is missing, and needed ${reason}; set it with: ${set}`] : [];
   });
 }
 
 const PROJECT = "autollm:";
-/** The shortest value of a supplied credential that can be meant; placeholders are shorter or on the policies' list. */
-const MIN_SUPPLIED_LENGTH = 4;
 
 /** Reads a raw value as its schema wants it: objects, numbers and booleans arrive as JSON text. */
 function parseRaw(raw: string): unknown {
@@ -232,51 +236,67 @@ export function closest(name: string, known: readonly string[]): string | undefi
   return best !== undefined && best.d <= Math.max(2, name.length / 3) ? best.candidate : undefined;
 }
 
+/** Faults that the schema finds, each with the key, what is wrong and how to fix it. */
+function schemaFaults(error: z.ZodError, stack: string): readonly string[] {
+  return error.issues.map((issue) => {
+    const path = issue.path.join(".");
+    if (issue.code === "unrecognized_keys" || issue.code === "invalid_key") return `${path}: ${issue.message}`;
+    const set =
+      path === LIVE_CONFIRM
+        ? configCommand(stack, `set --secret --path ${LIVE_CONFIRM}`)
+        : configCommand(stack, `set --path '${path}' VALUE`);
+    return `${path}: ${issue.message}; fix it with: ${set}`;
+  });
+}
+
 /**
  * Checks a stack's whole config.
- * @param config the engine's config map: `autollm:key` to its text
+ * @param config the engine's config map: `autollm:key` to its text; undefined for a value that is there and was not decrypted
  * @param secretKeys the keys that are stored encrypted
+ * @param stack the stack's name, for the commands that the faults name; default `local`
  * @throws ConfigError with every fault
  */
-export function checkConfig(config: Readonly<Record<string, string>>, secretKeys: ReadonlySet<string>): StackConfig {
+export function checkConfig(
+  config: Readonly<Record<string, string | undefined>>,
+  secretKeys: ReadonlySet<string>,
+  stack = "local",
+): StackConfig {
   const faults: string[] = [];
   const raw: Record<string, unknown> = {};
   const supplied = new Set<CredentialName>();
+  const values = new Map<CredentialName, string>();
   const settingNames = Object.keys(schema.shape);
   for (const [fullKey, text] of Object.entries(config)) {
     if (!fullKey.startsWith(PROJECT)) continue;
     const key = fullKey.slice(PROJECT.length);
     if (isCredentialName(key)) {
       if (!secretKeys.has(fullKey)) {
-        faults.push(`${key}: is stored in plain text; mend it with: pulumi config set --secret ${key}`);
-      }
-      if (text.trim().length < MIN_SUPPLIED_LENGTH) {
-        faults.push(`${key}: is empty or too short to be real; set it with: pulumi config set --secret ${key}`);
+        const set = configCommand(stack, `set --secret ${key}`);
+        faults.push(`${key}: is stored in plain text; set it with: ${set}`);
       }
       supplied.add(key);
+      if (text !== undefined) values.set(key, text);
     } else if (settingNames.includes(key)) {
-      const value = parseRaw(text);
+      if (text === undefined) continue;
       // Free-form text keeps its type, even where it looks like a number.
-      raw[key] = key === "domain" || key === "filesDir" ? text : value;
+      raw[key] = key === "domain" || key === "filesDir" ? text : parseRaw(text);
     } else {
       const hint = closest(key, [...settingNames, ...credentialNames]);
+      const remove = configCommand(stack, `rm ${key}`);
       faults.push(
-        `${key}: is no known key${hint === undefined ? "." : `; did you mean ${hint}?`} Remove it with: pulumi config rm ${key}`,
+        `${key}: is no known key${hint === undefined ? "." : `; did you mean ${hint}?`} Remove it with: ${remove}`,
       );
     }
   }
-  faults.push(...missingCredentials(raw, supplied));
-  const result = schema.safeParse(raw);
-  if (!result.success) {
-    for (const issue of result.error.issues) {
-      const path = issue.path.join(".");
-      if (issue.code === "unrecognized_keys" || issue.code === "invalid_key") {
-        faults.push(`${path}: ${issue.message}`);
-      } else {
-        faults.push(`${path}: ${issue.message}; mend it with: pulumi config set --path '${path}' VALUE`);
-      }
-    }
+  const domain = typeof raw.domain === "string" ? raw.domain : DEFAULT_DOMAIN;
+  faults.push(...suppliedFaults(values, domain, stack), ...missingCredentials(raw, supplied, stack));
+  const trading = schema.shape.trading.safeParse(raw.trading ?? {});
+  if (trading.success) {
+    const isSecret = secretKeys.has(`${PROJECT}trading`);
+    faults.push(...confirmFaults(trading.data, values.get("ib-account"), isSecret, stack));
   }
+  const result = schema.safeParse(raw);
+  if (!result.success) faults.push(...schemaFaults(result.error, stack));
   if (faults.length > 0 || !result.success) throw new ConfigError(faults);
   return { settings: result.data, supplied };
 }

@@ -20,7 +20,7 @@ function secretKeys(): ReadonlySet<string> {
  */
 export function loadStackConfig(): LoadedConfig {
   try {
-    const { settings, supplied } = checkConfig(pulumi.runtime.allConfig(), secretKeys());
+    const { settings, supplied } = checkConfig(pulumi.runtime.allConfig(), secretKeys(), pulumi.getStack());
     const config = new pulumi.Config();
     const values = credentialNames
       .filter((name) => supplied.has(name))

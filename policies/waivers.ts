@@ -47,6 +47,24 @@ export const waivers: readonly Waiver[] = [
     reason: "Docker's log files are root's alone; it has no capability and takes no request",
   },
   {
+    rule: "container-user-not-root",
+    service: "log-collector",
+    value: "gid 0",
+    reason: "Docker's log files are root's alone; it has no capability and takes no request",
+  },
+  ...["grafana", "blackbox-exporter"].map((service) => ({
+    rule: "container-user-not-root",
+    service,
+    value: "gid 0",
+    reason: "its image runs as this group, which owns what it reads; all capabilities are dropped",
+  })),
+  {
+    rule: "container-user-not-root",
+    service: "backup",
+    value: "gid 0",
+    reason: "reads Grafana's database, which is that group's; all capabilities are dropped",
+  },
+  {
     rule: "container-namespaces-own",
     service: "node-exporter",
     value: "pidMode",

@@ -53,7 +53,7 @@ export class IbGateway extends pulumi.ComponentResource {
       deploy: "recreate",
       startPeriod: 120,
       stopTimeout: 60,
-      labels: liveLabels(args.trading),
+      labels: liveLabels(args.trading, args.credentials.digestKey),
     } as const;
     const mode = args.trading.live ? "live" : "paper";
     if (standIn) {

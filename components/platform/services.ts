@@ -113,7 +113,7 @@ export class Services extends pulumi.ComponentResource {
         return volume.at(path);
       }),
       tmpfs: { "/tmp": 64 },
-      labels: liveLabels(args.settings.trading),
+      labels: liveLabels(args.settings.trading, args.credentials.digestKey),
     };
   }
 

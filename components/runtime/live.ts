@@ -1,6 +1,16 @@
+import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../settings.ts";
+import { keyedDigest } from "./files.ts";
 
-/** The labels by which the policies know that live trading was confirmed; none for paper. */
-export function liveLabels({ live, liveConfirm }: Settings["trading"]): Record<string, string> {
-  return live && liveConfirm !== undefined ? { "autollm.live": "true", "autollm.liveConfirm": liveConfirm } : {};
+/**
+ * The labels by which the policies know that live trading was confirmed; none for paper. Labels are shown in previews and by
+ * Docker, so the account stands there as a hash, under a key without which the few possible accounts cannot be tried out.
+ */
+export function liveLabels(
+  { live, liveConfirm }: Settings["trading"],
+  digestKey: pulumi.Input<string>,
+): Record<string, pulumi.Input<string>> {
+  if (!live || liveConfirm === undefined) return {};
+  const hashed = pulumi.output(digestKey).apply((key) => keyedDigest(key, liveConfirm));
+  return { "autollm.live": "true", "autollm.liveConfirm": pulumi.unsecret(hashed) };
 }

@@ -63,7 +63,7 @@ export interface WorkloadSpec {
   /** Capabilities kept of those that are dropped, each waived in the policies. */
   readonly capabilities?: readonly string[];
   /** More labels. */
-  readonly labels?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Seconds between SIGTERM and SIGKILL. Default 15. */
   readonly stopTimeout?: number;
 }
@@ -87,7 +87,6 @@ const MIB = 1024 * 1024;
 const hardened = {
   readOnly: true,
   privileged: false,
-  networkMode: "bridge",
   init: true,
   logDriver: "json-file",
   // Docker writes the labels beside each line: so the log collector knows whose it is without asking the daemon.
@@ -95,7 +94,7 @@ const hardened = {
 } as const;
 
 /** The labels by which policies, drift checks and people know a container. */
-export function workloadLabels(name: string, target: Target, spec: WorkloadSpec): Record<string, string> {
+export function workloadLabels(name: string, target: Target, spec: WorkloadSpec): Record<string, pulumi.Input<string>> {
   return {
     ...target.labels,
     ...spec.labels,
@@ -200,6 +199,8 @@ export class Workload extends pulumi.ComponentResource {
         memory: spec.memory,
         memorySwap: spec.memory,
         cpuShares: spec.cpuShares ?? 1024,
+        // Without a network named, Docker would put it into its default one, which leads to the internet.
+        networkMode: spec.segments.length === 0 ? "none" : "bridge",
         networksAdvanced: spec.segments.map((segment) => ({
           name: args.segments.names[segment],
           aliases: isOpen(segment) ? [] : [name],

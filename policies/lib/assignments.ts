@@ -1,4 +1,5 @@
-import { isReference, isSecretUnder } from "./secretNames.ts";
+import { isReference, isSecretUnder } from "../../components/strength/secretNames.ts";
+import { flagPasswords } from "./flags.ts";
 
 /** A secret that a text gives away by the name that stands before it. */
 export interface Assignment {
@@ -66,11 +67,6 @@ const FORMS: readonly Form[] = [
     explicit: true,
     read: (match) => ({ name: "pgpass password", value: match[1] ?? "" }),
   },
-  // redis-cli -a value
-  {
-    form: /\bredis-(?:cli|benchmark)\b[^|;&\n]*?\s-a\s+["']?([^\s"']+)/g,
-    read: (match) => ({ name: "redis-cli -a password", value: match[1] ?? "" }),
-  },
   // user name on >value: Redis' access list
   {
     explicit: true,
@@ -121,12 +117,11 @@ const COMMENT = /^[ \t]*(#|-- |\/\/|;).*$/gm;
 export function assignments(text: string): readonly Assignment[] {
   // JSON in a string of JSON has its quotes escaped.
   const code = text.replace(COMMENT, "").replaceAll('\\"', '"');
-  return FORMS.flatMap(({ form, read, explicit = false }) =>
-    [...code.matchAll(form)].flatMap((match) => {
-      const found = read(match);
-      return isSecretUnder(found.name, found.value) && !isReference(found.name, found.value)
-        ? [{ ...found, explicit }]
-        : [];
-    }),
+  const named = FORMS.flatMap(({ form, read, explicit = false }) =>
+    [...code.matchAll(form)]
+      .map((match) => ({ ...read(match), explicit }))
+      .filter(({ name, value }) => isSecretUnder(name, value)),
   );
+  const flagged = flagPasswords(code).map((found) => ({ ...found, explicit: true }));
+  return [...named, ...flagged].filter(({ name, value }) => !isReference(name, value));
 }

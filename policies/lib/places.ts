@@ -1,9 +1,10 @@
+import { layers } from "../../components/strength/decode.ts";
+import { isReference, isSecretName, isSecretUnder } from "../../components/strength/secretNames.ts";
 import { type Assignment, assignments } from "./assignments.ts";
-import { layers } from "./decode.ts";
+import { isGlued, takesPassword } from "./flags.ts";
 import { isCredentialFile, isProgram, isScript, type PayloadFile, payloadFiles } from "./payload.ts";
 import type { Subject } from "./rule.ts";
-import { isReference, isSecretName, isSecretUnder } from "./secretNames.ts";
-import { record, text, type Value } from "./value.ts";
+import { list, record, text, texts, type Value } from "./value.ts";
 
 /** A text of a resource, and where it stands. */
 export interface Place {
@@ -29,17 +30,21 @@ export interface Candidate {
   readonly sure: boolean;
 }
 
-/** Properties that hold no text of the program's own: ids, digests, host paths, keepers' counters. */
-const SILENT = new Set(["keepers", "triggers", "pullTriggers", "image", "__provider", "archivePaths", "assetPaths"]);
+/** Properties that hold no text of the program's own: ids, digests, host paths. */
+const SILENT = new Set(["image", "__provider", "archivePaths", "assetPaths"]);
 
 /** Every text of a resource with its place; the files in a command's stdin one by one. */
 export function places(subject: Subject): readonly Place[] {
-  return Object.entries(subject.props).flatMap(([key, value]) => (SILENT.has(key) ? [] : walk(key, key, value)));
+  return Object.entries(subject.props).flatMap(([key, value]) => {
+    if (SILENT.has(key)) return [];
+    // The command's words are arguments of the program that the entry point names.
+    return key === "command" ? ofList(key, key, list(value), texts(subject.props.entrypoints)) : walk(key, key, value);
+  });
 }
 
 function walk(key: string, name: string, value: Value): Place[] {
   if (typeof value === "string") return ofText(key, name, value);
-  if (Array.isArray(value)) return ofList(key, name, value as readonly Value[]);
+  if (Array.isArray(value)) return ofList(key, name, list(value));
   const { label, value: labelled, file, content, contentBase64 } = record(value);
   if (typeof file === "string") {
     const uploaded = text(content) ?? Buffer.from(text(contentBase64) ?? "", "base64").toString("utf8");
@@ -67,12 +72,22 @@ const VARIABLE = /^([A-Za-z_][\w.-]*)=([\s\S]*)$/;
 /** A script among the arguments may begin with an assignment too; it has blanks. */
 const ARGUMENT = /^([A-Za-z_][\w.-]*)=([^\s=]\S*)$/;
 
+/** An argument that may be a password after a short flag, as a shell would write it: `mysql -pVALUE`, `curl -u USER:VALUE`. */
+function flagged(words: readonly string[], before: string, element: string): string | undefined {
+  const program = words.map(takesPassword).findLast((name) => name !== undefined);
+  if (program === undefined) return undefined;
+  if (isGlued(element)) return `${program} ${element}`;
+  return /^-[A-Za-z]$/.test(before) ? `${program} ${before} ${element}` : undefined;
+}
+
 /** A list of variables, or of arguments, where a flag may stand before its value. */
-function ofList(key: string, name: string, list: readonly Value[]): Place[] {
-  return list.flatMap((element, index) => {
+function ofList(key: string, name: string, elements: readonly Value[], program: readonly string[] = []): Place[] {
+  return elements.flatMap((element, index) => {
     const at = `${key}[${index}]`;
     if (typeof element !== "string") return walk(at, name, element);
-    const before = text(list[index - 1]) ?? "";
+    const before = text(elements[index - 1]) ?? "";
+    const shown = flagged([...program, ...texts(elements.slice(0, index))], before, element);
+    if (shown !== undefined) return [{ key: at, name, text: shown, whole: false, file: false }];
     const flag = /^--?([A-Za-z][\w-]*)$|^(requirepass|masterauth)$/.exec(before);
     const flagName = flag?.[1] ?? flag?.[2] ?? "";
     if (isSecretName(flagName)) return walk(`${at} after ${before}`, flagName, element);

@@ -1,8 +1,8 @@
-import { layers } from "./decode.ts";
+import { layers } from "../../components/strength/decode.ts";
+import { isIdentifierName } from "../../components/strength/secretNames.ts";
+import { holdsRandom, knownToken } from "../../components/strength/tokens.ts";
 import { candidates, type Place, words } from "./places.ts";
 import type { Finding } from "./rule.ts";
-import { isIdentifierName } from "./secretNames.ts";
-import { holdsRandom, knownToken } from "./tokens.ts";
 
 /** Names whose values look random and tell nothing: digests, ids, revisions. */
 const PUBLIC_NAME =

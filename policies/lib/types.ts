@@ -1,4 +1,5 @@
 /** Type tokens of the resources that the rules know. */
+export const STACK = "pulumi:pulumi:Stack";
 export const CONTAINER = "docker:index/container:Container";
 export const REMOTE_IMAGE = "docker:index/remoteImage:RemoteImage";
 export const NETWORK = "docker:index/network:Network";
@@ -14,5 +15,6 @@ export const COMMANDS = [...LOCAL_COMMANDS, ...REMOTE_COMMANDS] as const;
 export const RANDOM_PASSWORD = "random:index/randomPassword:RandomPassword";
 export const RANDOM_BYTES = "random:index/randomBytes:RandomBytes";
 export const PRIVATE_KEY = "tls:index/privateKey:PrivateKey";
+export const CERT_REQUEST = "tls:index/certRequest:CertRequest";
 export const SELF_SIGNED = "tls:index/selfSignedCert:SelfSignedCert";
 export const LOCALLY_SIGNED = "tls:index/locallySignedCert:LocallySignedCert";

@@ -3,11 +3,11 @@ import { plainSecrets } from "../lib/plainSecrets.ts";
 import type { ResourceRule } from "../lib/rule.ts";
 import { COMMANDS } from "../lib/types.ts";
 
-const SHOWN = /^(create|update|delete|environment|interpreter|dir|remotePath|localPath)\b/;
+const SHOWN = /^(create|update|delete|environment|triggers|interpreter|dir|remotePath|localPath)\b/;
 
 export const commandNoPlainSecret: ResourceRule = {
   name: "command-no-plain-secret",
-  title: "A command's script and environment hold no secret",
+  title: "A command's script, environment and triggers hold no secret",
   level: "mandatory",
   severity: "critical",
   why: "When a command fails the engine prints it whole, and while it runs every user of the machine sees its arguments.",

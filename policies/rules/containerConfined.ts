@@ -2,7 +2,8 @@ import type { ResourceRule } from "../lib/rule.ts";
 import { CONTAINER } from "../lib/types.ts";
 import { hasUnknown, texts } from "../lib/value.ts";
 
-const UNCONFINED = /^(seccomp|apparmor|systempaths)[=:]unconfined$|^label[=:]disable$/i;
+/** The options that leave Docker's own profiles in force. */
+const HARMLESS = /^no-new-privileges([=:]true)?$|^apparmor[=:]docker-default$|^seccomp[=:]builtin$/i;
 const NO_NEW_PRIVILEGES = /^no-new-privileges([=:]true)?$/i;
 
 export const containerConfined: ResourceRule = {
@@ -18,8 +19,9 @@ export const containerConfined: ResourceRule = {
     if (!hasUnknown(securityOpts) && !options.some((option) => NO_NEW_PRIVILEGES.test(option))) {
       yield { key: "securityOpts", problem: "lacks no-new-privileges" };
     }
-    for (const option of options.filter((candidate) => UNCONFINED.test(candidate))) {
-      yield { key: "securityOpts", problem: `has ${option}`, mend: `remove ${option}` };
+    for (const option of options.filter((candidate) => !HARMLESS.test(candidate))) {
+      const [name = ""] = option.split(/[=:]/);
+      yield { key: "securityOpts", problem: `sets ${name} to what no rule knows`, mend: `remove ${name}` };
     }
   },
 };

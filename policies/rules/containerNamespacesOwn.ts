@@ -5,8 +5,20 @@ import { text } from "../lib/value.ts";
 import { waived } from "../waivers.ts";
 
 const NAME = "container-namespaces-own";
-/** Where each of these is the host's, or another container's, a wall is gone. */
-const MODES = ["networkMode", "pidMode", "ipcMode", "usernsMode", "cgroupnsMode"] as const;
+/** The namespaces that a container has, and the modes in which they are its own; with any other a wall is gone. */
+const MODES = {
+  pidMode: ["", "private"],
+  ipcMode: ["", "private", "none"],
+  usernsMode: [""],
+  cgroupnsMode: ["", "private"],
+} as const;
+
+const told = (mode: string) =>
+  mode === "host"
+    ? "is host"
+    : mode.startsWith("container:")
+      ? "joins another container's"
+      : "is not the container's own";
 
 export const containerNamespacesOwn: ResourceRule = {
   name: NAME,
@@ -17,10 +29,13 @@ export const containerNamespacesOwn: ResourceRule = {
   mend: "remove it, and join the network segments that are needed",
   types: [CONTAINER],
   *check(subject) {
-    for (const mode of MODES) {
+    // The network's mode has a rule of its own, container-network-named, which knows more; these two are told here as ever.
+    const network = text(subject.props.networkMode) ?? "";
+    if (network === "host" || network.startsWith("container:")) yield { key: "networkMode", problem: told(network) };
+    for (const [mode, own] of Object.entries(MODES)) {
       const value = text(subject.props[mode])?.toLowerCase() ?? "";
-      if ((value === "host" || value.startsWith("container:")) && !waived(NAME, service(subject), mode)) {
-        yield { key: mode, problem: value === "host" ? "is host" : "joins another container's" };
+      if (!(own as readonly string[]).includes(value) && !waived(NAME, service(subject), mode)) {
+        yield { key: mode, problem: told(value) };
       }
     }
   },

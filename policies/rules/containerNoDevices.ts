@@ -2,7 +2,17 @@ import type { ResourceRule } from "../lib/rule.ts";
 import { CONTAINER } from "../lib/types.ts";
 import { isMissing } from "../lib/value.ts";
 
-const KEYS = ["devices", "deviceCgroupRules", "deviceRequests", "gpus", "cgroupParent"] as const;
+const KEYS = [
+  "devices",
+  "deviceCgroupRules",
+  "deviceRequests",
+  "deviceReadBps",
+  "deviceReadIops",
+  "deviceWriteBps",
+  "deviceWriteIops",
+  "gpus",
+  "cgroupParent",
+] as const;
 
 export const containerNoDevices: ResourceRule = {
   name: "container-no-devices",

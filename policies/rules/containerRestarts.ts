@@ -13,8 +13,14 @@ export const containerRestarts: ResourceRule = {
   types: [CONTAINER],
   *check(subject) {
     const { restart } = subject.props;
-    if (isUnknown(restart) || label(subject, "autollm.deploy") === "on-demand") return;
-    if (!["always", "unless-stopped"].includes(text(restart) ?? ""))
+    const deploy = label(subject, "autollm.deploy");
+    if (isUnknown(restart) || isUnknown(deploy)) return;
+    const policy = text(restart) ?? "";
+    if (deploy === "on-demand") {
+      if (!["", "no"].includes(policy))
+        yield { key: "restart", problem: "starts a job again", mend: 'set restart: "no"' };
+    } else if (!["always", "unless-stopped"].includes(policy)) {
       yield { key: "restart", problem: "is not unless-stopped" };
+    }
   },
 };

@@ -6,21 +6,27 @@ import { waived } from "../waivers.ts";
 
 const NAME = "container-user-not-root";
 
+const isNumberAboveZero = (id: string) => /^0*[1-9]\d*$/.test(id);
+const isRootGroup = (gid: string) => /^0*$/.test(gid) || gid === "root";
+
 export const containerUserNotRoot: ResourceRule = {
   name: NAME,
-  title: "A container runs as a numeric user other than root",
+  title: "A container runs as a numeric user and group other than root",
   level: "mandatory",
   severity: "high",
-  why: "Root in a container is root on the host for the kernel; a name is looked up in a file of the image, which may say 0.",
+  why: "Root in a container is root on the host for the kernel, and so is its group; a name is looked up in a file of the image.",
   mend: 'set user to a numeric "uid:gid" above 0',
   types: [CONTAINER],
   *check(subject) {
     const { user } = subject.props;
     if (isUnknown(user)) return;
-    const uid = (text(user) ?? "").split(":")[0] ?? "";
-    if (/^0*[1-9]\d*$/.test(uid)) return;
+    const [uid = "", gid = ""] = (text(user) ?? "").split(":");
     const root = /^0+$/.test(uid) || uid === "root" || uid === "";
-    if (root && waived(NAME, service(subject), "0")) return;
-    yield { key: "user", problem: uid === "" ? "is not set" : root ? "is root" : "is not a number" };
+    if (!isNumberAboveZero(uid) && !(root && waived(NAME, service(subject), "0"))) {
+      yield { key: "user", problem: uid === "" ? "is not set" : root ? "is root" : "is not a number" };
+    } else if (!isNumberAboveZero(gid) && !(isRootGroup(gid) && waived(NAME, service(subject), "gid 0"))) {
+      // Without a group it is the image's for the user, or root's.
+      yield { key: "user", problem: isRootGroup(gid) ? "has the group root" : "has a group that is not a number" };
+    }
   },
 };

@@ -1,5 +1,5 @@
+import { isSecretName } from "../../components/strength/secretNames.ts";
 import type { ResourceRule } from "../lib/rule.ts";
-import { isSecretName } from "../lib/secretNames.ts";
 import { RANDOM_BYTES, RANDOM_PASSWORD } from "../lib/types.ts";
 import type { Props } from "../lib/value.ts";
 

@@ -1,6 +1,7 @@
+import { defaultVia, isGuessable, requiredLength } from "../../components/strength/weak.ts";
+import { own } from "../lib/own.ts";
 import { candidates, places } from "../lib/places.ts";
 import type { Finding, ResourceRule } from "../lib/rule.ts";
-import { defaultVia, isGuessable, requiredLength } from "../lib/weak.ts";
 
 export const credentialHardToGuess: ResourceRule = {
   name: "credential-hard-to-guess",
@@ -16,7 +17,7 @@ export const credentialHardToGuess: ResourceRule = {
       const { key, name, value, sure } = candidate;
       if (!sure || value.length < requiredLength(name) || !isGuessable(candidate)) continue;
       // One fault is told once: credential-not-default says more.
-      if (defaultVia(candidate) !== undefined) continue;
+      if (defaultVia(candidate, own()) !== undefined) continue;
       findings.set(key, { key, problem: "is a credential that can be guessed" });
     }
     return findings.values();

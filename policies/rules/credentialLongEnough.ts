@@ -1,6 +1,7 @@
+import { defaultVia, MIN_LENGTH, requiredLength, VNC_LENGTH } from "../../components/strength/weak.ts";
+import { own } from "../lib/own.ts";
 import { candidates, places } from "../lib/places.ts";
 import type { Finding, ResourceRule } from "../lib/rule.ts";
-import { defaultVia, MIN_LENGTH, requiredLength, VNC_LENGTH } from "../lib/weak.ts";
 
 export const credentialLongEnough: ResourceRule = {
   name: "credential-long-enough",
@@ -18,7 +19,7 @@ export const credentialLongEnough: ResourceRule = {
       // A previous value is empty until the first rotation.
       if (!sure || value.length >= required || (value === "" && /previous/i.test(name))) continue;
       // One fault is told once: credential-not-default says more.
-      if (defaultVia(candidate) !== undefined) continue;
+      if (defaultVia(candidate, own()) !== undefined) continue;
       findings.set(key, {
         key,
         problem: value === "" ? "is an empty credential" : `is a credential of fewer than ${required} characters`,

@@ -1,8 +1,10 @@
-import { layers } from "../lib/decode.ts";
-import { isUnmistakableDefault } from "../lib/defaults.ts";
+import { layers } from "../../components/strength/decode.ts";
+import { isUnmistakableDefault } from "../../components/strength/defaults.ts";
+import { defaultVia } from "../../components/strength/weak.ts";
+import { isGlued } from "../lib/flags.ts";
+import { own } from "../lib/own.ts";
 import { candidates, places } from "../lib/places.ts";
 import type { Finding, ResourceRule } from "../lib/rule.ts";
-import { defaultVia } from "../lib/weak.ts";
 
 /** What separates the words of a text, a URL, a command line or a config file. */
 const SEPARATORS = /[\s"'`,;=:@/&?|<>(){}[\]]+/;
@@ -10,7 +12,10 @@ const problem = (via: string) => `holds a known default credential${via === "" ?
 
 /** The words of a text that are a default whatever they stand for, also behind an encoding. */
 function hidden(text: string): string | undefined {
-  for (const part of new Set([...text.split(/\s+/), ...text.split(SEPARATORS)])) {
+  const parts = [...text.split(/\s+/), ...text.split(SEPARATORS)];
+  // A flag may have its value glued to it: `-pVALUE`.
+  const values = parts.filter(isGlued).map((part) => part.slice(2));
+  for (const part of new Set([...parts, ...values])) {
     for (const { text: inner, via } of layers(part)) {
       if (inner.split(SEPARATORS).some(isUnmistakableDefault) || isUnmistakableDefault(inner)) return via;
     }
@@ -30,7 +35,7 @@ export const credentialNotDefault: ResourceRule = {
     const findings = new Map<string, Finding>();
     for (const place of places(subject)) {
       for (const candidate of candidates(place)) {
-        const via = defaultVia(candidate);
+        const via = defaultVia(candidate, own());
         if (via !== undefined) findings.set(candidate.key, { key: candidate.key, problem: problem(via) });
       }
       const via = hidden(place.text);

@@ -7,9 +7,12 @@ import { containerCapabilitiesDropped } from "./containerCapabilitiesDropped.ts"
 import { containerConfined } from "./containerConfined.ts";
 import { containerHealthChecked } from "./containerHealthChecked.ts";
 import { containerImagePinned } from "./containerImagePinned.ts";
+import { containerInputsListed } from "./containerInputsListed.ts";
 import { containerLogsRotated } from "./containerLogsRotated.ts";
 import { containerMountsHarmless } from "./containerMountsHarmless.ts";
+import { containerMountsPlain } from "./containerMountsPlain.ts";
 import { containerNamespacesOwn } from "./containerNamespacesOwn.ts";
+import { containerNetworkNamed } from "./containerNetworkNamed.ts";
 import { containerNoDevices } from "./containerNoDevices.ts";
 import { containerNoDockerSocket } from "./containerNoDockerSocket.ts";
 import { containerNoPlainSecret } from "./containerNoPlainSecret.ts";
@@ -19,22 +22,31 @@ import { containerProcessesLimited } from "./containerProcessesLimited.ts";
 import { containerResourcesLimited } from "./containerResourcesLimited.ts";
 import { containerRestarts } from "./containerRestarts.ts";
 import { containerRootReadOnly } from "./containerRootReadOnly.ts";
+import { containerTmpfsConfined } from "./containerTmpfsConfined.ts";
 import { containerUserNotRoot } from "./containerUserNotRoot.ts";
+import { containerVolumesOwn } from "./containerVolumesOwn.ts";
 import { credentialFilesGranted } from "./credentialFilesGranted.ts";
 import { credentialGeneratedStrong } from "./credentialGeneratedStrong.ts";
 import { credentialGrants } from "./credentialGrants.ts";
 import { credentialHardToGuess } from "./credentialHardToGuess.ts";
 import { credentialLongEnough } from "./credentialLongEnough.ts";
 import { credentialNotDefault } from "./credentialNotDefault.ts";
+import { credentialNotShown } from "./credentialNotShown.ts";
 import { imagePinned } from "./imagePinned.ts";
 import { keySize } from "./keySize.ts";
 import { liveTradingConfirmed } from "./liveTradingConfirmed.ts";
 import { networkInternal } from "./networkInternal.ts";
+import { resourceListed } from "./resourceListed.ts";
 import { rotationDue } from "./rotationDue.ts";
 import { rotationOverdue } from "./rotationOverdue.ts";
 import { segmentsNeeded } from "./segmentsNeeded.ts";
+import { serviceLabelOwn } from "./serviceLabelOwn.ts";
+import { serviceLabelUnique } from "./serviceLabelUnique.ts";
 import { sshHostKeyPinned } from "./sshHostKeyPinned.ts";
+import { suppliedCredentialStrong } from "./suppliedCredentialStrong.ts";
+import { volumePlain } from "./volumePlain.ts";
 import { volumeProtected } from "./volumeProtected.ts";
+import { volumesNeeded } from "./volumesNeeded.ts";
 
 /** Every rule, by what it is about. */
 export const ruleGroups: Readonly<Record<string, readonly Rule[]>> = {
@@ -43,6 +55,8 @@ export const ruleGroups: Readonly<Record<string, readonly Rule[]>> = {
     credentialLongEnough,
     credentialHardToGuess,
     credentialGeneratedStrong,
+    suppliedCredentialStrong,
+    credentialNotShown,
     containerNoPlainSecret,
     commandNoPlainSecret,
     credentialFilesGranted,
@@ -53,6 +67,10 @@ export const ruleGroups: Readonly<Record<string, readonly Rule[]>> = {
   ],
   Images: [imagePinned, containerImagePinned],
   Containers: [
+    resourceListed,
+    containerInputsListed,
+    serviceLabelOwn,
+    serviceLabelUnique,
     containerNotPrivileged,
     containerCapabilitiesDropped,
     containerConfined,
@@ -61,6 +79,8 @@ export const ruleGroups: Readonly<Record<string, readonly Rule[]>> = {
     containerNamespacesOwn,
     containerNoDockerSocket,
     containerMountsHarmless,
+    containerMountsPlain,
+    containerTmpfsConfined,
     containerNoDevices,
     containerResourcesLimited,
     containerProcessesLimited,
@@ -69,8 +89,22 @@ export const ruleGroups: Readonly<Record<string, readonly Rule[]>> = {
     containerRestarts,
     commandRunsHardened,
   ],
-  "Networks and trading": [containerPortsClosed, networkInternal, segmentsNeeded, liveTradingConfirmed],
-  "Volumes, keys and connections": [volumeProtected, certificateLife, keySize, sshHostKeyPinned],
+  "Networks and trading": [
+    containerPortsClosed,
+    containerNetworkNamed,
+    networkInternal,
+    segmentsNeeded,
+    liveTradingConfirmed,
+  ],
+  "Volumes, keys and connections": [
+    volumeProtected,
+    volumePlain,
+    containerVolumesOwn,
+    volumesNeeded,
+    certificateLife,
+    keySize,
+    sshHostKeyPinned,
+  ],
 };
 
 export const rules: readonly Rule[] = Object.values(ruleGroups).flat();

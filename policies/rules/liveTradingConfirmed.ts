@@ -1,11 +1,28 @@
 import { environment, label } from "../lib/labels.ts";
-import { places } from "../lib/places.ts";
-import type { ResourceRule } from "../lib/rule.ts";
-import { CONTAINER } from "../lib/types.ts";
+import { switchesLive } from "../lib/live.ts";
+import { isProgram, isScript } from "../lib/payload.ts";
+import { type Place, places } from "../lib/places.ts";
+import type { Finding, ResourceRule, Subject } from "../lib/rule.ts";
+import { COMMANDS, CONTAINER } from "../lib/types.ts";
 import { isUnknown } from "../lib/value.ts";
 
-const LIVE =
-  /\b(LIVE)["']?\s*[=:]\s*["']?(1|true|yes|on)\b|\b(TRADING_MODE)["']?\s*[=:]\s*["']?live\b|--(trading-)?mode[= ]live\b|--live\b(?!=(0|false))/i;
+/** The account's keyed hash, as the program writes it into the label. */
+const HASH = /^[0-9a-f]{16}$/;
+
+const switches = ({ name, text }: Place) => switchesLive(text) || switchesLive(`${name}=${text}`);
+
+/** A workload's files. What lies in /run/secrets/env becomes a variable of the program, and no label stands beside it. */
+function* inFiles(subject: Subject): Generator<Finding> {
+  for (const place of places(subject)) {
+    const content = place.key.startsWith("stdin file ") && !isProgram(place.name) && !isScript(place.name);
+    if (content && switches(place))
+      yield {
+        key: place.key,
+        problem: "switches live trading on in a file, where nothing confirms it",
+        mend: "remove it: trading.live and trading.liveConfirm are the only way",
+      };
+  }
+}
 
 export const liveTradingConfirmed: ResourceRule = {
   name: "live-trading-confirmed",
@@ -13,21 +30,26 @@ export const liveTradingConfirmed: ResourceRule = {
   level: "mandatory",
   severity: "critical",
   why: "One mistyped value must not trade real money.",
-  mend: "in production set trading.live and trading.liveConfirm (the IB account id); elsewhere trade on paper, LIVE=0",
-  types: [CONTAINER],
+  mend: "in production set trading.live and, as a secret, trading.liveConfirm (the account of ib-account); elsewhere trade on paper, LIVE=0",
+  types: [CONTAINER, ...COMMANDS],
   *check(subject) {
-    const switched = places(subject).filter(
-      ({ key, name, text }) => !key.startsWith("labels") && (LIVE.test(text) || LIVE.test(`${name}=${text}`)),
-    );
-    const confirmed = ["autollm.live", "autollm.liveConfirm"].map((name) => label(subject, name));
-    if (switched.length === 0 || confirmed.some((value) => isUnknown(value))) return;
-    const [live, account] = confirmed;
+    if (subject.type !== CONTAINER) {
+      yield* inFiles(subject);
+      return;
+    }
+    const [live, account] = ["autollm.live", "autollm.liveConfirm"].map((name) => label(subject, name));
+    if (typeof account === "string" && account !== "" && !HASH.test(account)) {
+      const mend = "write the account's keyed hash there: every preview shows labels";
+      yield { key: "labels autollm.liveConfirm", problem: "is no hash", mend };
+    }
+    const switched = places(subject).filter((place) => !place.key.startsWith("labels") && switches(place));
+    if (isUnknown(live) || isUnknown(account)) return;
     for (const { key } of switched) {
       const where = environment(subject);
       if (where !== "production") yield { key, problem: `switches live trading on in ${where}` };
       else if (live !== "true") yield { key, problem: "switches live trading on without the label autollm.live=true" };
       else if (account === undefined || account === "") {
-        yield { key, problem: "switches live trading on without the account id in the label autollm.liveConfirm" };
+        yield { key, problem: "switches live trading on without the account's hash in the label autollm.liveConfirm" };
       }
     }
   },

@@ -1,9 +1,8 @@
-import { createPrivateKey } from "node:crypto";
 import { parseEnv } from "node:util";
 import { type CredentialName, serviceNeeds } from "../../components/credentials/catalogue.ts";
+import { suppliedFault } from "../../components/credentials/supplied.ts";
 import { serviceNames } from "../../components/platform/catalogue.ts";
 import { fixedDelivery } from "../../components/platform/delivery.ts";
-import { defaultVia, isGuessable, requiredLength } from "../../policies/lib/weak.ts";
 
 /** What an old variable becomes: a credential of the stack, the same value for several, or the content of the file that it names. */
 type Target = { readonly credentials: readonly CredentialName[]; readonly file?: true };
@@ -62,23 +61,6 @@ export interface Adoption {
   readonly faults: readonly string[];
 }
 
-/** The seed of an ed25519 key as the platform keeps it: base64 of 32 bytes. */
-function isSeed(value: string): boolean {
-  if (!/^[A-Za-z0-9+/]{43}=$/.test(value)) return false;
-  const pkcs8 = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), Buffer.from(value, "base64")]);
-  createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" });
-  return true;
-}
-
-function faultOf(credential: CredentialName, value: string): string | undefined {
-  const candidate = { key: credential, name: credential, value, via: "", sure: true };
-  if (defaultVia(candidate) !== undefined) return "is a known default";
-  if (value.length < requiredLength(credential)) return `has fewer than ${requiredLength(credential)} characters`;
-  if (isGuessable(candidate)) return "can be guessed";
-  if (credential.endsWith("-private") && !isSeed(value)) return "is no base64 of a 32-byte ed25519 seed";
-  return undefined;
-}
-
 const MEND =
   "put a strong value into the old installation first, or take the line out and let the stack make or lack it";
 
@@ -107,7 +89,7 @@ export function adoption(text: string, readFile: (path: string) => string | unde
       faults.push(`${variable}: names a file that cannot be read: mend the path, or take the line out`);
       continue;
     }
-    const found = new Set(target.credentials.map((credential) => faultOf(credential, value)));
+    const found = new Set(target.credentials.map((credential) => suppliedFault(credential, value)));
     found.delete(undefined);
     for (const fault of found) faults.push(`${variable}: ${fault}; ${MEND}`);
     if (found.size > 0) continue;

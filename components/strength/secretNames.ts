@@ -39,6 +39,11 @@ export function isIdentifierName(name: string): boolean {
   return IDENTIFIER.test(upperSnake(name));
 }
 
+/** Whether a credential of this name says where something is. What is secret in it is a part of it. */
+export function isLocatorName(name: string): boolean {
+  return /(^|_)(WEBHOOK|URL|URI)$/.test(upperSnake(name));
+}
+
 /** VNC uses 8 characters of a password and drops the rest. */
 export function isVncName(name: string): boolean {
   return /(^|_)VNC(_|$)/.test(upperSnake(name));

@@ -1,0 +1,63 @@
+/** Values that only ever stand for a secret that nobody has set. Refused wherever they stand. */
+export const UNMISTAKABLE: readonly string[] = [
+  "changeme",
+  "changethis",
+  "changeit",
+  "replaceme",
+  "replacethis",
+  "autollm123",
+  "devredis",
+  "edemo",
+  "demouser",
+  "letmein",
+  "mysecretpassword",
+  "supersecret",
+  "hunter2",
+  "correcthorsebatterystaple",
+  "minioadmin",
+];
+
+const words = (text: string) => text.trim().split(/\s+/);
+
+/** Words that make no password, alone, joined, or with digits around them. Refused where a secret stands. */
+export const WEAK_WORDS: readonly string[] = [
+  ...new Set([
+    ...UNMISTAKABLE.filter((word) => /^[a-z]+$/.test(word)),
+    ...words(
+      "access account admin administrator alpaca api apikey autollm azerty backup bar baz binance bot bototo broker caddy change coinbase crypto data",
+    ),
+    ...words(
+      "database db default demo dev development dummy empty enter example exporter fill fixme foo foobar freqtrade gateway grafana guest hello here ib",
+    ),
+    ...words(
+      "ibgateway ibkr insert iloveyou jwt key kraken live llm local localhost login manager master me miniflux my nats new none nothing null openai",
+    ),
+    ...words(
+      "operator pass passphrase passwd password passwort paper placeholder please postgres postgresql private prod production prom prometheus public",
+    ),
+    ...words(
+      "pw pwd qwerty qwertyuiop qwertz redis replace risk root sample secret server service set signing smtp staging stack super sysadmin system temp",
+    ),
+    ...words(
+      "temporary test tester testing the this tmp todo token trade trader trading tws unset user vnc wait welcome willhardy x xx xxx xxxx xyz you your",
+    ),
+    ...words("alertmanager badc0ffee baadf00d cafebabe c0ffee deadbeef feedface jaeger loki telegram slack pagerduty"),
+  ]),
+];
+
+/** What people put around a known word to pass a rule about passwords. */
+export const AFFIXES: readonly string[] = ["", "1", "12", "123", "1234", "!", "2024", "2025", "2026"];
+
+/** Digits that are typed in their order. */
+export const DIGITS: readonly string[] = ["", "0", "1", "0000", "1111", "123", "1234", "12345", "123456", "1234567"]
+  .concat(["12345678", "123456789", "1234567890", "0123456789", "654321", "111111", "000000", "00000000"])
+  .concat(["qwerty123", "p@ssw0rd", "P@ssw0rd", "passw0rd", "Passw0rd", "abc", "abc123", "1q2w3e4r", "1qaz2wsx"]);
+
+/** The names that are a stack's own: its domain as a whole, and its parts. */
+export function ownNames(domain: string): readonly string[] {
+  const parts = domain
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((part) => part.length > 1);
+  return [...new Set(parts)];
+}

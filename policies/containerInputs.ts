@@ -1,0 +1,60 @@
+/** What an input of a container may be: anything, since it does no harm or a rule of its own judges it, or these values. */
+export type Allowed = "any" | readonly (string | number | boolean)[];
+
+/**
+ * The inputs of a container that the program sets, or that the provider adds by itself. Every other one is refused: the rules
+ * know what these do, and a container that needs another needs a rule for it first.
+ */
+export const CONTAINER_INPUTS: Readonly<Record<string, Allowed>> = {
+  // Judged by rules of their own.
+  capabilities: "any",
+  command: "any",
+  cpuQuota: "any",
+  cpuShares: "any",
+  cpus: "any",
+  entrypoints: "any",
+  envs: "any",
+  healthcheck: "any",
+  image: "any",
+  ipcMode: "any",
+  labels: "any",
+  logDriver: "any",
+  logOpts: "any",
+  memory: "any",
+  memorySwap: "any",
+  mounts: "any",
+  networkMode: "any",
+  networksAdvanced: "any",
+  pidMode: "any",
+  ports: "any",
+  privileged: "any",
+  publishAllPorts: "any",
+  readOnly: "any",
+  restart: "any",
+  securityOpts: "any",
+  sysctls: "any",
+  tmpfs: "any",
+  user: "any",
+  usernsMode: "any",
+  cgroupnsMode: "any",
+  // Harmless whatever they say.
+  containerReadRefreshTimeoutMilliseconds: "any",
+  destroyGraceSeconds: "any",
+  hostname: "any",
+  init: "any",
+  mustRun: "any",
+  name: "any",
+  removeVolumes: "any",
+  start: "any",
+  stopTimeout: "any",
+  wait: "any",
+  waitTimeout: "any",
+  // The daemon's own, which is the only one that the host sets up.
+  runtime: ["runc"],
+};
+
+/** Settings of the kernel that a container may change in its own network, by the kernel's name, with the values. */
+export const SYSCTLS: Readonly<Record<string, readonly string[]>> = {
+  // A reload of Caddy opens its port anew and leaves the former socket: who waits there goes over to the new one.
+  "net.ipv4.tcp_migrate_req": ["1"],
+};

@@ -1,0 +1,53 @@
+import { CONTAINER_INPUTS, SYSCTLS } from "../containerInputs.ts";
+import type { Finding, ResourceRule } from "../lib/rule.ts";
+import { CONTAINER } from "../lib/types.ts";
+import { isMissing, isUnknown, record, type Value } from "../lib/value.ts";
+
+const LIST = "policies/containerInputs.ts";
+/** What says no more than nothing does: the provider's own default of an input. */
+const isNothing = (value: Value) =>
+  isMissing(value) ||
+  value === false ||
+  value === 0 ||
+  (value === Object(value) && Object.keys(Object(value)).length === 0);
+
+const MEND: Readonly<Record<string, string>> = {
+  volumes: "use mounts, whose sources the rules know",
+  uploads: "mount a file of the workload's own",
+  runtime: "remove it: the host has one runtime",
+};
+
+function* sysctls(value: Value): Generator<Finding> {
+  if (isUnknown(value)) return;
+  for (const [name, setting] of Object.entries(record(value))) {
+    if (isUnknown(setting) || SYSCTLS[name]?.includes(String(setting)) === true) continue;
+    yield {
+      key: `sysctls.${name}`,
+      problem: "is not listed",
+      mend: `remove it, or list it with its reason in ${LIST}`,
+    };
+  }
+}
+
+export const containerInputsListed: ResourceRule = {
+  name: "container-inputs-listed",
+  title: "A container has only inputs that the rules know",
+  level: "mandatory",
+  severity: "high",
+  why: "Docker has a way around most walls: another's volumes, groups, runtimes, devices, names of hosts, the kernel's settings.",
+  mend: `remove it, or list it in ${LIST} and write the rule that judges it`,
+  types: [CONTAINER],
+  *check({ props }) {
+    for (const [key, value] of Object.entries(props)) {
+      // What begins with two underscores is the engine's own note.
+      if (key.startsWith("__") || isNothing(value)) continue;
+      const allowed = Object.hasOwn(CONTAINER_INPUTS, key) ? CONTAINER_INPUTS[key] : undefined;
+      const own = MEND[key];
+      const mend = own === undefined ? {} : { mend: own };
+      if (allowed === undefined) yield { key, problem: "is an input that no rule knows", ...mend };
+      else if (allowed !== "any" && !isUnknown(value) && !allowed.some((one) => one === value))
+        yield { key, problem: `is not ${allowed.join(" or ")}`, ...mend };
+    }
+    yield* sysctls(props.sysctls);
+  },
+};

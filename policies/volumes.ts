@@ -1,0 +1,51 @@
+import { isServiceName, services } from "../components/platform/catalogue.ts";
+
+/** Who may mount a volume. */
+export interface VolumeUse {
+  readonly writer: string;
+  /** Those who may read it. */
+  readonly readers: readonly string[];
+}
+
+const of = (writer: string, ...readers: string[]): VolumeUse => ({ writer, readers });
+
+/** The volumes of the parts around the services. A second opinion: it is written apart from the components. */
+const partVolumes: Readonly<Record<string, VolumeUse>> = {
+  "postgres-data": of("postgres"),
+  "redis-data": of("redis"),
+  "nats-data": of("nats"),
+  "caddy-data": of("caddy"),
+  "ib-gateway-settings": of("ib-gateway"),
+  "jaeger-data": of("jaeger"),
+  "loki-data": of("loki"),
+  "otel-collector-queue": of("otel-collector"),
+  "log-collector-queue": of("log-collector"),
+  "prometheus-data": of("prometheus"),
+  "alertmanager-data": of("alertmanager"),
+  "grafana-data": of("grafana", "backup"),
+  "backup-data": of("backup"),
+};
+
+const serviceVolumes: Readonly<Record<string, VolumeUse>> = Object.fromEntries(
+  Object.entries(services).flatMap(([service, { volumes }]) =>
+    // The backup saves what the services keep.
+    volumes.map(({ name }) => [name, of(service, "backup")] as const),
+  ),
+);
+
+const volumes: Readonly<Record<string, VolumeUse>> = { ...serviceVolumes, ...partVolumes };
+
+/** Who may mount a volume, by the name of its resource; undefined for one that nobody has heard of. */
+export function volumeUse(volume: string): VolumeUse | undefined {
+  return Object.hasOwn(volumes, volume) ? volumes[volume] : undefined;
+}
+
+/** The volumes whose name Docker's may be, longest first: the engine adds seven hex digits to a resource's name. */
+export function volumeOfDockerName(dockerName: string): string | undefined {
+  const name = dockerName.replace(/-[0-9a-f]{7}$/, "");
+  return Object.hasOwn(volumes, name) ? name : undefined;
+}
+
+/** Where a row is added for a new volume of a workload. */
+export const whereToAdd = (workload: string): string =>
+  isServiceName(workload) ? "the service's entry in components/platform/catalogue.ts" : "policies/volumes.ts";
