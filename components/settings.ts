@@ -5,6 +5,7 @@ import {
   credentialNames,
   credentialSpec,
   isCredentialName,
+  retiredCredentials,
   rotationUnits,
 } from "./credentials/catalogue.ts";
 import { overlapUnits } from "./credentials/overlap.ts";
@@ -71,7 +72,8 @@ const schema = z
     imageSource: z.enum(["registry", "local"]).default("registry"),
     localImages: z.record(z.string(), z.string()).default({}),
     release: z.partialRecord(z.enum(serviceNames), release).default({}),
-    generation: z.partialRecord(z.enum(rotationUnits), generation).default({}),
+    // Of a credential that there is no more a stack that was made before may still name one: it counts for nothing.
+    generation: z.partialRecord(z.enum([...rotationUnits, ...Object.keys(retiredCredentials)]), generation).default({}),
     overlap: z.partialRecord(z.enum(overlapUnits), z.enum(["accept", "present"])).default({}),
     trading: z.strictObject({ live: z.boolean().default(false), liveConfirm: z.string().optional() }).prefault({}),
     logLevel: z.enum(["debug", "info", "warning", "error"]).default("info"),
@@ -236,6 +238,10 @@ export function checkConfig(config: Readonly<Record<string, string>>, secretKeys
       const value = parseRaw(text);
       // Free-form text keeps its type, even where it looks like a number.
       raw[key] = key === "domain" || key === "filesDir" ? text : value;
+    } else if (Object.hasOwn(retiredCredentials, key)) {
+      faults.push(
+        `${key}: is no longer a credential: ${retiredCredentials[key]?.join(", ")} took its place. Remove it with: pulumi config rm ${key}`,
+      );
     } else {
       const hint = closest(key, [...settingNames, ...credentialNames]);
       faults.push(
