@@ -8,7 +8,7 @@ import {
   retiredCredentials,
   rotationUnits,
 } from "./credentials/catalogue.ts";
-import { overlapUnits } from "./credentials/overlap.ts";
+import { overlapSteps, overlapUnits } from "./credentials/overlap.ts";
 import { serviceNames } from "./platform/catalogue.ts";
 
 const port = z.int().min(1).max(65535);
@@ -110,6 +110,7 @@ const schema = z
       if (step === undefined) continue;
       if ((value.generation[unit] ?? 1) < 2)
         fault(`overlap.${unit}`, "needs a generation of 2 or more: none is before 1");
+      if (!overlapSteps(unit).includes(step)) fault(`overlap.${unit}`, `must be ${overlapSteps(unit).join(" or ")}`);
     }
     const { live, liveConfirm } = value.trading;
     if (live && (liveConfirm ?? "").trim() === "") {
