@@ -90,8 +90,9 @@ const backup = new Backup(
 
 new FormerPasswords("former-passwords", {
   ...part,
-  servers: { redis, nats },
+  servers: { redis, nats, postgres },
   readers: [services, exporters, backup],
+  workloads: [...services.workloads.keys(), ...exporters.workloads.keys(), "backup"],
 });
 
 const workloads = new Map([

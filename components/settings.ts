@@ -6,9 +6,10 @@ import {
   credentialNames,
   credentialSpec,
   isCredentialName,
+  retiredCredentials,
   rotationUnits,
 } from "./credentials/catalogue.ts";
-import { overlapUnits } from "./credentials/overlap.ts";
+import { overlapSteps, overlapUnits } from "./credentials/overlap.ts";
 import { confirmFaults, LIVE_CONFIRM, suppliedFaults } from "./credentials/suppliedFaults.ts";
 import { destinationFault } from "./host/egress.ts";
 import { systemAccounts } from "./host/systemAccounts.ts";
@@ -101,7 +102,8 @@ const schema = z
     imageSource: z.enum(["registry", "local"]).default("registry"),
     localImages: z.record(z.string(), z.string()).default({}),
     release: z.partialRecord(z.enum(serviceNames), release).default({}),
-    generation: z.partialRecord(z.enum(rotationUnits), generation).default({}),
+    // Of a credential that there is no more a stack that was made before may still name one: it counts for nothing.
+    generation: z.partialRecord(z.enum([...rotationUnits, ...Object.keys(retiredCredentials)]), generation).default({}),
     overlap: z.partialRecord(z.enum(overlapUnits), z.enum(["accept", "present"])).default({}),
     trading: z.strictObject({ live: z.boolean().default(false), liveConfirm: z.string().optional() }).prefault({}),
     logLevel: z.enum(["debug", "info", "warning", "error"]).default("info"),
@@ -135,6 +137,7 @@ const schema = z
       if (step === undefined) continue;
       if ((value.generation[unit] ?? 1) < 2)
         fault(`overlap.${unit}`, "needs a generation of 2 or more: none is before 1");
+      if (!overlapSteps(unit).includes(step)) fault(`overlap.${unit}`, `must be ${overlapSteps(unit).join(" or ")}`);
     }
     const { live, liveConfirm } = value.trading;
     if (live && (liveConfirm ?? "").trim() === "") {
@@ -280,6 +283,10 @@ export function checkConfig(
       if (text === undefined) continue;
       // Free-form text keeps its type, even where it looks like a number.
       raw[key] = key === "domain" || key === "filesDir" ? text : parseRaw(text);
+    } else if (Object.hasOwn(retiredCredentials, key)) {
+      faults.push(
+        `${key}: is no longer a credential: ${retiredCredentials[key]?.join(", ")} took its place. Remove it with: ${configCommand(stack, `rm ${key}`)}`,
+      );
     } else {
       const hint = closest(key, [...settingNames, ...credentialNames]);
       const remove = configCommand(stack, `rm ${key}`);

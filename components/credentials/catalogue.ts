@@ -7,8 +7,12 @@ import {
   ROTATION_DAYS,
 } from "./fixed.ts";
 
-/** The NATS user of a service, the Postgres role of a service, or a credential of the fixed table. */
-export type CredentialName = FixedCredentialName | `nats-${ServiceName}` | `postgres-${ServiceName}`;
+/** The NATS user, the Redis user or the Postgres role of a service, or a credential of the fixed table. */
+export type CredentialName =
+  | FixedCredentialName
+  | `nats-${ServiceName}`
+  | `redis-${ServiceName}`
+  | `postgres-${ServiceName}`;
 
 const serviceCredential = (spec: Pick<PasswordSpec, "bytes" | "alphabet" | "purpose" | "overlap">): PasswordSpec => ({
   kind: "password",
@@ -29,6 +33,13 @@ function build(): Readonly<Record<string, CredentialSpec>> {
         bytes: 24,
         alphabet: "alphanumeric",
         purpose: `NATS user of ${service}`,
+        overlap: "while-readers-move",
+      });
+    if (serviceNeeds(service, "redis"))
+      table[`redis-${service}`] = serviceCredential({
+        bytes: 24,
+        alphabet: "alphanumeric",
+        purpose: `Redis user of ${service}`,
         overlap: "while-readers-move",
       });
     if (serviceNeeds(service, "postgres"))
@@ -72,3 +83,11 @@ export function isRotated(name: CredentialName): boolean {
 
 /** What `generation` in the stack's config may name. */
 export const rotationUnits: readonly string[] = [...new Set(credentialNames.filter(isRotated).map(rotationUnit))];
+
+/**
+ * Credentials that there are no more, and what took their place. A stack's config may still have their generation, which counts
+ * for nothing; a value of them that was supplied is a fault.
+ */
+export const retiredCredentials: Readonly<Record<string, readonly string[]>> = {
+  redis: credentialNames.filter((name) => name.startsWith("redis-")),
+};

@@ -1,10 +1,12 @@
+import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import { keyedDigest } from "../runtime/files.ts";
 import { type CredentialName, credentialNames, credentialSpec, rotationUnit } from "./catalogue.ts";
 import { Generated, isGenerated } from "./generated.ts";
 import { grantedTo } from "./grants.ts";
 import { publicKeyOf } from "./keys.ts";
-import { generationsOf, type OverlapStep, overlaps } from "./overlap.ts";
+import { generationsOf, type OverlapStep, overlapHours, overlaps } from "./overlap.ts";
 
 export interface CredentialsArgs {
   /** Generation number by rotation unit; absent means 1. Raising it makes a new value. */
@@ -20,6 +22,8 @@ interface Values {
   readonly newest: pulumi.Output<string>;
   /** The generation before, while it is still taken. */
   readonly previous?: pulumi.Output<string>;
+  /** Until when the generation before may be taken, in seconds since 1970; absent where the config alone ends it. */
+  readonly previousUntil?: pulumi.Output<string>;
   /** What whoever signs or serves uses. */
   readonly presented: pulumi.Output<string>;
 }
@@ -80,6 +84,14 @@ export class Credentials extends pulumi.ComponentResource {
   }
 
   /**
+   * Until when the generation before may be taken, in seconds since 1970; undefined where no time ends it.
+   * @throws when the reader is not granted the credential
+   */
+  previousUntil(reader: string, credential: CredentialName): pulumi.Output<string> | undefined {
+    return this.#granted(reader, credential)?.previousUntil;
+  }
+
+  /**
    * The generations of what a server takes in two values while its readers move: a text that changes with each rotation.
    * @throws when the server is not granted it
    */
@@ -88,6 +100,15 @@ export class Credentials extends pulumi.ComponentResource {
       .filter((name) => overlaps(credentialSpec(name)))
       .map((name) => `${name} ${this.generation(name)}\n`)
       .join("");
+  }
+
+  /** A text that changes with each password that a reader is granted, and tells none of them. */
+  versions(reader: string): pulumi.Output<string> {
+    const passwords = grantedTo(reader).filter((name) => credentialSpec(name).kind === "password");
+    const values = passwords.map((name) => this.read(reader, name) ?? "");
+    return pulumi.unsecret(
+      pulumi.all([this.digestKey, pulumi.all(values)]).apply(([key, all]) => keyedDigest(key, JSON.stringify(all))),
+    );
   }
 
   /**
@@ -131,6 +152,20 @@ export class Credentials extends pulumi.ComponentResource {
     const value = pulumi.secret(generated.value(credential, spec, newest));
     if (previous === undefined) return { newest: value, presented: value };
     const before = pulumi.secret(generated.value(credential, spec, previous));
-    return { newest: value, previous: before, presented: presented === newest ? value : before };
+    const hours = overlapHours(unit);
+    return {
+      newest: value,
+      previous: before,
+      ...(hours === undefined ? {} : { previousUntil: this.#until(unit, newest, hours) }),
+      presented: presented === newest ? value : before,
+    };
+  }
+
+  /** The end of an overlap: so many hours after the update that began it. The engine keeps the time in the state. */
+  #until(unit: string, generation: number, hours: number): pulumi.Output<string> {
+    const create = `echo $(($(date +%s) + ${hours * 3600}))`;
+    const triggers = [String(generation)];
+    return new command.local.Command(`${unit}-previous-until`, { create, triggers, logging: "none" }, { parent: this })
+      .stdout;
   }
 }

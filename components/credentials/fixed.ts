@@ -1,6 +1,9 @@
 /** The period after which a credential is due for rotation, in days (platform standard). */
 export const ROTATION_DAYS = 90;
 
+/** The longest life of a token of the API: a key that was replaced verifies for so long, and then opens nothing. */
+export const TOKEN_LIFE_HOURS = 24;
+
 /** A random text. `bytes` is its entropy; its length follows from the alphabet. */
 export interface PasswordSpec {
   readonly kind: "password";
@@ -8,7 +11,7 @@ export interface PasswordSpec {
   readonly alphabet: "alphanumeric" | "hex";
   readonly rotationDays: number;
   /** How long a rotation leaves the old value in force beside the new one; absent means not at all. */
-  readonly overlap?: "while-readers-move" | "until-the-next";
+  readonly overlap?: "while-readers-move" | "while-tokens-live";
   readonly purpose: string;
 }
 
@@ -75,18 +78,23 @@ const supplied = (purpose: string, required: SuppliedSpec["required"] = "never")
 });
 
 /**
- * Every credential but those that follow from the services' catalogue (one NATS user a service, one Postgres role a service).
+ * Every credential but those that follow from the services' catalogue: each service's own NATS user, Redis user and Postgres role.
  * The key is the credential's name in the catalogue, in `generation` and, when the owner supplies it, in the stack's config.
  */
 export const fixedCredentials = {
   "grafana-admin": password(32, "alphanumeric", "Grafana's administrator"),
   vnc: password(12, "alphanumeric", "IB Gateway's VNC screen; the protocol uses 8 characters of it"),
-  redis: password(24, "alphanumeric", "Redis", "while-readers-move"),
   // A token lives until it expires, so the key before goes on verifying.
-  jwt: password(32, "hex", "signs the API's tokens", "until-the-next"),
+  jwt: password(32, "hex", "signs the API's tokens", "while-tokens-live"),
   "caddy-admin": password(24, "alphanumeric", "login of the admin pages at the edge"),
   "postgres-exporter": password(16, "hex", "Postgres role of the metrics exporter"),
   "postgres-backup": password(16, "hex", "Postgres role of the backup"),
+  "redis-exporter": password(
+    24,
+    "alphanumeric",
+    "Redis user of the metrics exporter, which may ask for figures and no key",
+    "while-readers-move",
+  ),
   "redis-backup": password(
     24,
     "alphanumeric",

@@ -6,14 +6,14 @@ const named = (prefix: string): CredentialName[] => credentialNames.filter((name
 /** What the parts around the services may read. */
 const partGrants: Readonly<Record<string, readonly CredentialName[]>> = {
   postgres: named("postgres-"),
-  redis: ["redis", "redis-backup"],
+  redis: named("redis-"),
   nats: named("nats-"),
   grafana: ["grafana-admin"],
   caddy: ["caddy-admin"],
   "ib-gateway": ["tws-userid", "tws-password", "vnc"],
   alertmanager: ["slack-webhook", "pagerduty-key", "heartbeat-url"],
   "postgres-exporter": ["postgres-exporter"],
-  "redis-exporter": ["redis"],
+  "redis-exporter": ["redis-exporter"],
   backup: [
     "postgres-backup",
     "redis-backup",
@@ -31,7 +31,7 @@ function serviceGrants(service: ServiceName): CredentialName[] {
     ...services[service].credentials,
     ...(serviceNeeds(service, "nats") ? ([`nats-${service}`, "nats-ca"] as const) : []),
     ...(serviceNeeds(service, "postgres") ? ([`postgres-${service}`] as const) : []),
-    ...(serviceNeeds(service, "redis") ? (["redis"] as const) : []),
+    ...(serviceNeeds(service, "redis") ? ([`redis-${service}`] as const) : []),
   ];
 }
 

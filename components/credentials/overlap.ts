@@ -1,12 +1,13 @@
 import { credentialNames, credentialSpec, rotationUnit, rotationUnits } from "./catalogue.ts";
-import type { CredentialSpec } from "./fixed.ts";
+import { type CredentialSpec, TOKEN_LIFE_HOURS } from "./fixed.ts";
 
 /**
  * How far a rotation with an overlap has come.
  * - accept: whoever verifies takes the new generation as well; whoever signs or serves still uses the old one.
  * - present: everybody uses the new generation; the old one is still taken.
  *
- * Without a step the old generation is refused.
+ * Without a step the old generation is refused. What tokens are signed with has the last step alone, since one service both signs
+ * and verifies, and stays in it for as long as a token may live.
  */
 export type OverlapStep = "accept" | "present";
 
@@ -15,8 +16,10 @@ export const overlaps = (spec: CredentialSpec): boolean =>
   spec.kind === "password" && spec.overlap === "while-readers-move";
 
 // Who verifies must know a new key before the first signature by it arrives, and no order of deploys ensures that.
-const stepsOfSpec = (spec: CredentialSpec): readonly OverlapStep[] =>
-  spec.kind === "password" ? [] : ["accept", "present"];
+const stepsOfSpec = (spec: CredentialSpec): readonly OverlapStep[] => {
+  if (spec.kind !== "password") return ["accept", "present"];
+  return spec.overlap === "while-tokens-live" ? ["present"] : [];
+};
 
 const specsOf = (unit: string): CredentialSpec[] =>
   credentialNames.filter((name) => rotationUnit(name) === unit).map(credentialSpec);
@@ -29,6 +32,17 @@ export function overlapSteps(unit: string): readonly OverlapStep[] {
 
 /** What `overlap` in the stack's config may name. */
 export const overlapUnits: readonly string[] = rotationUnits.filter((unit) => overlapSteps(unit).length > 0);
+
+/** Hours for which a unit's last step lasts; undefined where it ends with the update after it. */
+export function overlapHours(unit: string): number | undefined {
+  const lasting = specsOf(unit).some((spec) => spec.kind === "password" && spec.overlap === "while-tokens-live");
+  return lasting ? TOKEN_LIFE_HOURS : undefined;
+}
+
+/** How many updates a unit's rotation takes. */
+export function updatesOf(unit: string): number {
+  return overlapHours(unit) === undefined ? overlapSteps(unit).length + 1 : 1;
+}
 
 /** The step after this one; undefined at the end. */
 export function stepAfter(unit: string, step: OverlapStep): OverlapStep | undefined {
@@ -47,7 +61,7 @@ export interface Generations {
 
 /** The generations of a unit that the stack's config asks for. */
 export function generationsOf(unit: string, newest: number, step: OverlapStep | undefined): Generations {
-  const kept = specsOf(unit).some((spec) => spec.kind === "password" && spec.overlap !== undefined);
+  const kept = specsOf(unit).some(overlaps);
   const previous = newest > 1 && (kept || step !== undefined) ? newest - 1 : undefined;
   return { newest, previous, presented: step === "accept" && previous !== undefined ? previous : newest };
 }

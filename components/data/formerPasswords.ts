@@ -1,13 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Credentials } from "../credentials/credentials.ts";
 import { runInside } from "../runtime/inside.ts";
-import type { Target } from "../runtime/target.ts";
+import { shell, type Target } from "../runtime/target.ts";
 import type { Workload } from "../runtime/workload.ts";
+import { quote } from "../shell.ts";
 
-/** A server that takes two passwords while its readers move from one to the other. */
+/** A server that lets its readers move from one password to the other, and then ends what the former one opened. */
 export interface OverlappingServer {
   readonly workload: Workload;
-  /** Command line, inside its container, from which on it refuses the former ones. */
+  /** Command line, inside its container, from which on it refuses the former ones, and their sessions are over. */
   readonly settle: readonly string[];
 }
 
@@ -18,18 +19,50 @@ export interface FormerPasswordsArgs {
   readonly servers: Readonly<Record<string, OverlappingServer>>;
   /** Whoever reads their passwords; by now they have the new ones. */
   readonly readers: readonly pulumi.Resource[];
+  /** The workloads of the readers. */
+  readonly workloads: readonly string[];
 }
 
-/** The end of a rotation: what was replaced is refused, once every reader has been given the new value. */
+/**
+ * Stops every container of the workloads but the newest of each. A rolling deploy has put the new one in service by now, and the
+ * engine would remove the old one after everything else: until then it would answer requests with a password that is refused.
+ */
+export function stopFormerScript(target: Target, workloads: readonly string[]): string {
+  const docker = `docker --host ${quote(target.dockerSocket)}`;
+  const stack = `label=autollm.stack=${target.labels["autollm.stack"]}`;
+  return [
+    `for service in ${workloads.map(quote).join(" ")}; do`,
+    // The newest comes first.
+    `  for former in $(${docker} ps --quiet --filter ${quote(stack)} --filter "label=autollm.service=$service" | tail -n +2); do`,
+    `    ${docker} stop "$former" >/dev/null &`,
+    "  done",
+    "done",
+    "wait",
+  ].join("\n");
+}
+
+/** The end of a rotation: what was replaced is refused, and its sessions are ended, once every reader has been given the new value. */
 export class FormerPasswords extends pulumi.ComponentResource {
   constructor(name: string, args: FormerPasswordsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:FormerPasswords", name, {}, opts);
-    const { target, credentials, servers, readers } = args;
+    const { target, credentials, servers, readers, workloads } = args;
+    const triggers = Object.keys(servers).map((server) => credentials.versions(server));
+    const stopped = shell(
+      "former-containers",
+      target,
+      { create: stopFormerScript(target, workloads), triggers },
+      { parent: this, dependsOn: [...readers] },
+    );
     for (const [server, { workload, settle }] of Object.entries(servers)) {
       runInside(
         `${server}-settled`,
-        { target, workload, command: settle, triggers: [credentials.overlapping(server)] },
-        { parent: this, dependsOn: [...readers] },
+        {
+          target,
+          workload,
+          command: settle,
+          triggers: [credentials.overlapping(server), credentials.versions(server)],
+        },
+        { parent: this, dependsOn: [...readers, stopped] },
       );
     }
     this.registerOutputs({});

@@ -9,8 +9,8 @@ import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
-import { natsUser } from "./natsUser.ts";
 import { overlapScript } from "./overlap.ts";
+import { slotUser } from "./slotUser.ts";
 
 const usersScript = readFileSync(new URL("nats-users.sh", import.meta.url), "utf8");
 
@@ -64,7 +64,7 @@ export function natsUsers(users: readonly NatsUser[]): string {
 
 /** A service's user of a generation. */
 function userOf(service: ServiceName, generation: number, password: pulumi.Output<string>): pulumi.Output<NatsUser> {
-  const user = natsUser(service, generation);
+  const user = slotUser(service, generation);
   return password.apply((value) => ({ user, password: value, permissions: natsPermissions(service) }));
 }
 

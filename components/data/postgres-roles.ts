@@ -1,3 +1,4 @@
+import type { CredentialName } from "../credentials/catalogue.ts";
 import { serviceNames, services, underscored } from "../platform/catalogue.ts";
 
 /** The platform's database. */
@@ -5,8 +6,8 @@ export const POSTGRES_DATABASE = "autollm";
 
 export interface PostgresRole {
   readonly role: string;
-  /** Its password's credential, and the name of the file that holds it. */
-  readonly credential: string;
+  /** Its password's credential. */
+  readonly credential: CredentialName;
   /** The schema that it owns, named after it; the parts around the services have none. */
   readonly ownsSchema: boolean;
   /** Built-in roles whose rights it has. */
@@ -15,7 +16,7 @@ export interface PostgresRole {
   readonly reads: readonly string[];
 }
 
-const watcher = (role: string, memberOf: string): PostgresRole => ({
+const watcher = (role: "exporter" | "backup", memberOf: string): PostgresRole => ({
   role,
   credential: `postgres-${role}`,
   ownsSchema: false,
@@ -29,7 +30,7 @@ export const postgresRoles: readonly PostgresRole[] = [
     .filter((service) => services[service].needs.includes("postgres"))
     .map((service) => ({
       role: underscored(service),
-      credential: `postgres-${service}`,
+      credential: `postgres-${service}` as const,
       ownsSchema: true,
       memberOf: [],
       reads: (services[service].readsTablesOf ?? []).map(underscored),
@@ -41,16 +42,37 @@ export const postgresRoles: readonly PostgresRole[] = [
 /** Most connections of one role: a service that leaks them must not lock out the others. */
 const CONNECTION_LIMIT = 20;
 
-function roleSql({ role, credential, memberOf }: PostgresRole, secretsDir: string): string[] {
+/** A role's comment tells since when its password counts. */
+const SINCE = "password since ";
+/** The comment while the password is being changed: any session may have been opened by the one before. */
+const CHANGING = `${SINCE}infinity`;
+
+function roleSql({ role, credential, memberOf }: PostgresRole, verifiers: ReadonlyMap<string, string>): string[] {
+  const verifier = verifiers.get(credential);
+  if (verifier === undefined) throw new Error(`${role}: has no verifier of a password`);
   return [
-    `\\set password \`cat ${secretsDir}/${credential}\``,
     `SELECT 'CREATE ROLE ${role}' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${role}') \\gexec`,
-    `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT ${CONNECTION_LIMIT} PASSWORD :'password';`,
-    "\\unset password",
+    `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT ${CONNECTION_LIMIT};`,
+    `SELECT rolpassword IS DISTINCT FROM '${verifier}' OR shobj_description(oid, 'pg_authid') = '${CHANGING}' AS changed FROM pg_authid WHERE rolname = '${role}' \\gset`,
+    "\\if :changed",
+    `COMMENT ON ROLE ${role} IS '${CHANGING}';`,
+    `ALTER ROLE ${role} PASSWORD '${verifier}';`,
+    `SELECT format('COMMENT ON ROLE ${role} IS %L', '${SINCE}' || clock_timestamp()) \\gexec`,
+    "\\endif",
     `GRANT CONNECT ON DATABASE ${POSTGRES_DATABASE} TO ${role};`,
     ...memberOf.map((group) => `GRANT ${group} TO ${role};`),
   ];
 }
+
+const formerSessions = `FROM pg_stat_activity JOIN pg_roles ON rolname = usename WHERE backend_start < substring(shobj_description(pg_roles.oid, 'pg_authid') from '^${SINCE}(.*)$')::timestamptz`;
+
+/** A script for psql, run as superuser: ends the sessions that were opened by a password which has been replaced since. */
+export const endFormerSessionsSql = [
+  // The server waits for the end of each, in ms.
+  `SELECT pg_terminate_backend(pid, 5000) ${formerSessions};`,
+  `DO $$ BEGIN IF EXISTS (SELECT ${formerSessions}) THEN RAISE EXCEPTION 'a session that a former password opened does not end'; END IF; END $$;`,
+  "",
+].join("\n");
 
 function schemaSql({ role, reads }: PostgresRole): string[] {
   return [
@@ -65,23 +87,25 @@ function schemaSql({ role, reads }: PostgresRole): string[] {
 
 /**
  * A script for psql, run as superuser over a local socket: database, roles, current passwords, schemas, grants. It may run any number of times.
- * Passwords come from files, pass through no command line, and are kept out of the server's log.
- * @param secretsDir the directory with one file a role, named after its credential
+ * Only roles whose password has changed are given one, and the server is told its verifier alone, which shows neither among the
+ * activities that the exporter may see, nor in the log.
+ * @param verifiers what Postgres keeps of each role's password (see scram.ts), by its credential
  */
-export function postgresSetupSql(secretsDir: string): string {
+export function postgresSetupSql(verifiers: ReadonlyMap<string, string>): string {
   return [
     "\\set ON_ERROR_STOP on",
     "SET client_min_messages = warning;",
     `SELECT 'CREATE DATABASE ${POSTGRES_DATABASE}' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '${POSTGRES_DATABASE}') \\gexec`,
     `\\connect ${POSTGRES_DATABASE}`,
     "SET client_min_messages = warning;",
+    "SET track_activities = off;",
     "SET log_statement = 'none';",
     "SET log_min_error_statement = 'panic';",
     "SET log_min_duration_statement = -1;",
     `REVOKE ALL ON DATABASE ${POSTGRES_DATABASE} FROM PUBLIC;`,
     "REVOKE ALL ON DATABASE postgres FROM PUBLIC;",
     "REVOKE ALL ON SCHEMA public FROM PUBLIC;",
-    ...postgresRoles.flatMap((role) => roleSql(role, secretsDir)),
+    ...postgresRoles.flatMap((role) => roleSql(role, verifiers)),
     // Schemas after all roles: a grant names roles on both sides.
     ...postgresRoles
       .filter(({ ownsSchema }) => ownsSchema)

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
-import { postgresSetupSql } from "./postgres-roles.ts";
+import type { OverlappingServer } from "./formerPasswords.ts";
+import { endFormerSessionsSql, postgresRoles, postgresSetupSql } from "./postgres-roles.ts";
+import { scramVerifier } from "./scram.ts";
 
 const startScript = readFileSync(new URL("postgres-start.sh", import.meta.url), "utf8");
 
@@ -37,9 +38,13 @@ export const postgresConf = [
   "",
 ].join("\n");
 
+/** A command line inside the container, by which the superuser runs a script. */
+const script = (file: string) => ["psql", ...PSQL, "--host=/tmp", "--username=postgres", `--file=${file}`];
+
 /** Postgres, with one role a service and the current passwords applied at every start. */
-export class Postgres extends pulumi.ComponentResource {
+export class Postgres extends pulumi.ComponentResource implements OverlappingServer {
   readonly workload: Workload;
+  readonly settle = script("/etc/autollm/end-former-sessions.sql");
 
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Postgres", name, {}, opts);
@@ -49,7 +54,13 @@ export class Postgres extends pulumi.ComponentResource {
       { target, ...volumeOwner("postgres", args.images.get("postgres")) },
       { parent: this },
     );
-    const granted = grantedTo("postgres");
+    const verifiers = pulumi.all(
+      postgresRoles.map(({ role, credential }) =>
+        pulumi
+          .all([credentials.require("postgres", credential), credentials.digestKey])
+          .apply(([password, key]) => [credential, scramVerifier(role, password, key)] as const),
+      ),
+    );
     this.workload = runPart(
       "postgres",
       args,
@@ -67,17 +78,15 @@ export class Postgres extends pulumi.ComponentResource {
             "start.sh": startScript,
             "postgresql.conf": postgresConf,
             "pg_hba.conf": pgHba,
+            "end-former-sessions.sql": endFormerSessionsSql,
           },
         },
         live: {
-          files: {
-            "roles.sql": postgresSetupSql(LIVE_CURRENT),
-            ...credentialFiles(credentials, "postgres", granted),
-          },
-          // A connection outlives the password by which it was made, so nobody is cut off.
-          reload: ["psql", ...PSQL, "--host=/tmp", "--username=postgres", `--file=${LIVE_CURRENT}/roles.sql`],
+          files: { "roles.sql": verifiers.apply((all) => postgresSetupSql(new Map(all))) },
+          // A session outlives the password by which it was opened, so nobody is cut off before `settle`.
+          reload: script(`${LIVE_CURRENT}/roles.sql`),
         },
-        credentials: granted,
+        credentials: grantedTo("postgres"),
         volumes: [volume.at("/var/lib/postgresql/data")],
         tmpfs: { "/tmp": 64 },
       },

@@ -1,20 +1,51 @@
 #!/bin/sh
-# start: runs Redis. reload: has the running one take the present passwords. settle: also refuses the former ones, for good.
+# start: runs Redis. ping: whether it answers. reload: has the running one take the present users. settle: also refuses the
+# former ones, for good, and ends the sessions that a value opened which counts no more.
 set -eu
 # shellcheck disable=SC2034
 live=/run/live/current kept=/data/.generations active=/tmp/users.acl
 # shellcheck source=components/data/overlap.sh
 . /etc/autollm/overlap.sh
 
-# May have the file read again and nothing else. Its password is this container's own and never leaves it.
+# The user of this script. Its password is this container's own and never leaves it.
 own=/tmp/reload
 [ -f "$own" ] || (umask 077 && od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$own")
+cli() { REDISCLI_AUTH=$(cat "$own") redis-cli --user reload "$@" 2>&1; }
+
+if [ "$1" = ping ]; then
+  [ "$(cli ping)" = PONG ]
+  exit
+fi
+
+# Redis ends the sessions of a user that is removed. Those of one that stays under its name, and whose password or rights are
+# others now, are ended by `settle`, as far as they are older than the change: their reader has the new value by then.
+changed=/tmp/changed
+note_changed() {
+  while read -r word name rest; do
+    case $name in reload | default) continue ;; esac
+    grep -q "^user $name " "$active" || continue
+    grep -qxF "$word $name $rest" "$active" || echo "$name $(date +%s)" >>"$changed"
+  done <"$active.new"
+}
+end_changed() {
+  [ -f "$changed" ] || return 0
+  while read -r name since; do
+    # Redis counts whole seconds, from 1.
+    age=$(($(date +%s) - since))
+    [ "$age" -gt 0 ] || age=1
+    said=$(cli client kill user "$name" maxage "$age" </dev/null)
+    case $said in '' | *[!0-9]*) echo "redis: the sessions of $name were not ended: $said" >&2; exit 1 ;; esac
+  done <"$changed"
+  rm "$changed"
+}
 
 [ "$1" != settle ] || settle
 choose
-printf 'user reload on #%s -@all +acl|load\n' "$(sha256sum <"$own" | cut -d' ' -f1)" >>"$active.new"
+printf 'user reload on #%s resetchannels -@all +acl|load +client|kill +ping\n' "$(sha256sum <"$own" | cut -d' ' -f1)" >>"$active.new"
+[ "$1" = start ] || note_changed
 mv "$active.new" "$active"
 [ "$1" != start ] || exec redis-server /etc/autollm/redis.conf
 
-said=$(REDISCLI_AUTH=$(cat "$own") redis-cli --user reload acl load 2>&1)
-[ "$said" = OK ] || { echo "redis: the passwords were refused: $said" >&2; exit 1; }
+said=$(cli acl load)
+[ "$said" = OK ] || { echo "redis: the users were refused: $said" >&2; exit 1; }
+[ "$1" != settle ] || end_changed

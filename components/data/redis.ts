@@ -1,12 +1,15 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
+import { serviceNeeds } from "../credentials/catalogue.ts";
+import { grantedTo } from "../credentials/grants.ts";
+import { type ServiceName, type ServiceSpec, serviceNames, services } from "../platform/catalogue.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
+import { backupRules, exporterRules, type RedisUser, redisAcl, serviceRules } from "./redisAcl.ts";
+import { slotUser } from "./slotUser.ts";
 
 const aclScript = readFileSync(new URL("redis-acl.sh", import.meta.url), "utf8");
 
@@ -27,19 +30,19 @@ export const redisConf = [
   "",
 ].join("\n");
 
-/** A password as an ACL takes it: by its SHA-256, so that it may hold any character, and a reader of the file cannot log in. */
-const hashed = (password: string) => `#${createHash("sha256").update(password).digest("hex")}`;
+/** The services that are users of Redis. */
+export const redisServices: readonly ServiceName[] = serviceNames.filter((service) => serviceNeeds(service, "redis"));
 
-/** The ACL: one user for all who work with the data, and one who may only copy the whole of it, as a replica does. */
-export function redisAcl(passwords: readonly string[], backupPassword: string): string {
-  return [
-    `user default on ${passwords.map(hashed).join(" ")} ~* &* +@all`,
-    `user backup on ${hashed(backupPassword)} -@all +ping +replconf +psync +sync`,
-    "",
-  ].join("\n");
-}
+/** Who logs in by a user in two slots: its name and rights, by its credential. */
+const slotted = [
+  ...redisServices.map((service) => {
+    const { redis }: ServiceSpec = services[service];
+    return { credential: `redis-${service}`, name: service, rules: serviceRules(redis ?? { keys: [] }) } as const;
+  }),
+  { credential: "redis-exporter", name: "exporter", rules: exporterRules } as const,
+];
 
-/** Redis, with a password, a snapshot a minute and a log of each write. */
+/** Redis: one user per service, each with its own keys, a snapshot a minute and a log of each write. */
 export class Redis extends pulumi.ComponentResource implements OverlappingServer {
   readonly workload: Workload;
   readonly settle = ["/bin/sh", "/etc/autollm/acl.sh", "settle"];
@@ -52,11 +55,20 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
       { target, ...volumeOwner("redis", args.images.get("redis")) },
       { parent: this },
     );
-    const password = credentials.require("redis", "redis");
-    const previous = credentials.previous("redis", "redis");
-    const backup = credentials.require("redis", "redis-backup");
-    const acl = (passwords: pulumi.Output<string>[]) =>
-      pulumi.all([pulumi.all(passwords), backup]).apply(([all, copying]) => redisAcl(all, copying));
+    const user = (name: string, password: pulumi.Output<string>, rules: readonly string[]): pulumi.Output<RedisUser> =>
+      password.apply((value) => ({ user: name, password: value, rules }));
+    const settled = [
+      ...slotted.map(({ credential, name, rules }) =>
+        user(slotUser(name, credentials.generation(credential)), credentials.require("redis", credential), rules),
+      ),
+      user("backup", credentials.require("redis", "redis-backup"), backupRules),
+    ];
+    const former = slotted.flatMap(({ credential, name, rules }) => {
+      const password = credentials.previous("redis", credential);
+      return password === undefined
+        ? []
+        : [user(slotUser(name, credentials.generation(credential) - 1), password, rules)];
+    });
     this.workload = runPart(
       "redis",
       args,
@@ -65,7 +77,7 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
         command: ["/bin/sh", "/etc/autollm/acl.sh", "start"],
         segments: ["data"],
         deploy: "recreate",
-        health: ["/bin/sh", "-c", `REDISCLI_AUTH="$(cat ${LIVE_CURRENT}/redis)" redis-cli ping | grep -q PONG`],
+        health: ["/bin/sh", "/etc/autollm/acl.sh", "ping"],
         memory: 2 * MAX_DATA_MIB,
         stopTimeout: 30,
         files: {
@@ -73,14 +85,13 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
         },
         live: {
           files: {
-            redis: password,
-            settled: acl([password]),
-            overlap: acl(previous === undefined ? [password] : [password, previous]),
+            settled: pulumi.all(settled).apply(redisAcl),
+            overlap: pulumi.all([...settled, ...former]).apply(redisAcl),
             generations: credentials.overlapping("redis"),
           },
           reload: ["/bin/sh", "/etc/autollm/acl.sh", "reload"],
         },
-        credentials: ["redis", "redis-backup"],
+        credentials: grantedTo("redis"),
         volumes: [volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { agesAsMetrics } from "../credentials/ages.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
+import { slotUser } from "../data/slotUser.ts";
 import { NAMES_FOLDER } from "../runtime/containerNames.ts";
 import { LIVE_CURRENT, LIVE_MOUNT } from "../runtime/liveFiles.ts";
 import { type PartArgs, type PartSpec, runPart } from "../runtime/part.ts";
@@ -17,7 +18,7 @@ export interface ExportersArgs extends PartArgs {
   readonly hostMetrics?: string;
 }
 
-const REDIS_ADDRESS = "redis://redis:6379";
+const REDIS_HOST = "redis:6379";
 
 /** What the kernel counts of each container; with it alone cAdvisor needs neither root nor Docker's socket. */
 const CONTROL_GROUPS = "/sys/fs/cgroup";
@@ -49,9 +50,9 @@ export const nodeExporterScript = [
   ].join(" "),
 ].join("\n");
 
-/** The file that redis-exporter reads: passwords by address. */
-export function redisPasswords(password: string): string {
-  return JSON.stringify({ [REDIS_ADDRESS]: password });
+/** The file that redis-exporter reads: passwords by address, in which the user's name stands too. */
+export function redisPasswords(user: string, password: string): string {
+  return JSON.stringify({ [`redis://${user}@${REDIS_HOST}`]: password });
 }
 
 interface Exporter {
@@ -69,6 +70,7 @@ export function exporters(
   args: Pick<ExportersArgs, "domain" | "credentials" | "credentialAges" | "hostMetrics">,
 ): Readonly<Record<string, Exporter>> {
   const { domain, credentials, credentialAges, hostMetrics } = args;
+  const redisUser = slotUser("exporter", credentials.generation("redis-exporter"));
   return {
     "node-exporter": {
       spec: {
@@ -114,18 +116,25 @@ export function exporters(
         image: "redis-exporter",
         command: [
           "/redis_exporter",
-          `--redis.addr=${REDIS_ADDRESS}`,
+          `--redis.addr=redis://${REDIS_HOST}`,
+          `--redis.user=${redisUser}`,
           "--redis.password-file=/run/secrets/redis.json",
           // Shorter than a scrape may take, so that a Redis that hangs is told as down.
           "--connection-timeout=3s",
+          // Its user may not ask for the server's configuration, and nothing here shows it.
+          "--config-command=-",
         ],
         segments: ["data", "observability"],
         // The image holds one program and no shell: this says that it can be started, and Prometheus whether it answers.
         health: ["/redis_exporter", "--version"],
         files: {
-          "/run/secrets": { "redis.json": credentials.require("redis-exporter", "redis").apply(redisPasswords) },
+          "/run/secrets": {
+            "redis.json": credentials
+              .require("redis-exporter", "redis-exporter")
+              .apply((password) => redisPasswords(redisUser, password)),
+          },
         },
-        credentials: ["redis"],
+        credentials: ["redis-exporter"],
       },
       targets: [{ job: "redis-exporter", address: "redis-exporter:9121" }],
     },

@@ -1,3 +1,4 @@
+import type { RedisAccess } from "../data/redisAcl.ts";
 import type { SegmentName } from "../runtime/segments.ts";
 import type { GrantableCredential } from "./delivery.ts";
 import { type NatsPermissions, permissionsOf } from "./order-stream.ts";
@@ -40,6 +41,8 @@ export interface ServiceSpec<Peer extends string = string> {
   /** NATS subjects; `>` stands for one token or more. */
   readonly publishes: readonly string[];
   readonly subscribes: readonly string[];
+  /** What its Redis user may touch; it goes with the need `redis`, and without it the user reaches no key. */
+  readonly redis?: RedisAccess;
   /** What it may read beyond what follows from `needs`. */
   readonly credentials: readonly GrantableCredential[];
   /** Services whose Postgres tables it may select from. */
@@ -66,8 +69,8 @@ const medium: Resources = { memory: 512, cpuShares: 1024, pids: 128 };
 const large: Resources = { memory: 1024, cpuShares: 1024, pids: 256 };
 
 /**
- * The services. A new one is one entry here: its container, network segments, NATS user and permissions, Postgres role,
- * scrape target and grants all follow from it.
+ * The services. A new one is one entry here: its container, network segments, NATS user and permissions, Redis user, Postgres
+ * role, scrape target and grants all follow from it.
  */
 export const services = catalogue({
   "gateway-api": {
@@ -76,6 +79,9 @@ export const services = catalogue({
     needs: ["postgres", "redis", "nats", "risk-manager"],
     publishes: ["llm.intent.proposed", "risk.kill_switch.activated", "news.item.created"],
     subscribes: [],
+    // The keys of its limiter. A gateway that limits by slowapi keeps them by its library's prefix: LIMITER/ in the older
+    // versions of `limits`, LIMITS: in the newer ones; both count by Lua scripts.
+    redis: { keys: ["ratelimit:*", "LIMITER/*", "LIMITS:*"], scripts: true },
     credentials: ["jwt"],
     readsTablesOf: ["portfolio-ledger"],
     routes: ["/api", "/admin"],
@@ -91,6 +97,7 @@ export const services = catalogue({
     needs: ["nats", "redis"],
     publishes: ["market.bars.>", "market.ticks.>", "macro.>"],
     subscribes: [],
+    redis: { keys: ["market:*"] },
     credentials: ["finnhub"],
     deploy: { mode: "rolling", why: "a tick sent twice is harmless; a gap is not" },
     segments: ["apps", "data", "observability"],
@@ -144,6 +151,7 @@ export const services = catalogue({
     publishes: ["risk.order.approved", "risk.order.rejected"],
     // The kill switch too: it writes the file that stops every executor, and keeps it over restarts.
     subscribes: ["llm.intent.proposed", "market.ticks.>", "risk.kill_switch.activated"],
+    redis: { keys: ["risk:*"] },
     credentials: ["risk-signing-private", "llm-signing-public"],
     deploy: { mode: "recreate", why: "one decider: two would each grant the whole limit" },
     segments: ["apps", "data", "observability"],

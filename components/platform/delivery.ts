@@ -10,6 +10,8 @@ export interface EnvDelivery {
   readonly env: string;
   /** Where the value of the previous generation goes while both are valid; absent when nobody needs the previous one. */
   readonly previousEnv?: string;
+  /** The variable that tells until when the previous one may be taken, in seconds since 1970. */
+  readonly previousUntilEnv?: string;
 }
 
 /** The program reads the file `SECRET_FILES_DIR/<file>`, and finds its path in the plain environment variable `<pathEnv>`. */
@@ -23,9 +25,8 @@ export type Delivery = EnvDelivery | FileDelivery;
 
 /** How each credential of the fixed table reaches a service. What is not here cannot be granted to a service. */
 export const fixedDelivery = {
-  redis: { env: "REDIS_PASSWORD" },
-  // Tokens stay valid until they expire, so the previous key goes on verifying and never signs.
-  jwt: { env: "JWT_SECRET", previousEnv: "JWT_SECRET_PREVIOUS" },
+  // Tokens stay valid until they expire, so the previous key goes on verifying, until the longest life is over, and never signs.
+  jwt: { env: "JWT_SECRET", previousEnv: "JWT_SECRET_PREVIOUS", previousUntilEnv: "JWT_SECRET_PREVIOUS_UNTIL" },
 
   "llm-signing-private": { file: "llm_signing_private_key", pathEnv: "LLM_SIGNING_PRIVATE_KEY_PATH" },
   // Consumers trust both generations until every producer signs with the new one.
@@ -65,10 +66,11 @@ export const fixedDelivery = {
 /** A credential that a service's entry may ask for: a name that is not here is a type error. */
 export type GrantableCredential = keyof typeof fixedDelivery;
 
-/** How a credential reaches a service, the service's own NATS user and Postgres role included. */
+/** How a credential reaches a service, the service's own NATS user, Redis user and Postgres role included. */
 export function deliveryOf(name: CredentialName): Delivery {
   if (Object.hasOwn(fixedDelivery, name)) return fixedDelivery[name as GrantableCredential];
   if (name.startsWith("nats-") && name !== "nats-key" && name !== "nats-certificate") return { env: "NATS_PASSWORD" };
+  if (name.startsWith("redis-")) return { env: "REDIS_PASSWORD" };
   if (name.startsWith("postgres-")) return { env: "POSTGRES_PASSWORD" };
   throw new Error(`${name}: no service may have it; add it to fixedDelivery in components/platform/delivery.ts`);
 }

@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { serviceNeeds } from "../credentials/catalogue.ts";
-import { natsUser } from "../data/natsUser.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
+import { slotUser } from "../data/slotUser.ts";
 import type { FileTree } from "../runtime/files.ts";
 import type { Settings } from "../settings.ts";
 import { type ServiceName, services, underscored } from "./catalogue.ts";
@@ -34,9 +34,16 @@ export function serviceEnvironment(service: ServiceName, settings: Settings, ibP
     FEEDS_CONFIG: `${CONFIG_DIR}/feeds.yaml`,
     RISK_CONFIG: `${CONFIG_DIR}/risk.yaml`,
     ...(needs("nats")
-      ? { NATS_URL: "tls://nats:4222", NATS_USER: natsUser(service, settings.generation[`nats-${service}`] ?? 1) }
+      ? { NATS_URL: "tls://nats:4222", NATS_USER: slotUser(service, settings.generation[`nats-${service}`] ?? 1) }
       : {}),
-    ...(needs("redis") ? { REDIS_HOST: "redis", REDIS_PORT: "6379", REDIS_DB: "0" } : {}),
+    ...(needs("redis")
+      ? {
+          REDIS_HOST: "redis",
+          REDIS_PORT: "6379",
+          REDIS_DB: "0",
+          REDIS_USERNAME: slotUser(service, settings.generation[`redis-${service}`] ?? 1),
+        }
+      : {}),
     ...(needs("postgres")
       ? {
           POSTGRES_HOST: "postgres",

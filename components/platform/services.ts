@@ -120,7 +120,7 @@ export class Services extends pulumi.ComponentResource {
   /** The granted credentials as files below /run/secrets, and the variables that tell where they are. */
   #granted(service: ServiceName, args: ServicesArgs) {
     const files: Record<string, pulumi.Input<string>> = {};
-    const environment: Record<string, string> = {};
+    const environment: Record<string, pulumi.Input<string>> = {};
     const names: string[] = [];
     for (const name of grantedTo(service)) {
       const value = args.credentials.read(service, name);
@@ -139,6 +139,9 @@ export class Services extends pulumi.ComponentResource {
         files[`env/${delivery.env}`] = value;
         if (previous !== undefined && delivery.previousEnv !== undefined)
           files[`env/${delivery.previousEnv}`] = previous;
+        const until = args.credentials.previousUntil(service, name);
+        if (until !== undefined && delivery.previousUntilEnv !== undefined)
+          environment[delivery.previousUntilEnv] = until;
       } else {
         asFile(delivery, value);
         if (previous !== undefined && delivery.previous !== undefined) asFile(delivery.previous, previous);

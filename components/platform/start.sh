@@ -49,7 +49,7 @@ done
 unset file name value
 
 if [ -n "${REDIS_PASSWORD:-}" ]; then
-  REDIS_URL=$(with_login "${REDIS_URL:-redis://${REDIS_HOST:-redis}:${REDIS_PORT:-6379}/${REDIS_DB:-0}}" '' "$REDIS_PASSWORD")
+  REDIS_URL=$(with_login "${REDIS_URL:-redis://${REDIS_HOST:-redis}:${REDIS_PORT:-6379}/${REDIS_DB:-0}}" "${REDIS_USERNAME:-}" "$REDIS_PASSWORD")
   export REDIS_URL
 fi
 if [ -n "${NATS_PASSWORD:-}" ] && [ -n "${NATS_USER:-}" ]; then

@@ -15,15 +15,15 @@ describe("the variables of an old installation", () => {
   });
 
   it("are taken with their value as it is: quotes, comments and `export` are dotenv's", () => {
-    const [redis, jwt] = [secret(), secret()];
+    const [finnhub, jwt] = [secret(), secret()];
     const { taken: found, faults } = adoption(
-      `# old\nexport REDIS_PASSWORD="${redis}"\nJWT_SECRET=${jwt} # key\n`,
+      `# old\nexport FINNHUB_API_KEY="${finnhub}"\nJWT_SECRET=${jwt} # key\n`,
       noFile,
     );
     expect(faults).toEqual([]);
-    expect(found.map(({ credential, value }) => [credential, value === redis || value === jwt])).toEqual([
+    expect(found.map(({ credential, value }) => [credential, value === finnhub || value === jwt])).toEqual([
+      ["finnhub", true],
       ["jwt", true],
-      ["redis", true],
     ]);
   });
 
@@ -33,6 +33,12 @@ describe("the variables of an old installation", () => {
       "postgres-portfolio-ledger",
       "postgres-reporter",
     ]);
+  });
+
+  it("leave Redis's password behind, since each service has a user of its own there", () => {
+    const { taken: found, ignored } = adoption(`REDIS_PASSWORD=${secret()}\n`, noFile);
+    expect(found).toEqual([]);
+    expect(ignored).toEqual([{ variable: "REDIS_PASSWORD", why: expect.stringContaining("a Redis user of its own") }]);
   });
 
   it("name a signing key's file, of which the seed is taken", () => {
@@ -47,7 +53,7 @@ describe("the variables of an old installation", () => {
 
   it("are refused by name when they are known defaults, short or easy to guess, all at once and without their value", () => {
     const weak = {
-      REDIS_PASSWORD: "devredis",
+      POSTGRES_PASSWORD: "autollm123",
       GF_SECURITY_ADMIN_PASSWORD: "Admin",
       JWT_SECRET: "k3Xz9",
       OPENAI_API_KEY: "your_openai_key",

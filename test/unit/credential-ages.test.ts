@@ -20,8 +20,8 @@ describe("the age of a credential", () => {
         .split("\n")
         .map((line) => line.split(" ")[0]);
     expect(names(generationLines({ generation: {}, supplied: nobody }))).toEqual(rotationUnits);
-    expect(names(generationLines({ generation: {}, supplied: new Set(["redis"]) as never }))).not.toContain("redis");
-    expect(generationLines({ generation: { redis: 3 }, supplied: nobody })).toContain("redis 3 90\n");
+    expect(names(generationLines({ generation: {}, supplied: new Set(["vnc"]) as never }))).not.toContain("vnc");
+    expect(generationLines({ generation: { vnc: 3 }, supplied: nobody })).toContain("vnc 3 90\n");
     for (const unit of rotationUnits) expect(rotationPeriod(unit), unit).toBe(90);
   });
 

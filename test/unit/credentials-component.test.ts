@@ -103,9 +103,9 @@ describe("a raised generation", () => {
     ["postgres-reporter", ["postgres-reporter-even"], ["postgres-reporter"]],
     ["llm-signing", ["llm-signing-even"], ["llm-signing"]],
     ["nats-tls", ["nats-tls-even-ca-key", "nats-tls-even-key"], ["nats-tls-ca-key", "nats-tls-key"]],
-    // The value before is still taken: by a verifier until the next rotation, by a server until its readers have moved.
-    ["jwt", ["jwt-even"], []],
-    ["redis", ["redis-even"], []],
+    ["jwt", ["jwt-even"], ["jwt"]],
+    // The value before is still taken by a server, until its readers have moved.
+    ["redis-gateway-api", ["redis-gateway-api-even"], []],
     ["nats-risk-manager", ["nats-risk-manager-even"], []],
   ])(
     "of %s makes it anew in the other slot, forgets the old one, and touches nothing else",
@@ -118,18 +118,21 @@ describe("a raised generation", () => {
   );
 
   it("of 3 takes the first slot again, with another value than generation 1", async () => {
-    const after = await run({ redis: 3, jwt: 3 });
-    expect(changed(first, after)).toEqual(["jwt", "redis"]);
-    expect(added(first, after)).toEqual(["jwt-even", "redis-even"]);
+    const after = await run({ "redis-gateway-api": 3, jwt: 3 });
+    expect(changed(first, after)).toEqual(["jwt", "redis-gateway-api"]);
+    expect(added(first, after)).toEqual(["redis-gateway-api-even"]);
   });
 
   it("leaves the value before as it was, while both are in force", async () => {
-    const [before, after] = [await run({ jwt: 2, redis: 2 }), await run({ jwt: 3, redis: 3 })];
-    for (const name of ["jwt-even", "redis-even"]) expect(makers(after).get(name)).toBe(makers(before).get(name));
+    const overlap = { jwt: "present" } as const;
+    const of = (generation: number) => run({ jwt: generation, "redis-exporter": generation }, new Map(), overlap);
+    const [before, after] = [await of(2), await of(3)];
+    for (const name of ["jwt-even", "redis-exporter-even"])
+      expect(makers(after).get(name)).toBe(makers(before).get(name));
   });
 
   it("of 1 is the default: writing it down changes nothing", async () => {
-    const after = await run({ redis: 1, "nats-tls": 1, "llm-signing": 1, jwt: 1 });
+    const after = await run({ "redis-exporter": 1, "nats-tls": 1, "llm-signing": 1, jwt: 1 });
     expect([...changed(first, after), ...added(first, after), ...gone(first, after)]).toEqual([]);
   });
 });
@@ -145,13 +148,23 @@ describe("an overlap", () => {
     text(credentials.previous(reader, name));
 
   it("is there for what needs it, and for nothing else", async () => {
-    const settled = await run({ redis: 2, jwt: 2, "llm-signing": 2, "postgres-reporter": 2 });
+    const settled = await run({ "redis-gateway-api": 2, jwt: 2, "llm-signing": 2, "postgres-reporter": 2 });
     expect(await previous(settled, "postgres", "postgres-reporter")).toBeUndefined();
     expect(await previous(settled, "risk-manager", "llm-signing-public")).toBeUndefined();
-    expect(await previous(settled, "gateway-api", "jwt")).toMatch(/^[0-9a-f]{64}$/);
-    expect(await previous(first, "gateway-api", "jwt")).toBeUndefined();
-    expect(await previous(settled, "redis", "redis")).toHaveLength(33);
-    expect(await read(settled, "redis", "redis")).not.toBe(await previous(settled, "redis", "redis"));
+    expect(await previous(settled, "gateway-api", "jwt")).toBeUndefined();
+    expect(await previous(settled, "redis", "redis-gateway-api")).toHaveLength(33);
+    expect(await read(settled, "redis", "redis-gateway-api")).not.toBe(
+      await previous(settled, "redis", "redis-gateway-api"),
+    );
+  });
+
+  it("of the tokens' key has an end, which the program that verifies them is told", async () => {
+    const lasting = await run({ jwt: 2 }, new Map(), { jwt: "present" });
+    expect(await previous(lasting, "gateway-api", "jwt")).toMatch(/^[0-9a-f]{64}$/);
+    const { inputs } = lasting.find("command:local:Command", "jwt-previous-until");
+    expect(inputs).toMatchObject({ create: "echo $(($(date +%s) + 86400))", triggers: ["2"] });
+    expect(lasting.credentials.previousUntil("gateway-api", "jwt")).toBeDefined();
+    expect(first.credentials.previousUntil("gateway-api", "jwt")).toBeUndefined();
   });
 
   it("lets who verifies take a new key before anybody signs with it", async () => {
@@ -176,22 +189,22 @@ describe("an overlap", () => {
   });
 
   it("has no part in a value that the owner supplied", async () => {
-    const supplied = new Map<CredentialName, string>([["redis", randomText(24)]]);
-    const after = await run({ redis: 2 }, supplied);
-    expect(await previous(after, "redis", "redis")).toBeUndefined();
+    const supplied = new Map<CredentialName, string>([["redis-gateway-api", randomText(24)]]);
+    const after = await run({ "redis-gateway-api": 2 }, supplied);
+    expect(await previous(after, "redis", "redis-gateway-api")).toBeUndefined();
   });
 
   it("gives the value before to nobody who is not granted it", () => {
-    expect(() => first.credentials.previous("llm-agents", "redis")).toThrow(/is not granted/);
+    expect(() => first.credentials.previous("llm-agents", "redis-gateway-api")).toThrow(/is not granted/);
   });
 });
 
 describe("supplied credentials", () => {
   it("win over generated ones, which are then not made", async () => {
     const value = randomText(24);
-    const after = await run({}, new Map([["redis", value]]));
-    expect(after.values.get("redis")).toEqual({ value, secret: true });
-    expect(after.ofType(PASSWORD).map(({ name }) => name)).not.toContain("redis");
+    const after = await run({}, new Map([["redis-exporter", value]]));
+    expect(after.values.get("redis-exporter")).toEqual({ value, secret: true });
+    expect(after.ofType(PASSWORD).map(({ name }) => name)).not.toContain("redis-exporter");
   });
 
   it("bring the public half of a supplied private key along", async () => {
@@ -218,7 +231,8 @@ describe("supplied credentials", () => {
 
 describe("a reader", () => {
   it.each<[string, CredentialName]>([
-    ["llm-agents", "redis"],
+    ["llm-agents", "redis-gateway-api"],
+    ["data-ingestor", "redis-risk-manager"],
     ["reporter", "postgres-gateway-api"],
     ["execution-ib", "risk-signing-private"],
     ["grafana", "caddy-admin"],

@@ -21,7 +21,9 @@ describe("the catalogue of credentials", () => {
   it.each<[CredentialName, PasswordSpec["bytes"], PasswordSpec["alphabet"]]>([
     ["grafana-admin", 32, "alphanumeric"],
     ["vnc", 12, "alphanumeric"],
-    ["redis", 24, "alphanumeric"],
+    ["redis-gateway-api", 24, "alphanumeric"],
+    ["redis-exporter", 24, "alphanumeric"],
+    ["redis-backup", 24, "alphanumeric"],
     ["postgres-gateway-api", 16, "hex"],
     ["postgres-portfolio-ledger", 16, "hex"],
     ["postgres-reporter", 16, "hex"],
@@ -36,6 +38,12 @@ describe("the catalogue of credentials", () => {
     const users = credentialNames.filter((name) => /^nats-(?!ca$|certificate$|key$)/.test(name));
     const services = serviceNames.filter((name) => name !== "backtest-engine");
     expect(users).toEqual(["backup", ...services].map((name) => `nats-${name}`));
+  });
+
+  it("has a Redis user for each service that needs Redis, for the exporter and for the backup, and none for all", () => {
+    const users = credentialNames.filter((name) => name.startsWith("redis"));
+    const services = ["gateway-api", "data-ingestor", "risk-manager"];
+    expect(users).toEqual(["exporter", "backup", ...services].map((name) => `redis-${name}`));
   });
 
   it.each(["llm-signing-private", "llm-signing-public", "risk-signing-private", "risk-signing-public"] as const)(
@@ -81,8 +89,15 @@ describe("the catalogue of credentials", () => {
   });
 
   it("knows its names from others", () => {
-    expect(isCredentialName("redis")).toBe(true);
-    for (const name of ["toString", "nats-backtest-engine", "postgres-data-ingestor", "constructor"]) {
+    expect(isCredentialName("redis-risk-manager")).toBe(true);
+    for (const name of [
+      "toString",
+      "redis",
+      "redis-reporter",
+      "nats-backtest-engine",
+      "postgres-data-ingestor",
+      "constructor",
+    ]) {
       expect(isCredentialName(name)).toBe(false);
     }
     expect(() => spec("nats-backtest-engine")).toThrow(/not in the catalogue of credentials/);
@@ -106,18 +121,22 @@ describe("rotation units", () => {
 
 describe("grants", () => {
   it.each<[string, readonly string[]]>([
-    ["gateway-api", ["jwt", "nats-ca", "nats-gateway-api", "postgres-gateway-api", "redis"]],
-    ["data-ingestor", ["finnhub", "nats-ca", "nats-data-ingestor", "redis"]],
+    ["gateway-api", ["jwt", "nats-ca", "nats-gateway-api", "postgres-gateway-api", "redis-gateway-api"]],
+    ["data-ingestor", ["finnhub", "nats-ca", "nats-data-ingestor", "redis-data-ingestor"]],
     ["news-ingestor", ["alpaca-news", "miniflux", "nats-ca", "nats-news-ingestor"]],
     ["feature-pipeline", ["nats-ca", "nats-feature-pipeline"]],
     ["llm-agents", ["llm-signing-private", "nats-ca", "nats-llm-agents", "openai"]],
-    ["risk-manager", ["llm-signing-public", "nats-ca", "nats-risk-manager", "redis", "risk-signing-private"]],
+    [
+      "risk-manager",
+      ["llm-signing-public", "nats-ca", "nats-risk-manager", "redis-risk-manager", "risk-signing-private"],
+    ],
     ["execution-ib", ["ib-account", "nats-ca", "nats-execution-ib", "risk-signing-public"]],
     ["portfolio-ledger", ["nats-ca", "nats-portfolio-ledger", "postgres-portfolio-ledger"]],
     ["backtest-engine", []],
     ["grafana", ["grafana-admin"]],
     ["caddy", ["caddy-admin"]],
-    ["redis", ["redis", "redis-backup"]],
+    ["redis", ["redis-backup", "redis-data-ingestor", "redis-exporter", "redis-gateway-api", "redis-risk-manager"]],
+    ["redis-exporter", ["redis-exporter"]],
     [
       "backup",
       [

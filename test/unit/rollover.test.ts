@@ -45,7 +45,7 @@ async function updates(config: Tables, running: readonly string[] = []) {
 describe("a roll-out", () => {
   it("without a rotation is one update", async () => {
     expect((await updates({})).seen).toEqual([{}]);
-    expect((await updates({ generation: { redis: 2 } })).seen).toEqual([{}]);
+    expect((await updates({ generation: { "redis-exporter": 2 } })).seen).toEqual([{}]);
   });
 
   it("of a signing key is three: the new one is trusted, then used, then the old one is withdrawn", async () => {
@@ -70,11 +70,49 @@ describe("a roll-out", () => {
   });
 });
 
+describe("the overlap of the tokens' key", () => {
+  const now = Math.floor(Date.now() / 1000);
+  const running = (since: number, generation = 2) => [`jwt ${generation} 90 ${since}`];
+  const lasting = { generation: { jwt: 2 }, overlap: { jwt: "present" } };
+
+  it("begins with a rotation, in one update, and outlasts it", async () => {
+    const { seen, tables } = await updates({ generation: { jwt: 2 } }, running(now, 1));
+    expect(seen).toEqual([{ jwt: "present" }]);
+    expect(tables.overlap).toEqual({ jwt: "present" });
+  });
+
+  it("stays while a token may live, whatever else is rotated, and ends with the first update after that", async () => {
+    const young = await updates(lasting, running(now - 23 * 3600));
+    expect(young.seen).toEqual([{ jwt: "present" }]);
+    const both = { generation: { jwt: 2, "llm-signing": 2 }, overlap: { jwt: "present" } };
+    const beside = await updates(both, [...running(now), "llm-signing 1 90 1760000000"]);
+    expect(beside.seen.at(-1)).toEqual({ jwt: "present" });
+    expect(beside.seen).toHaveLength(3);
+    const old = await updates(lasting, running(now - 25 * 3600));
+    expect(old.seen).toEqual([{}]);
+    expect(old.tables.overlap).toBeUndefined();
+  });
+
+  it("is that of the newest rotation: one that was raised again has not lasted yet", async () => {
+    const again = { generation: { jwt: 3 }, overlap: { jwt: "present" } };
+    expect((await updates(again, running(now - 25 * 3600, 2))).seen).toEqual([{ jwt: "present" }]);
+  });
+
+  it("never begins where the old key leaked: the generation before the new one is a value that nobody had", async () => {
+    const { tables, workspace } = workspaceOf({ generation: { jwt: 2, "llm-signing": 2 } });
+    await raiseGenerations(workspace, ["jwt", "llm-signing"], await rotationConfig(workspace), true);
+    expect(tables.generation).toEqual({ jwt: 4, "llm-signing": 3 });
+    const { seen } = await updates({ generation: { jwt: 4 } }, running(now));
+    expect(seen).toEqual([{}]);
+  });
+});
+
 describe("a raised generation", () => {
   it("is written for all units at once, and a supplied value gives way", async () => {
-    const { tables, workspace } = workspaceOf({ generation: { redis: 3 } });
-    const config = { ...(await rotationConfig(workspace)), pinned: new Map([["redis", ["redis"]]]) };
-    await raiseGenerations(workspace, ["redis", "jwt"], config);
-    expect(tables.generation).toEqual({ redis: 4, jwt: 2 });
+    const { tables, workspace } = workspaceOf({ generation: { "redis-exporter": 3 } });
+    const pinned = new Map([["redis-exporter", ["redis-exporter"]]]);
+    const config = { ...(await rotationConfig(workspace)), pinned };
+    await raiseGenerations(workspace, ["redis-exporter", "jwt"], config, false);
+    expect(tables.generation).toEqual({ "redis-exporter": 4, jwt: 2 });
   });
 });

@@ -13,10 +13,10 @@ const key = "tls:index/privateKey:PrivateKey";
 describe("what is due for rotation", () => {
   test("a credential older than 90 days is due, a younger one is not", () => {
     const state = [
-      resource(password, "redis", "2026-03-01T00:00:00Z"),
+      resource(password, "redis-exporter", "2026-03-01T00:00:00Z"),
       resource(password, "vnc", "2026-06-01T00:00:00Z"),
     ];
-    expect(overdue(state, NOW)).toEqual(["redis"]);
+    expect(overdue(state, NOW)).toEqual(["redis-exporter"]);
   });
 
   test("a pair and NATS's certificates count once, by their oldest key", () => {

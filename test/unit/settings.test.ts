@@ -157,16 +157,21 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
     { release: { reportr: { image: `a@${DIGEST}` } } },
     'release: Unrecognized key: "reportr"',
   ],
-  ["generation 0", { generation: { redis: 0 } }, `generation.redis: must be 1 or more; ${set("generation.redis")}`],
+  ["generation 0", { generation: { vnc: 0 } }, `generation.vnc: must be 1 or more; ${set("generation.vnc")}`],
   [
     "half a generation",
-    { generation: { redis: 1.5 } },
-    `generation.redis: must be a whole number, 1 or more; ${set("generation.redis")}`,
+    { generation: { vnc: 1.5 } },
+    `generation.vnc: must be a whole number, 1 or more; ${set("generation.vnc")}`,
   ],
   [
     "an overlap with no generation before",
     { overlap: { "nats-tls": "present" } },
     `overlap.nats-tls: needs a generation of 2 or more: none is before 1; ${set("overlap.nats-tls")}`,
+  ],
+  [
+    "a step that an overlap has not",
+    { generation: { jwt: 2 }, overlap: { jwt: "accept" } },
+    `overlap.jwt: must be present; ${set("overlap.jwt")}`,
   ],
   [
     "an overlap of what changes at once",
@@ -264,7 +269,7 @@ describe("a wrong config is refused, with the key, the fault and the mend", () =
       enviroment: "x",
       finnhub: "ab",
       httpPort: 0,
-      generation: { redis: 0 },
+      generation: { vnc: 0 },
       trading: { live: true, liveConfirm: "U1" },
     };
     const faults = faultsOf(config);
@@ -273,7 +278,7 @@ describe("a wrong config is refused, with the key, the fault and the mend", () =
       "finnhub",
       "finnhub",
       "httpPort",
-      "generation.redis",
+      "generation.vnc",
       "trading.live",
     ]);
     expect(() => check(config)).toThrow(
@@ -325,10 +330,22 @@ describe("a right config", () => {
     expect(release.reporter).toEqual({ image, command: ["/app/start"] });
   });
 
+  it("may come from before Redis had a user per service: its generation counts for nothing", () => {
+    expect(check({ generation: { redis: 3, jwt: 2 } }).settings.generation.jwt).toBe(2);
+    const value = randomText(24);
+    expect(() => check({ redis: value }, ["redis"])).toThrow(
+      /redis: is no longer a credential: redis-exporter, .* took its place. Remove it with: pulumi config rm redis$/,
+    );
+    expect(() => check({ redis: value }, ["redis"])).not.toThrow(value);
+  });
+
   it("tells which credentials the owner supplied, and keeps none of their values", () => {
     const value = randomText(24);
-    const { supplied, settings } = check({ openai: value, redis: value }, ["openai", "redis"]);
-    expect([...supplied]).toEqual(["openai", "redis"]);
+    const { supplied, settings } = check({ openai: value, "redis-gateway-api": value }, [
+      "openai",
+      "redis-gateway-api",
+    ]);
+    expect([...supplied]).toEqual(["openai", "redis-gateway-api"]);
     expect(JSON.stringify(settings)).not.toContain(value);
   });
 

@@ -13,6 +13,7 @@ const entry: ServiceSpec<ServiceName> = {
   needs: ["postgres", "redis", "nats", "risk-manager", "data-volume"],
   publishes: ["features.snapshot.sentiment"],
   subscribes: ["news.item.created"],
+  redis: { keys: ["sentiment:*"], reads: ["market:*"], scripts: true },
   credentials: ["finnhub"],
   readsTablesOf: ["portfolio-ledger"],
   routes: ["/sentiment"],
@@ -98,8 +99,18 @@ describe("a twelfth service, as one entry of the catalogue", () => {
     const files = platform.files("postgres");
     expect(files["roles.sql"]).toContain("CREATE SCHEMA IF NOT EXISTS sentiment_scorer");
     expect(files["roles.sql"]).toContain("GRANT SELECT ON ALL TABLES IN SCHEMA portfolio_ledger TO sentiment_scorer;");
-    expect(files[`postgres-${NAME}`]).toBe(platform.files(NAME)["run-secrets/env/POSTGRES_PASSWORD"]);
+    expect(files["roles.sql"]).toContain("ALTER ROLE sentiment_scorer PASSWORD 'SCRAM-SHA-256$4096:");
     expect(platform.container(NAME).envs).toContain("POSTGRES_USER=sentiment_scorer");
+  });
+
+  it("has a Redis user that reaches the keys of its entry and no others", () => {
+    const line = platform
+      .files("redis")
+      .settled?.split("\n")
+      .find((each) => each.startsWith(`user ${NAME} `));
+    expect(line).toContain(" resetchannels ~sentiment:* %R~market:* -@all ");
+    expect(line).toContain(" +evalsha ");
+    expect(platform.container(NAME).envs).toContain(`REDIS_USERNAME=${NAME}`);
   });
 
   it("is scraped, and watched by the alert on services that are down", () => {

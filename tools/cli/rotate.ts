@@ -7,27 +7,30 @@ import {
   rotationUnit,
   rotationUnits,
 } from "../../components/credentials/catalogue.ts";
+import { TOKEN_LIFE_HOURS } from "../../components/credentials/fixed.ts";
 import { readersOf } from "../../components/credentials/grants.ts";
-import { overlapSteps } from "../../components/credentials/overlap.ts";
+import { overlapHours, updatesOf } from "../../components/credentials/overlap.ts";
 import { closest } from "../../components/settings.ts";
 import { confirm, unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
-import { raiseGenerations, rollOut, rotationConfig } from "../lib/rollover.ts";
+import { raiseGenerations, rollOut, rotationConfig, unfinished } from "../lib/rollover.ts";
 import { dueUnits } from "../lib/rotation.ts";
 import { update } from "../lib/update.ts";
 import { openWorkspace, stackExists } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run rotate -- NAME... | --due | --all [--stack NAME] [--yes] [--json]
+const HELP = `usage: npm run rotate -- NAME... | --due | --all [--leaked] [--stack NAME] [--yes] [--json]
 
 Makes new values for generated credentials, by raising their generation in the stack's config, and brings the stack up.
 Only the readers of a credential are replaced. It shows which, and asks unless --yes is given or CI is set.
-Old and new are both taken while the readers move, and at the end the old one is refused; keys that are verified elsewhere take
-further runs of pulumi up for that. What was interrupted is finished by: npm run up
+Old and new are both taken while the readers move; at the end the old one is refused and the sessions that it opened are ended.
+Keys that are verified elsewhere take further runs of pulumi up for that. The key of the API's tokens alone goes on verifying the
+tokens that it signed, for ${TOKEN_LIFE_HOURS} hours, unless --leaked or --all is given. What was interrupted is finished by: npm run up
 
   NAME          ${rotationUnits.slice(0, 4).join(", ")}, ... (a wrong name lists them all)
   --due         whatever is older than its period; exit code 2 when something is and nothing was changed
-  --all         everything, after an incident
+  --all         everything, after an incident: as with --leaked
+  --leaked      somebody else has the old value: nothing that it signed or opened outlasts the command
   --stack NAME  another stack than "local"
   --json        only list what would be rotated and why, as JSON; exit code 2 when there is anything
   --yes         do not ask`;
@@ -62,24 +65,26 @@ await command(
     options: {
       due: { type: "boolean" },
       all: { type: "boolean" },
+      leaked: { type: "boolean" },
       stack: { type: "string", default: "local" },
       yes: { type: "boolean" },
       json: { type: "boolean" },
     },
     changes: ({ stack, json }) => (json ? undefined : stack),
   },
-  async ({ due, all, stack, yes, json }, names) => {
+  async ({ due, all, leaked, stack, yes, json }, names) => {
     if ([due === true, all === true, names.length > 0].filter(Boolean).length !== 1) {
       throw new UserError(`name credentials, or give one of --due and --all\n\n${HELP}`, USAGE);
     }
     const named = checkedUnits(names);
+    const atOnce = leaked === true || all === true;
     const workspace = await openWorkspace(stack);
     if (!(await stackExists(workspace))) throw new UserError(`there is no stack ${stack}`);
     const units = all ? rotationUnits : due ? await dueUnits(workspace) : named;
     const plan = units.map((unit) => ({
       credential: unit,
       readers: readers(unit),
-      ups: overlapSteps(unit).length + 1,
+      ups: updatesOf(unit),
     }));
     if (json) {
       process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
@@ -90,13 +95,15 @@ await command(
       return 0;
     }
     const before = await rotationConfig(workspace);
-    const unfinished = Object.keys(before.overlap);
-    if (unfinished.length > 0) say(`first, a rotation that was begun is finished: ${unfinished.join(", ")}`);
+    const begun = unfinished(before);
+    if (begun.length > 0) say(`first, a rotation that was begun is finished: ${begun.join(", ")}`);
     for (const { credential, readers: replaced } of plan) {
       const value = before.pinned.has(credential)
         ? "a generated value in place of the one you supplied"
         : "a new value";
-      say(`${credential}: ${value}; replaced are ${replaced.join(", ") || "no containers"}`);
+      const hours = atOnce ? undefined : overlapHours(credential);
+      const until = hours === undefined ? "" : `; tokens of the old one are taken for ${hours} more hours`;
+      say(`${credential}: ${value}; replaced are ${replaced.join(", ") || "no containers"}${until}`);
     }
     say(`runs of pulumi up: ${Math.max(...plan.map(({ ups }) => ups))}`);
     if (!unasked(yes) && !(await confirm(`Rotate ${plan.length === 1 ? "it" : `these ${plan.length}`} now?`))) {
@@ -105,8 +112,8 @@ await command(
     }
     const start = Date.now();
     const bringUp = () => update(workspace, true);
-    if (unfinished.length > 0) await rollOut(workspace, bringUp);
-    await raiseGenerations(workspace, units, await rotationConfig(workspace));
+    if (begun.length > 0) await rollOut(workspace, bringUp);
+    await raiseGenerations(workspace, units, await rotationConfig(workspace), atOnce);
     await rollOut(workspace, bringUp);
     say(`rotated in ${Math.round((Date.now() - start) / 1000)} s: ${units.join(", ")}`);
     return 0;

@@ -41,7 +41,8 @@ export const adoptable: Readonly<Record<string, Target>> = {
 const IGNORED: Readonly<Record<string, string>> = {
   LIVE: "a stack trades on paper until trading.live and trading.liveConfirm are set",
   TRADING_MODE: "a stack trades on paper until trading.live and trading.liveConfirm are set",
-  REDIS_URL: "made from the parts; its password is REDIS_PASSWORD's",
+  REDIS_PASSWORD: "each service has a Redis user of its own, and the stack makes their passwords",
+  REDIS_URL: "made from the parts, with each service's own user and password",
   DATABASE_URL: "made from the parts; its password is POSTGRES_PASSWORD's",
   LLM_PUBLIC_KEY_PATH: "follows from the private key",
   RISK_PUBLIC_KEY_PATH: "follows from the private key",

@@ -1,11 +1,17 @@
-import { AGES, readAges } from "../../components/credentials/ages.ts";
+import { AGES, type Age, readAges } from "../../components/credentials/ages.ts";
 import {
   credentialSpec,
   isCredentialName,
   rotationUnit,
   rotationUnits,
 } from "../../components/credentials/catalogue.ts";
-import { type OverlapStep, overlapSteps, overlapUnits, stepAfter } from "../../components/credentials/overlap.ts";
+import {
+  type OverlapStep,
+  overlapHours,
+  overlapSteps,
+  overlapUnits,
+  stepAfter,
+} from "../../components/credentials/overlap.ts";
 import { say } from "./log.ts";
 import { setConfig, type Workspace } from "./workspace.ts";
 
@@ -55,10 +61,15 @@ export async function rotationConfig(workspace: Workspace): Promise<RotationConf
   return readRotationConfig(JSON.parse(stdout) as ConfigEntries);
 }
 
-/** The config that raises generations: by path, its value. */
-export function raised(units: readonly string[], config: RotationConfig): ReadonlyMap<string, string> {
+/**
+ * The config that raises generations: by path, its value.
+ * @param leaked whether the old value must not outlast the command. A key whose overlap lasts then skips a generation, so that the
+ * one before the new one is a value that nobody ever had, also where the command is killed half-way.
+ */
+export function raised(units: readonly string[], config: RotationConfig, leaked: boolean): ReadonlyMap<string, string> {
+  const by = (unit: string) => (leaked && overlapHours(unit) !== undefined ? 2 : 1);
   const known = units.filter((each) => rotationUnits.includes(each));
-  return new Map(known.map((unit) => [`generation.${unit}`, String((config.generation[unit] ?? 1) + 1)]));
+  return new Map(known.map((unit) => [`generation.${unit}`, String((config.generation[unit] ?? 1) + by(unit))]));
 }
 
 /** Raises generations in the stack's config, all or none, so that a kill leaves no half of it; what was supplied gives way. */
@@ -66,8 +77,9 @@ export async function raiseGenerations(
   workspace: Workspace,
   units: readonly string[],
   config: RotationConfig,
+  leaked: boolean,
 ): Promise<void> {
-  await setConfig(workspace, Object.fromEntries(raised(units, config)));
+  await setConfig(workspace, Object.fromEntries(raised(units, config, leaked)));
   for (const key of units.flatMap((unit) => config.pinned.get(unit) ?? [])) await removeConfig(workspace, key);
 }
 
@@ -88,9 +100,22 @@ export function beginning(config: RotationConfig, running: ReadonlyMap<string, n
 }
 
 /** The generations that run, as the state keeps them beside the credentials' ages. */
-export function runningGenerations(resources: readonly StateResource[]): ReadonlyMap<string, number> {
+export function runningAges(resources: readonly StateResource[]): readonly Age[] {
   const ages = resources.find(({ urn }) => urn.endsWith(`::${AGES}`) && !urn.includes("CredentialAges::"));
-  return new Map(readAges(ages?.outputs?.stdout ?? "").map(({ unit, generation }) => [unit, generation]));
+  return readAges(ages?.outputs?.stdout ?? "");
+}
+
+/**
+ * The units whose overlap has lasted as long as it may.
+ * @param now seconds since 1970
+ */
+export function outlasted(config: RotationConfig, running: readonly Age[], now: number): string[] {
+  return Object.keys(config.overlap).filter((unit) => {
+    const hours = overlapHours(unit);
+    const age = running.find((each) => each.unit === unit);
+    if (hours === undefined || age === undefined || age.generation !== config.generation[unit]) return false;
+    return age.since + hours * 3600 <= now;
+  });
 }
 
 /** Brings a stack up by as many updates as its rotations take, and ends what an interrupted one had begun. */
@@ -99,30 +124,47 @@ export async function rollOut(workspace: Workspace, bringUp: () => Promise<void>
   if (overlapUnits.some((unit) => (config.generation[unit] ?? 1) > 1)) {
     const { stdout } = await workspace.pulumi(["stack", "export", "--stack", workspace.stack]);
     const { deployment } = JSON.parse(stdout) as { deployment: { resources?: readonly StateResource[] } };
-    const begun = beginning(config, runningGenerations(deployment.resources ?? []));
+    const running = runningAges(deployment.resources ?? []);
+    const begun = beginning(config, new Map(running.map(({ unit, generation }) => [unit, generation])));
     await setConfig(workspace, Object.fromEntries(begun));
+    const over = outlasted(config, running, Date.now() / 1000);
+    if (over.length > 0) say(`the old one has been taken for long enough and is withdrawn: ${over.join(", ")}`);
+    await endOverlaps(workspace, over);
   }
   await bringUp();
   await finishRotations(workspace, bringUp);
 }
 
+/** Takes overlaps out of the stack's config. */
+async function endOverlaps(workspace: Workspace, units: readonly string[]): Promise<void> {
+  if (units.length === 0) return;
+  const { overlap } = await rotationConfig(workspace);
+  // The whole table goes with its last entry.
+  if (Object.keys(overlap).every((unit) => units.includes(unit))) await removeConfig(workspace, "overlap");
+  else for (const unit of units) await removeConfig(workspace, `overlap.${unit}`);
+}
+
+/** The rotations that have begun and that further updates end; an overlap that lasts is none of them. */
+export function unfinished({ overlap }: RotationConfig): string[] {
+  return Object.keys(overlap).filter((unit) => overlapHours(unit) === undefined);
+}
+
 /** Takes rotations that have begun to their end: one `pulumi up` a step, until every old value is refused. */
 async function finishRotations(workspace: Workspace, bringUp: () => Promise<void>): Promise<void> {
   for (;;) {
-    const { overlap } = await rotationConfig(workspace);
-    const units = Object.keys(overlap);
+    const config = await rotationConfig(workspace);
+    const units = unfinished(config);
     if (units.length === 0) return;
     const ended: string[] = [];
     const moved: Record<string, string> = {};
-    for (const [unit, step] of Object.entries(overlap)) {
-      const next = stepAfter(unit, step);
+    for (const unit of units) {
+      const step = config.overlap[unit];
+      const next = step === undefined ? undefined : stepAfter(unit, step);
       if (next === undefined) ended.push(unit);
       else moved[`overlap.${unit}`] = next;
     }
     await setConfig(workspace, moved);
-    // The whole table goes with its last entry.
-    if (ended.length === units.length) await removeConfig(workspace, "overlap");
-    else for (const unit of ended) await removeConfig(workspace, `overlap.${unit}`);
+    await endOverlaps(workspace, ended);
     const moving = units.filter((unit) => !ended.includes(unit));
     if (moving.length > 0) say(`now the new one is used, the old one still taken: ${moving.join(", ")}`);
     if (ended.length > 0) say(`now the old one is withdrawn: ${ended.join(", ")}`);

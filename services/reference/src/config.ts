@@ -36,6 +36,7 @@ export interface Config {
     readonly host: string;
     readonly port: number;
     readonly db: number;
+    readonly username: string | undefined;
     readonly password: string | undefined;
   };
   readonly nats: NatsSettings;
@@ -140,6 +141,7 @@ export function loadConfig(source: Readonly<Record<string, string | undefined>>)
       host: env.text("REDIS_HOST") ?? "redis",
       port: env.number("REDIS_PORT", 6379),
       db: env.number("REDIS_DB", 0),
+      username: env.text("REDIS_USERNAME"),
       password: env.text("REDIS_PASSWORD"),
     },
     nats: natsSettings(env),

@@ -1,14 +1,25 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { TOKEN_LIFE_HOURS } from "../../../components/credentials/fixed.ts";
 import { HttpError } from "./http.ts";
 
 export interface Claims {
   readonly sub: string;
-  /** Seconds since 1970. */
+  /** When it was made, in seconds since 1970. */
+  readonly iat: number;
+  /** When it ends, in seconds since 1970; no more than `TOKEN_LIFE_HOURS` later. */
   readonly exp: number;
   /** Scopes, separated by blanks; `admin` opens /admin. */
   readonly scope: string;
 }
 
+/** A key that verifies tokens. */
+export interface VerifyingKey {
+  readonly secret: string;
+  /** From when on it verifies nothing, in seconds since 1970; absent for the current one. */
+  readonly until?: number;
+}
+
+const TOKEN_LIFE_S = TOKEN_LIFE_HOURS * 3600;
 const SHORTEST_SECRET = 32;
 const CLOCK_SKEW_S = 30;
 
@@ -34,42 +45,52 @@ function decoded(part: string): Readonly<Record<string, unknown>> | undefined {
 }
 
 /**
- * The claims of a token that one of the secrets signed and that has not expired; undefined otherwise.
- * @param secrets the current secret, then the previous one while its tokens live
+ * The claims of a token that one of the keys signed and that has not expired; undefined otherwise. A token that tells no time at
+ * which it was made, or lives longer than a token may, is refused: a key that was replaced would open the door for years.
+ * @param keys the current key, then the previous one while its tokens live
  */
-export function verifyToken(token: string, secrets: readonly string[], now = Date.now()): Claims | undefined {
+export function verifyToken(token: string, keys: readonly VerifyingKey[], now = Date.now()): Claims | undefined {
   const [head, body, signature, ...rest] = token.split(".");
   if (head === undefined || body === undefined || signature === undefined || rest.length > 0) return undefined;
   // The algorithm is ours, never the token's choice.
   if (decoded(head)?.alg !== "HS256") return undefined;
   const given = Buffer.from(signature, "base64url");
-  const genuine = secrets.some((secret) => {
+  const genuine = keys.some(({ secret, until = Number.POSITIVE_INFINITY }) => {
+    if (until <= now / 1000) return false;
     const expected = mac(`${head}.${body}`, secret);
     return given.length === expected.length && timingSafeEqual(given, expected);
   });
   const claims = decoded(body);
   if (!genuine || claims === undefined) return undefined;
-  const { sub, exp, nbf, scope } = claims;
-  if (typeof sub !== "string" || typeof exp !== "number") return undefined;
+  const { sub, iat, exp, nbf, scope } = claims;
+  if (typeof sub !== "string" || typeof exp !== "number" || typeof iat !== "number") return undefined;
+  if (exp - iat > TOKEN_LIFE_S || iat - CLOCK_SKEW_S > now / 1000) return undefined;
   if (exp + CLOCK_SKEW_S < now / 1000) return undefined;
   if (nbf !== undefined && (typeof nbf !== "number" || nbf - CLOCK_SKEW_S > now / 1000)) return undefined;
-  return { sub, exp, scope: typeof scope === "string" ? scope : "" };
+  return { sub, iat, exp, scope: typeof scope === "string" ? scope : "" };
 }
 
-/** The secrets that verify a token. A short one could be guessed offline from any token. */
-export function verifyingSecrets(current: string | undefined, previous: string | undefined): readonly string[] {
-  const secrets = [current, previous].filter((secret) => secret !== undefined);
+/**
+ * The keys that verify a token. A short one could be guessed offline from any token.
+ * @param previousUntil seconds since 1970; without it the previous key verifies nothing
+ */
+export function verifyingKeys(
+  current: string | undefined,
+  previous: string | undefined,
+  previousUntil: number,
+): readonly VerifyingKey[] {
   if (current === undefined) throw new Error("JWT_SECRET must be set");
-  if (secrets.some((secret) => secret.length < SHORTEST_SECRET)) {
+  const keys = [{ secret: current }, ...(previous === undefined ? [] : [{ secret: previous, until: previousUntil }])];
+  if (keys.some(({ secret }) => secret.length < SHORTEST_SECRET)) {
     throw new Error(`JWT_SECRET must have ${SHORTEST_SECRET} characters or more`);
   }
-  return secrets;
+  return keys;
 }
 
 /** The caller of a request. @throws HttpError 401 without a good token, 403 without the scope */
-export function authorize(authorization: string | undefined, secrets: readonly string[], scope?: string): Claims {
+export function authorize(authorization: string | undefined, keys: readonly VerifyingKey[], scope?: string): Claims {
   const token = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1];
-  const claims = token === undefined ? undefined : verifyToken(token, secrets);
+  const claims = token === undefined ? undefined : verifyToken(token, keys);
   if (claims === undefined) {
     throw new HttpError(401, "a valid bearer token is needed", { "www-authenticate": 'Bearer realm="autollm"' });
   }

@@ -5,10 +5,11 @@ import { retryForever, within } from "./timing.ts";
 
 const COMMAND_LIMIT_MS = 1000;
 
-function makeClient({ host, port, db, password }: Config["redis"]) {
+function makeClient({ host, port, db, username, password }: Config["redis"]) {
   return createClient({
     socket: { host, port, connectTimeout: 2000, reconnectStrategy: (retries) => Math.min(100 * 2 ** retries, 2000) },
     database: db,
+    ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     // A command fails at once while Redis is away, so that callers decide; it is not kept for later.
     disableOfflineQueue: true,

@@ -99,8 +99,10 @@ describe("prometheus.yml", () => {
 });
 
 describe("the exporters", () => {
-  test("redis-exporter finds the password by the address", () => {
-    expect(JSON.parse(redisPasswords('a"b'))).toEqual({ "redis://redis:6379": 'a"b' });
+  test("redis-exporter finds the password by the user and the address", () => {
+    expect(JSON.parse(redisPasswords("exporter-even", 'a"b'))).toEqual({
+      "redis://exporter-even@redis:6379": 'a"b',
+    });
   });
 
   test("a public certificate is checked, and Caddy's own is not", () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { ClientAddress } from "../client-address.ts";
 import { type Answer, type Handler, HttpError, type Request } from "../http.ts";
-import { authorize, type Claims, verifyingSecrets } from "../jwt.ts";
+import { authorize, type Claims, verifyingKeys } from "../jwt.ts";
 import { reason } from "../log.ts";
 import { identifier, MessageError, type NewsItem, type Payload, simulation, symbol, text } from "../messages.ts";
 import { limiterMetrics } from "../metrics.ts";
@@ -39,7 +39,8 @@ function makeLimiter(service: Service, limit: number): Limiter {
 /** Every route but /health and /metrics: limited by client, then open to a good token only. */
 function guard(service: Service) {
   const { env } = service.config;
-  const secrets = verifyingSecrets(env.text("JWT_SECRET"), env.text("JWT_SECRET_PREVIOUS"));
+  const previousUntil = env.number("JWT_SECRET_PREVIOUS_UNTIL", 0);
+  const keys = verifyingKeys(env.text("JWT_SECRET"), env.text("JWT_SECRET_PREVIOUS"), previousUntil);
   const limit = env.number("RATE_LIMIT_PER_MINUTE", 100);
   const addresses = new ClientAddress(env.list("TRUSTED_PROXY"));
   const limiter = makeLimiter(service, limit);
@@ -51,7 +52,7 @@ function guard(service: Service) {
         service.log.info("rate limited", { client });
         throw new HttpError(429, `more than ${limit} requests a minute`, { "retry-after": String(verdict.retryAfter) });
       }
-      const claims = authorize(request.header("authorization"), secrets, scope);
+      const claims = authorize(request.header("authorization"), keys, scope);
       try {
         const answer = await handler(request, claims);
         return {

@@ -1,0 +1,84 @@
+import { createHash } from "node:crypto";
+
+/** What a service's Redis user may touch. */
+export interface RedisAccess {
+  /** Patterns of the keys that it reads and writes (Redis's own: `*`, `?`, `[ab]`). */
+  readonly keys: readonly string[];
+  /** Patterns of other services' keys, which it only reads. */
+  readonly reads?: readonly string[];
+  /** Channels that it publishes to and subscribes to. Default: none. */
+  readonly channels?: readonly string[];
+  /** Whether it runs Lua scripts, which reach its own keys only. Default: it does not. */
+  readonly scripts?: boolean;
+}
+
+/** A user of Redis. */
+export interface RedisUser {
+  readonly user: string;
+  readonly password: string;
+  /** Its rights, as an access list writes them. */
+  readonly rules: readonly string[];
+}
+
+/** What every service may run. Each command that is not here is refused, those of a later Redis too. */
+const COMMANDS = [
+  // Commands that read or write a key that they name: which keys is a matter of the patterns.
+  "+@read",
+  "+@write",
+  // Several of them as one (MULTI, WATCH): each is checked for itself.
+  "+@transaction",
+  // Functions belong to the whole server, and whoever loads one replaces another's; scripts are given one by one.
+  "-@scripting",
+  // Steering the server, and what shows or harms more than one's own keys: CONFIG, ACL, CLIENT LIST, MONITOR, KEYS, FLUSHALL.
+  "-@admin",
+  "-@dangerous",
+  // They name no key and show everybody's.
+  ..."scan randomkey dbsize lolwut".split(" ").map((command) => `-${command}`),
+  // There is one database, number 0: another would be a place that nobody watches.
+  ..."move copy".split(" ").map((command) => `-${command}`),
+  // What clients ask when they connect, and for their health; of others they learn nothing.
+  ..."ping echo time client|id client|getname client|setname client|setinfo".split(" ").map((command) => `+${command}`),
+] as const;
+
+/** Scripts by their text or their hash; SCRIPT FLUSH and SCRIPT KILL would meet those of others. */
+const SCRIPTS = "eval eval_ro evalsha evalsha_ro script|load script|exists".split(" ").map((command) => `+${command}`);
+
+/** A service's rights: its own keys, and what it may do with them. */
+export function serviceRules({ keys, reads = [], channels = [], scripts = false }: RedisAccess): readonly string[] {
+  return [
+    "resetchannels",
+    ...channels.map((pattern) => `&${pattern}`),
+    ...keys.map((pattern) => `~${pattern}`),
+    ...reads.map((pattern) => `%R~${pattern}`),
+    "-@all",
+    ...COMMANDS,
+    ...(channels.length > 0 ? ["+@pubsub", "-pubsub"] : []),
+    ...(scripts ? SCRIPTS : []),
+  ];
+}
+
+/** The exporter's rights: figures of the server, and no key. SLOWLOG GET, CONFIG GET and CLIENT LIST would show other users' data. */
+export const exporterRules: readonly string[] = [
+  "resetchannels",
+  "-@all",
+  ..."ping info client|setname latency|latest latency|histogram slowlog|len".split(" ").map((command) => `+${command}`),
+];
+
+/** The backup's rights: to copy the whole data set, as a replica does, and neither to read a single key nor to write one. */
+export const backupRules: readonly string[] = [
+  "resetchannels",
+  "-@all",
+  ..."ping replconf psync sync".split(" ").map((command) => `+${command}`),
+];
+
+/** A password as an access list takes it: by its SHA-256, so that it may hold any character, and a reader of the file cannot log in. */
+const hashed = (password: string) => `#${createHash("sha256").update(password).digest("hex")}`;
+
+/** The access list. The user that Redis knows by itself, `default`, is off: whoever says no name gets nowhere. */
+export function redisAcl(users: readonly RedisUser[]): string {
+  return [
+    "user default off resetpass resetkeys resetchannels -@all",
+    ...users.map(({ user, password, rules }) => `user ${user} on ${hashed(password)} ${rules.join(" ")}`),
+    "",
+  ].join("\n");
+}
