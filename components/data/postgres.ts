@@ -4,7 +4,7 @@ import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
-import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
+import { StatefulVolume } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { postgresSetupSql } from "./postgres-roles.ts";
 
@@ -44,11 +44,8 @@ export class Postgres extends pulumi.ComponentResource {
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Postgres", name, {}, opts);
     const { target, credentials } = args;
-    const volume = new StatefulVolume(
-      "postgres-data",
-      { target, ...volumeOwner("postgres", args.images.get("postgres")) },
-      { parent: this },
-    );
+    // Its image brings the directory with its user as owner.
+    const volume = new StatefulVolume("postgres-data", { target }, { parent: this });
     const granted = grantedTo("postgres");
     this.workload = runPart(
       "postgres",

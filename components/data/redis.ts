@@ -5,6 +5,7 @@ import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
+import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
 
@@ -49,7 +50,7 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
     const { target, credentials } = args;
     const volume = new StatefulVolume(
       "redis-data",
-      { target, ...volumeOwner("redis", args.images.get("redis")) },
+      { target, ...volumeOwner(workloadUser("redis"), args.images) },
       { parent: this },
     );
     const password = credentials.require("redis", "redis");
