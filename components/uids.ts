@@ -1,4 +1,4 @@
-import { isServiceName, services } from "./platform/catalogue.ts";
+import { isServiceName, serviceNames, services } from "./platform/catalogue.ts";
 
 /**
  * The numbers from which a workload has its user and its group. For the kernel a number is all there is of a user: two
@@ -67,3 +67,9 @@ export function workloadUser(workload: string): string {
   const uid = uidOf(workload);
   return `${uid}:${uid}`;
 }
+
+/** The groups of those whose volumes the backup reads: it is in them all, and they are in none of each other's. */
+export const readableGroups: readonly number[] = [
+  ...serviceNames.filter((service) => services[service].volumes.length > 0),
+  "grafana",
+].map(uidOf);

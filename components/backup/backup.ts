@@ -3,12 +3,11 @@ import type { CredentialName } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
-import { serviceNames, services } from "../platform/catalogue.ts";
 import type { PartArgs } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, Workload } from "../runtime/workload.ts";
 import type { Settings } from "../settings.ts";
-import { uidOf, workloadUser } from "../uids.ts";
+import { readableGroups, workloadUser } from "../uids.ts";
 
 export interface BackupArgs extends PartArgs {
   readonly settings: Pick<Settings, "environment" | "backup">;
@@ -18,11 +17,6 @@ export interface BackupArgs extends PartArgs {
   readonly grafana: StatefulVolume;
 }
 
-/** The groups of those whose volumes it reads: it is in them all, and they are in none of each other's. */
-export const readableGroups: readonly number[] = [
-  ...serviceNames.filter((service) => services[service].volumes.length > 0),
-  "grafana",
-].map(uidOf);
 /** Where it serves /health and /metrics; services/backup/src/settings.ts says the same. */
 const PORT = 9180;
 const SAVED = "/saved";

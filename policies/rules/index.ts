@@ -20,6 +20,7 @@ import { containerResourcesLimited } from "./containerResourcesLimited.ts";
 import { containerRestarts } from "./containerRestarts.ts";
 import { containerRootReadOnly } from "./containerRootReadOnly.ts";
 import { containerUserNotRoot } from "./containerUserNotRoot.ts";
+import { containerUserOwn } from "./containerUserOwn.ts";
 import { credentialFilesGranted } from "./credentialFilesGranted.ts";
 import { credentialGeneratedStrong } from "./credentialGeneratedStrong.ts";
 import { credentialGrants } from "./credentialGrants.ts";
@@ -58,6 +59,7 @@ export const ruleGroups: Readonly<Record<string, readonly Rule[]>> = {
     containerConfined,
     containerRootReadOnly,
     containerUserNotRoot,
+    containerUserOwn,
     containerNamespacesOwn,
     containerNoDockerSocket,
     containerMountsHarmless,
