@@ -21,7 +21,7 @@ export const hostFiles = [
 ] as const;
 
 /** A file on each file system that is measured: the root's, the one of Docker's data, and the one of the stack's files. */
-const probes = [ROOT, "/etc/hosts", "/etc/autollm"];
+export const probes = [ROOT, "/etc/hosts", "/etc/autollm"];
 
 /** The name of a probe below its mount point, which may hold another one: `/var/@` beside `/var/lib/docker/@`. */
 export const PROBE = "@";
@@ -30,7 +30,7 @@ export const PROBE = "@";
  * From the container's own mounts, the file systems of the probes; from the host's, how the host calls them: of several mounts
  * of one file system the nearest to its root. Prints the probe, and the host's line with the probe's name for the mount point.
  */
-const measuredFileSystems = [
+export const measuredFileSystems = [
   'BEGIN { split(probes, list, " "); for (i in list) wanted[list[i]] = 1 }',
   "FNR == NR { if ($5 in wanted) probe[$3] = $5; next }",
   "($3 in probe) && (!($3 in line) || length($4) < depth[$3]) {",
