@@ -40,7 +40,7 @@ export const fixedUsers = {
 /** IB Gateway's own image; its stand-in has a number of the range. */
 export const IB_GATEWAY_IMAGE = {
   user: "1000:1000",
-  why: "the program and its settings lie in a home directory that only the image's own user enters",
+  why: "its programs belong to the image's own user, and others may not start all of them",
 } as const;
 
 /** Every number of the range that is taken, by its workload. */
