@@ -6,7 +6,7 @@ export interface ThirdPartyImage {
   readonly digest: string;
   /** Where the digest was seen. */
   readonly source: string;
-  /** Numeric `uid:gid` that the workload runs as. */
+  /** Numeric `uid:gid` that the image names, or can run as. A workload has one of its own where it can: components/uids.ts. */
   readonly user: string;
   /** Why `user` is not the one that the image itself names, where it is not. */
   readonly userReason?: string;
@@ -23,8 +23,9 @@ export interface ThirdPartyImage {
 export interface DataDir {
   readonly path: string;
   /**
-   * `image`: the official image holds the directory with the workload's user as its owner, so a new named volume can be written at once.
-   * `workload`: it belongs to root there, or does not exist; whoever mounts a volume gives it to the workload's user first.
+   * `image`: the official image holds the directory with its user as its owner.
+   * `workload`: it belongs to root there, or does not exist.
+   * A volume is given to the workload's own user in either case.
    */
   readonly owner: "image" | "workload";
 }

@@ -4,9 +4,10 @@ import { credentialFiles } from "../credentials/files.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
 import type { PartArgs } from "../runtime/part.ts";
-import { StatefulVolume } from "../runtime/volume.ts";
+import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, Workload } from "../runtime/workload.ts";
 import type { Settings } from "../settings.ts";
+import { readableGroups, workloadUser } from "../uids.ts";
 
 export interface BackupArgs extends PartArgs {
   readonly settings: Pick<Settings, "environment" | "backup">;
@@ -16,8 +17,6 @@ export interface BackupArgs extends PartArgs {
   readonly grafana: StatefulVolume;
 }
 
-/** The services' user, whose files it reads, in the group of Grafana's, whose database it reads. */
-export const BACKUP_USER = "10001:0";
 /** Where it serves /health and /metrics; services/backup/src/settings.ts says the same. */
 const PORT = 9180;
 const SAVED = "/saved";
@@ -36,7 +35,11 @@ export class Backup extends pulumi.ComponentResource {
     const { target, credentials, settings } = args;
     const { time, s3 } = settings.backup;
     const image = args.images.get("backup");
-    const volume = new StatefulVolume("backup-data", { target, owner: { user: BACKUP_USER, image } }, { parent: this });
+    const volume = new StatefulVolume(
+      "backup-data",
+      { target, ...volumeOwner(workloadUser("backup"), args.images) },
+      { parent: this },
+    );
     if (s3 !== undefined)
       for (const key of ["s3-access-key", "s3-secret-key"] as const) credentials.require("backup", key);
     const wanted = [...always, "backup-key-previous", ...(s3 === undefined ? [] : ["s3-access-key", "s3-secret-key"])];
@@ -59,7 +62,8 @@ export class Backup extends pulumi.ComponentResource {
         spec: {
           image,
           command: ["node", "/app/backup.mjs", "serve"],
-          user: BACKUP_USER,
+          user: workloadUser("backup"),
+          groups: readableGroups,
           // The internet only where there is a second repository.
           segments: ["data", "apps", "observability", ...(s3 === undefined ? [] : (["egress"] as const))],
           deploy: "recreate",

@@ -2,12 +2,13 @@ import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import type { CredentialName } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
-import { SERVICE_USER, STAND_IN_COMMAND } from "../platform/standIn.ts";
+import { STAND_IN_COMMAND } from "../platform/standIn.ts";
 import { liveLabels } from "../runtime/live.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { Workload } from "../runtime/workload.ts";
 import type { Settings } from "../settings.ts";
+import { IB_GATEWAY_IMAGE, workloadUser } from "../uids.ts";
 import { gatewayPort, ibApiPort } from "./ibPort.ts";
 
 export interface IbGatewayArgs extends PartArgs {
@@ -68,7 +69,7 @@ export class IbGateway extends pulumi.ComponentResource {
             image: args.images.get("reference"),
             health: ["node", "-e", connects(port)],
             command: STAND_IN_COMMAND,
-            user: SERVICE_USER,
+            user: workloadUser("ib-gateway"),
             memory: 256,
             environment: { SERVICE_ROLE: "ib-gateway", TRADING_MODE: mode, TZ: "UTC" },
             tmpfs: { "/tmp": 16 },
@@ -80,7 +81,7 @@ export class IbGateway extends pulumi.ComponentResource {
       const secrets = [...login, ...(args.vnc ? (["vnc"] as const) : [])] as const;
       const settings = new StatefulVolume(
         "ib-gateway-settings",
-        { target: args.target, ...volumeOwner("ib-gateway", args.images.get("ib-gateway")) },
+        { target: args.target, ...volumeOwner(IB_GATEWAY_IMAGE.user, args.images) },
         { parent: this },
       );
       this.workload = runPart(
@@ -90,6 +91,7 @@ export class IbGateway extends pulumi.ComponentResource {
           ...shared,
           segments: ["broker", "egress"],
           image: "ib-gateway",
+          user: IB_GATEWAY_IMAGE.user,
           // Its own port opens when it has logged in. The one that others reach is open before.
           health: ["bash", "-c", `exec 3<>/dev/tcp/127.0.0.1/${port}`],
           command: ["/bin/bash", "/etc/autollm/start.sh"],

@@ -8,6 +8,7 @@ import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
 import { slotUser } from "./slotUser.ts";
@@ -78,7 +79,7 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
     const { target, credentials } = args;
     const volume = new StatefulVolume(
       "nats-data",
-      { target, ...volumeOwner("nats", args.images.get("nats")) },
+      { target, ...volumeOwner(workloadUser("nats"), args.images) },
       { parent: this },
     );
     const backup = credentials

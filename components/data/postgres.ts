@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { grantedTo } from "../credentials/grants.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
-import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
+import { StatefulVolume } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { endFormerSessionsSql, postgresRoles, postgresSetupSql } from "./postgres-roles.ts";
@@ -49,11 +49,8 @@ export class Postgres extends pulumi.ComponentResource implements OverlappingSer
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Postgres", name, {}, opts);
     const { target, credentials } = args;
-    const volume = new StatefulVolume(
-      "postgres-data",
-      { target, ...volumeOwner("postgres", args.images.get("postgres")) },
-      { parent: this },
-    );
+    // Its image brings the directory with its user as owner.
+    const volume = new StatefulVolume("postgres-data", { target }, { parent: this });
     const verifiers = pulumi.all(
       postgresRoles.map(({ role, credential }) =>
         pulumi

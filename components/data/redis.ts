@@ -6,6 +6,7 @@ import { type ServiceName, type ServiceSpec, serviceNames, services } from "../p
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
+import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
 import { backupRules, exporterRules, type RedisUser, redisAcl, serviceRules } from "./redisAcl.ts";
@@ -52,7 +53,7 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
     const { target, credentials } = args;
     const volume = new StatefulVolume(
       "redis-data",
-      { target, ...volumeOwner("redis", args.images.get("redis")) },
+      { target, ...volumeOwner(workloadUser("redis"), args.images) },
       { parent: this },
     );
     const user = (name: string, password: pulumi.Output<string>, rules: readonly string[]): pulumi.Output<RedisUser> =>

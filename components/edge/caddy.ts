@@ -6,6 +6,7 @@ import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { workloadUser } from "../uids.ts";
 import { caddyfile, METRICS_PORT } from "./caddyfile.ts";
 import { routes } from "./routes.ts";
 
@@ -47,7 +48,7 @@ export class Caddy extends pulumi.ComponentResource {
     this.url = `https://${domain}${httpsPort === 443 ? "" : `:${httpsPort}`}`;
     const volume = new StatefulVolume(
       "caddy-data",
-      { target, ...volumeOwner("caddy", args.images.get("caddy")) },
+      { target, ...volumeOwner(workloadUser("caddy"), args.images) },
       { parent: this },
     );
     const salt = new random.RandomBytes("caddy-admin-salt", { length: 16 }, { parent: this });

@@ -5,6 +5,7 @@ import { grantedTo } from "../credentials/grants.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { workloadUser } from "../uids.ts";
 import { alertmanagerConfig } from "./alertmanagerConfig.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
@@ -32,7 +33,7 @@ export class Alertmanager extends pulumi.ComponentResource {
     const { target, credentials } = args;
     const volume = new StatefulVolume(
       "alertmanager-data",
-      { target, ...volumeOwner("alertmanager", args.images.get("alertmanager")) },
+      { target, ...volumeOwner(workloadUser("alertmanager"), args.images) },
       { parent: this },
     );
     const secrets = credentialFiles(credentials, "alertmanager", grantedTo("alertmanager"));

@@ -2,11 +2,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { agesAsMetrics } from "../credentials/ages.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { slotUser } from "../data/slotUser.ts";
-import { NAMES_FOLDER } from "../runtime/containerNames.ts";
-import { LIVE_CURRENT, LIVE_MOUNT } from "../runtime/liveFiles.ts";
 import { type PartArgs, type PartSpec, runPart } from "../runtime/part.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
 import { blackboxConfig, edgeTargets } from "./blackbox.ts";
+import { hostFiles, nodeExporterScript } from "./nodeExporter.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface ExportersArgs extends PartArgs {
@@ -25,30 +24,6 @@ const CONTROL_GROUPS = "/sys/fs/cgroup";
 
 /** Where the metrics of the host's own programs are mounted. */
 const HOST_METRICS = "/host/metrics";
-
-/** What is read of the host; the kernel's other figures would be series that nobody looks at. */
-const hostCollectors = "cpu diskstats filefd filesystem loadavg meminfo netdev stat time timex uname vmstat".split(" ");
-
-/**
- * node-exporter reads the network figures of whoever asks, and in a container those are its own. The first process's are the
- * host's, so a directory of links puts them where it looks: no host network and no host processes are needed for that.
- */
-export const nodeExporterScript = [
-  "set -eu",
-  "mkdir /tmp/proc",
-  "ln -s /host/proc/* /tmp/proc/",
-  "rm /tmp/proc/net",
-  "ln -s /host/proc/1/net /tmp/proc/net",
-  [
-    "exec /bin/node_exporter --path.procfs=/tmp/proc --path.rootfs=/host/root --collector.disable-defaults",
-    ...hostCollectors.map((name) => `--collector.${name}`),
-    `--collector.textfile --collector.textfile.directory=${LIVE_CURRENT}`,
-    // A pattern: the folder is written after the containers are there, this one among them.
-    `--collector.textfile.directory='${LIVE_MOUNT}/${NAMES_FOLDER}*'`,
-    "--no-collector.netdev.netlink --collector.netdev.device-exclude='^(veth|br-|ifb).*'",
-    "--collector.filesystem.mount-points-exclude='^/(dev|proc|run|sys|var/lib/docker/.+)($|/)'",
-  ].join(" "),
-].join("\n");
 
 /** The file that redis-exporter reads: passwords by address, in which the user's name stands too. */
 export function redisPasswords(user: string, password: string): string {
@@ -84,14 +59,10 @@ export function exporters(
         files: { "/etc/autollm": { "start.sh": `${nodeExporterScript}\n` } },
         // Read at each scrape.
         live: { files: { "credentials.prom": pulumi.output(credentialAges).apply(agesAsMetrics) }, reload: ["true"] },
-        hostMounts: [
-          { source: "/", path: "/host/root" },
-          { source: "/proc", path: "/host/proc" },
-          ...(hostMetrics === undefined ? [] : [{ source: hostMetrics, path: HOST_METRICS }]),
-        ],
+        hostMounts: [...hostFiles, ...(hostMetrics === undefined ? [] : [{ source: hostMetrics, path: HOST_METRICS }])],
         tmpfs: { "/tmp": 1 },
       },
-      targets: [{ job: "node-exporter", address: "node-exporter:9100" }],
+      targets: [{ job: "node-exporter", address: "node-exporter:9100", fileSystems: true }],
     },
     "postgres-exporter": {
       spec: {

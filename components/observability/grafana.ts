@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { workloadUser } from "../uids.ts";
 import { dashboards } from "./dashboards/dashboards.ts";
 import { dashboardJson } from "./dashboards/render.ts";
 import { DASHBOARDS, grafanaIni, grafanaProvisioning } from "./grafanaConfig.ts";
@@ -27,7 +28,7 @@ export class Grafana extends pulumi.ComponentResource {
     super("autollm:observability:Grafana", name, {}, opts);
     this.volume = new StatefulVolume(
       "grafana-data",
-      { target: args.target, ...volumeOwner("grafana", args.images.get("grafana")) },
+      { target: args.target, ...volumeOwner(workloadUser("grafana"), args.images) },
       { parent: this },
     );
     this.workload = runPart(

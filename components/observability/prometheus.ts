@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { workloadUser } from "../uids.ts";
 import type { OptionalPart } from "./alerts/alert.ts";
 import { rulesYaml } from "./alerts/rules.ts";
 import { prometheusConfig, type ScrapeTarget, serviceTargets } from "./prometheusConfig.ts";
@@ -28,7 +29,7 @@ export class Prometheus extends pulumi.ComponentResource {
     const { target } = args;
     const volume = new StatefulVolume(
       "prometheus-data",
-      { target, ...volumeOwner("prometheus", args.images.get("prometheus")) },
+      { target, ...volumeOwner(workloadUser("prometheus"), args.images) },
       { parent: this },
     );
     // The pages are served below a path, behind Caddy's login; so are Prometheus's own metrics.

@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import { serviceNames, services } from "../platform/catalogue.ts";
+import { PROBE } from "./nodeExporter.ts";
 
 /** Something that answers GET with Prometheus metrics. */
 export interface ScrapeTarget {
@@ -14,6 +15,8 @@ export interface ScrapeTarget {
   readonly interval?: string;
   /** Whether its series are of control groups, by their path: they become those of containers, by their id. */
   readonly containers?: boolean;
+  /** Whether its series are of file systems as `nodeExporterScript` names them: they get the host's mount points. */
+  readonly fileSystems?: boolean;
   /** More labels of every series. */
   readonly labels?: Readonly<Record<string, string>>;
 }
@@ -50,8 +53,14 @@ const containerRelabeling = [
   { regex: "id|image|name|cpu", action: "labeldrop" },
 ];
 
+/** From the name of a file system's probe to the mount point: `/@` is `/`, `/var/@` is `/var`. */
+const fileSystemRelabeling = [
+  { source_labels: ["mountpoint"], regex: `/${PROBE}`, target_label: "mountpoint", replacement: "/" },
+  { source_labels: ["mountpoint"], regex: `(/.+)/${PROBE}`, target_label: "mountpoint", replacement: "$1" },
+];
+
 /** One job a target, so that a job's name is the service's name everywhere. */
-function scrapeConfig({ job, address, path, probe, interval, containers, labels }: ScrapeTarget) {
+function scrapeConfig({ job, address, path, probe, interval, containers, fileSystems, labels }: ScrapeTarget) {
   return {
     job_name: job,
     ...(interval === undefined ? {} : { scrape_interval: interval }),
@@ -68,6 +77,7 @@ function scrapeConfig({ job, address, path, probe, interval, containers, labels 
       ? // Its own times would keep the figures of a container that is gone for five minutes.
         { honor_timestamps: false, metric_relabel_configs: containerRelabeling }
       : {}),
+    ...(fileSystems === true ? { metric_relabel_configs: fileSystemRelabeling } : {}),
     static_configs: [{ targets: [address], ...(labels === undefined ? {} : { labels }) }],
   };
 }

@@ -35,6 +35,8 @@ export interface ServiceVolume {
 /** One service. `Peer` is any other service's name, so a need that does not exist is a type error. */
 export interface ServiceSpec<Peer extends string = string> {
   readonly purpose: string;
+  /** Number of its user and group, a free one of the range in components/uids.ts; a test sees that no two share one. */
+  readonly uid: number;
   /** Where it serves /health and /metrics; null when it serves nothing. */
   readonly port: number | null;
   readonly needs: readonly (Dependency | Peer)[];
@@ -75,6 +77,7 @@ const large: Resources = { memory: 1024, cpuShares: 1024, pids: 256 };
 export const services = catalogue({
   "gateway-api": {
     purpose: "The public API: takes news and intents, shows orders, sets the kill switch",
+    uid: 70_101,
     port: 8000,
     needs: ["postgres", "redis", "nats", "risk-manager"],
     publishes: ["llm.intent.proposed", "risk.kill_switch.activated", "news.item.created"],
@@ -93,6 +96,7 @@ export const services = catalogue({
   },
   "data-ingestor": {
     purpose: "Market data: bars, ticks and macro figures",
+    uid: 70_102,
     port: 8081,
     needs: ["nats", "redis"],
     publishes: ["market.bars.>", "market.ticks.>", "macro.>"],
@@ -107,6 +111,7 @@ export const services = catalogue({
   },
   "news-ingestor": {
     purpose: "News from the feeds",
+    uid: 70_103,
     port: 8084,
     needs: ["nats"],
     publishes: ["news.item.created"],
@@ -120,6 +125,7 @@ export const services = catalogue({
   },
   "feature-pipeline": {
     purpose: "Features from market data, kept in DuckDB and Parquet",
+    uid: 70_104,
     port: 8085,
     needs: ["nats", "data-volume"],
     publishes: ["features.snapshot.>"],
@@ -133,6 +139,7 @@ export const services = catalogue({
   },
   "llm-agents": {
     purpose: "Turn news and features into signed intents",
+    uid: 70_105,
     port: 8086,
     needs: ["feature-pipeline", "nats"],
     publishes: ["llm.intent.proposed", "llm.intent.trace"],
@@ -146,6 +153,7 @@ export const services = catalogue({
   },
   "risk-manager": {
     purpose: "Decides on intents within the limits, signs orders, holds the kill switch",
+    uid: 70_106,
     port: 8070,
     needs: ["redis", "nats", "data-volume"],
     publishes: ["risk.order.approved", "risk.order.rejected"],
@@ -161,6 +169,7 @@ export const services = catalogue({
   },
   "execution-ib": {
     purpose: "Executes approved orders at Interactive Brokers",
+    uid: 70_107,
     port: 8071,
     needs: ["nats", "risk-manager", "ib-gateway"],
     publishes: ["exec.order.submitted", "exec.order.filled", "exec.order.rejected"],
@@ -174,6 +183,7 @@ export const services = catalogue({
   },
   "execution-crypto": {
     purpose: "Executes approved orders at the crypto exchanges",
+    uid: 70_108,
     port: 8072,
     needs: ["nats", "risk-manager"],
     publishes: ["exec.order.filled"],
@@ -196,6 +206,7 @@ export const services = catalogue({
   },
   "portfolio-ledger": {
     purpose: "Writes fills and positions to Postgres",
+    uid: 70_109,
     port: 8073,
     needs: ["postgres", "nats"],
     publishes: [],
@@ -209,6 +220,7 @@ export const services = catalogue({
   },
   reporter: {
     purpose: "Reports by mail and Telegram; takes Alertmanager's webhook at POST /alert",
+    uid: 70_110,
     port: 8074,
     needs: ["postgres", "nats"],
     publishes: [],
@@ -223,6 +235,7 @@ export const services = catalogue({
   },
   "backtest-engine": {
     purpose: "Backtests strategies into the reports volume",
+    uid: 70_111,
     port: null,
     needs: [],
     publishes: [],

@@ -5,13 +5,14 @@ import type { FileTree } from "../runtime/files.ts";
 import type { ResolvedImage } from "../runtime/images.ts";
 import { liveLabels } from "../runtime/live.ts";
 import type { PartArgs } from "../runtime/part.ts";
-import { StatefulVolume } from "../runtime/volume.ts";
+import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, Workload, type WorkloadSpec } from "../runtime/workload.ts";
 import type { Settings } from "../settings.ts";
+import { workloadUser } from "../uids.ts";
 import { isServiceName, type ServiceName, serviceNames, services } from "./catalogue.ts";
 import { deliveryOf } from "./delivery.ts";
 import { configFiles, serviceEnvironment } from "./environment.ts";
-import { SERVICE_USER, STAND_IN_COMMAND } from "./standIn.ts";
+import { STAND_IN_COMMAND } from "./standIn.ts";
 
 export interface ServicesArgs extends PartArgs {
   readonly settings: Settings;
@@ -92,7 +93,7 @@ export class Services extends pulumi.ComponentResource {
     return {
       image,
       command: ["/bin/sh", START, ...(release?.command ?? STAND_IN_COMMAND)],
-      user: SERVICE_USER,
+      user: workloadUser(service),
       segments: [...entry.segments, ...(entry.egress ? (["egress"] as const) : [])],
       deploy: entry.deploy.mode,
       ...(health === undefined ? {} : { health }),
@@ -107,8 +108,8 @@ export class Services extends pulumi.ComponentResource {
       },
       credentials: names,
       volumes: entry.volumes.map(({ name, path }) => {
-        const owner = { user: SERVICE_USER, image };
-        const volume = new StatefulVolume(name, { target: args.target, owner }, { parent: this });
+        const owned = { target: args.target, ...volumeOwner(workloadUser(service), args.images) };
+        const volume = new StatefulVolume(name, owned, { parent: this });
         this.#volumes.set(name, volume);
         return volume.at(path);
       }),

@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Credentials } from "../credentials/credentials.ts";
 import { images, type ThirdPartyImage } from "../images.ts";
+import { workloadUser } from "../uids.ts";
 import { type ImageStore, isOwn, type PartImage } from "./images.ts";
 import type { Segments } from "./segments.ts";
 import type { Target } from "./target.ts";
@@ -14,26 +15,26 @@ export interface PartArgs {
   readonly credentials: Credentials;
 }
 
-/** A program of our own needs nobody's files and no capability. */
-const own: Pick<ThirdPartyImage, "user" | "capabilities"> = { user: "65534:65534", capabilities: [] };
+/** A program of our own needs no capability. */
+const own: Pick<ThirdPartyImage, "capabilities"> = { capabilities: [] };
 
-/** A workload by its image's name, which stands for its reference, its user and the capabilities it cannot start without. */
+/** A workload by its image's name, which stands for its reference and the capabilities it cannot start without. */
 export interface PartSpec extends Omit<WorkloadSpec, "image" | "user" | "capabilities"> {
   readonly image: PartImage;
-  /** Numeric `uid:gid`. Default: the image's. */
+  /** Numeric `uid:gid`, where it is not the workload's own (components/uids.ts). */
   readonly user?: string;
 }
 
 /** Runs a part around the services as a child of its component. */
 export function runPart(name: string, args: PartArgs, spec: PartSpec, parent: pulumi.Resource): Workload {
-  const { user, capabilities }: typeof own = isOwn(spec.image) ? own : images[spec.image];
+  const { capabilities }: typeof own = isOwn(spec.image) ? own : images[spec.image];
   return new Workload(
     name,
     {
       target: args.target,
       segments: args.segments,
       digestKey: args.credentials.digestKey,
-      spec: { user, ...spec, image: args.images.get(spec.image), capabilities },
+      spec: { user: workloadUser(name), ...spec, image: args.images.get(spec.image), capabilities },
     },
     { parent },
   );

@@ -1,8 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { type ImageName, images, type ThirdPartyImage } from "../images.ts";
 import { quote } from "../shell.ts";
-import type { ResolvedImage } from "./images.ts";
+import type { ImageStore, ResolvedImage } from "./images.ts";
 import { shell, type Target } from "./target.ts";
 
 /** A volume at a path of a container. */
@@ -12,25 +11,58 @@ export interface VolumeMount {
   readonly noCopy: boolean;
   /** Default false. */
   readonly readOnly?: boolean;
+  /** What gave the volume to its user, if anything had to. */
+  readonly given?: pulumi.Resource;
 }
 
 export interface StatefulVolumeArgs {
   readonly target: Target;
-  /** For an image that holds its data directory as root's: the user to give the volume to, and an image that has `chown`. */
+  /** The user to give the volume to, and an image that has a shell, `find` and `chown`. Absent where it is root's, or the image brings it. */
   readonly owner?: { readonly user: string; readonly image: ResolvedImage };
 }
 
-/** The owner that a part's volume must be given to, where the part's image does not bring it. */
-export function volumeOwner(image: ImageName, resolved: ResolvedImage): Pick<StatefulVolumeArgs, "owner"> {
-  const { user, dataDirs }: ThirdPartyImage = images[image];
-  return dataDirs.some((dir) => dir.owner === "workload") ? { owner: { user, image: resolved } } : {};
+/** A volume's owner: its workload's user. The image is one that every stack has. */
+export function volumeOwner(user: string, images: ImageStore): Required<Pick<StatefulVolumeArgs, "owner">> {
+  return { owner: { user, image: images.get("postgres") } };
+}
+
+/** The one thing that a container without network, and without any other capability, is to do to a volume. */
+const INSIDE = [
+  "--rm --network none --user 0:0 --read-only --cap-drop ALL --cap-add CHOWN --cap-add DAC_READ_SEARCH",
+  "--security-opt no-new-privileges:true --entrypoint /bin/sh",
+].join(" ");
+
+/**
+ * Gives a volume and all that lies in it to a user. Who writes to it as another user is stopped first: what it wrote later
+ * would be its own again. The directory itself comes last, so its owner tells whether all was done.
+ */
+export function ownerScript(args: {
+  readonly dockerSocket: string;
+  readonly volume: string;
+  readonly imageId: string;
+  readonly user: string;
+}): string {
+  const { dockerSocket, volume, imageId, user } = args;
+  const writes = `{{range .Mounts}}{{if and (eq .Name ${JSON.stringify(volume)}) .RW}}{{$.Id}}{{end}}{{end}}`;
+  return [
+    "set -eu",
+    `docker() { command docker --host ${quote(dockerSocket)} "$@"; }`,
+    `inside() { command docker --host ${quote(dockerSocket)} run ${INSIDE} --volume ${quote(volume)}:/volume:nocopy ${quote(imageId)} -euc "$1"; }`,
+    `running=$(docker ps --quiet --no-trunc --filter ${quote(`volume=${volume}`)})`,
+    `writers=$([ -z "$running" ] || docker inspect --format ${quote(writes)} $running)`,
+    'if [ -n "$writers" ]; then',
+    `  [ "$(inside 'stat -c %u:%g /volume')" != ${quote(user)} ] || exit 0`,
+    "  docker stop $writers >/dev/null",
+    "fi",
+    `inside 'find /volume -mindepth 1 -exec chown -h ${user} {} + && chown ${user} /volume'`,
+  ].join("\n");
 }
 
 /** A named volume that holds state. In production it is protected: a destroy must unprotect it first. */
 export class StatefulVolume extends pulumi.ComponentResource {
   /** The Docker volume's name, known once the volume can be written by its user. */
   readonly volumeName: pulumi.Output<string>;
-  readonly #owned: boolean;
+  readonly #given: pulumi.Resource | undefined;
 
   constructor(name: string, args: StatefulVolumeArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:runtime:StatefulVolume", name, {}, opts);
@@ -48,20 +80,24 @@ export class StatefulVolume extends pulumi.ComponentResource {
       },
     );
     this.volumeName = volume.name;
-    this.#owned = owner !== undefined;
     if (owner !== undefined) {
-      // One run of chown, in a container without network and with that one capability.
-      const docker = `docker --host ${quote(target.dockerSocket)} run --rm --network none --user 0:0 --read-only`;
+      const { user, image } = owner;
       const given = shell(
-        `${name}-owner`,
+        // A name for each user: with one for all, `ignoreChanges` below would run the former user's script again.
+        `${name}-owner-${user.split(":")[0]}`,
         target,
         {
-          create: pulumi.interpolate`${docker} --cap-drop ALL --cap-add CHOWN --security-opt no-new-privileges:true --entrypoint chown --volume ${volume.name}:/volume ${owner.image.id} ${owner.user} /volume`,
-          triggers: [volume.name, owner.user],
+          create: pulumi
+            .all([volume.name, image.id])
+            .apply(([volumeName, imageId]) =>
+              ownerScript({ dockerSocket: target.dockerSocket, volume: volumeName, imageId, user }),
+            ),
+          triggers: [volume.name, user],
         },
         // A newer image changes nothing about whose the volume is.
         { parent: this, ignoreChanges: ["create"] },
       );
+      this.#given = given;
       this.volumeName = pulumi.all([volume.name, given.urn]).apply(([volumeName]) => volumeName);
     }
     this.registerOutputs({ volumeName: this.volumeName });
@@ -70,7 +106,9 @@ export class StatefulVolume extends pulumi.ComponentResource {
   /** The volume as a workload mounts it. */
   at(path: string): VolumeMount {
     // At the first mount Docker would copy the image's directory, its owner included, over the one that was given.
-    return { name: this.volumeName, path, noCopy: this.#owned };
+    return this.#given === undefined
+      ? { name: this.volumeName, path, noCopy: false }
+      : { name: this.volumeName, path, noCopy: true, given: this.#given };
   }
 
   /** The volume as somebody mounts it who only reads it, and whose image has no say in its content. */

@@ -22,8 +22,10 @@ export interface WorkloadSpec {
   readonly image: { readonly id: pulumi.Input<string>; readonly reference: string };
   /** The whole command line; the image's own entry point is not used. */
   readonly command: readonly string[];
-  /** Numeric `uid:gid`, never 0. */
+  /** Numeric `uid:gid`, never 0, and no other workload's: see components/uids.ts. */
   readonly user: string;
+  /** Groups of other workloads whose files it reads, each waived in the policies. */
+  readonly groups?: readonly number[];
   readonly segments: readonly SegmentName[];
   readonly deploy: Deploy;
   /** Command line that ends with 0 when the workload can serve; only a batch job has none. */
@@ -177,7 +179,8 @@ export class Workload extends pulumi.ComponentResource {
               imageId: spec.image.id,
               ...spec.live,
             },
-            { parent: this },
+            // Whoever is stopped for the sake of a volume is not asked to take files at the same time.
+            { parent: this, dependsOn: (spec.volumes ?? []).flatMap(({ given }) => given ?? []) },
           );
     const written = [files, live].flatMap((each) => (each === undefined ? [] : [each.written]));
     const labels = workloadLabels(name, target, spec);
@@ -191,6 +194,7 @@ export class Workload extends pulumi.ComponentResource {
         entrypoints: [spec.command[0] ?? ""],
         command: spec.command.slice(1),
         user: spec.user,
+        ...(spec.groups === undefined ? {} : { groupAdds: spec.groups.map(String).sort() }),
         // Not the name itself: a newer Docker resolves a hostname in every network, also where nobody may be reached.
         hostname: `${name}-host`,
         envs: Object.entries(spec.environment ?? {})

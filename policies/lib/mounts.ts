@@ -6,15 +6,39 @@ import { isUnknown, list, record, text, type Value } from "./value.ts";
 export interface HostMount {
   /** `mounts[1].source`. */
   readonly key: string;
-  /** Normalised path on the host. */
+  /** As the program writes it. */
+  readonly written: string;
+  /** The path on the host that it leads to. */
   readonly source: string;
   readonly readOnly: boolean;
 }
 
 /** Paths compare only in one spelling: `/etc/../run//` is `/run`. */
-export function normalised(path: string): string {
+function normalised(path: string): string {
   const plain = posix.normalize(path);
   return plain.length > 1 ? plain.replace(/\/$/, "") : plain;
+}
+
+/** Links that every host has, each to the place where it leads. */
+const LINKS: readonly (readonly [RegExp, string])[] = [
+  // The root directory, or the current one, of a process: the first one's is the host's.
+  [/^\/proc\/[^/]+(?:\/task\/[^/]+)?\/(?:root|cwd)(?=\/|$)/, "/"],
+  [/^\/dev\/fd(?=\/|$)/, "/proc/self/fd"],
+  [/^\/var\/(run|lock)(?=\/|$)/, "/run/$1"],
+  [/^\/run\/run(?=\/|$)/, "/run"],
+  [/^\/(bin|sbin|lib|lib32|lib64|libx32)(?=\/|$)/, "/usr/$1"],
+];
+
+/** Where a path of the host leads, past the links that every host has. */
+export function leadsTo(path: string): string {
+  const plain = normalised(path);
+  const followed = LINKS.reduce((at, [link, place]) => at.replace(link, place), plain);
+  return followed === plain ? plain : leadsTo(followed);
+}
+
+/** Whether a directory is another one, or has it somewhere in it. */
+export function contains(directory: string, path: string): boolean {
+  return directory === path || path.startsWith(directory === "/" ? "/" : `${directory}/`);
 }
 
 const isTrue = (value: Value) => value === true || isUnknown(value);
@@ -23,22 +47,40 @@ const isTrue = (value: Value) => value === true || isUnknown(value);
 export function hostMounts({ props }: Subject): readonly HostMount[] {
   const mounts = list(props.mounts).flatMap((element, index) => {
     const mount = record(element);
-    const source = text(mount.source);
-    if (source === undefined || (mount.type !== "bind" && !source.startsWith("/"))) return [];
-    return [{ key: `mounts[${index}].source`, source: normalised(source), readOnly: isTrue(mount.readOnly) }];
+    const written = text(mount.source);
+    if (written === undefined || (mount.type !== "bind" && !written.startsWith("/"))) return [];
+    const source = leadsTo(written);
+    return [{ key: `mounts[${index}].source`, written, source, readOnly: isTrue(mount.readOnly) }];
   });
   const volumes = list(props.volumes).flatMap((element, index) => {
     const volume = record(element);
     const named = text(volume.volumeName) ?? "";
-    const source = text(volume.hostPath) ?? (named.startsWith("/") ? named : undefined);
-    if (source === undefined) return [];
-    return [{ key: `volumes[${index}].hostPath`, source: normalised(source), readOnly: isTrue(volume.readOnly) }];
+    const written = text(volume.hostPath) ?? (named.startsWith("/") ? named : undefined);
+    if (written === undefined) return [];
+    const source = leadsTo(written);
+    return [{ key: `volumes[${index}].hostPath`, written, source, readOnly: isTrue(volume.readOnly) }];
   });
   return [...mounts, ...volumes];
 }
 
 /** The socket of a container engine. */
 export const ENGINE_SOCKET = /(docker|containerd|podman|crio|buildkitd)[^/]*\.sock$/i;
+
+/** Where the engines have their sockets: who mounts a directory has what lies in it. */
+const SOCKETS = [
+  "/run/docker.sock",
+  "/run/docker/containerd/containerd.sock",
+  "/run/containerd/containerd.sock",
+  "/run/podman/podman.sock",
+  "/run/crio/crio.sock",
+  "/run/buildkit/buildkitd.sock",
+  "/run/user/1000/docker.sock",
+];
+
+/** Whether a path is a container engine's socket, or a directory in which one lies. */
+export function holdsEngineSocket(source: string): boolean {
+  return ENGINE_SOCKET.test(source) || SOCKETS.some((socket) => contains(source, socket));
+}
 
 /** The directory of a workload's own files: `…/NAME-files-<digest>`, or `…/NAME-files-live` where it takes them without a restart. */
 export const FILES_DIRECTORY = /\/([a-z0-9][a-z0-9.-]*)-files-(?:[0-9a-f]{16}|live)(?=\/|$)/;

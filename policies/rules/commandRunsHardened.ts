@@ -1,4 +1,4 @@
-import { ENGINE_SOCKET } from "../lib/mounts.ts";
+import { ENGINE_SOCKET, FILES_DIRECTORY, leadsTo } from "../lib/mounts.ts";
 import type { ResourceRule } from "../lib/rule.ts";
 import { COMMANDS } from "../lib/types.ts";
 import { text } from "../lib/value.ts";
@@ -12,6 +12,13 @@ const ESCAPES: readonly (readonly [string, RegExp])[] = [
   ["an unconfined container", /(?:seccomp|apparmor)[=:]unconfined/],
   ["a container with every capability", /--cap-add[= ]["']?(?:ALL|SYS_ADMIN|SYS_PTRACE|SYS_MODULE)\b/i],
 ];
+
+/** The path of the host that a mount's words name, where the script itself says it. */
+function hostPath(mount: string): string | undefined {
+  const [, , source] = /(?:^|[,\s"'=])(source|src)=["']?([^,"']+)/.exec(mount) ?? [];
+  const path = source ?? /^(?:-v|--volume)[= ]["']?([^:"']+):/.exec(mount)?.[1];
+  return path?.startsWith("/") === true ? leadsTo(path) : undefined;
+}
 
 export const commandRunsHardened: ResourceRule = {
   name: "command-runs-hardened",
@@ -28,6 +35,11 @@ export const commandRunsHardened: ResourceRule = {
         const mounts = [...run.matchAll(MOUNT)].flatMap(([mount]) => mount.split(/[\s:=,"']+/));
         if (mounts.some((word) => ENGINE_SOCKET.test(word))) {
           yield { key, problem: "starts a container that holds a container engine's socket" };
+        }
+        for (const [mount] of run.matchAll(MOUNT)) {
+          const path = hostPath(mount);
+          if (path !== undefined && !ENGINE_SOCKET.test(path) && !FILES_DIRECTORY.test(path))
+            yield { key, problem: `starts a container that holds ${path} of the host` };
         }
       }
     }

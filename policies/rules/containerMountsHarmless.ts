@@ -1,49 +1,82 @@
 import { service } from "../lib/labels.ts";
-import { ENGINE_SOCKET, FILES_DIRECTORY, hostMounts, normalised } from "../lib/mounts.ts";
-import type { ResourceRule } from "../lib/rule.ts";
+import { FILES_DIRECTORY, type HostMount, hostMounts } from "../lib/mounts.ts";
+import type { Finding, ResourceRule, Subject } from "../lib/rule.ts";
 import { CONTAINER, VOLUME } from "../lib/types.ts";
-import { record, text } from "../lib/value.ts";
+import { isMissing, list, record, text } from "../lib/value.ts";
 import { waived } from "../waivers.ts";
 
 const NAME = "container-mounts-harmless";
-/** Directories that hold the host's own programs, settings, devices, users or secrets, with all that is in them. */
-const SENSITIVE =
-  "/bin /boot /dev /etc /home /lib /lib64 /opt /proc /root /run /sbin /srv /sys /usr /var/backups /var/lib/docker /var/lib/containerd /var/log /var/run /var/spool".split(
-    " ",
-  );
-/** The directories above them: whoever mounts one has all of the above. */
-const PARENTS = ["/", "/var", "/var/lib"];
+const VOLUME_OF_DOCKER =
+  "give the volume no driver and no options: with them it is a directory of the host, or of another one, by another name";
 
-function isSensitive(source: string): boolean {
-  return PARENTS.includes(source) || SENSITIVE.some((path) => source === path || source.startsWith(`${path}/`));
+/** Whether a path is a workload's own files, in the one spelling that can lead nowhere else. */
+function isOwnFiles({ written, source }: HostMount, workload: string): boolean {
+  return written === source && FILES_DIRECTORY.exec(source)?.[1] === workload;
+}
+
+function* judgeHostMounts(subject: Subject): Generator<Finding> {
+  const workload = service(subject);
+  for (const mount of hostMounts(subject)) {
+    const { key, written, source, readOnly } = mount;
+    if (!isOwnFiles(mount, workload) && !waived(NAME, workload, written)) {
+      const led = written === source ? "" : `, which leads to ${source}`;
+      yield { key, problem: `is ${written} of the host${led}` };
+    } else if (!readOnly) {
+      yield { key, problem: "is writable", mend: "set readOnly: true: what is of the host is only read" };
+    }
+  }
+}
+
+/** What the options of a mount make of it. */
+function* judgeOptions({ props }: Subject): Generator<Finding> {
+  for (const [index, element] of list(props.mounts).entries()) {
+    const { volumeOptions, bindOptions } = record(element);
+    for (const option of ["driverName", "driverOptions"]) {
+      const value = record(volumeOptions)[option];
+      if (
+        isMissing(value) ||
+        value === "local" ||
+        (Object.keys(record(value)).length === 0 && text(value) === undefined)
+      )
+        continue;
+      yield {
+        key: `mounts[${index}].volumeOptions.${option}`,
+        problem: "makes a volume of something else",
+        mend: VOLUME_OF_DOCKER,
+      };
+    }
+    const propagation = text(record(bindOptions).propagation);
+    if (propagation !== undefined && !["", "private", "rprivate"].includes(propagation)) {
+      yield {
+        key: `mounts[${index}].bindOptions.propagation`,
+        problem: `is ${propagation}: what the host mounts later comes along`,
+        mend: "remove it",
+      };
+    }
+  }
+}
+
+function* judgeVolume({ props }: Subject): Generator<Finding> {
+  const driver = text(props.driver);
+  if (driver !== undefined && driver !== "" && driver !== "local")
+    yield { key: "driver", problem: `is ${driver}`, mend: VOLUME_OF_DOCKER };
+  for (const option of Object.keys(record(props.driverOpts)))
+    yield { key: `driverOpts.${option}`, problem: "is set", mend: VOLUME_OF_DOCKER };
 }
 
 export const containerMountsHarmless: ResourceRule = {
   name: NAME,
-  title: "A container mounts no sensitive directory of the host",
+  title: "A container mounts its own files and Docker's volumes, and nothing else of the host",
   level: "mandatory",
   severity: "high",
-  why: "A mount is a way around the container's walls: /etc changes users, /proc and /sys the kernel, /root and /home hold keys.",
-  mend: "mount a named volume or the workload's own files, or list the path with its reason in policies/waivers.ts",
+  why: "A mount is a way around the container's walls, and a directory brings along all that lies in it: neighbours' secrets, the socket that owns the host, other processes.",
+  mend: "mount a named volume or the workload's own files, or list the path, exactly as it is written, with its reason in policies/waivers.ts",
   types: [CONTAINER, VOLUME],
   *check(subject) {
-    if (subject.type === VOLUME) {
-      // A local volume with a device is a bind mount by another name.
-      const device = text(record(subject.props.driverOpts).device);
-      if (device?.startsWith("/") && isSensitive(normalised(device))) {
-        yield { key: "driverOpts.device", problem: `is ${device} of the host` };
-      }
-      return;
-    }
-    for (const { key, source, readOnly } of hostMounts(subject)) {
-      if (FILES_DIRECTORY.test(source)) {
-        if (!readOnly)
-          yield { key, problem: "is writable", mend: "set readOnly: true: files are replaced, not written" };
-      } else if (isSensitive(source) && !ENGINE_SOCKET.test(source)) {
-        const allowed = waived(NAME, service(subject), source);
-        if (!allowed) yield { key, problem: `is ${source} of the host` };
-        else if (!readOnly) yield { key, problem: `is ${source} of the host and writable`, mend: "set readOnly: true" };
-      }
+    if (subject.type === VOLUME) yield* judgeVolume(subject);
+    else {
+      yield* judgeHostMounts(subject);
+      yield* judgeOptions(subject);
     }
   },
 };

@@ -1,4 +1,4 @@
-import { ENGINE_SOCKET, hostMounts } from "../lib/mounts.ts";
+import { ENGINE_SOCKET, holdsEngineSocket, hostMounts } from "../lib/mounts.ts";
 import type { ResourceRule } from "../lib/rule.ts";
 import { CONTAINER } from "../lib/types.ts";
 import { list, record, text } from "../lib/value.ts";
@@ -14,6 +14,8 @@ export const containerNoDockerSocket: ResourceRule = {
   *check(subject) {
     for (const { key, source } of hostMounts(subject)) {
       if (ENGINE_SOCKET.test(source)) yield { key, problem: "is a container engine's socket" };
+      else if (holdsEngineSocket(source))
+        yield { key, problem: `is ${source}, in which a container engine's socket lies` };
     }
     for (const [index, upload] of list(subject.props.uploads).entries()) {
       if (ENGINE_SOCKET.test(text(record(upload).source) ?? "")) {

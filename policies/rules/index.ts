@@ -24,6 +24,7 @@ import { containerRestarts } from "./containerRestarts.ts";
 import { containerRootReadOnly } from "./containerRootReadOnly.ts";
 import { containerTmpfsConfined } from "./containerTmpfsConfined.ts";
 import { containerUserNotRoot } from "./containerUserNotRoot.ts";
+import { containerUserOwn } from "./containerUserOwn.ts";
 import { containerVolumesOwn } from "./containerVolumesOwn.ts";
 import { credentialFilesGranted } from "./credentialFilesGranted.ts";
 import { credentialGeneratedStrong } from "./credentialGeneratedStrong.ts";
@@ -76,6 +77,7 @@ export const ruleGroups: Readonly<Record<string, readonly Rule[]>> = {
     containerConfined,
     containerRootReadOnly,
     containerUserNotRoot,
+    containerUserOwn,
     containerNamespacesOwn,
     containerNoDockerSocket,
     containerMountsHarmless,

@@ -1,13 +1,16 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statfsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { connect } from "@nats-io/transport-node";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { edgeTargets } from "../../components/observability/blackbox.ts";
-import { services } from "../../components/platform/catalogue.ts";
+import { hostFiles } from "../../components/observability/nodeExporter.ts";
+import { serviceNames, services } from "../../components/platform/catalogue.ts";
 import { signToken } from "../../services/reference/src/jwt.ts";
 import { run } from "../../tools/lib/run.ts";
+import { root } from "../../tools/lib/workspace.ts";
 import { eventually, https, login } from "./lib/http.ts";
+import { reachOfEach } from "./lib/neighbours.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 
 /** What the daemon holds of a stack. */
@@ -213,6 +216,74 @@ describe("the local stack", () => {
       1,
       expect.stringContaining("-v=9 makes the engine write every secret"),
     ]);
+  });
+
+  test("no two containers share a user, and none sees a neighbour's process, file or Docker's socket", async () => {
+    const reference = await docker("inspect", "--format", "{{.Image}}", await stack.container("reporter"));
+    const reaches = await reachOfEach(stack.name, reference);
+    expect(reaches.length).toBeGreaterThan(20);
+    const users = reaches.map((reach) => {
+      expect(reach.users, reach.workload).toHaveLength(1);
+      return reach.users[0];
+    });
+    expect(users.filter((user, index) => users.indexOf(user) !== index)).toEqual([]);
+    const sockets = reaches.flatMap((reach) => reach.sockets.map((path) => `${reach.workload} ${path}`));
+    expect(sockets).toEqual([]);
+    for (const { workload, users: own, processes } of reaches) {
+      expect(processes.length, workload).toBeGreaterThan(0);
+      expect(
+        processes.filter(({ uid }) => String(uid) !== own[0]),
+        workload,
+      ).toEqual([]);
+    }
+    // A file is the same one, wherever it is mounted, by its device and number.
+    const shared = reaches.flatMap(({ workload, files }) =>
+      reaches
+        .filter((other) => other.workload !== workload)
+        .flatMap((other) =>
+          Object.keys(files)
+            .filter((id) => id in other.files)
+            .map((id) => ({ between: [workload, other.workload].sort().join(" "), path: files[id] ?? "" })),
+        ),
+    );
+    // The backup reads what it saves.
+    const saved = [...serviceNames.filter((name) => services[name].volumes.length > 0), "grafana"];
+    const allowed = saved.map((name) => ["backup", name].sort().join(" "));
+    expect(shared.filter(({ between }) => !allowed.includes(between))).toEqual([]);
+    expect(shared.some(({ between, path }) => between === "backup grafana" && path.endsWith("/grafana.db"))).toBe(true);
+    // Everyone who has a secret reads it: what was tried can find one.
+    const withSecret = reaches.filter(({ files }) =>
+      Object.values(files).some((path) => path.startsWith("/run/secrets/")),
+    );
+    expect(withSecret.map(({ workload }) => workload)).toContain("postgres-exporter");
+  });
+
+  test("node-exporter has three files of the host, no process of it, and tells its network and disks", async () => {
+    const mounts = JSON.parse(
+      await docker("inspect", "--format", "{{json .Mounts}}", await stack.container("node-exporter")),
+    ) as { Source: string }[];
+    const foreign = mounts.map(({ Source }) => Source).filter((source) => !source.includes("/node-exporter-files-"));
+    expect(foreign.sort()).toEqual(hostFiles.map(({ source }) => source).sort());
+    const page = await docker(
+      ...["exec", await stack.container("node-exporter")],
+      ...["wget", "-q", "-O", "-", "http://127.0.0.1:9100/metrics"],
+    );
+    const names = new Set([...page.matchAll(/^(node_[A-Za-z0-9_]+)[{ ]/gm)].map(([, name]) => name));
+    const needed = readFileSync(join(root, "test/unit/observability/exporter-metrics.txt"), "utf8")
+      .split("\n")
+      .flatMap((line) => /^node-exporter (node_\S+)$/.exec(line)?.[1] ?? []);
+    // What a kernel may lack, or a machine without a disk of its own.
+    const optional = /^node_(disk|memory)_/;
+    expect(needed.filter((name) => !names.has(name) && !optional.test(name))).toEqual([]);
+    const figures = statfsSync("/");
+    const headers = login("admin", await stack.output("adminPassword"));
+    const query = encodeURIComponent('node_filesystem_size_bytes{fstype!~"tmpfs|ramfs"}');
+    const { body } = await https(`${stack.url}/prometheus/api/v1/query?query=${query}`, { headers });
+    const { data } = JSON.parse(body) as {
+      data: { result: { metric: { mountpoint: string }; value: [number, string] }[] };
+    };
+    const whole = data.result.find(({ metric }) => metric.mountpoint === "/");
+    expect(Number(whole?.value[1])).toBe(figures.blocks * figures.bsize);
   });
 
   test("only Caddy publishes ports, and only on the loopback", async () => {

@@ -15,9 +15,10 @@ import { appendFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { BACKUP_USER, backupTarget } from "../../components/backup/backup.ts";
+import { backupTarget } from "../../components/backup/backup.ts";
 import { imageReference } from "../../components/images.ts";
 import { serviceNames, services } from "../../components/platform/catalogue.ts";
+import { workloadUser } from "../../components/uids.ts";
 import { copyTree, sums } from "../../services/backup/src/files.ts";
 import { FORMAT, type Manifest, manifestFaults } from "../../services/backup/src/manifest.ts";
 import { backupDue, lastMoment, restoreTestDue } from "../../services/backup/src/schedule.ts";
@@ -245,8 +246,8 @@ describe("the backup's images", () => {
     expect(from).toEqual((["restic", "redis", "postgres"] as const).map(imageReference));
   });
   it("both run as the workload's user, and start the same program", () => {
-    expect(text).toContain(`\nUSER ${BACKUP_USER}\n`);
-    expect(catalogue.backup.user).toBe(BACKUP_USER);
+    expect(text).toContain(`\nUSER ${workloadUser("backup")}\n`);
+    expect(catalogue.backup.user).toBe(workloadUser("backup"));
     expect(catalogue.backup.command.slice(1)).toEqual(["/app/backup.mjs", "serve"]);
   });
 });

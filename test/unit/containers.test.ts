@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { images } from "../../components/images.ts";
 import { services } from "../../components/platform/catalogue.ts";
 import { waived } from "../../policies/waivers.ts";
 import type { ContainerInputs, Recorded, Recording } from "./lib/mocks.ts";
@@ -152,13 +151,21 @@ describe("images", () => {
   });
 
   it("give a volume to their user where the image would not", () => {
-    const owned = platform.ofType("command:local:Command").filter(({ name }) => name.endsWith("-owner"));
-    const own = (name: string) => owned.find((each) => each.name === `${name}-owner`)?.inputs.create;
-    expect(own("nats-data")).toContain(`${images.nats.user} /volume`);
-    expect(own("caddy-data")).toContain(`${images.caddy.user} /volume`);
-    expect(own("postgres-data")).toBeUndefined();
+    const owned = platform.ofType("command:local:Command").filter(({ name }) => /-owner-\d+$/.test(name));
+    const given = owned.map(({ name, inputs }) => {
+      const user = /chown (\d+:\d+) \/volume'$/.exec(String(inputs.create))?.[1];
+      return [name.replace(/-owner-\d+$/, ""), user];
+    });
+    const volumes = containers.flatMap(([name, { mounts, user }]) =>
+      (mounts ?? [])
+        .filter(({ type, readOnly }) => type === "volume" && readOnly !== true)
+        .map(({ source }) => [name, (source ?? "").replace(/-0123abc$/, ""), user] as const),
+    );
+    // Postgres's image brings its own, and root's need not be given.
+    const needed = volumes.filter(([name]) => !["postgres", "log-collector"].includes(name));
+    expect(given.sort()).toEqual(needed.map(([, volume, user]) => [volume, user]).sort());
     for (const { inputs, ignoreChanges } of owned) {
-      expect(inputs.create).toContain("--network none --user 0:0 --read-only --cap-drop ALL --cap-add CHOWN");
+      expect(inputs.create).toContain("--network none --user 0:0 --read-only --cap-drop ALL --cap-add CHOWN --cap-add");
       expect(ignoreChanges).toEqual(["create"]);
     }
   });

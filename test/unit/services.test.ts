@@ -189,7 +189,7 @@ describe("the services that run", () => {
       cpuShares: entry.resources.cpuShares,
       entrypoints: ["/bin/sh"],
       command: ["/run/autollm/start.sh", "node", "/app/reference.mjs"],
-      user: "10001:10001",
+      user: `${services[name].uid}:${services[name].uid}`,
     });
     expect(container.networksAdvanced).toHaveLength(entry.segments.length + Number(entry.egress));
     expect(container.labels).toContainEqual({ label: "autollm.deploy", value: entry.deploy.mode });

@@ -9,6 +9,7 @@ const NAME = "sentiment-scorer";
 /** The whole of the work of adding a service: its entry. */
 const entry: ServiceSpec<ServiceName> = {
   purpose: "Scores news by sentiment",
+  uid: 70_112,
   port: 8090,
   needs: ["postgres", "redis", "nats", "risk-manager", "data-volume"],
   publishes: ["features.snapshot.sentiment"],

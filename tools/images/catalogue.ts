@@ -1,4 +1,5 @@
 import type { ImageName } from "../../components/images.ts";
+import { uidOf, workloadUser } from "../../components/uids.ts";
 import type { GoProgramName } from "./go-programs.ts";
 
 /** A directory that the official image has, with the same owner. */
@@ -53,6 +54,7 @@ export interface BundleImage extends Common {
 export type LocalImage = DebianImage | GoImage | NodeImage | BundleImage;
 
 const nobody = "65534:65534";
+const BACKUP_UID = uidOf("backup");
 const system = (name: string, uid: number, gid: number, home: string) => [
   `groupadd --system --gid ${gid} ${name}`,
   `useradd --system --uid ${uid} --gid ${gid} --home-dir ${home} --no-create-home --shell /bin/sh ${name}`,
@@ -291,10 +293,14 @@ export const catalogue = {
     // pg_dump and the scratch server of the restore test are the server's own version.
     base: "postgres",
     packages: ["restic", "redis-tools", "libstdc++6"],
-    before: ["useradd --uid 10001 --gid 0 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin backup-runner"],
+    // initdb, for the restore test, looks its user up.
+    before: [
+      `groupadd --gid ${BACKUP_UID} backup-runner`,
+      `useradd --uid ${BACKUP_UID} --gid ${BACKUP_UID} --home-dir /tmp --no-create-home --shell /usr/sbin/nologin backup-runner`,
+    ],
     env: { NODE_ENV: "production" },
     workdir: "/app",
-    user: "10001:0",
+    user: workloadUser("backup"),
     command: ["/usr/local/bin/node", "/app/backup.mjs", "serve"],
     version: ["/usr/local/bin/node", "--check", "/app/backup.mjs"],
   },

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { images } from "../../images.ts";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
-import { StatefulVolume } from "../../runtime/volume.ts";
+import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
 import type { Workload } from "../../runtime/workload.ts";
+import { workloadUser } from "../../uids.ts";
 import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { collectorConfig, QUEUE_DIR } from "./collectorConfig.ts";
 
@@ -26,11 +26,9 @@ export class Collector extends pulumi.ComponentResource {
 
   constructor(name: string, args: CollectorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Collector", name, {}, opts);
-    const { user } = images["otel-collector"];
     const volume = new StatefulVolume(
       "otel-collector-queue",
-      // Its own image has no `chown`.
-      { target: args.target, owner: { user, image: args.images.get("jaeger") } },
+      { target: args.target, ...volumeOwner(workloadUser("otel-collector"), args.images) },
       { parent: this },
     );
     this.workload = runPart(

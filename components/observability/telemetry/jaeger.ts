@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { images } from "../../images.ts";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
-import { StatefulVolume } from "../../runtime/volume.ts";
+import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
 import { answersHttp, type Workload } from "../../runtime/workload.ts";
+import { workloadUser } from "../../uids.ts";
 import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { JAEGER_DATA, jaegerConfig } from "./jaegerConfig.ts";
 
@@ -23,7 +23,7 @@ export class Jaeger extends pulumi.ComponentResource {
     super("autollm:observability:Jaeger", name, {}, opts);
     const volume = new StatefulVolume(
       "jaeger-data",
-      { target: args.target, owner: { user: images.jaeger.user, image: args.images.get("jaeger") } },
+      { target: args.target, ...volumeOwner(workloadUser("jaeger"), args.images) },
       { parent: this },
     );
     this.workload = runPart(

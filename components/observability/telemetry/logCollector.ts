@@ -31,7 +31,6 @@ export class LogCollector extends pulumi.ComponentResource {
       {
         image: "otel-collector",
         command: ["/otelcol-contrib", `--config=${CONFIG}/config.yaml`],
-        user: "0:0",
         segments: ["observability"],
         // Two would store each line twice.
         deploy: "recreate",

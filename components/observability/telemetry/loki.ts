@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
 import type { Workload } from "../../runtime/workload.ts";
+import { workloadUser } from "../../uids.ts";
 import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { LOKI_DATA, lokiConfig } from "./lokiConfig.ts";
 
@@ -24,7 +25,7 @@ export class Loki extends pulumi.ComponentResource {
     super("autollm:observability:Loki", name, {}, opts);
     const volume = new StatefulVolume(
       "loki-data",
-      { target: args.target, ...volumeOwner("loki", args.images.get("loki")) },
+      { target: args.target, ...volumeOwner(workloadUser("loki"), args.images) },
       { parent: this },
     );
     const config = lokiConfig({ retentionDays: args.retentionDays ?? 14, retentionGb: args.retentionGb ?? 20 });

@@ -78,6 +78,11 @@ export const containersCases: Readonly<Record<string, RuleCases>> = {
       "as a volume": container({ props: { volumes: [{ hostPath: "/run/docker.sock", containerPath: "/s" }] } }),
       "as a named volume": container({ props: { volumes: [{ volumeName: "/run/docker.sock", containerPath: "/s" }] } }),
       containerd: container({ props: bind("/run/containerd/containerd.sock") }),
+      "the directory in which it lies": container({ props: bind("/run") }),
+      "that directory, by its other name": container({ props: bind("/var/run/") }),
+      "the host's root, for whoever it is": container({ props: bind("/"), labels: as("node-exporter") }),
+      "by another process's root": container({ props: bind("/proc/1/root/run") }),
+      "by a process's current directory": container({ props: bind("/proc/self/cwd/../run/docker.sock") }),
     },
   },
   "container-mounts-harmless": {
@@ -86,19 +91,76 @@ export const containersCases: Readonly<Record<string, RuleCases>> = {
       "its own files in a home directory": container({
         props: bind(`/home/me/stack/.pulumi-local/files/local/redis-files-${"0a".repeat(8)}/etc`),
       }),
-      "the host's root for node-exporter": container({ props: bind("/"), labels: as("node-exporter") }),
+      "the host's interfaces for node-exporter": container({
+        props: bind("/proc/1/net/dev"),
+        labels: as("node-exporter"),
+      }),
       "a volume of Docker's own": resource(types.VOLUME, { driver: "local" }),
+      "a volume that the image's content is not copied to": container({
+        props: { mounts: [{ type: "volume", source: "data", target: "/data", volumeOptions: { noCopy: true } }] },
+      }),
     },
     fail: {
+      "the host's root for node-exporter": container({ props: bind("/"), labels: as("node-exporter") }),
+      "all processes for node-exporter": container({ props: bind("/proc"), labels: as("node-exporter") }),
+      "what is waived, for another": container({ props: bind("/proc/1/net/dev") }),
+      "what is waived, in another spelling": container({
+        props: bind("/proc/1/net/../net/dev"),
+        labels: as("node-exporter"),
+      }),
+      "a directory that nobody has heard of": container({ props: bind("/data/exchange") }),
+      "a directory above the stack's files": container({ props: bind("/var/lib/autollm") }),
+      "the stack's files": container({ props: bind("/var/lib/autollm/files/production") }),
+      "another's files": container({ props: bind(`/srv/postgres-files-${"0a".repeat(8)}/run-secrets`) }),
+      "another's files, by its own": container({
+        props: bind(`/srv/redis-files-${"0a".repeat(8)}/../postgres-files-${"0b".repeat(8)}`),
+      }),
+      "its own name in another's folder": container({
+        props: bind(`/srv/postgres-files-live/redis-files-${"0a".repeat(8)}`),
+      }),
+      "by another process's root": container({ props: bind(`/proc/1/root/srv/redis-files-${"0a".repeat(8)}`) }),
+      "Docker's volumes": container({ props: bind("/var/lib/docker/volumes") }),
       "the host's root": container({ props: bind("/") }),
       "the host's settings": container({ props: bind("/etc/") }),
       "below a sensitive directory": container({ props: bind("/root/.ssh") }),
       "by a detour": container({ props: bind("/srv/../etc") }),
       "as a volume": container({ props: { volumes: [{ hostPath: "/proc", containerPath: "/p" }] } }),
-      "writable, where only reading is waived": container({ props: bind("/", false), labels: as("node-exporter") }),
+      "writable, where only reading is waived": container({
+        props: bind("/proc/1/net/dev", false),
+        labels: as("node-exporter"),
+      }),
       "its own files, writable": container({ props: bind(`/srv/redis-files-${"0a".repeat(8)}`, false) }),
       "a volume that is a bind mount": resource(types.VOLUME, {
         driverOpts: { type: "none", o: "bind", device: "/etc" },
+      }),
+      "a volume that is another host's": resource(types.VOLUME, {
+        driverOpts: { type: "nfs", o: "addr=192.0.2.1", device: ":/share" },
+      }),
+      "a volume by a plugin": resource(types.VOLUME, { driver: "vieux/sshfs" }),
+      "a bind mount within a volume's options": container({
+        props: {
+          mounts: [
+            {
+              type: "volume",
+              source: "data",
+              target: "/data",
+              volumeOptions: { driverName: "local", driverOptions: { type: "none", o: "bind", device: "/" } },
+            },
+          ],
+        },
+      }),
+      "what the host mounts later": container({
+        props: {
+          mounts: [
+            {
+              type: "bind",
+              source: `/srv/redis-files-${"0a".repeat(8)}`,
+              target: "/mnt",
+              readOnly: true,
+              bindOptions: { propagation: "rslave" },
+            },
+          ],
+        },
       }),
     },
   },

@@ -1,5 +1,6 @@
+import { readableGroups } from "../../../components/uids.ts";
 import type { StackSubject } from "../../../policies/lib/rule.ts";
-import { text, UNKNOWN } from "../../../policies/lib/value.ts";
+import { text, UNKNOWN, type Value } from "../../../policies/lib/value.ts";
 import { command, container, filesOf, inStack, network, password, secret } from "../fixtures.ts";
 import type { RuleCases } from "./types.ts";
 
@@ -25,6 +26,10 @@ function mounted(
     inStack(filesOf(service, files)),
     inStack(container({ props: bind(source), labels: { ...as(service), "autollm.credentials": credentials } })),
   ];
+}
+/** A container by its user, and the further groups that it is in. */
+function running(service: string, user: Value, groupAdds: readonly string[] = []): StackSubject {
+  return inStack(container({ props: { user, groupAdds }, labels: as(service) }));
 }
 function joining(service: string, declared: string, networks: readonly StackSubject[]): readonly StackSubject[] {
   const networksAdvanced = networks.map(({ props }) => ({ name: text(props.name) }));
@@ -67,6 +72,26 @@ export const stackCases: Readonly<Record<string, RuleCases>> = {
       "no limit in it": [inStack(container()), processes("0")],
       "without end": [inStack(container()), processes("-1")],
       "far too many": [inStack(container()), processes("100000")],
+    },
+  },
+  "container-user-own": {
+    pass: {
+      "a number for each": [running("redis", "70011:70011"), running("nats", "70012:70012")],
+      "the log collector as root": [running("log-collector", "0:0"), running("nats", "70012:70012")],
+      "the backup in the groups of those that it saves": [
+        running("backup", "70080:70080", readableGroups.map(String)),
+        running("grafana", "70033:70033"),
+      ],
+      "what only the update will know": [running("redis", UNKNOWN), running("nats", UNKNOWN)],
+    },
+    fail: {
+      "one number for two": [running("redis", "70011:70011"), running("nats", "70011:70012")],
+      "one number in two spellings": [running("redis", "70011:70011"), running("nats", "070011:70012")],
+      "one group for two": [running("redis", "70011:70011"), running("nats", "70012:70011")],
+      "root's group": [running("redis", "70011:0")],
+      "no group": [running("redis", "70011")],
+      "a neighbour's group": [running("redis", "70011:70011", ["70033"])],
+      "a group of nobody that is saved, for the backup": [running("backup", "70080:70080", ["70011"])],
     },
   },
   "segments-needed": {

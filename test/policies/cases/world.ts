@@ -166,6 +166,9 @@ export const worldCases: Readonly<Record<string, RuleCases>> = {
       "a hardened one": command({
         create: "docker run --rm --cap-drop ALL --network none --volume x:/volume image chown",
       }),
+      "a volume by its name, and a workload's own files": command({
+        create: `docker run --rm -v data:/v --mount type=bind,src=/srv/redis-files-${"0a".repeat(8)},target=/f image`,
+      }),
       "the socket as the daemon's address": command({
         create: "docker --host unix:///var/run/docker.sock run --rm image",
       }),
@@ -176,6 +179,11 @@ export const worldCases: Readonly<Record<string, RuleCases>> = {
       "over several lines": command({ create: "docker run --rm \\\n  --pid=host image" }),
       "the host's network, when it is undone": command({ create: "true", delete: "docker run --network host image" }),
       "the socket": command({ create: "docker run -v /var/run/docker.sock:/s image" }),
+      "the host's root": command({ create: "docker run --rm -v /:/host:ro image" }),
+      "the directory of the socket": command({ create: "docker run --volume='/var/run:/s' image" }),
+      "Docker's volumes, as a mount": command({
+        create: "docker run --mount type=bind,source=/var/lib/docker/volumes,target=/v image",
+      }),
       "a capability": command({ create: "podman run --cap-add=SYS_ADMIN image" }),
     },
   },

@@ -3,7 +3,7 @@ import { parse } from "yaml";
 import { EDGE_LIMITS } from "../../../components/host/edgeBans.ts";
 import { alertmanagerConfig, receivers } from "../../../components/observability/alertmanagerConfig.ts";
 import { blackboxConfig, edgeTargets } from "../../../components/observability/blackbox.ts";
-import { nodeExporterScript, redisPasswords } from "../../../components/observability/exporters.ts";
+import { redisPasswords } from "../../../components/observability/exporters.ts";
 import { grafanaProvisioning } from "../../../components/observability/grafanaConfig.ts";
 import { prometheusConfig, serviceTargets } from "../../../components/observability/prometheusConfig.ts";
 
@@ -133,11 +133,6 @@ describe("the exporters", () => {
     const seldom = edgeTargets("localhost").filter(({ job }) => job !== "edge");
     expect(seldom.map(({ interval }) => interval)).toEqual(seldom.map(() => "1m"));
     expect(seldom.length * (EDGE_LIMITS.findtime / 60)).toBeLessThan(EDGE_LIMITS.maxretry);
-  });
-
-  test("node-exporter reads the host's network, not its own", () => {
-    expect(nodeExporterScript).toContain("ln -s /host/proc/1/net /tmp/proc/net");
-    expect(nodeExporterScript).toContain("--no-collector.netdev.netlink");
   });
 });
 

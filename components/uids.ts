@@ -1,0 +1,75 @@
+import { isServiceName, serviceNames, services } from "./platform/catalogue.ts";
+
+/**
+ * The numbers from which a workload has its user and its group. For the kernel a number is all there is of a user: two
+ * containers with the same one may read each other's memory and files wherever one of them sees the other's processes, and
+ * a container shares it with whoever has it on the host. Nobody there has these: Debian's own users end at 999, logins run
+ * from 1000 to 60000 (/etc/login.defs), 60001 to 65535 are Debian's and systemd's reserves (systemd.io/UIDS-GIDS), and the
+ * ranges that a login may give to its containers begin at 100000 (SUB_UID_MIN).
+ */
+export const UIDS = { first: 70_000, last: 79_999 } as const;
+
+/** The parts around the services; a service's number stands in its entry of the catalogue. A number is never given again. */
+const parts: Readonly<Record<string, number>> = {
+  caddy: 70_001,
+  redis: 70_011,
+  nats: 70_012,
+  "ib-gateway": 70_021,
+  prometheus: 70_031,
+  alertmanager: 70_032,
+  grafana: 70_033,
+  loki: 70_034,
+  "otel-collector": 70_035,
+  jaeger: 70_036,
+  "node-exporter": 70_041,
+  cadvisor: 70_042,
+  "blackbox-exporter": 70_043,
+  "postgres-exporter": 70_044,
+  "redis-exporter": 70_045,
+  "nats-exporter": 70_046,
+  backup: 70_080,
+  "restore-test": 70_090,
+};
+
+/** Who cannot have a number of the range, and why. */
+export const fixedUsers = {
+  postgres: { user: "70:70", why: "initdb looks its user up in the image's own accounts; no Debian package uses 70" },
+  "log-collector": { user: "0:0", why: "Docker's log files are root's alone; it has no capability" },
+} as const;
+
+/** IB Gateway's own image; its stand-in has a number of the range. */
+export const IB_GATEWAY_IMAGE = {
+  user: "1000:1000",
+  why: "its programs belong to the image's own user, and others may not start all of them",
+} as const;
+
+/** Every number of the range that is taken, by its workload. */
+export function takenUids(): Readonly<Record<string, number>> {
+  return { ...Object.fromEntries(Object.entries(services).map(([name, { uid }]) => [name, uid])), ...parts };
+}
+
+/**
+ * The number of a workload, which is its user's and its group's.
+ * @throws for a workload that has none
+ */
+export function uidOf(workload: string): number {
+  const uid = isServiceName(workload) ? services[workload].uid : parts[workload];
+  if (uid === undefined)
+    throw new Error(
+      `${workload} has no uid: give it a free one from ${UIDS.first} to ${UIDS.last} in components/uids.ts`,
+    );
+  return uid;
+}
+
+/** Numeric `uid:gid` that a workload runs as. */
+export function workloadUser(workload: string): string {
+  if (Object.hasOwn(fixedUsers, workload)) return fixedUsers[workload as keyof typeof fixedUsers].user;
+  const uid = uidOf(workload);
+  return `${uid}:${uid}`;
+}
+
+/** The groups of those whose volumes the backup reads: it is in them all, and they are in none of each other's. */
+export const readableGroups: readonly number[] = [
+  ...serviceNames.filter((service) => services[service].volumes.length > 0),
+  "grafana",
+].map(uidOf);
