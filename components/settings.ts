@@ -8,6 +8,7 @@ import {
   rotationUnits,
 } from "./credentials/catalogue.ts";
 import { overlapUnits } from "./credentials/overlap.ts";
+import { proxyFaults } from "./networks.ts";
 import { serviceNames } from "./platform/catalogue.ts";
 
 const port = z.int().min(1).max(65535);
@@ -68,6 +69,7 @@ const schema = z
     httpsPort: port.default(8443),
     acmeStaging: z.boolean().default(false),
     adminNetworks: z.array(cidr).default([]),
+    trustedProxies: z.array(cidr).default([]),
     imageSource: z.enum(["registry", "local"]).default("registry"),
     localImages: z.record(z.string(), z.string()).default({}),
     release: z.partialRecord(z.enum(serviceNames), release).default({}),
@@ -132,6 +134,7 @@ const schema = z
         fault("backup.image", "must be the backup's own image, by the digest that the workflow `images` tells");
       if (value.domain === "localhost") fault("domain", "must be the public host name outside environment local");
     }
+    for (const wrong of proxyFaults(value.trustedProxies, value.adminNetworks)) fault("trustedProxies", wrong);
     if (value.acmeStaging && value.environment === "production") {
       fault("acmeStaging", "production needs a certificate that browsers trust");
     }

@@ -8,7 +8,7 @@ import { randomText } from "./lib/values.ts";
 
 const render = (domain: string, httpsPort = 443, change: Partial<CaddyfileArgs> = {}) =>
   caddyfile({
-    ...{ domain, httpsPort, routes, loginFile: "secrets/login", adminNetworks: [], acmeStaging: false },
+    ...{ domain, httpsPort, routes, loginFile: "secrets/login", adminNetworks: [], trustedProxies: [], acmeStaging: false },
     ...change,
   });
 const trimmed = (text: string) => text.split("\n").map((line) => line.trim());

@@ -3,7 +3,9 @@ import { rename } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { connect } from "@nats-io/transport-node";
 import { makeBackup, openSnapshot } from "./backup.ts";
+import { evictFromGrafana } from "./grafanaEviction.ts";
 import { restoreStream } from "./jetstream.ts";
+import { serveLimiter } from "./limiter.ts";
 import { withLock } from "./lock.ts";
 import { serveNatsMetrics } from "./natsMetrics.ts";
 import { BackupError, copyFrom, openRepository, snapshots } from "./restic.ts";
@@ -26,6 +28,10 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   serve: () => serve(readSettings()),
   /** The program of another container of this image: NATS's figures for Prometheus. */
   "nats-metrics": async () => serveNatsMetrics(),
+  /** The program of another container of this image: limits attempts at the edge. */
+  limiter: async () => serveLimiter(),
+  /** Ends what was opened in Grafana under a former password; stdin is nobody's, the argument its database. */
+  "evict-grafana": async ([file = ""]) => answer(evictFromGrafana(file)),
   /** Makes a backup now; with `--state`, stdin is an export of the stack's state. */
   run: ([option]) =>
     withLock(async () => {
