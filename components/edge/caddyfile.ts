@@ -73,6 +73,8 @@ function serverBlock(trustedProxies: readonly string[]): string[] {
       "\tidle 2m",
       "}",
       "max_header_size 16KB",
+      // What arrives before the handshake's end can be sent again by somebody on the way (RFC 8470).
+      "0rtt off",
       ...(trustedProxies.length === 0
         ? []
         : [
@@ -91,6 +93,8 @@ export function caddyfile(args: CaddyfileArgs): string {
   const { domain, httpsPort } = args;
   const local = domain === "localhost";
   const headers = headerBlock(httpsPort);
+  // What Caddy refuses by itself: it would answer without the headers, and with its name.
+  const refusals = ["handle_errors {", ...indent([...headers, 'respond "{err.status_code} {err.status_text}"']), "}"];
   const site = [
     ...headers,
     ...CLAIMED.map((name) => `request_header -${name}`),
@@ -104,10 +108,7 @@ export function caddyfile(args: CaddyfileArgs): string {
     "handle {",
     '\trespond "not found" 404',
     "}",
-    // What Caddy refuses by itself: it would answer without the headers, and with its name.
-    "handle_errors {",
-    ...indent([...headers, 'respond "{err.status_code} {err.status_text}"']),
-    "}",
+    ...refusals,
     ...log,
   ];
   const block = (hosts: string, lines: readonly string[]) => ["", `${hosts} {`, ...indent(lines), "}"];
@@ -138,7 +139,7 @@ export function caddyfile(args: CaddyfileArgs): string {
           ...block(`http://${domain}, http://www.${domain}`, redirect(`https://${domain}${port}{uri}`)),
         ]),
     // RFC 9110, 15.5.20. Without these Caddy answers any other host with an empty 200 and its name.
-    ...block("http://, https://", [...headers, 'respond "misdirected request" 421', ...log]),
+    ...block("http://, https://", [...headers, 'respond "misdirected request" 421', ...refusals, ...log]),
     "",
   ].join("\n");
 }

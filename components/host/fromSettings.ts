@@ -9,7 +9,7 @@ export function loginOf({ address, port, hostKey, privateKeyPath }: NonNullable<
 }
 
 /** What the settings want the host to be. */
-export function hostOptions({ host, httpPort, httpsPort }: Settings, keys: KeyPair): HostOptions {
+export function hostOptions({ host, httpPort, httpsPort, trustedProxies }: Settings, keys: KeyPair): HostOptions {
   return {
     deployer: DEPLOYER,
     deployerKey: keys.publicKey,
@@ -17,6 +17,7 @@ export function hostOptions({ host, httpPort, httpsPort }: Settings, keys: KeyPa
     hostKey: host?.hostKey ?? "",
     sshPort: host?.port ?? 22,
     trustedNetworks: host?.trustedNetworks ?? [],
+    trustedProxies,
     publicPorts: [httpPort, httpsPort],
     publicUdpPorts: [httpsPort],
     swapMiB: host?.swapMiB ?? 0,

@@ -12,6 +12,8 @@ export interface HostOptions {
   readonly sshPort: number;
   /** Networks that neither the connection limit nor the bans hold: CIDR, IPv4 or IPv6. */
   readonly trustedNetworks: readonly string[];
+  /** Networks of proxies before the edge, which the bans from the edge never hold. */
+  readonly trustedProxies: readonly string[];
   /** TCP ports that the world may reach besides SSH, published by containers. */
   readonly publicPorts: readonly number[];
   /** UDP ports of that kind: HTTP/3. */
