@@ -69,7 +69,15 @@ const prometheus = new Prometheus(
   "prometheus",
   {
     ...part,
-    targets: [...exporters.targets, ...telemetry, caddy.target, limiterTarget, alertmanager.target, grafanaTarget, backupTarget],
+    targets: [
+      ...exporters.targets,
+      ...telemetry,
+      caddy.target,
+      limiterTarget,
+      alertmanager.target,
+      grafanaTarget,
+      backupTarget,
+    ],
     parts: ["backup"],
     alertmanager: alertmanager.endpoint,
   },

@@ -80,6 +80,12 @@ const supplied = (purpose: string, required: SuppliedSpec["required"] = "never")
  */
 export const fixedCredentials = {
   "grafana-admin": password(32, "alphanumeric", "Grafana's administrator"),
+  "grafana-secret": {
+    kind: "lasting",
+    bytes: 32,
+    alphabet: "alphanumeric",
+    purpose: "encrypts what Grafana stores, and hashes its sessions",
+  },
   vnc: password(12, "alphanumeric", "IB Gateway's VNC screen; the protocol uses 8 characters of it"),
   redis: password(24, "alphanumeric", "Redis", "while-readers-move"),
   // A token lives until it expires, so the key before goes on verifying.

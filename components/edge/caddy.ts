@@ -45,7 +45,17 @@ export class Caddy extends pulumi.ComponentResource {
 
   constructor(name: string, args: CaddyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:edge:Caddy", name, {}, opts);
-    const { target, credentials, domain, bindAddress, httpPort, httpsPort, adminNetworks, trustedProxies, acmeStaging } = args;
+    const {
+      target,
+      credentials,
+      domain,
+      bindAddress,
+      httpPort,
+      httpsPort,
+      adminNetworks,
+      trustedProxies,
+      acmeStaging,
+    } = args;
     this.url = `https://${domain}${httpsPort === 443 ? "" : `:${httpsPort}`}`;
     const volume = new StatefulVolume(
       "caddy-data",

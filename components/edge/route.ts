@@ -84,9 +84,7 @@ export function routeBlock(
       "route {",
       ...indent([
         ...limited.flatMap(({ kind }) => ask(`/take/${kind}`, `@${kind}${index} `)),
-        ...(login
-          ? ["basic_auth {", `\timport ${loginFile}`, "}", ...ask(`/return/${adminLogin.kind}`)]
-          : []),
+        ...(login ? ["basic_auth {", `\timport ${loginFile}`, "}", ...ask(`/return/${adminLogin.kind}`)] : []),
         // A new container of a rolling deploy takes over: try again for a moment instead of failing the request.
         `reverse_proxy ${upstream} {`,
         "\tlb_try_duration 5s",

@@ -16,24 +16,25 @@ failregex = refused <ADDR> \\d+\\s*$
 journalmatch = _SYSTEMD_UNIT=${UNIT}
 `;
 
-export const edgeJail = ({ trustedNetworks, trustedProxies }: HostOptions) => `${[
-  "# Written by Pulumi (host step edge-bans).",
-  "[autollm-edge]",
-  "enabled = true",
-  "backend = systemd",
-  "filter = autollm-edge",
-  // What goes to a published port is forwarded to its container, and never passes the input hook.
-  "banaction = nftables[type=allports, chain_hook=forward]",
-  // A chain of its own: the one that all jails share by default lies at the input hook once sshd has banned somebody.
-  "chain = f2b-edge",
-  // Of HTTP/3 as well: by fail2ban's default a ban of all ports is one of TCP.
-  "protocol = tcp,udp",
-  // Behind a proxy the connection is the proxy's: to ban that would shut everybody out.
-  `ignoreip = ${["127.0.0.1/8", "::1", ...trustedNetworks, ...trustedProxies].join(" ")}`,
-  // A key that was accepted says nothing about who asks the edge.
-  "ignorecommand =",
-  ...Object.entries(EDGE_LIMITS).map(([key, value]) => `${key} = ${value}`),
-].join("\n")}\n`;
+export const edgeJail = ({ trustedNetworks, trustedProxies }: HostOptions) =>
+  `${[
+    "# Written by Pulumi (host step edge-bans).",
+    "[autollm-edge]",
+    "enabled = true",
+    "backend = systemd",
+    "filter = autollm-edge",
+    // What goes to a published port is forwarded to its container, and never passes the input hook.
+    "banaction = nftables[type=allports, chain_hook=forward]",
+    // A chain of its own: the one that all jails share by default lies at the input hook once sshd has banned somebody.
+    "chain = f2b-edge",
+    // Of HTTP/3 as well: by fail2ban's default a ban of all ports is one of TCP.
+    "protocol = tcp,udp",
+    // Behind a proxy the connection is the proxy's: to ban that would shut everybody out.
+    `ignoreip = ${["127.0.0.1/8", "::1", ...trustedNetworks, ...trustedProxies].join(" ")}`,
+    // A key that was accepted says nothing about who asks the edge.
+    "ignorecommand =",
+    ...Object.entries(EDGE_LIMITS).map(([key, value]) => `${key} = ${value}`),
+  ].join("\n")}\n`;
 
 const service = `[Unit]
 Description=Tells fail2ban whom the edge of the AutoLLM platform refused
