@@ -9,6 +9,7 @@ import { Nats } from "./components/data/nats.ts";
 import { Postgres } from "./components/data/postgres.ts";
 import { Redis } from "./components/data/redis.ts";
 import { Caddy } from "./components/edge/caddy.ts";
+import { EdgeLimiter, limiterTarget } from "./components/edge/limiter.ts";
 import { METRICS_DIR } from "./components/host/directories.ts";
 import { Alertmanager } from "./components/observability/alertmanager.ts";
 import { Exporters } from "./components/observability/exporters.ts";
@@ -56,7 +57,8 @@ const services = new Services("services", {
 });
 
 const ages = new CredentialAges("credential-ages", { ...settings, supplied });
-const caddy = new Caddy("caddy", { ...part, ...settings });
+const edgeLimiter = new EdgeLimiter("edge-limiter", part);
+const caddy = new Caddy("caddy", { ...part, ...settings }, { dependsOn: edgeLimiter });
 const alertmanager = new Alertmanager("alertmanager", { ...part, url: caddy.url });
 const exporters = new Exporters(
   "exporters",
@@ -73,8 +75,16 @@ const prometheus = new Prometheus(
   "prometheus",
   {
     ...part,
-    targets: [...exporters.targets, ...telemetry, caddy.target, alertmanager.target, grafanaTarget, backupTarget],
     parts: ["backup", ...(settings.host === undefined ? [] : ["host" as const])],
+    targets: [
+      ...exporters.targets,
+      ...telemetry,
+      caddy.target,
+      limiterTarget,
+      alertmanager.target,
+      grafanaTarget,
+      backupTarget,
+    ],
     alertmanager: alertmanager.endpoint,
   },
   { dependsOn: alertmanager },
@@ -100,7 +110,7 @@ const workloads = new Map([
   ...exporters.workloads,
   ...Object.entries({
     ...{ postgres, redis, nats, alertmanager, prometheus, caddy, grafana, backup, "ib-gateway": ibGateway },
-    ...{ jaeger, loki, "otel-collector": collector, "log-collector": logCollector },
+    ...{ "edge-limiter": edgeLimiter, jaeger, loki, "otel-collector": collector, "log-collector": logCollector },
   }).map(([name, { workload }]) => [name, workload] as const),
 ]);
 new ContainerNames("container-names", {

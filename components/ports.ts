@@ -4,6 +4,7 @@ import { isServiceName, services } from "./platform/catalogue.ts";
 /** TCP ports that the parts around the services listen on, besides those on their loopback. */
 const partPorts: Readonly<Record<string, readonly number[]>> = {
   caddy: [2020, 8080, 8443],
+  "edge-limiter": [9190],
   postgres: [5432],
   redis: [6379],
   nats: [4222, 8222],

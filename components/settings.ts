@@ -13,6 +13,7 @@ import { overlapSteps, overlapUnits } from "./credentials/overlap.ts";
 import { confirmFaults, LIVE_CONFIRM, suppliedFaults } from "./credentials/suppliedFaults.ts";
 import { destinationFault } from "./host/egress.ts";
 import { systemAccounts } from "./host/systemAccounts.ts";
+import { proxyFaults } from "./networks.ts";
 import { serviceNames } from "./platform/catalogue.ts";
 
 const port = z.int().min(1).max(65535);
@@ -99,6 +100,7 @@ const schema = z
     httpsPort: port.default(8443),
     acmeStaging: z.boolean().default(false),
     adminNetworks: z.array(cidr).default([]),
+    trustedProxies: z.array(cidr).default([]),
     imageSource: z.enum(["registry", "local"]).default("registry"),
     localImages: z.record(z.string(), z.string()).default({}),
     release: z.partialRecord(z.enum(serviceNames), release).default({}),
@@ -162,6 +164,7 @@ const schema = z
         fault("backup.image", "must be the backup's own image, by the digest that the workflow `images` tells");
       if (value.domain === DEFAULT_DOMAIN) fault("domain", "must be the public host name outside environment local");
     }
+    for (const wrong of proxyFaults(value.trustedProxies, value.adminNetworks)) fault("trustedProxies", wrong);
     if (value.acmeStaging && value.environment === "production") {
       fault("acmeStaging", "production needs a certificate that browsers trust");
     }

@@ -3,6 +3,7 @@ import { isServiceName, services } from "../components/platform/catalogue.ts";
 /** The segments that each part around the services needs. A second opinion: it is written apart from the components. */
 const partSegments: Readonly<Record<string, readonly string[]>> = {
   caddy: ["public", "edge", "observability"],
+  "edge-limiter": ["edge", "observability"],
   postgres: ["data"],
   redis: ["data"],
   nats: ["apps", "observability"],

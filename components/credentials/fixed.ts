@@ -83,6 +83,12 @@ const supplied = (purpose: string, required: SuppliedSpec["required"] = "never")
  */
 export const fixedCredentials = {
   "grafana-admin": password(32, "alphanumeric", "Grafana's administrator"),
+  "grafana-secret": {
+    kind: "lasting",
+    bytes: 32,
+    alphabet: "alphanumeric",
+    purpose: "encrypts what Grafana stores, and hashes its sessions",
+  },
   vnc: password(12, "alphanumeric", "IB Gateway's VNC screen; the protocol uses 8 characters of it"),
   // A token lives until it expires, so the key before goes on verifying.
   jwt: password(32, "hex", "signs the API's tokens", "while-tokens-live"),

@@ -8,7 +8,7 @@ const partGrants: Readonly<Record<string, readonly CredentialName[]>> = {
   postgres: named("postgres-"),
   redis: named("redis-"),
   nats: named("nats-"),
-  grafana: ["grafana-admin"],
+  grafana: ["grafana-admin", "grafana-secret"],
   caddy: ["caddy-admin"],
   "ib-gateway": ["tws-userid", "tws-password", "vnc"],
   alertmanager: ["slack-webhook", "pagerduty-key", "heartbeat-url"],

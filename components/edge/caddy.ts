@@ -17,6 +17,8 @@ export interface CaddyArgs extends PartArgs {
   readonly httpsPort: number;
   /** Networks from which the admin pages answer; empty for all. */
   readonly adminNetworks: readonly string[];
+  /** Networks of proxies before the edge; empty for none. */
+  readonly trustedProxies: readonly string[];
   /** Take certificates of Let's Encrypt's staging authority. */
   readonly acmeStaging: boolean;
 }
@@ -44,7 +46,17 @@ export class Caddy extends pulumi.ComponentResource {
 
   constructor(name: string, args: CaddyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:edge:Caddy", name, {}, opts);
-    const { target, credentials, domain, bindAddress, httpPort, httpsPort, adminNetworks, acmeStaging } = args;
+    const {
+      target,
+      credentials,
+      domain,
+      bindAddress,
+      httpPort,
+      httpsPort,
+      adminNetworks,
+      trustedProxies,
+      acmeStaging,
+    } = args;
     this.url = `https://${domain}${httpsPort === 443 ? "" : `:${httpsPort}`}`;
     const volume = new StatefulVolume(
       "caddy-data",
@@ -74,6 +86,7 @@ export class Caddy extends pulumi.ComponentResource {
               routes,
               loginFile: "secrets/login",
               adminNetworks,
+              trustedProxies,
               acmeStaging,
             }),
             "secrets/login": login,

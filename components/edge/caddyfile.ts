@@ -1,25 +1,13 @@
-import { type Content, contentPolicy, securityHeaders } from "./headers.ts";
+import { contentPolicy, securityHeaders } from "./headers.ts";
+import { indent, type Route, type RouteArgs, routeBlock } from "./route.ts";
 
-/** A way in at the edge. */
-export interface Route {
-  /** Paths as Caddy matches them. */
-  readonly paths: readonly string[];
-  /** `host:port` inside the edge segment. */
-  readonly upstream: string;
-  /** Whether the admin login stands before it, and the list of admin networks. */
-  readonly login: boolean;
-  readonly content: Content;
-}
-
-export interface CaddyfileArgs {
+export interface CaddyfileArgs extends RouteArgs {
   readonly domain: string;
   /** Published HTTPS port, for redirects. */
   readonly httpsPort: number;
   readonly routes: readonly Route[];
-  /** File with `admin <bcrypt hash>`, the login of the admin pages; relative to the Caddyfile. */
-  readonly loginFile: string;
-  /** Networks from which the admin pages answer; empty for all. */
-  readonly adminNetworks: readonly string[];
+  /** Networks of proxies before the edge, which say in X-Forwarded-For whom a request is from; empty for none. */
+  readonly trustedProxies: readonly string[];
   /** Take certificates of Let's Encrypt's staging authority, which browsers do not trust and which limits nobody. */
   readonly acmeStaging: boolean;
 }
@@ -36,36 +24,8 @@ const ACME_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory";
 /** Parameters of an address that may hold a token; the log shows them without their value. */
 const SECRET_PARAMETERS = ["access_token", "api_key", "auth_token", "code", "password", "token"];
 
-const indent = (lines: readonly string[]) => lines.map((line) => (line === "" ? "" : `\t${line}`));
-
-/** One route's block. */
-function routeBlock(
-  { paths, upstream, login, content }: Route,
-  index: number,
-  { loginFile, adminNetworks }: Pick<CaddyfileArgs, "loginFile" | "adminNetworks">,
-): string[] {
-  const matcher = `@route${index}`;
-  const path = `path ${paths.join(" ")}`;
-  return [
-    // Elsewhere there is no such page.
-    ...(login && adminNetworks.length > 0
-      ? [`${matcher} {`, ...indent([path, `remote_ip ${adminNetworks.join(" ")}`]), "}"]
-      : [`${matcher} ${path}`]),
-    `handle ${matcher} {`,
-    ...indent([
-      `header >Content-Security-Policy "${contentPolicy(content)}"`,
-      ...(login ? ["basicauth {", `\timport ${loginFile}`, "}"] : []),
-      // A new container of a rolling deploy takes over: try again for a moment instead of failing the request.
-      `reverse_proxy ${upstream} {`,
-      "\tlb_try_duration 5s",
-      "\tlb_try_interval 100ms",
-      // A login for the edge is nothing that the page behind it should see.
-      ...(login ? ["\theader_up -Authorization"] : []),
-      "}",
-    ]),
-    "}",
-  ];
-}
+/** Other headers in which a client may say whose address it has: nothing behind the edge gets to see them. */
+const CLAIMED = ["Forwarded", "X-Real-IP", "True-Client-IP"];
 
 /** The headers of every answer. */
 function headerBlock(httpsPort: number): string[] {
@@ -83,12 +43,61 @@ function headerBlock(httpsPort: number): string[] {
   ];
 }
 
-/** The Caddyfile: certificates, headers, limits and routes. Everything that matches no route is a 404. */
+/** What is noted of each request. */
+const log = [
+  "log {",
+  "\toutput stdout",
+  "\tformat filter {",
+  "\t\twrap json",
+  "\t\tfields {",
+  "\t\t\trequest>headers>Authorization delete",
+  "\t\t\trequest>headers>Cookie delete",
+  "\t\t\tresp_headers>Set-Cookie delete",
+  "\t\t\trequest>uri query {",
+  ...SECRET_PARAMETERS.map((name) => `\t\t\t\treplace ${name} REDACTED`),
+  "\t\t\t}",
+  "\t\t}",
+  "\t}",
+  "}",
+];
+
+/** What holds for every host. */
+function serverBlock(trustedProxies: readonly string[]): string[] {
+  return [
+    "servers {",
+    ...indent([
+      "timeouts {",
+      "\tread_body 10s",
+      "\tread_header 5s",
+      "\twrite 60s",
+      "\tidle 2m",
+      "}",
+      "max_header_size 16KB",
+      // What arrives before the handshake's end can be sent again by somebody on the way (RFC 8470).
+      "0rtt off",
+      ...(trustedProxies.length === 0
+        ? []
+        : [
+            `trusted_proxies static ${trustedProxies.join(" ")}`,
+            // From the right: what a client itself wrote stands left of what a proxy added.
+            "trusted_proxies_strict",
+            "client_ip_headers X-Forwarded-For",
+          ]),
+    ]),
+    "}",
+  ];
+}
+
+/** The Caddyfile: certificates, headers, limits and routes. Whatever matches no route is a 404, and a host that is not ours a 421. */
 export function caddyfile(args: CaddyfileArgs): string {
-  const local = args.domain === "localhost";
-  const headers = headerBlock(args.httpsPort);
+  const { domain, httpsPort } = args;
+  const local = domain === "localhost";
+  const headers = headerBlock(httpsPort);
+  // What Caddy refuses by itself: it would answer without the headers, and with its name.
+  const refusals = ["handle_errors {", ...indent([...headers, 'respond "{err.status_code} {err.status_text}"']), "}"];
   const site = [
     ...headers,
+    ...CLAIMED.map((name) => `request_header -${name}`),
     "request_body {",
     `\tmax_size ${MAX_BODY}`,
     "}",
@@ -99,61 +108,38 @@ export function caddyfile(args: CaddyfileArgs): string {
     "handle {",
     '\trespond "not found" 404',
     "}",
-    // What Caddy refuses by itself: it would answer without the headers, and with its name.
-    "handle_errors {",
-    ...indent([...headers, 'respond "{err.status_code} {err.status_text}"']),
-    "}",
-    "log {",
-    "\toutput stdout",
-    "\tformat filter {",
-    "\t\twrap json",
-    "\t\tfields {",
-    "\t\t\trequest>headers>Authorization delete",
-    "\t\t\trequest>headers>Cookie delete",
-    "\t\t\tresp_headers>Set-Cookie delete",
-    "\t\t\trequest>uri query {",
-    ...SECRET_PARAMETERS.map((name) => `\t\t\t\treplace ${name} REDACTED`),
-    "\t\t\t}",
-    "\t\t}",
-    "\t}",
-    "}",
+    ...refusals,
+    ...log,
   ];
-  const apex = local ? "https://localhost, https://127.0.0.1" : args.domain;
+  const block = (hosts: string, lines: readonly string[]) => ["", `${hosts} {`, ...indent(lines), "}"];
+  const redirect = (to: string) => [...headers, `redir ${to} permanent`];
+  const port = httpsPort === 443 ? "" : `:${httpsPort}`;
   return [
     "{",
     ...indent([
       "admin 127.0.0.1:2019",
       "http_port 8080",
       "https_port 8443",
-      ...(local ? ["local_certs", "skip_install_trust", "auto_https disable_redirects"] : []),
+      // Our own redirects, below, have the headers.
+      "auto_https disable_redirects",
+      ...(local ? ["local_certs", "skip_install_trust"] : []),
       ...(!local && args.acmeStaging ? [`acme_ca ${ACME_STAGING}`] : []),
       "persist_config off",
       "metrics",
-      "servers {",
-      ...indent([
-        "timeouts {",
-        "\tread_body 10s",
-        "\tread_header 5s",
-        "\twrite 60s",
-        "\tidle 2m",
-        "}",
-        "max_header_size 16KB",
-      ]),
-      "}",
+      ...serverBlock(args.trustedProxies),
     ]),
     "}",
-    "",
     // For Prometheus; the port is published nowhere.
-    `http://:${METRICS_PORT} {`,
-    "\tmetrics /metrics",
-    "}",
-    "",
-    `${apex} {`,
-    ...indent(site),
-    "}",
+    ...block(`http://:${METRICS_PORT}`, ["metrics /metrics"]),
+    ...block(local ? "https://localhost, https://127.0.0.1" : domain, site),
     ...(local
-      ? ["", "http://localhost, http://127.0.0.1 {", `\tredir https://{host}:${args.httpsPort}{uri} permanent`, "}"]
-      : ["", `www.${args.domain} {`, `\tredir https://${args.domain}{uri} permanent`, "}"]),
+      ? block("http://localhost, http://127.0.0.1", redirect(`https://{host}${port}{uri}`))
+      : [
+          ...block(`https://www.${domain}`, redirect(`https://${domain}${port}{uri}`)),
+          ...block(`http://${domain}, http://www.${domain}`, redirect(`https://${domain}${port}{uri}`)),
+        ]),
+    // RFC 9110, 15.5.20. Without these Caddy answers any other host with an empty 200 and its name.
+    ...block("http://, https://", [...headers, 'respond "misdirected request" 421', ...refusals, ...log]),
     "",
   ].join("\n");
 }

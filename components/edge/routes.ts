@@ -1,19 +1,33 @@
 import { type ServiceSpec, serviceNames, services } from "../platform/catalogue.ts";
-import type { Route } from "./caddyfile.ts";
+import type { Route } from "./route.ts";
 
 /** The services' own routes, from their catalogue. */
 const serviceRoutes: readonly Route[] = serviceNames.flatMap((name) => {
   const { routes, port }: ServiceSpec = services[name];
-  return routes === undefined
-    ? []
-    : [{ paths: routes.map((prefix) => `${prefix}/*`), upstream: `${name}:${port}`, content: "data", login: false }];
+  if (routes === undefined) return [];
+  const paths = routes.map((prefix) => `${prefix}/*`);
+  return [{ paths, upstream: `${name}:${port}`, content: "data", admin: false, login: false }];
 });
+
+/** What every page for administrators has, but Grafana, which has a login of its own. */
+const adminPage = { content: "pages", admin: true, login: true } as const;
 
 /** What answers at the edge. Whatever is not listed is not reachable from outside. */
 export const routes: readonly Route[] = [
   ...serviceRoutes,
-  { paths: ["/grafana", "/grafana/*"], upstream: "grafana:3000", content: "grafana", login: false },
-  { paths: ["/prometheus", "/prometheus/*"], upstream: "prometheus:9090", content: "pages", login: true },
-  { paths: ["/alertmanager", "/alertmanager/*"], upstream: "alertmanager:9093", content: "pages", login: true },
-  { paths: ["/jaeger", "/jaeger/*"], upstream: "jaeger:16686", content: "pages", login: true },
+  {
+    paths: ["/grafana", "/grafana/*"],
+    upstream: "grafana:3000",
+    content: "grafana",
+    admin: true,
+    login: false,
+    attempts: [
+      { kind: "grafana-login", match: ["path /grafana/login*", "not method GET HEAD"] },
+      { kind: "grafana-token", match: ["header Authorization *"] },
+    ],
+    closed: ["/grafana/metrics", "/grafana/metrics/*"],
+  },
+  { ...adminPage, paths: ["/prometheus", "/prometheus/*"], upstream: "prometheus:9090" },
+  { ...adminPage, paths: ["/alertmanager", "/alertmanager/*"], upstream: "alertmanager:9093" },
+  { ...adminPage, paths: ["/jaeger", "/jaeger/*"], upstream: "jaeger:16686" },
 ];

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { HostOptions } from "./options.ts";
 import { type Step, unitRuns } from "./step.ts";
 
 const JAIL = "/etc/fail2ban/jail.d/zz-autollm-edge.local";
@@ -15,18 +16,25 @@ failregex = refused <ADDR> \\d+\\s*$
 journalmatch = _SYSTEMD_UNIT=${UNIT}
 `;
 
-const jail = `${[
-  "# Written by Pulumi (host step edge-bans).",
-  "[autollm-edge]",
-  "enabled = true",
-  "backend = systemd",
-  "filter = autollm-edge",
-  // What goes to a published port is forwarded to its container, and never passes the input hook.
-  "banaction = nftables[type=allports, chain=f2b-edge, chain_hook=forward]",
-  // A key that was accepted says nothing about who asks the edge.
-  "ignorecommand =",
-  ...Object.entries(EDGE_LIMITS).map(([key, value]) => `${key} = ${value}`),
-].join("\n")}\n`;
+export const edgeJail = ({ trustedNetworks, trustedProxies }: HostOptions) =>
+  `${[
+    "# Written by Pulumi (host step edge-bans).",
+    "[autollm-edge]",
+    "enabled = true",
+    "backend = systemd",
+    "filter = autollm-edge",
+    // What goes to a published port is forwarded to its container, and never passes the input hook.
+    "banaction = nftables[type=allports, chain_hook=forward]",
+    // A chain of its own: the one that all jails share by default lies at the input hook once sshd has banned somebody.
+    "chain = f2b-edge",
+    // Of HTTP/3 as well: by fail2ban's default a ban of all ports is one of TCP.
+    "protocol = tcp,udp",
+    // Behind a proxy the connection is the proxy's: to ban that would shut everybody out.
+    `ignoreip = ${["127.0.0.1/8", "::1", ...trustedNetworks, ...trustedProxies].join(" ")}`,
+    // A key that was accepted says nothing about who asks the edge.
+    "ignorecommand =",
+    ...Object.entries(EDGE_LIMITS).map(([key, value]) => `${key} = ${value}`),
+  ].join("\n")}\n`;
 
 const service = `[Unit]
 Description=Tells fail2ban whom the edge of the AutoLLM platform refused
@@ -47,7 +55,7 @@ WantedBy=multi-user.target
 `;
 
 /** Bans at the edge: who is refused again and again is not heard any more. */
-export function edgeBansStep(): Step {
+export function edgeBansStep(options: HostOptions): Step {
   return {
     name: "edge-bans",
     purpose: `bans an address from the edge for ${EDGE_LIMITS.bantime} s after ${EDGE_LIMITS.maxretry} refusals (401, 403, 429) within ${EDGE_LIMITS.findtime} s`,
@@ -56,7 +64,7 @@ export function edgeBansStep(): Step {
       { path: SCRIPT, content: readFileSync(new URL("edge-log.sh", import.meta.url), "utf8"), mode: "0755" },
       { path: `/etc/systemd/system/${UNIT}`, content: service },
       { path: FILTER, content: filter },
-      { path: JAIL, content: jail },
+      { path: JAIL, content: edgeJail(options) },
     ],
     activate: [
       "systemctl daemon-reload",
@@ -69,6 +77,12 @@ export function edgeBansStep(): Step {
     checks: [
       ...unitRuns(UNIT),
       { fault: "fail2ban does not watch the edge", test: "fail2ban-client status autollm-edge" },
+      {
+        fault: "a ban from the edge does not hold for all that is forwarded, HTTP/3 included",
+        test: Object.entries({ protocol: "tcp,udp", chain: "f2b-edge", chain_hook: "forward" })
+          .map(([key, value]) => `[ "$(fail2ban-client get autollm-edge action nftables ${key})" = ${value} ]`)
+          .join(" && "),
+      },
     ],
     undo: `systemctl stop ${UNIT} 2>/dev/null || true; rm -f /etc/systemd/system/multi-user.target.wants/${UNIT}; systemctl daemon-reload; systemctl restart fail2ban.service`,
   };

@@ -9,7 +9,7 @@ export function loginOf({ address, port, hostKey, privateKeyPath }: NonNullable<
 }
 
 /** What the settings want the host to be. */
-export function hostOptions({ host, httpPort, httpsPort }: Settings, keys: KeyPair): HostOptions {
+export function hostOptions({ host, httpPort, httpsPort, trustedProxies }: Settings, keys: KeyPair): HostOptions {
   return {
     address: host?.address ?? "",
     deployer: DEPLOYER,
@@ -19,6 +19,7 @@ export function hostOptions({ host, httpPort, httpsPort }: Settings, keys: KeyPa
     sshPort: host?.port ?? 22,
     trustedNetworks: host?.trustedNetworks ?? [],
     privateDestinations: host?.privateDestinations ?? [],
+    trustedProxies,
     publicPorts: [httpPort, httpsPort],
     publicUdpPorts: [httpsPort],
     swapMiB: host?.swapMiB ?? 0,

@@ -18,6 +18,8 @@ export interface HostOptions {
   readonly trustedNetworks: readonly string[];
   /** Private networks that containers with internet access may reach; all others are closed to them. */
   readonly privateDestinations: readonly PrivateDestination[];
+  /** Networks of proxies before the edge, which the bans from the edge never hold. */
+  readonly trustedProxies: readonly string[];
   /** TCP ports that the world may reach besides SSH, published by containers. */
   readonly publicPorts: readonly number[];
   /** UDP ports of that kind: HTTP/3. */

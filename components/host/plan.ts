@@ -33,6 +33,6 @@ export function hostSteps(options: HostOptions): Step[] {
     engineStep(options),
     directoriesStep(),
     watchdogStep(),
-    edgeBansStep(),
+    edgeBansStep(options),
   ]);
 }

@@ -7,6 +7,7 @@ import { workloadUser } from "../uids.ts";
 import { dashboards } from "./dashboards/dashboards.ts";
 import { dashboardJson } from "./dashboards/render.ts";
 import { DASHBOARDS, grafanaIni, grafanaProvisioning } from "./grafanaConfig.ts";
+import { grafanaEviction, grafanaKey } from "./grafanaDatabase.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface GrafanaArgs extends PartArgs {
@@ -31,6 +32,9 @@ export class Grafana extends pulumi.ComponentResource {
       { target: args.target, ...volumeOwner(workloadUser("grafana"), args.images) },
       { parent: this },
     );
+    const database = { ...args, volume: this.volume.volumeName };
+    const key = grafanaKey(database, this);
+    const mount = this.volume.at("/var/lib/grafana");
     this.workload = runPart(
       "grafana",
       args,
@@ -50,14 +54,19 @@ export class Grafana extends pulumi.ComponentResource {
           [DASHBOARDS]: Object.fromEntries(
             dashboards.map((dashboard) => [`${dashboard.uid}.json`, dashboardJson(dashboard)]),
           ),
-          "/run/secrets": { "grafana-admin": args.credentials.require("grafana", "grafana-admin") },
+          "/run/secrets": {
+            "grafana-admin": args.credentials.require("grafana", "grafana-admin"),
+            "grafana-secret": args.credentials.require("grafana", "grafana-secret"),
+          },
         },
-        credentials: ["grafana-admin"],
-        volumes: [this.volume.at("/var/lib/grafana")],
+        credentials: ["grafana-admin", "grafana-secret"],
+        // It starts when its database is ready for its secret key.
+        volumes: [{ ...mount, name: pulumi.all([mount.name, key.urn]).apply(([volume]) => volume) }],
         tmpfs: { "/tmp": 64 },
       },
       this,
     );
+    grafanaEviction(database, this, this.workload);
     this.registerOutputs({});
   }
 }

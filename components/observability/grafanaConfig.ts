@@ -81,7 +81,10 @@ const dataSources = (environment: string) => [
   },
 ];
 
-/** grafana.ini: no anonymous access, no sign-up, no calls to its vendor, and the password from its file. */
+/**
+ * grafana.ini: no anonymous access, no sign-up, no calls to its vendor, no code or identity provider that an administrator could add,
+ * and the secrets from their files.
+ */
 export function grafanaIni(rootUrl: string): string {
   const sections: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     server: { http_port: "3000", root_url: `${rootUrl}/grafana/`, serve_from_sub_path: "true" },
@@ -94,18 +97,26 @@ export function grafanaIni(rootUrl: string): string {
     security: {
       admin_user: "admin",
       admin_password: "$__file{/run/secrets/grafana-admin}",
+      secret_key: "$__file{/run/secrets/grafana-secret}",
       cookie_secure: "true",
+      // It bars a user, whoever tries: an outsider would lock the administrator out. The edge limits each client instead.
+      disable_brute_force_login_protection: "true",
       disable_gravatar: "true",
       // Code of former plugins, which newer versions have removed.
       angular_support_enabled: "false",
     },
-    users: { allow_sign_up: "false" },
+    users: { allow_sign_up: "false", allow_org_create: "false" },
     dashboards: { default_home_dashboard_path: `${DASHBOARDS}/${HOME}.json` },
-    "auth.anonymous": { enabled: "false" },
+    // Its version is for those who have logged in.
+    "auth.anonymous": { enabled: "false", hide_version: "true" },
+    // Pages that answer without a login.
+    snapshots: { enabled: "false", external_enabled: "false" },
+    public_dashboards: { enabled: "false" },
+    sso_settings: { configurable_providers: "" },
     analytics: { reporting_enabled: "false", check_for_updates: "false", check_for_plugin_updates: "false" },
     news: { news_feed_enabled: "false" },
     // What runs is what the image's digest names.
-    plugins: { preinstall_auto_update: "false" },
+    plugins: { preinstall_auto_update: "false", plugin_admin_enabled: "false" },
     log: { mode: "console" },
     "log.console": { format: "json" },
     metrics: { enabled: "true" },
@@ -117,8 +128,10 @@ export function grafanaIni(rootUrl: string): string {
     .join("\n");
 }
 
-/** Provisioning: the data sources and the folder of dashboards, both read-only in Grafana's pages. */
-/** `environment` is the name that the dashboards' choice shows. */
+/**
+ * Provisioning: the data sources and the folder of dashboards, both read-only in Grafana's pages.
+ * `environment` is the name that the dashboards' choice shows.
+ */
 export function grafanaProvisioning(environment: string): FileTree {
   const provisioned = {
     apiVersion: 1,

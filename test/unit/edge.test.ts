@@ -1,38 +1,10 @@
 import bcrypt from "bcryptjs";
 import { describe, expect, it } from "vitest";
 import { loginHash } from "../../components/edge/caddy.ts";
-import { type CaddyfileArgs, caddyfile } from "../../components/edge/caddyfile.ts";
 import { routes } from "../../components/edge/routes.ts";
+import { block, handlerOf, localSite, matcherOf, publicSite, render, trimmed } from "./lib/caddyfile.ts";
 import { localConfig, runPlatform } from "./lib/platform.ts";
 import { randomText } from "./lib/values.ts";
-
-const render = (domain: string, httpsPort = 443, change: Partial<CaddyfileArgs> = {}) =>
-  caddyfile({
-    ...{ domain, httpsPort, routes, loginFile: "secrets/login", adminNetworks: [], acmeStaging: false },
-    ...change,
-  });
-const trimmed = (text: string) => text.split("\n").map((line) => line.trim());
-
-/** The lines between `start` and the brace that closes it. */
-function block(text: string, start: string): readonly string[] {
-  const lines = trimmed(text);
-  const first = lines.indexOf(start);
-  expect(first, `a block ${start}`).toBeGreaterThanOrEqual(0);
-  let depth = 0;
-  const end = lines.findIndex((line, index) => {
-    if (index < first) return false;
-    depth += Number(line.endsWith("{")) - Number(line === "}");
-    return depth === 0;
-  });
-  return lines.slice(first + 1, end);
-}
-
-const publicSite = render("trader.example.com");
-const localSite = render("localhost", 8443);
-const handlerOf = (path: string) => {
-  const matcher = trimmed(publicSite).find((line) => line.startsWith("@") && line.split(" ").slice(2).includes(path));
-  return block(publicSite, `handle ${matcher?.split(" ")[0]} {`);
-};
 
 describe("the way in", () => {
   it.each([
@@ -56,13 +28,13 @@ describe("the way in", () => {
     "asks for a login before %s, and does not pass it on",
     (path) => {
       expect(handlerOf(path)).toEqual(
-        expect.arrayContaining(["basicauth {", "import secrets/login", "header_up -Authorization"]),
+        expect.arrayContaining(["basic_auth {", "import secrets/login", "header_up -Authorization"]),
       );
     },
   );
 
   it("passes the API's own tokens on", () => {
-    expect(handlerOf("/api/*")).not.toContain("basicauth {");
+    expect(handlerOf("/api/*")).not.toContain("basic_auth {");
     expect(handlerOf("/api/*")).not.toContain("header_up -Authorization");
   });
 
@@ -81,13 +53,24 @@ describe("the way in", () => {
 describe("the list of admin networks", () => {
   const site = render("trader.example.com", 443, { adminNetworks: ["192.0.2.0/24", "2001:db8::1"] });
 
-  it("hides the admin pages from everybody else, and nothing but them", () => {
-    const guarded = trimmed(site).filter((line) => line === "remote_ip 192.0.2.0/24 2001:db8::1");
-    expect(guarded).toHaveLength(routes.filter(({ login }) => login).length);
-    expect(trimmed(site)).toContain("@route1 path /grafana /grafana/*");
+  it.each(["/grafana/*", "/prometheus/*", "/alertmanager/*", "/jaeger/*"])("hides %s from everybody else", (path) => {
+    expect(matcherOf(path, site)).toContain("client_ip 192.0.2.0/24 2001:db8::1");
   });
 
-  it("is empty by default: the login alone stands before them", () => expect(publicSite).not.toContain("remote_ip"));
+  it("hides nothing but the admin pages", () => {
+    expect(trimmed(site).filter((line) => line.startsWith("client_ip "))).toHaveLength(4);
+    expect(routes.filter(({ admin }) => !admin).map(({ upstream }) => upstream)).toEqual(["gateway-api:8000"]);
+  });
+
+  it("is empty by default: the login alone stands before them", () => {
+    expect(publicSite).not.toMatch(/(client|remote)_ip /);
+  });
+});
+
+describe("Grafana's metrics", () => {
+  it("are for Prometheus inside, and not found at the edge", () => {
+    expect(matcherOf("/grafana/*", publicSite)).toContain("not path /grafana/metrics /grafana/metrics/*");
+  });
 });
 
 describe("every answer", () => {
@@ -164,9 +147,14 @@ describe("limits", () => {
 describe("a public domain", () => {
   it("gets its certificate from ACME, and www leads to the apex", () => {
     expect(publicSite).toContain("\ntrader.example.com {\n");
-    expect(block(publicSite, "www.trader.example.com {")).toEqual(["redir https://trader.example.com{uri} permanent"]);
+    for (const hosts of ["https://www.trader.example.com", "http://trader.example.com, http://www.trader.example.com"])
+      expect(block(publicSite, `${hosts} {`)).toEqual([
+        "header {",
+        ...block(publicSite, "header {"),
+        "}",
+        "redir https://trader.example.com{uri} permanent",
+      ]);
     expect(publicSite).not.toContain("local_certs");
-    expect(publicSite).not.toContain("disable_redirects");
   });
 });
 
@@ -187,9 +175,9 @@ describe("localhost", () => {
   });
 
   it("leads plain HTTP to the port that is published, not to 443", () => {
-    expect(block(localSite, "http://localhost, http://127.0.0.1 {")).toEqual([
+    expect(block(localSite, "http://localhost, http://127.0.0.1 {")).toContain(
       "redir https://{host}:8443{uri} permanent",
-    ]);
+    );
   });
 });
 

@@ -1,9 +1,12 @@
 import { createWriteStream } from "node:fs";
 import { rename } from "node:fs/promises";
+import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { connect } from "@nats-io/transport-node";
 import { makeBackup, openSnapshot } from "./backup.ts";
+import { changeGrafanaKey, evictFromGrafana } from "./grafana.ts";
 import { restoreStream } from "./jetstream.ts";
+import { serveLimiter } from "./limiter.ts";
 import { withLock } from "./lock.ts";
 import { serveNatsMetrics } from "./natsMetrics.ts";
 import { BackupError, copyFrom, openRepository, snapshots } from "./restic.ts";
@@ -19,6 +22,17 @@ async function takeStateExport(): Promise<void> {
   await rename(`${STATE_EXPORT}.new`, STATE_EXPORT);
 }
 
+/** Reads files from stdin, a line each: its name, a space, its content in base64. */
+async function readGiven(): Promise<(name: string) => string> {
+  const lines = (await text(process.stdin)).split("\n").map((line) => line.split(" "));
+  const files = new Map(lines.map(([name = "", content = ""]) => [name, Buffer.from(content, "base64").toString()]));
+  return (name) => {
+    const content = files.get(name);
+    if (content === undefined || content === "") throw new BackupError(`stdin holds no ${name}`);
+    return content;
+  };
+}
+
 const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
 /** What the container is told to do: `serve` is its own program, the others are run in it by the project's commands. */
@@ -26,6 +40,18 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   serve: () => serve(readSettings()),
   /** The program of another container of this image: NATS's figures for Prometheus. */
   "nats-metrics": async () => serveNatsMetrics(),
+  /** The program of another container of this image: limits attempts at the edge. */
+  limiter: async () => serveLimiter(),
+  /** Before Grafana starts: has its database encrypted with its present secret key. */
+  "grafana-key": async ([file = ""]) => {
+    const given = await readGiven();
+    answer(changeGrafanaKey(file, given("grafana-secret"), given("secret-key-mark")));
+  },
+  /** While Grafana runs: ends what was opened under a former password. */
+  "grafana-evict": async ([file = ""]) => {
+    const given = await readGiven();
+    answer(evictFromGrafana(file, { password: given("password-mark"), secretKey: given("secret-key-mark") }));
+  },
   /** Makes a backup now; with `--state`, stdin is an export of the stack's state. */
   run: ([option]) =>
     withLock(async () => {

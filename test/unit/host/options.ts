@@ -10,6 +10,7 @@ export const options: HostOptions = {
   sshPort: 2222,
   trustedNetworks: ["192.0.2.0/24", "2001:db8::/32"],
   privateDestinations: [{ network: "10.9.0.0/16" }, { network: "fd00:9::/64", ports: [443, 5432] }],
+  trustedProxies: ["198.51.100.0/24"],
   publicPorts: [80, 443],
   publicUdpPorts: [443],
   swapMiB: 1024,

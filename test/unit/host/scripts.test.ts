@@ -55,7 +55,7 @@ describe("the scripts", () => {
       const other = changed[index];
       return other === undefined || applyScript(step) !== applyScript(other);
     });
-    expect(differing.map(({ name }) => name).sort()).toEqual(["bans", "firewall"]);
+    expect(differing.map(({ name }) => name).sort()).toEqual(["bans", "edge-bans", "firewall"]);
   });
 
   test("only what could lock everybody out is proven by a second connection", () => {
