@@ -2,6 +2,8 @@ import { serviceNames, services, underscored } from "../platform/catalogue.ts";
 
 /** The platform's database. */
 export const POSTGRES_DATABASE = "autollm";
+/** The restored database until it is known to be whole. */
+export const POSTGRES_RESTORED = `${POSTGRES_DATABASE}_restored`;
 
 export interface PostgresRole {
   readonly role: string;
@@ -13,6 +15,8 @@ export interface PostgresRole {
   readonly memberOf: readonly string[];
   /** Schemas of other roles whose tables it may select from. */
   readonly reads: readonly string[];
+  /** Whether it reads rows without asking the policies of their table, which are code of the table's owner. Default no. */
+  readonly passesRowPolicies?: boolean;
 }
 
 const watcher = (role: string, memberOf: string): PostgresRole => ({
@@ -35,17 +39,20 @@ export const postgresRoles: readonly PostgresRole[] = [
       reads: (services[service].readsTablesOf ?? []).map(underscored),
     })),
   watcher("exporter", "pg_monitor"),
-  watcher("backup", "pg_read_all_data"),
+  { ...watcher("backup", "pg_read_all_data"), passesRowPolicies: true },
 ];
 
 /** Most connections of one role: a service that leaks them must not lock out the others. */
 const CONNECTION_LIMIT = 20;
 
-function roleSql({ role, credential, memberOf }: PostgresRole, secretsDir: string): string[] {
+function roleSql(
+  { role, credential, memberOf, passesRowPolicies = false }: PostgresRole,
+  secretsDir: string,
+): string[] {
   return [
     `\\set password \`cat ${secretsDir}/${credential}\``,
     `SELECT 'CREATE ROLE ${role}' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${role}') \\gexec`,
-    `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT ${CONNECTION_LIMIT} PASSWORD :'password';`,
+    `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION ${passesRowPolicies ? "BYPASSRLS" : "NOBYPASSRLS"} CONNECTION LIMIT ${CONNECTION_LIMIT} PASSWORD :'password';`,
     "\\unset password",
     `GRANT CONNECT ON DATABASE ${POSTGRES_DATABASE} TO ${role};`,
     ...memberOf.map((group) => `GRANT ${group} TO ${role};`),
@@ -60,6 +67,15 @@ function schemaSql({ role, reads }: PostgresRole): string[] {
       `GRANT SELECT ON ALL TABLES IN SCHEMA ${owner} TO ${role};`,
       `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA ${owner} GRANT SELECT ON TABLES TO ${role};`,
     ]),
+  ];
+}
+
+/** The schemas, with what each role may read in others'. In a database that is empty, it also holds for tables to come. */
+export function schemasSetupSql(): string[] {
+  const owners = postgresRoles.filter(({ ownsSchema }) => ownsSchema);
+  return [
+    ...owners.map(({ role }) => `CREATE SCHEMA IF NOT EXISTS ${role} AUTHORIZATION ${role};`),
+    ...owners.flatMap(schemaSql),
   ];
 }
 
@@ -83,10 +99,7 @@ export function postgresSetupSql(secretsDir: string): string {
     "REVOKE ALL ON SCHEMA public FROM PUBLIC;",
     ...postgresRoles.flatMap((role) => roleSql(role, secretsDir)),
     // Schemas after all roles: a grant names roles on both sides.
-    ...postgresRoles
-      .filter(({ ownsSchema }) => ownsSchema)
-      .map(({ role }) => `CREATE SCHEMA IF NOT EXISTS ${role} AUTHORIZATION ${role};`),
-    ...postgresRoles.filter(({ ownsSchema }) => ownsSchema).flatMap(schemaSql),
+    ...schemasSetupSql(),
     "",
   ].join("\n");
 }

@@ -64,6 +64,8 @@ export interface WorkloadSpec {
   readonly capabilities?: readonly string[];
   /** More labels. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** The name that it has for itself. Default: its own with `-host` behind it. */
+  readonly hostname?: pulumi.Input<string>;
   /** Seconds between SIGTERM and SIGKILL. Default 15. */
   readonly stopTimeout?: number;
 }
@@ -87,7 +89,6 @@ const MIB = 1024 * 1024;
 const hardened = {
   readOnly: true,
   privileged: false,
-  networkMode: "bridge",
   init: true,
   logDriver: "json-file",
   // Docker writes the labels beside each line: so the log collector knows whose it is without asking the daemon.
@@ -186,6 +187,7 @@ export class Workload extends pulumi.ComponentResource {
       name,
       {
         ...hardened,
+        networkMode: spec.segments.length === 0 ? "none" : "bridge",
         capabilities: { drops: ["ALL"], adds: [...(spec.capabilities ?? [])] },
         securityOpts: ["no-new-privileges:true"],
         image: spec.image.id,
@@ -193,7 +195,7 @@ export class Workload extends pulumi.ComponentResource {
         command: spec.command.slice(1),
         user: spec.user,
         // Not the name itself: a newer Docker resolves a hostname in every network, also where nobody may be reached.
-        hostname: `${name}-host`,
+        hostname: spec.hostname ?? `${name}-host`,
         envs: Object.entries(spec.environment ?? {})
           .sort(([a], [b]) => (a < b ? -1 : 1))
           .map(([key, value]) => pulumi.interpolate`${key}=${value}`),
