@@ -291,7 +291,11 @@ export const catalogue = {
     // pg_dump and the scratch server of the restore test are the server's own version.
     base: "postgres",
     packages: ["restic", "redis-tools", "libstdc++6"],
-    before: ["useradd --uid 10001 --gid 0 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin backup-runner"],
+    before: [
+      "useradd --uid 10001 --gid 0 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin backup-runner",
+      // initdb wants a user that has a name.
+      ...system("restore-test", 10090, 10090, "/tmp"),
+    ],
     env: { NODE_ENV: "production" },
     workdir: "/app",
     user: "10001:0",

@@ -41,7 +41,7 @@ export interface PostgresSaved {
   readonly version: string;
   readonly schemas: readonly SavedSchema[];
   readonly faults: readonly SchemaFault[];
-  /** What a dump of a schema does not hold: `large objects of ROLE`, `casts of ROLE`. */
+  /** What no dump of a schema holds: `large objects of ROLE`. */
   readonly lost: readonly string[];
 }
 

@@ -20,11 +20,9 @@ const schemasSql = `SELECT n.nspname AS schema, r.rolname AS owner, r.rolsuper O
   WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
   AND (n.nspname <> 'public' OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid)) ORDER BY 1`;
 
-/** What lies in no schema, or is not dumped with one: whose it is, and what. */
-const outsideSql = `SELECT DISTINCT r.rolname AS owner, 'large objects' AS what FROM pg_catalog.pg_largeobject_metadata l
-  JOIN pg_catalog.pg_roles r ON r.oid = l.lomowner
-  UNION SELECT DISTINCT r.rolname, 'casts' FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_type t ON t.oid IN (c.castsource, c.casttarget)
-  JOIN pg_catalog.pg_roles r ON r.oid = t.typowner WHERE c.oid >= 16384 AND NOT r.rolsuper`;
+/** Whose large objects there are, which lie in no schema, so that no dump of one holds them. */
+const largeObjectsSql = `SELECT DISTINCT r.rolname AS owner FROM pg_catalog.pg_largeobject_metadata l
+  JOIN pg_catalog.pg_roles r ON r.oid = l.lomowner`;
 
 /** Who holds the locks that nobody can read beside. */
 const holdersSql = `SELECT DISTINCT c.relname AS name, coalesce(a.usename, 'a prepared transaction') AS role
@@ -103,8 +101,8 @@ export async function savePostgres(database: string, reads: Reads, archive: Arch
           (error: unknown) => faults.push({ schema, owner, reason: words(error) }),
         );
     }
-    const outside = await client.query<{ owner: string; what: string }>(outsideSql);
-    const lost = outside.rows.map(({ owner, what }) => `${what} of ${owner}`);
+    const outside = await client.query<{ owner: string }>(largeObjectsSql);
+    const lost = outside.rows.map(({ owner }) => `large objects of ${owner}`);
     return { database, major: Math.floor(server.number / 10_000), version: server.version, schemas, faults, lost };
   } finally {
     await client.end();

@@ -147,7 +147,11 @@ async function serveOne(socket: Socket): Promise<void> {
   const limit = setTimeout(end, LIMIT_MS);
   socket.once("close", end);
   try {
-    const answer = await test(socket).catch((error: unknown): Answer => ({ fault: words(error) }));
+    const answer = await test(socket).catch(async (error: unknown): Promise<Answer> => {
+      // The other side hears the answer when it has said everything.
+      if (!ended) for await (const _ of bytesOf(socket));
+      return { fault: words(error) };
+    });
     if (!ended) await new Promise<void>((resolve) => socket.end(`${JSON.stringify(answer)}\n`, resolve));
   } finally {
     clearTimeout(limit);
