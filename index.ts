@@ -110,6 +110,7 @@ const workloads = new Map([
   ...exporters.workloads,
   ...Object.entries({
     ...{ postgres, redis, nats, alertmanager, prometheus, caddy, grafana, backup, "ib-gateway": ibGateway },
+    "restore-test": { workload: backup.restoreTest },
     ...{ "edge-limiter": edgeLimiter, jaeger, loki, "otel-collector": collector, "log-collector": logCollector },
   }).map(([name, { workload }]) => [name, workload] as const),
 ]);

@@ -22,6 +22,7 @@ const partPorts: Readonly<Record<string, readonly number[]>> = {
   "blackbox-exporter": [9115],
   cadvisor: [8080],
   backup: [9180],
+  "restore-test": [],
 };
 
 /**

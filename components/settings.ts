@@ -122,8 +122,9 @@ const schema = z
         image: pinnedImage.optional(),
         s3: z
           .string()
-          .regex(/^s3:https:\/\/[^\s/]+\/\S+$/, "must be a bucket in restic's form: s3:https://HOST/BUCKET[/FOLDER]")
+          .regex(/^s3:https?:\/\/[^\s/]+\/\S+$/, "must be a bucket in restic's form: s3:https://HOST/BUCKET[/FOLDER]")
           .optional(),
+        testMemory: z.int("must be whole MiB").min(256, "must be 256 or more").default(1024),
       })
       .prefault({}),
     vncServer: z.boolean().default(false),
@@ -152,6 +153,8 @@ const schema = z
       fault("trading.live", "only environment production may trade live");
     }
     if (value.environment !== "local") {
+      if (value.backup.s3?.startsWith("s3:http:"))
+        fault("backup.s3", "must be reached over https; http is for environment local");
       if (value.imageSource === "local")
         fault("imageSource", "locally built images are for environment local; use registry");
       const missing = serviceNames.filter((service) => value.release[service] === undefined);

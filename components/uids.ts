@@ -12,6 +12,7 @@ export const UIDS = { first: 70_000, last: 79_999 } as const;
 /** The parts around the services; a service's number stands in its entry of the catalogue. A number is never given again. */
 const parts: Readonly<Record<string, number>> = {
   caddy: 70_001,
+  "edge-limiter": 70_002,
   redis: 70_011,
   nats: 70_012,
   "ib-gateway": 70_021,

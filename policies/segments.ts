@@ -22,6 +22,7 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   "redis-exporter": ["data", "observability"],
   "nats-exporter": ["apps", "observability"],
   backup: ["data", "apps", "observability", "egress"],
+  "restore-test": [],
 };
 
 /** The segments that a workload needs; undefined for one that nobody has heard of. */

@@ -1,13 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { CredentialName } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
-import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
+import { POSTGRES_DATABASE, postgresRoles } from "../data/postgres-roles.ts";
 import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
 import type { PartArgs } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, Workload } from "../runtime/workload.ts";
 import type { Settings } from "../settings.ts";
 import { readableGroups, workloadUser } from "../uids.ts";
+import { RestoreTest } from "./restoreTest.ts";
 
 export interface BackupArgs extends PartArgs {
   readonly settings: Pick<Settings, "environment" | "backup">;
@@ -29,6 +30,8 @@ const always: readonly CredentialName[] = ["postgres-backup", "redis-backup", "n
 /** The nightly backup into a repository of its own, encrypted, and its weekly test. It reads everything and writes to its own volume alone. */
 export class Backup extends pulumi.ComponentResource {
   readonly workload: Workload;
+  /** The container that restores for the weekly test: it has neither secrets nor a network. */
+  readonly restoreTest: Workload;
 
   constructor(name: string, args: BackupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:backup:Backup", name, {}, opts);
@@ -51,8 +54,11 @@ export class Backup extends pulumi.ComponentResource {
       database: POSTGRES_DATABASE,
       volumes: Object.fromEntries([...args.volumes.keys()].map((each) => [each, `${SAVED}/${each}`])),
       grafana: `${SAVED}/grafana/grafana.db`,
+      reads: Object.fromEntries(postgresRoles.map(({ role, reads }) => [role, reads])),
       ...(s3 === undefined ? {} : { s3 }),
     };
+    const test = new RestoreTest("restore-test", { ...args, memory: settings.backup.testMemory }, { parent: this });
+    this.restoreTest = test.workload;
     this.workload = new Workload(
       "backup",
       {
@@ -68,7 +74,9 @@ export class Backup extends pulumi.ComponentResource {
           segments: ["data", "apps", "observability", ...(s3 === undefined ? [] : (["egress"] as const))],
           deploy: "recreate",
           health: answersHttp(PORT, "/health"),
-          memory: 768,
+          // Its own name in its locks, so that those of a killed run are known as its own.
+          hostname: volume.volumeName,
+          memory: 896,
           // It may wait: trading comes first.
           cpuShares: 256,
           environment: { TZ: "UTC", GOMEMLIMIT: "384MiB", NODE_OPTIONS: "--max-old-space-size=192" },
@@ -78,11 +86,13 @@ export class Backup extends pulumi.ComponentResource {
             volume.at("/backup"),
             ...[...args.volumes].map(([each, saved]) => saved.readAt(`${SAVED}/${each}`)),
             args.grafana.readAt(`${SAVED}/grafana`),
+            test.socket,
           ],
-          tmpfs: { "/tmp": 64 },
+          // Grafana's database, for a moment. Nothing that is saved reaches a disk in the clear.
+          tmpfs: { "/tmp": 256 },
         },
       },
-      { parent: this },
+      { parent: this, dependsOn: test },
     );
     this.registerOutputs({});
   }

@@ -3,6 +3,8 @@ import { serviceNames, services, underscored } from "../platform/catalogue.ts";
 
 /** The platform's database. */
 export const POSTGRES_DATABASE = "autollm";
+/** The restored database until it is known to be whole. */
+export const POSTGRES_RESTORED = `${POSTGRES_DATABASE}_restored`;
 
 export interface PostgresRole {
   readonly role: string;
@@ -14,6 +16,8 @@ export interface PostgresRole {
   readonly memberOf: readonly string[];
   /** Schemas of other roles whose tables it may select from. */
   readonly reads: readonly string[];
+  /** Whether it reads rows without asking the policies of their table, which are code of the table's owner. Default no. */
+  readonly passesRowPolicies?: boolean;
 }
 
 const watcher = (role: "exporter" | "backup", memberOf: string): PostgresRole => ({
@@ -36,7 +40,7 @@ export const postgresRoles: readonly PostgresRole[] = [
       reads: (services[service].readsTablesOf ?? []).map(underscored),
     })),
   watcher("exporter", "pg_monitor"),
-  watcher("backup", "pg_read_all_data"),
+  { ...watcher("backup", "pg_read_all_data"), passesRowPolicies: true },
 ];
 
 /** Most connections of one role: a service that leaks them must not lock out the others. */
@@ -47,12 +51,15 @@ const SINCE = "password since ";
 /** The comment while the password is being changed: any session may have been opened by the one before. */
 const CHANGING = `${SINCE}infinity`;
 
-function roleSql({ role, credential, memberOf }: PostgresRole, verifiers: ReadonlyMap<string, string>): string[] {
+function roleSql(
+  { role, credential, memberOf, passesRowPolicies = false }: PostgresRole,
+  verifiers: ReadonlyMap<string, string>,
+): string[] {
   const verifier = verifiers.get(credential);
   if (verifier === undefined) throw new Error(`${role}: has no verifier of a password`);
   return [
     `SELECT 'CREATE ROLE ${role}' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${role}') \\gexec`,
-    `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT ${CONNECTION_LIMIT};`,
+    `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION ${passesRowPolicies ? "BYPASSRLS" : "NOBYPASSRLS"} CONNECTION LIMIT ${CONNECTION_LIMIT};`,
     `SELECT rolpassword IS DISTINCT FROM '${verifier}' OR shobj_description(oid, 'pg_authid') = '${CHANGING}' AS changed FROM pg_authid WHERE rolname = '${role}' \\gset`,
     "\\if :changed",
     `COMMENT ON ROLE ${role} IS '${CHANGING}';`,
@@ -85,6 +92,15 @@ function schemaSql({ role, reads }: PostgresRole): string[] {
   ];
 }
 
+/** The schemas, with what each role may read in others'. In a database that is empty, it also holds for tables to come. */
+export function schemasSetupSql(): string[] {
+  const owners = postgresRoles.filter(({ ownsSchema }) => ownsSchema);
+  return [
+    ...owners.map(({ role }) => `CREATE SCHEMA IF NOT EXISTS ${role} AUTHORIZATION ${role};`),
+    ...owners.flatMap(schemaSql),
+  ];
+}
+
 /**
  * A script for psql, run as superuser over a local socket: database, roles, current passwords, schemas, grants. It may run any number of times.
  * Only roles whose password has changed are given one, and the server is told its verifier alone, which shows neither among the
@@ -107,10 +123,7 @@ export function postgresSetupSql(verifiers: ReadonlyMap<string, string>): string
     "REVOKE ALL ON SCHEMA public FROM PUBLIC;",
     ...postgresRoles.flatMap((role) => roleSql(role, verifiers)),
     // Schemas after all roles: a grant names roles on both sides.
-    ...postgresRoles
-      .filter(({ ownsSchema }) => ownsSchema)
-      .map(({ role }) => `CREATE SCHEMA IF NOT EXISTS ${role} AUTHORIZATION ${role};`),
-    ...postgresRoles.filter(({ ownsSchema }) => ownsSchema).flatMap(schemaSql),
+    ...schemasSetupSql(),
     "",
   ].join("\n");
 }

@@ -6,18 +6,24 @@ import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
-import { endFormerSessionsSql, postgresRoles, postgresSetupSql } from "./postgres-roles.ts";
+import { endFormerSessionsSql, POSTGRES_RESTORED, postgresRoles, postgresSetupSql } from "./postgres-roles.ts";
 import { scramVerifier } from "./scram.ts";
 
 const startScript = readFileSync(new URL("postgres-start.sh", import.meta.url), "utf8");
 
 const PSQL = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"];
 
-/** Access by role and password only; the superuser never over the network. */
+/**
+ * Access by role and password only; the superuser never over the network. A database that is being restored is reached from
+ * within the container alone: each role's objects are restored by a session of its own, and the container needs no password for it,
+ * as it needs none for the superuser.
+ */
 export const pgHba = [
   "local all postgres trust",
+  `local ${POSTGRES_RESTORED} all trust`,
   "local all all scram-sha-256",
   "host all postgres all reject",
+  `host ${POSTGRES_RESTORED} all all reject`,
   "host all all samenet scram-sha-256",
   "",
 ].join("\n");

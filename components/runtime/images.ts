@@ -17,7 +17,9 @@ const LOCAL_PREFIX = "autollm.local/";
 
 export interface ImageStoreArgs {
   readonly provider: docker.Provider;
-  readonly settings: Pick<Settings, "imageSource" | "localImages" | "environment" | "backup">;
+  readonly settings: Pick<Settings, "imageSource" | "localImages" | "environment"> & {
+    readonly backup: Pick<Settings["backup"], "image">;
+  };
   /** Takes locally built images to a remote daemon; see `Target`. */
   readonly loader?: pulumi.Input<string> | undefined;
 }

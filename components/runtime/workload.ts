@@ -66,6 +66,8 @@ export interface WorkloadSpec {
   readonly capabilities?: readonly string[];
   /** More labels. */
   readonly labels?: Readonly<Record<string, pulumi.Input<string>>>;
+  /** The name that it has for itself. Default: its own with `-host` behind it. */
+  readonly hostname?: pulumi.Input<string>;
   /** Seconds between SIGTERM and SIGKILL. Default 15. */
   readonly stopTimeout?: number;
 }
@@ -196,7 +198,7 @@ export class Workload extends pulumi.ComponentResource {
         user: spec.user,
         ...(spec.groups === undefined ? {} : { groupAdds: spec.groups.map(String).sort() }),
         // Not the name itself: a newer Docker resolves a hostname in every network, also where nobody may be reached.
-        hostname: `${name}-host`,
+        hostname: spec.hostname ?? `${name}-host`,
         envs: Object.entries(spec.environment ?? {})
           .sort(([a], [b]) => (a < b ? -1 : 1))
           .map(([key, value]) => pulumi.interpolate`${key}=${value}`),

@@ -123,13 +123,13 @@ describe("the reference of an image", () => {
     imageSource: "local",
     environment: "local",
     localImages: { redis: "autollm.local/redis:1" },
-    backup: { time: "02:00" },
+    backup: {},
   } as const;
   const registry = {
     imageSource: "registry",
     environment: "production",
     localImages: {},
-    backup: { time: "02:00" },
+    backup: {},
   } as const;
 
   it("is pinned by digest where a registry is in reach", () => {

@@ -1,14 +1,14 @@
 import { writeFileSync } from "node:fs";
-import { type Manifest, STATE_FILE } from "../../services/backup/src/manifest.ts";
-import { OPENED } from "../../services/backup/src/settings.ts";
+import { FORMER_FORMAT, type Manifest, missing, STATE_FILE, savedTables } from "../../services/backup/src/manifest.ts";
 import { confirm, unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { Daemon } from "../lib/daemon.ts";
 import { say, step, UserError } from "../lib/log.ts";
 import { restore } from "../lib/restore/restore.ts";
+import { piece } from "../lib/restore/volumes.ts";
 import { openWorkspace, outputs, stackExists, type Workspace } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run restore -- ID|latest [--stack NAME] [--into NAME] [--state FILE] [--yes]
+const HELP = `usage: npm run restore -- ID|latest [--stack NAME] [--into NAME] [--state FILE] [--without SCHEMA] [--yes]
 
 Replaces the data of a stack by a backup's: databases, streams, volumes, Grafana. First the whole backup is read, decrypted
 and compared with its own manifest; one that is damaged, incomplete or locked by another key is refused before anything is
@@ -17,6 +17,8 @@ overwritten. Then the services stop, the data is restored, and they start again.
   --stack NAME   the stack whose backup it is; default "local"
   --into NAME    the stack whose data is replaced; default the same
   --state FILE   only write the export of the stack's state that is in the backup (for pulumi stack import); replaces no data
+  --without SCHEMA  leave a schema of Postgres out, which is empty then: one that the backup lacks, or that cannot be
+                 restored; may be given several times
   --yes          do not ask (always so when CI is set)`;
 
 /** They trade by themselves: with real money, a human compares the positions with the broker's first. */
@@ -36,11 +38,12 @@ await command(
       stack: { type: "string", default: "local" },
       into: { type: "string" },
       state: { type: "string" },
+      without: { type: "string", multiple: true, default: [] },
       yes: { type: "boolean" },
     },
     changes: ({ stack, into = stack, state }) => (state === undefined ? into : undefined),
   },
-  async ({ stack, into = stack, state, yes }, [id, ...more]) => {
+  async ({ stack, into = stack, state, without, yes }, [id, ...more]) => {
     if (id === undefined || more.length > 0 || !/^(latest|[0-9a-f]{8,64})$/.test(id))
       throw new UserError(`name one backup by its id, or "latest"\n\n${HELP}`, USAGE);
     const daemon = await Daemon.of(await existing(stack));
@@ -50,34 +53,38 @@ await command(
       daemon.run(["exec", container, "node", "/app/backup.mjs", "open", id], { allowFailure: true }),
     );
     if (opened.code !== 0) throw new UserError(`${opened.stderr.trim()}\nNothing was changed.`);
-    const manifest = JSON.parse(opened.stdout) as Manifest;
-    const source = { daemon, container, directory: OPENED };
-    try {
-      if (state !== undefined) {
-        if (manifest.stateExportedAt === null) throw new UserError("this backup holds no export of the stack's state");
-        writeFileSync(state, await daemon.ask("exec", container, "cat", `${OPENED}/${STATE_FILE}`), { mode: 0o600 });
-        say(`${state}: the state of ${manifest.stack} of ${manifest.stateExportedAt}`);
-        return 0;
-      }
-      const rows = manifest.postgres.tables.reduce((sum, table) => sum + table.rows, 0);
-      const what = `the backup of ${manifest.stack} (${manifest.environment}), ${manifest.finishedAt}`;
-      say(`${what}: ${manifest.postgres.tables.length} tables with ${rows} rows, whole`);
-      if (!unasked(yes) && !(await confirm(`Replace all data of ${into} by ${what}?`))) {
-        say("nothing was changed (--yes does not ask)");
-        return 1;
-      }
-      const live = (await outputs(target)).trading === "live";
-      const held = live ? EXECUTORS : [];
-      await restore({ source, manifest, into: await Daemon.of(target), held });
-      say(`${into} has the data of ${manifest.finishedAt}: every table has the rows and checksums that were saved`);
-      if (live)
-        say(
-          `Trading is live: ${held.join(" and ")} stay stopped. Compare positions and open orders with the broker's first\n` +
-            "(an order that was in the stream then is sent once more), then start them: docs/backup.md, After a restore",
-        );
+    const { id: snapshot, manifest } = JSON.parse(opened.stdout) as { id: string; manifest: Manifest };
+    const source = { daemon, container, snapshot };
+    if (state !== undefined) {
+      if (manifest.stateExportedAt === null) throw new UserError("this backup holds no export of the stack's state");
+      writeFileSync(state, await daemon.ask(...piece(source, "cat", STATE_FILE)), { mode: 0o600 });
+      say(`${state}: the state of ${manifest.stack} of ${manifest.stateExportedAt}`);
       return 0;
-    } finally {
-      await daemon.run(["exec", container, "rm", "-rf", OPENED], { allowFailure: true });
     }
+    const lacking = manifest.postgres.faults.filter(({ schema }) => !without.includes(schema));
+    if (lacking.length > 0)
+      throw new UserError(
+        `this backup lacks parts of Postgres: ${missing({ faults: lacking, lost: [] }).join("; ")}\nTake another one, or go without, and have them empty: ${lacking.map(({ schema }) => `--without ${schema}`).join(" ")}\nNothing was changed.`,
+      );
+    const tables = savedTables(manifest).filter(({ schema }) => !without.includes(schema));
+    const rows = tables.reduce((sum, table) => sum + table.rows, 0);
+    const what = `the backup of ${manifest.stack} (${manifest.environment}), ${manifest.finishedAt}`;
+    say(`${what}: ${tables.length} tables with ${rows} rows, whole`);
+    if (!unasked(yes) && !(await confirm(`Replace all data of ${into} by ${what}?`))) {
+      say("nothing was changed (--yes does not ask)");
+      return 1;
+    }
+    const live = (await outputs(target)).trading === "live";
+    const held = live ? EXECUTORS : [];
+    await restore({ source, manifest, into: await Daemon.of(target), held, without });
+    const proof =
+      manifest.format === FORMER_FORMAT ? "as many rows as were saved" : "the rows and checksums that were saved";
+    say(`${into} has the data of ${manifest.finishedAt}: every table has ${proof}`);
+    if (live)
+      say(
+        `Trading is live: ${held.join(" and ")} stay stopped. Compare positions and open orders with the broker's first\n` +
+          "(an order that was in the stream then is sent once more), then start them: docs/backup.md, After a restore",
+      );
+    return 0;
   },
 );

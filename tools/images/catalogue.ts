@@ -55,6 +55,7 @@ export type LocalImage = DebianImage | GoImage | NodeImage | BundleImage;
 
 const nobody = "65534:65534";
 const BACKUP_UID = uidOf("backup");
+const RESTORE_TEST_UID = uidOf("restore-test");
 const system = (name: string, uid: number, gid: number, home: string) => [
   `groupadd --system --gid ${gid} ${name}`,
   `useradd --system --uid ${uid} --gid ${gid} --home-dir ${home} --no-create-home --shell /bin/sh ${name}`,
@@ -293,10 +294,11 @@ export const catalogue = {
     // pg_dump and the scratch server of the restore test are the server's own version.
     base: "postgres",
     packages: ["restic", "redis-tools", "libstdc++6"],
-    // initdb, for the restore test, looks its user up.
+    // initdb and pg_dump look their user up.
     before: [
       `groupadd --gid ${BACKUP_UID} backup-runner`,
       `useradd --uid ${BACKUP_UID} --gid ${BACKUP_UID} --home-dir /tmp --no-create-home --shell /usr/sbin/nologin backup-runner`,
+      ...system("restore-test", RESTORE_TEST_UID, RESTORE_TEST_UID, "/tmp"),
     ],
     env: { NODE_ENV: "production" },
     workdir: "/app",

@@ -68,6 +68,24 @@ export class Daemon {
     return found.name;
   }
 
+  /** Runs Docker's client with an input, and hands on what it says as it comes. A failure throws with its last words. */
+  async read(args: readonly string[], input: string, take: (chunk: Uint8Array) => void): Promise<void> {
+    const [program, programArgs] = this.#line(args);
+    const child = spawn(program, programArgs, { stdio: ["pipe", "pipe", "pipe"] });
+    let words = "";
+    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+      words += chunk;
+    });
+    child.stdout.on("data", take);
+    // A reader that ends early is told by its exit code.
+    child.stdin.on("error", () => undefined).end(input);
+    const code = await new Promise<number>((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (exit) => resolve(exit ?? 128));
+    });
+    if (code !== 0) throw new UserError(words.trim().split("\n").slice(-3).join("; ") || "the program ended early");
+  }
+
   /** Runs Docker's client here, and hands what it says to Docker's client there. */
   async pipe(args: readonly string[], there: Daemon, thereArgs: readonly string[]): Promise<void> {
     const [from, fromArgs] = this.#line(args);

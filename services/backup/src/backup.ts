@@ -1,27 +1,28 @@
-import { existsSync } from "node:fs";
-import { copyFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createReadStream, existsSync } from "node:fs";
+import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { ArchiveWriter } from "./archive.ts";
 import { must } from "./exec.ts";
-import { copyTree, sums } from "./files.ts";
 import { connectToNats, saveStreams } from "./jetstream.ts";
 import {
   FORMAT,
   GRAFANA_DB,
-  JETSTREAM_DIR,
   MANIFEST,
   type Manifest,
-  manifestFaults,
-  POSTGRES_DUMP,
+  missing,
   REDIS_DUMP,
   STATE_FILE,
+  savedTables,
   VOLUMES_DIR,
 } from "./manifest.ts";
 import { savePostgres } from "./postgres.ts";
-import { keysOf, saveRedis } from "./redis.ts";
-import { BackupError, copyTo, forget, openRepository, readBack, repositoryBytes, save, snapshots } from "./restic.ts";
-import { COLLECTED, type Settings, STATE_EXPORT } from "./settings.ts";
-import { checkSqlite, saveSqlite } from "./sqlite.ts";
+import { countedKeys, redisDump } from "./redis.ts";
+import { BackupError, forget, openRepository, repositoryBytes, save, snapshots } from "./restic.ts";
+import { copyAndNote } from "./second.ts";
+import { SCRATCH_FILE, type Settings, STATE_EXPORT } from "./settings.ts";
+import { saveSqlite } from "./sqlite.ts";
 import { note, readStatus } from "./status.ts";
+import { addTree } from "./tree.ts";
 
 export interface BackupResult {
   readonly id: string;
@@ -31,28 +32,34 @@ export interface BackupResult {
   readonly seconds: number;
   readonly tables: number;
   readonly rows: number;
+  /** Why the copy to the second repository failed. The backup is good all the same. */
+  readonly copyFailed?: string;
 }
 
-/** An empty directory. */
-async function fresh(path: string): Promise<string> {
-  await rm(path, { recursive: true, force: true });
-  await mkdir(path, { recursive: true });
-  return path;
-}
-
-async function saveVolumes(volumes: Settings["volumes"], directory: string): Promise<Manifest["volumes"]> {
+async function saveVolumes(volumes: Settings["volumes"], archive: ArchiveWriter): Promise<Manifest["volumes"]> {
   const saved: { name: string; changed: string[] }[] = [];
   for (const [name, from] of Object.entries(volumes))
-    saved.push({ name, changed: await copyTree(from, join(directory, name)) });
+    saved.push({ name, changed: await addTree(archive, from, join(VOLUMES_DIR, name)) });
   return saved;
 }
 
-async function saveJetstream(directory: string) {
+async function saveJetstream(archive: ArchiveWriter) {
   const nats = await connectToNats();
   try {
-    return { streams: await saveStreams(nats, directory), version: nats.info?.version ?? "unknown" };
+    return { streams: await saveStreams(nats, archive), version: nats.info?.version ?? "unknown" };
   } finally {
     await nats.close();
+  }
+}
+
+async function saveGrafana(from: string, archive: ArchiveWriter): Promise<void> {
+  try {
+    await saveSqlite(from, SCRATCH_FILE);
+    const { size, mode, mtimeMs } = await stat(SCRATCH_FILE);
+    const head = { path: GRAFANA_DB, mode: mode & 0o777, mtime: mtimeMs / 1000 };
+    await archive.file(head, size, createReadStream(SCRATCH_FILE));
+  } finally {
+    await rm(SCRATCH_FILE, { force: true });
   }
 }
 
@@ -62,19 +69,20 @@ async function versionOf(program: string, ...args: readonly string[]): Promise<s
 }
 
 /** Collects everything that is saved. The manifest comes last: without it, a snapshot is none. */
-async function collect(settings: Settings): Promise<Manifest> {
+async function collect(settings: Settings, archive: ArchiveWriter): Promise<Manifest> {
   const startedAt = new Date().toISOString();
-  const at = (name: string) => join(COLLECTED, name);
-  await fresh(COLLECTED);
   // The stream before those who work on it: restored, it may bring a message again that they know already, which each of
   // them counts once; the other way round a message would be lost.
-  const { streams, version } = await saveJetstream(at(JETSTREAM_DIR));
-  const { keys } = await saveRedis(at(REDIS_DUMP));
-  const postgres = await savePostgres(settings.database, at(POSTGRES_DUMP));
-  await saveSqlite(settings.grafana, at(GRAFANA_DB));
-  const volumes = await saveVolumes(settings.volumes, at(VOLUMES_DIR));
+  const { streams, version } = await saveJetstream(archive);
+  const dump = countedKeys(redisDump());
+  await archive.stream(REDIS_DUMP, dump.content);
+  const keys = await dump.keys();
+  const { version: server, ...postgres } = await savePostgres(settings.database, settings.reads, archive);
+  await saveGrafana(settings.grafana, archive);
   const hasState = existsSync(STATE_EXPORT);
-  if (hasState) await copyFile(STATE_EXPORT, at(STATE_FILE));
+  if (hasState) await archive.text(STATE_FILE, await readFile(STATE_EXPORT, "utf8"));
+  // Last: a restore that wants another piece need not read them.
+  const volumes = await saveVolumes(settings.volumes, archive);
   const manifest: Manifest = {
     format: FORMAT,
     stack: settings.stack,
@@ -82,42 +90,46 @@ async function collect(settings: Settings): Promise<Manifest> {
     startedAt,
     finishedAt: new Date().toISOString(),
     versions: {
-      postgres: postgres.version,
+      postgres: server,
       pg_dump: await versionOf("pg_dump", "--version"),
       nats: version,
-      "redis-cli": await versionOf("redis-cli", "--version"),
       restic: await versionOf("restic", "version"),
       node: process.versions.node,
     },
-    postgres: { database: postgres.database, major: postgres.major, tables: postgres.tables },
+    postgres,
     redis: { keys },
     jetstream: streams,
     volumes,
     stateExportedAt: hasState ? (await stat(STATE_EXPORT)).mtime.toISOString() : null,
-    files: await sums(COLLECTED),
+    files: archive.sums,
+    broken: archive.broken,
   };
-  await writeFile(at(MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
+  await archive.text(MANIFEST, `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }
 
 async function backUp(settings: Settings): Promise<BackupResult> {
   const start = Date.now();
   await openRepository();
-  let result: Omit<BackupResult, "seconds">;
-  try {
-    const { tables } = (await collect(settings)).postgres;
-    const rows = tables.reduce((sum, table) => sum + table.rows, 0);
-    result = { ...(await save(settings.stack, rows)), tables: tables.length, rows };
-  } finally {
-    // It is not encrypted.
-    await rm(COLLECTED, { recursive: true, force: true });
-  }
+  let [tables, rows, lacks]: [number, number, readonly string[]] = [0, 0, []];
+  const saved = await save(settings.stack, async (archive) => {
+    const manifest = await collect(settings, archive);
+    const all = savedTables(manifest);
+    [tables, rows] = [all.length, all.reduce((sum, table) => sum + table.rows, 0)];
+    lacks = missing(manifest.postgres);
+    return { rows, partial: lacks.length > 0 };
+  });
   await forget(settings.stack);
-  if (settings.s3 !== undefined) await copyTo(settings.s3, settings.stack);
   const seconds = Math.round((Date.now() - start) / 100) / 10;
-  const { bytes } = result;
-  note({ seconds, bytes, repositoryBytes: await repositoryBytes(), snapshots: (await snapshots()).length });
-  return { ...result, seconds };
+  note({
+    ...{ seconds, bytes: saved.bytes, repositoryBytes: await repositoryBytes() },
+    ...{ snapshots: (await snapshots()).length, missing: lacks.length },
+    ...(lacks.length > 0 ? {} : { lastSuccess: Date.now() }),
+  });
+  const copyFailed = settings.s3 === undefined ? undefined : await copyAndNote(settings.s3, settings.stack);
+  if (lacks.length > 0)
+    throw new BackupError(`backup ${saved.id} was made, and lacks parts of Postgres: ${lacks.join("; ")}`);
+  return { ...saved, seconds, tables, rows, ...(copyFailed === undefined ? {} : { copyFailed }) };
 }
 
 /** Makes a backup and notes how it went. */
@@ -125,26 +137,10 @@ export async function makeBackup(settings: Settings): Promise<BackupResult> {
   const lastRun = Date.now();
   try {
     const result = await backUp(settings);
-    note({ lastRun, lastSuccess: Date.now(), lastOk: true });
+    note({ lastRun, lastOk: true });
     return result;
   } catch (error) {
     note({ lastRun, lastOk: false, failures: (readStatus().failures ?? 0) + 1 });
     throw error;
   }
-}
-
-/** Reads a snapshot back into a directory and proves that it is whole, piece by piece. */
-export async function openSnapshot(id: string, directory: string, settings: Settings): Promise<Manifest> {
-  await readBack(id, await fresh(directory));
-  const at = (name: string) => join(directory, name);
-  const refuse = (why: string) => new BackupError(`snapshot ${id} is not whole, so it is not restored: ${why}`);
-  if (!existsSync(at(MANIFEST))) throw refuse("it has no manifest");
-  const manifest = JSON.parse(await readFile(at(MANIFEST), "utf8")) as Manifest;
-  const faults = manifestFaults(manifest, await sums(directory, [MANIFEST]), Object.keys(settings.volumes));
-  if (faults.length > 0) throw refuse(faults.join("; "));
-  await must("pg_restore", ["--list", at(POSTGRES_DUMP)]);
-  const keys = await keysOf(at(REDIS_DUMP));
-  if (keys !== manifest.redis.keys) throw refuse(`Redis has ${keys} keys, not ${manifest.redis.keys}`);
-  checkSqlite(at(GRAFANA_DB));
-  return manifest;
 }

@@ -1,9 +1,9 @@
-import { once } from "node:events";
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { finished } from "node:stream/promises";
 import { type ConnectionOptions, connect, type NatsConnection } from "@nats-io/transport-node";
+import type { ArchiveWriter } from "./archive.ts";
+import { JETSTREAM_DIR } from "./manifest.ts";
 import { requireSecret } from "./settings.ts";
 
 /** A stream as it was saved; its consumers' positions are in the snapshot too. */
@@ -77,43 +77,41 @@ async function streamNames(nats: NatsConnection): Promise<string[]> {
 }
 
 /** The server's own snapshot of one stream: of one moment, checked by the server, with the consumers' positions. */
-async function saveStream(nats: NatsConnection, name: string, directory: string): Promise<StreamInfo> {
+async function saveStream(nats: NatsConnection, name: string, archive: ArchiveWriter): Promise<StreamInfo> {
   const deliver = `${INBOX}.snapshot.${name}`;
   const chunks = nats.subscribe(deliver, { timeout: SILENCE_MS });
-  const saved = await ask<Saved>(nats, `${API}.STREAM.SNAPSHOT.${name}`, {
+  const { config, state } = await ask<Saved>(nats, `${API}.STREAM.SNAPSHOT.${name}`, {
     deliver_subject: deliver,
     no_consumers: false,
     jsck: true,
     chunk_size: CHUNK_BYTES,
   });
-  const file = createWriteStream(join(directory, `${name}.snapshot`));
   let bytes = 0;
-  for await (const chunk of chunks) {
-    // An empty message is the end; a status of an error is one that failed.
-    if (chunk.data.length === 0) {
-      const status = chunk.headers?.code ?? 0;
-      if (status >= 300)
-        throw new Error(`NATS gave up the snapshot of ${name}: ${status} ${chunk.headers?.description}`);
-      break;
+  const content = (async function* () {
+    for await (const chunk of chunks) {
+      // An empty message is the end; a status of an error is one that failed.
+      if (chunk.data.length === 0) {
+        const status = chunk.headers?.code ?? 0;
+        if (status >= 300)
+          throw new Error(`NATS gave up the snapshot of ${name}: ${status} ${chunk.headers?.description}`);
+        return;
+      }
+      bytes += chunk.data.length;
+      yield chunk.data;
+      if (chunk.reply !== undefined && chunk.reply !== "") nats.publish(chunk.reply);
     }
-    bytes += chunk.data.length;
-    if (!file.write(chunk.data)) await once(file, "drain");
-    if (chunk.reply !== undefined && chunk.reply !== "") nats.publish(chunk.reply);
-  }
+  })();
+  await archive.stream(`${JETSTREAM_DIR}/${name}.snapshot`, content);
   chunks.unsubscribe();
-  file.end();
-  await finished(file);
   if (bytes === 0) throw new Error(`NATS sent no snapshot of ${name}`);
-  const { config, state } = saved;
-  await writeFile(join(directory, `${name}.json`), `${JSON.stringify({ config, state } satisfies Saved)}\n`);
+  await archive.text(`${JETSTREAM_DIR}/${name}.json`, `${JSON.stringify({ config, state } satisfies Saved)}\n`);
   return infoOf(name, state);
 }
 
-/** Saves every stream into a directory. */
-export async function saveStreams(nats: NatsConnection, directory: string): Promise<StreamInfo[]> {
-  await mkdir(directory, { recursive: true });
+/** Saves every stream into an archive. */
+export async function saveStreams(nats: NatsConnection, archive: ArchiveWriter): Promise<StreamInfo[]> {
   const saved: StreamInfo[] = [];
-  for (const name of await streamNames(nats)) saved.push(await saveStream(nats, name, directory));
+  for (const name of await streamNames(nats)) saved.push(await saveStream(nats, name, archive));
   return saved;
 }
 

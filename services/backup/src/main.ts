@@ -1,18 +1,22 @@
-import { createWriteStream } from "node:fs";
+import { createWriteStream, writeFileSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { connect } from "@nats-io/transport-node";
-import { makeBackup, openSnapshot } from "./backup.ts";
+import { makeBackup } from "./backup.ts";
+import { endAll } from "./exec.ts";
 import { changeGrafanaKey, evictFromGrafana } from "./grafana.ts";
 import { restoreStream } from "./jetstream.ts";
 import { serveLimiter } from "./limiter.ts";
 import { withLock } from "./lock.ts";
 import { serveNatsMetrics } from "./natsMetrics.ts";
-import { BackupError, copyFrom, openRepository, snapshots } from "./restic.ts";
+import { fileOf, proveSnapshot, unpack } from "./open.ts";
+import { BackupError, findSnapshot, openRepository, snapshots } from "./restic.ts";
 import { makeRestoreTest } from "./restoreTest.ts";
+import { serveScratch } from "./scratch.ts";
+import { copyFrom, type PruneRequest, prune } from "./second.ts";
 import { serve } from "./serve.ts";
-import { OPENED, readSettings, STATE_EXPORT } from "./settings.ts";
+import { readSettings, STATE_EXPORT } from "./settings.ts";
 
 /** The server that a restore starts for itself may need a moment. */
 const START_MS = 20_000;
@@ -52,6 +56,8 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
     const given = await readGiven();
     answer(evictFromGrafana(file, { password: given("password-mark"), secretKey: given("secret-key-mark") }));
   },
+  /** The program of the container that restores for the weekly test. */
+  "restore-test": async () => serveScratch(),
   /** Makes a backup now; with `--state`, stdin is an export of the stack's state. */
   run: ([option]) =>
     withLock(async () => {
@@ -69,12 +75,26 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
       await copyFrom(s3);
       answer(await snapshots());
     }),
-  /** Reads a snapshot back, proves it, leaves it for the restore, and answers its manifest. */
+  /** Reads a snapshot as a whole, proves it, and answers its manifest. */
   open: ([id = "latest"]) =>
     withLock(async () => {
       await openRepository();
-      answer(await openSnapshot(id, OPENED, readSettings()));
+      const snapshot = await findSnapshot(id);
+      answer({ id: snapshot.id, manifest: await proveSnapshot(snapshot, readSettings()) });
     }),
+  /** Writes one file of a snapshot. */
+  cat: ([id = "", path = ""]) => withLock(() => pipeline(fileOf(id, path), process.stdout)),
+  /** Writes a folder of a snapshot, as an archive. */
+  unpack: ([id = "", folder = ""]) => withLock(() => unpack(id, folder, process.stdout)),
+  /** Run elsewhere, by whoever may remove: stdin is a request without a key's file, and the key. */
+  prune: async () => {
+    const { password, ...request } = JSON.parse(await text(process.stdin)) as Omit<PruneRequest, "key"> & {
+      password: string;
+    };
+    const key = "/tmp/key";
+    writeFileSync(key, password, { mode: 0o600 });
+    answer(await prune({ ...request, key }));
+  },
   /** Puts streams from a directory into an empty server on this network's loopback. */
   streams: async ([directory = "", ...names]) => {
     const nats = await connect({ servers: "127.0.0.1:4222", waitOnFirstConnect: true, timeout: START_MS });
@@ -85,9 +105,12 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   },
 };
 
-// Dumps are for nobody else.
 process.umask(0o077);
 const [name = "", ...args] = process.argv.slice(2);
+// What is run by itself takes its programs along when it is told to end; what is kept running does so in its own way.
+if (!["serve", "restore-test", "nats-metrics"].includes(name))
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
+    process.once(signal, () => void endAll().finally(() => process.exit(1)));
 try {
   const command = commands[name];
   if (command === undefined) throw new BackupError(`commands: ${Object.keys(commands).join(", ")}`);

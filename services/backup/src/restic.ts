@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Ended, execute, lastWords } from "./exec.ts";
-import { COLLECTED, REPOSITORY, requireSecret, SECRETS, secret } from "./settings.ts";
+import { ArchiveWriter, type Content } from "./archive.ts";
+import { type Ended, execute, feed, lastWords, output } from "./exec.ts";
+import { ARCHIVE, FORMER_FOLDER, REPOSITORY, SECRETS, secret } from "./settings.ts";
 
-/** A fault that a person can mend: told as one line. */
+/** A fault that a person can repair: told as one line. */
 export class BackupError extends Error {}
 
 export interface Snapshot {
@@ -14,34 +15,61 @@ export interface Snapshot {
   readonly bytes: number;
   /** Rows of its tables: tells a backup that was made after a loss from one that was made before. */
   readonly rows: number;
+  /** Whether something is missing from it, such as a schema that was locked. */
+  readonly partial: boolean;
+  /** Whether it is an archive, and not a folder as an earlier version made it. */
+  readonly archive: boolean;
 }
 
-const KEY = join(SECRETS, "backup-key");
+export const KEY = join(SECRETS, "backup-key");
 const PREVIOUS_KEY = join(SECRETS, "backup-key-previous");
 /** restic's exit codes. */
 const NO_REPOSITORY = 10;
 const LOCKED = 11;
 const WRONG_KEY = 12;
 
+/** Tags of a snapshot: one whose maker was killed keeps the first. */
+const UNFINISHED = "unfinished";
+const PARTIAL = "partial";
+const ROWS = "rows=";
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 /** platform.md: kept 7 daily, 4 weekly, 12 monthly, and everything of the last 30 days. */
-const KEPT = ["--keep-within", "30d", "--keep-daily", "7", "--keep-weekly", "4", "--keep-monthly", "12"];
+export const KEPT = ["--keep-within", "30d", "--keep-daily", "7", "--keep-weekly", "4", "--keep-monthly", "12"];
 
 /** A repository, and what opens its place besides the key. */
-interface Repository {
+export interface Repository {
   readonly name: string;
   readonly url: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** The file that holds its key. Default: the granted one. */
+  readonly key?: string;
+  /** Whether this container's key may delete there, so that a former key is let out. */
+  readonly deletes: boolean;
+  /** Removes locks that nobody holds any more, before it is used. */
+  readonly release?: () => Promise<void>;
 }
 
-const local: Repository = { name: "the repository", url: REPOSITORY };
+export const local: Repository = {
+  name: "the repository",
+  url: REPOSITORY,
+  deletes: true,
+  // Nobody else uses it, and here one process at a time: a lock is what a killed one left.
+  release: async () => void (await restic(local, ["unlock", "--remove-all"])),
+};
+
+const options = ({ url, key = KEY }: Repository, passwordFile = key) => [
+  ...["--repo", url, "--password-file", passwordFile, "--no-cache"],
+];
+const environment = ({ env }: Repository) => ({ env: { HOME: "/tmp", TMPDIR: "/tmp", ...env } });
 
 /** Runs restic. Paths of secrets alone are on its command line. */
-function restic(repository: Repository, args: readonly string[], passwordFile = KEY): Promise<Ended> {
-  const options = ["--repo", repository.url, "--password-file", passwordFile, "--no-cache"];
-  return execute("restic", [...options, ...args], { env: { HOME: "/tmp", TMPDIR: "/tmp", ...repository.env } });
+export function restic(repository: Repository, args: readonly string[], passwordFile?: string): Promise<Ended> {
+  return execute("restic", [...options(repository, passwordFile), ...args], environment(repository));
 }
 
-async function must(what: string, args: readonly string[], repository = local): Promise<string> {
+/** As `restic`; a failure throws with what failed and restic's last words. */
+export async function must(what: string, args: readonly string[], repository = local): Promise<string> {
   const ended = await restic(repository, args);
   if (ended.code === WRONG_KEY) throw wrongKey(repository);
   if (ended.code !== 0) throw new BackupError(`${what}: ${lastWords(ended)}`);
@@ -51,23 +79,22 @@ async function must(what: string, args: readonly string[], repository = local): 
 const wrongKey = ({ name }: Repository) =>
   new BackupError(`${name} does not open with this stack's backup-key: supply the right one (docs/backup.md, The key)`);
 
-/** Lets the present key in and the former one out. */
+/** Lets the present key in and, where this container may delete, the former one out. */
 async function changeKey(repository: Repository): Promise<void> {
   const keys = await restic(repository, ["key", "list", "--json"], PREVIOUS_KEY);
   if (keys.code !== 0) throw wrongKey(repository);
   const former = (JSON.parse(keys.stdout) as { id: string; current: boolean }[]).find(({ current }) => current);
   const added = await restic(repository, ["key", "add", "--new-password-file", KEY], PREVIOUS_KEY);
   if (added.code !== 0 || former === undefined) throw new BackupError(`the key was not changed: ${lastWords(added)}`);
-  await must("the former key is still valid", ["key", "remove", former.id], repository);
+  if (repository.deletes) await must("the former key is still valid", ["key", "remove", former.id], repository);
 }
 
 /** Opens a repository, by the former key if need be, and answers whether there is one. */
-async function opens(repository: Repository): Promise<boolean> {
+export async function opens(repository: Repository): Promise<boolean> {
   const open = () => restic(repository, ["cat", "config"]);
   let opened = await open();
-  // Nobody else uses the local one, and here one process at a time: a lock is what a killed one left.
-  if (opened.code === LOCKED && repository === local) {
-    await restic(local, ["unlock", "--remove-all"]);
+  if (opened.code === LOCKED) {
+    await repository.release?.();
     opened = await open();
   }
   if (opened.code === WRONG_KEY) {
@@ -90,57 +117,113 @@ export async function openRepository(): Promise<void> {
   await must("the repository cannot be made", ["init"]);
 }
 
-/** Saves what was collected. */
-export async function save(stack: string, rows: number): Promise<{ id: string; bytes: number; added: number }> {
-  await restic(local, ["unlock"]);
-  const said = await must("the snapshot cannot be made", [
-    ...["backup", "--json", "--host", stack, "--group-by", "host,paths", "--tag", `rows=${rows}`],
-    COLLECTED,
-  ]);
-  const summary = said
+interface Listed {
+  readonly id: string;
+  readonly short_id?: string;
+  readonly time: string;
+  readonly paths?: readonly string[];
+  readonly tags?: readonly string[];
+  readonly summary?: { readonly total_bytes_processed: number };
+}
+
+async function listed(repository = local): Promise<Listed[]> {
+  return JSON.parse(await must("the snapshots cannot be listed", ["snapshots", "--json"], repository)) as Listed[];
+}
+
+/** Removes the snapshots of runs that were killed, which look whole to restic. */
+async function removeUnfinished(): Promise<void> {
+  const unfinished = (await listed()).filter(({ tags }) => tags?.includes(UNFINISHED)).map(({ id }) => id);
+  if (unfinished.length > 0) await must("an unfinished snapshot cannot be removed", ["forget", ...unfinished]);
+}
+
+/** What a run has put into its archive. */
+export interface Collected {
+  readonly rows: number;
+  readonly partial: boolean;
+}
+
+/**
+ * Saves what `collect` writes: it goes from the programs that dump it to restic, and lies nowhere in the clear. A fault of
+ * `collect` makes no snapshot.
+ */
+export async function save(
+  stack: string,
+  collect: (archive: ArchiveWriter) => Promise<Collected>,
+): Promise<{ id: string; bytes: number; added: number }> {
+  await local.release?.();
+  await removeUnfinished();
+  let collected: Collected | undefined;
+  const how = ["backup", "--json", "--host", stack, "--group-by", "host,paths", "--tag", UNFINISHED];
+  const ended = await feed(
+    "restic",
+    [...options(local), ...how, "--stdin", "--stdin-filename", ARCHIVE],
+    async (stdin) => {
+      const archive = new ArchiveWriter(stdin);
+      collected = await collect(archive);
+      await archive.end();
+    },
+    environment(local),
+  );
+  if (ended.code === WRONG_KEY) throw wrongKey(local);
+  if (ended.code !== 0) throw new BackupError(`the snapshot cannot be made: ${lastWords(ended)}`);
+  const summary = ended.stdout
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, unknown>)
     .find(({ message_type }) => message_type === "summary");
-  if (typeof summary?.snapshot_id !== "string") throw new BackupError("restic made no snapshot");
+  if (typeof summary?.snapshot_id !== "string" || collected === undefined)
+    throw new BackupError("restic made no snapshot");
+  const tags = [`${ROWS}${collected.rows}`, ...(collected.partial ? [PARTIAL] : [])];
+  await must("the snapshot cannot be marked as finished", ["tag", "--set", tags.join(","), summary.snapshot_id]);
+  const id = (await listed()).at(-1)?.id ?? "";
   return {
-    id: summary.snapshot_id.slice(0, 8),
+    id: id.slice(0, 8),
     bytes: Number(summary.total_bytes_processed),
     added: Number(summary.data_added_packed),
   };
 }
 
-const forgetting = (stack: string) => [
-  ...["forget", "--host", stack, "--group-by", "host", ...KEPT, "--prune", "--quiet"],
-];
+export const forgetting = (stack: string) => ["forget", "--host", stack, "--group-by", "host", ...KEPT];
 
-/** Removes what is older than is kept. */
+/** Removes what is older than is kept, and of snapshots that lack something all but the last one of a day. */
 export async function forget(stack: string): Promise<void> {
-  await must("old snapshots cannot be removed", forgetting(stack));
+  const partial = (await listed()).filter(({ tags }) => tags?.includes(PARTIAL));
+  const since = Date.now() - DAY_MS;
+  const superseded = partial.slice(0, -1).filter(({ time }) => Date.parse(time) > since);
+  if (superseded.length > 0)
+    await must("superseded snapshots cannot be removed", ["forget", ...superseded.map(({ id }) => id)]);
+  await must("old snapshots cannot be removed", [...forgetting(stack), "--prune", "--quiet"]);
 }
 
-/** Every snapshot, oldest first. */
-export async function snapshots(): Promise<Snapshot[]> {
-  const said = await must("the snapshots cannot be listed", ["snapshots", "--json"]);
-  const list = JSON.parse(said) as {
-    id: string;
-    time: string;
-    tags?: readonly string[];
-    summary?: { total_bytes_processed: number };
-  }[];
-  return list.map(({ id, time, tags, summary }) => ({
-    id: id.slice(0, 8),
-    time,
-    bytes: summary?.total_bytes_processed ?? 0,
-    rows: Number(tags?.find((tag) => tag.startsWith("rows="))?.slice("rows=".length) ?? 0),
-  }));
+/** Every snapshot that was finished, oldest first. */
+export async function snapshots(repository = local): Promise<Snapshot[]> {
+  return (await listed(repository))
+    .filter(({ tags }) => !tags?.includes(UNFINISHED))
+    .map(({ id, time, tags, paths, summary }) => ({
+      id: id.slice(0, 8),
+      time,
+      bytes: summary?.total_bytes_processed ?? 0,
+      rows: Number(tags?.find((tag) => tag.startsWith(ROWS))?.slice(ROWS.length) ?? 0),
+      partial: tags?.includes(PARTIAL) === true,
+      archive: paths?.includes(ARCHIVE) === true,
+    }));
 }
 
-/** Reads a snapshot back into a directory: every piece of it is decrypted and authenticated. */
-export async function readBack(id: string, directory: string): Promise<void> {
-  await must(`snapshot ${id} cannot be read whole, so it is not restored`, [
-    ...["restore", `${id}:${COLLECTED}`, "--target", directory, "--quiet"],
-  ]);
+/** A snapshot by the beginning of its id; `latest` is the last one that lacks nothing. */
+export async function findSnapshot(id: string): Promise<Snapshot> {
+  const list = await snapshots();
+  const found =
+    id === "latest" ? list.findLast(({ partial }) => !partial) : list.find((each) => id.startsWith(each.id));
+  if (found !== undefined) return found;
+  throw new BackupError(
+    id === "latest" ? "there is no backup yet" : `there is no backup ${id}: npm run backup -- --list`,
+  );
+}
+
+/** A snapshot's archive, as it is decrypted: every piece of it is authenticated. */
+export function archiveOf({ id, archive }: Pick<Snapshot, "id" | "archive">): Content {
+  const what = archive ? [id, ARCHIVE] : ["--archive", "tar", `${id}:${FORMER_FOLDER}`, "/"];
+  return output("restic", [...options(local), "dump", ...what], environment(local));
 }
 
 /** Looks at the whole repository: its structure, and whether every pack of data is there. */
@@ -152,34 +235,4 @@ export async function checkRepository(): Promise<void> {
 export async function repositoryBytes(): Promise<number> {
   const said = await must("the size is unknown", ["stats", "--mode", "raw-data", "--json"]);
   return (JSON.parse(said) as { total_size: number }).total_size;
-}
-
-/** The second repository, with the credentials that its owner supplied. */
-function second(url: string): Repository {
-  const env = {
-    AWS_ACCESS_KEY_ID: requireSecret("s3-access-key"),
-    AWS_SECRET_ACCESS_KEY: requireSecret("s3-secret-key"),
-  };
-  return { name: "the second repository", url, env };
-}
-
-/** Copies to the second repository what it lacks, and removes there what is older than is kept. */
-export async function copyTo(url: string, stack: string): Promise<void> {
-  const there = second(url);
-  const from = ["--from-repo", REPOSITORY, "--from-password-file", KEY];
-  if (!(await opens(there)))
-    await must("the second repository cannot be made", ["init", ...from, "--copy-chunker-params"], there);
-  await must("the copy to the second repository failed", ["copy", ...from, "--quiet"], there);
-  await must("old snapshots of the second repository cannot be removed", forgetting(stack), there);
-}
-
-/** Copies from the second repository what this one lacks: the way onto a new host. */
-export async function copyFrom(url: string): Promise<void> {
-  const there = second(url);
-  if (!(await opens(there))) throw new BackupError("there is no second repository at its place");
-  const from = ["--from-repo", url, "--from-password-file", KEY];
-  await must("the copy from the second repository failed", ["copy", ...from, "--quiet"], {
-    ...local,
-    env: there.env ?? {},
-  });
 }

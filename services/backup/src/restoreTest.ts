@@ -1,13 +1,14 @@
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
-import pg from "pg";
-import { openSnapshot } from "./backup.ts";
-import { must } from "./exec.ts";
-import { POSTGRES_DUMP } from "./manifest.ts";
-import { BackupError, checkRepository } from "./restic.ts";
-import { SCRATCH, type Settings, TESTED } from "./settings.ts";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { ArchiveWriter } from "./archive.ts";
+import { dumpPath, type Manifest, SCHEMAS, savedTables } from "./manifest.ts";
+import { proveSnapshot, textOf } from "./open.ts";
+import { BackupError, checkRepository, findSnapshot } from "./restic.ts";
+import { type Answer, PLAN, type Plan } from "./scratch.ts";
+import type { OwnedSchema } from "./scratchSql.ts";
+import { type Settings, TEST_SOCKET } from "./settings.ts";
 import { note, readStatus } from "./status.ts";
-import { sumSettings, type TableSum, tableDifferences, tableSums } from "./tables.ts";
+import { tableDifferences } from "./tables.ts";
 
 export interface RestoreTestResult {
   readonly snapshot: string;
@@ -16,61 +17,81 @@ export interface RestoreTestResult {
   readonly seconds: number;
 }
 
-const SOCKET = "/tmp";
-const USER = "scratch";
-/** It is thrown away: nothing of it need reach the disk in time. */
-const OPTIONS = `-c listen_addresses='' -c unix_socket_directories=${SOCKET} -c fsync=off -c full_page_writes=off -c shared_buffers=32MB`;
+/** How long an answer is waited for; the other side gives up a little earlier. */
+const ANSWER_MS = 2 * 60 * 60 * 1000 + 60_000;
+/** The sums of many tables; whoever answers is not trusted with more memory. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
-/** Restores the dump into a Postgres of its own, reached by nobody else, and sums its tables. */
-async function restoredSums(dump: string, database: string): Promise<readonly TableSum[]> {
-  const data = join(SCRATCH, "pgdata");
-  await rm(SCRATCH, { recursive: true, force: true });
-  await mkdir(SCRATCH, { recursive: true });
-  await must("initdb", [
-    `--pgdata=${data}`,
-    `--username=${USER}`,
-    "--auth=trust",
-    "--encoding=UTF8",
-    "--locale=C.UTF-8",
-  ]);
-  await must("pg_ctl", [
-    ...[`--pgdata=${data}`, `--log=${join(SCRATCH, "log")}`, "--wait", "--silent"],
-    ...[`--options=${OPTIONS}`, "start"],
-  ]);
+async function connected(): Promise<Socket> {
+  const socket = connect(TEST_SOCKET);
   try {
-    const where = [`--host=${SOCKET}`, `--username=${USER}`];
-    await must("createdb", [...where, database]);
-    // Roles and grants are the stack's own, made at every start; the rows are what is tested.
-    await must("pg_restore", [...where, `--dbname=${database}`, "--no-owner", "--no-acl", "--exit-on-error", dump]);
-    const client = new pg.Client({ host: SOCKET, user: USER, database });
-    await client.connect();
-    try {
-      await client.query(sumSettings);
-      return await tableSums(async (sql) => (await client.query<Record<string, unknown>>(sql)).rows);
-    } finally {
-      await client.end();
-    }
-  } finally {
-    await must("pg_ctl", [`--pgdata=${data}`, "--wait", "--silent", "--mode=immediate", "stop"]);
+    await once(socket, "connect");
+  } catch (error) {
+    throw new BackupError(`the container restore-test does not answer: ${(error as Error).message}`);
   }
+  return socket;
+}
+
+async function answerOf(socket: Socket): Promise<Answer> {
+  let text = "";
+  socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error("no answer in time")));
+  try {
+    for await (const chunk of socket.setEncoding("utf8")) {
+      text += chunk as string;
+      if (text.length > MAX_ANSWER_BYTES) throw new Error("the answer is too long");
+    }
+    return JSON.parse(text) as Answer;
+  } catch (error) {
+    throw new BackupError(
+      `the container restore-test gave no answer (${(error as Error).message}): is its memory enough for the database? docs/backup.md, The restore test`,
+    );
+  }
+}
+
+/** Differences between what was saved and what another container found when it had restored it. */
+function differences(manifest: Manifest, answer: Answer): string[] {
+  if ("fault" in answer) return [answer.fault];
+  return manifest.postgres.schemas.flatMap(({ schema, tables }) => {
+    const found = answer.schemas[schema];
+    if (found === undefined) return [`schema ${schema} was not restored`];
+    return "fault" in found ? [`schema ${schema}: ${found.fault}`] : tableDifferences(tables, found);
+  });
 }
 
 async function test(settings: Settings): Promise<RestoreTestResult> {
   const start = Date.now();
   await checkRepository();
-  const manifest = await openSnapshot("latest", TESTED, settings);
-  const found = await restoredSums(join(TESTED, POSTGRES_DUMP), manifest.postgres.database);
-  const differences = tableDifferences(manifest.postgres.tables, found);
-  if (differences.length > 0) throw new BackupError(`the restored database differs: ${differences.join("; ")}`);
-  return {
-    snapshot: manifest.finishedAt,
-    tables: found.length,
-    rows: found.reduce((sum, table) => sum + table.rows, 0),
-    seconds: Math.round((Date.now() - start) / 100) / 10,
-  };
+  const snapshot = await findSnapshot("latest");
+  if (!snapshot.archive)
+    throw new BackupError("the newest backup is of an earlier version, which is not tested: npm run backup");
+  const socket = await connected();
+  socket.on("error", () => undefined);
+  try {
+    const archive = new ArchiveWriter(socket);
+    let schemas: readonly OwnedSchema[] = [];
+    const manifest = await proveSnapshot(snapshot, settings, async (path, content) => {
+      if (path === SCHEMAS) {
+        schemas = JSON.parse(await textOf(content)) as OwnedSchema[];
+        const plan: Plan = { database: settings.database, schemas, reads: settings.reads };
+        await archive.text(PLAN, JSON.stringify(plan));
+      } else if (schemas.some(({ schema }) => path === dumpPath(schema))) await archive.stream(path, content);
+    });
+    await archive.end();
+    const found = differences(manifest, await answerOf(socket));
+    if (found.length > 0) throw new BackupError(`the restored database differs: ${found.join("; ")}`);
+    const tables = savedTables(manifest);
+    return {
+      snapshot: manifest.finishedAt,
+      tables: tables.length,
+      rows: tables.reduce((sum, table) => sum + table.rows, 0),
+      seconds: Math.round((Date.now() - start) / 100) / 10,
+    };
+  } finally {
+    socket.destroy();
+  }
 }
 
-/** Restores the newest backup as a test, notes how it went, and leaves nothing behind. */
+/** Restores the newest backup as a test, and notes how it went. */
 export async function makeRestoreTest(settings: Settings): Promise<RestoreTestResult> {
   try {
     const result = await test(settings);
@@ -79,7 +100,5 @@ export async function makeRestoreTest(settings: Settings): Promise<RestoreTestRe
   } catch (error) {
     note({ lastTestOk: false, testFailures: (readStatus().testFailures ?? 0) + 1 });
     throw error;
-  } finally {
-    for (const directory of [TESTED, SCRATCH]) await rm(directory, { recursive: true, force: true });
   }
 }

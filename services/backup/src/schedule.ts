@@ -27,3 +27,8 @@ export function backupDue(
 export function restoreTestDue(now: Date, lastGoodTest: number | undefined): boolean {
   return now.getTime() - (lastGoodTest ?? 0) >= TEST_EVERY_MS;
 }
+
+/** Whether a copy to the second repository that failed is to be tried again. */
+export function copyDue(now: Date, lastCopy: number, { secondOk }: { readonly secondOk?: boolean }): boolean {
+  return secondOk === false && now.getTime() - lastCopy >= RETRY_MS;
+}

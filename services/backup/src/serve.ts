@@ -1,11 +1,14 @@
+import { rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeBackup } from "./backup.ts";
+import { endAll } from "./exec.ts";
 import { withLock } from "./lock.ts";
 import { openRepository } from "./restic.ts";
 import { makeRestoreTest } from "./restoreTest.ts";
-import { backupDue, restoreTestDue } from "./schedule.ts";
-import { PORT, type Settings } from "./settings.ts";
+import { backupDue, copyDue, restoreTestDue } from "./schedule.ts";
+import { copyAndNote } from "./second.ts";
+import { FORMER_WORK, PORT, type Settings } from "./settings.ts";
 import { metricsPage, readStatus } from "./status.ts";
 
 const TICK_MS = 15_000;
@@ -30,7 +33,8 @@ export async function serve(settings: Settings): Promise<void> {
 
   const nightly = async () => {
     try {
-      log("info", "backup made", await withLock(() => makeBackup(settings)));
+      const result = await withLock(() => makeBackup(settings));
+      log(result.copyFailed === undefined ? "info" : "error", "backup made", result);
     } catch (error) {
       log("error", "the backup failed", { reason: reason(error) });
       return;
@@ -43,6 +47,14 @@ export async function serve(settings: Settings): Promise<void> {
     }
   };
 
+  const copy = async (url: string) => {
+    const why = await withLock(() => copyAndNote(url, settings.stack));
+    if (why === undefined) log("info", "the backups were copied to the second repository");
+    else log("error", "the copy to the second repository failed", { reason: why });
+  };
+
+  // An earlier version collected in the clear, and left it there when it was killed.
+  rmSync(FORMER_WORK, { recursive: true, force: true });
   const server = createServer((request, response) => {
     if (request.url === "/metrics")
       response.setHeader("content-type", "text/plain; version=0.0.4").end(metricsPage(readStatus()));
@@ -50,15 +62,26 @@ export async function serve(settings: Settings): Promise<void> {
       response.writeHead(closed === "" ? 200 : 503).end(closed === "" ? "ok\n" : `${closed}\n`);
     else response.writeHead(404).end();
   }).listen(PORT);
+  let ending = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.once(signal, () => {
+      ending = true;
       server.close();
-      // A run that is cut short leaves no snapshot; restic drops what it had begun.
-      process.exit(0);
+      // A run that is cut short leaves no snapshot; restic removes its lock, here and in the second repository.
+      void endAll().finally(() => process.exit(0));
     });
 
-  for (;;) {
-    if ((closed === "" || (await open())) && backupDue(settings.time, new Date(), readStatus())) await nightly();
+  let lastCopy = Date.now();
+  while (!ending) {
+    if (closed === "" || (await open())) {
+      if (backupDue(settings.time, new Date(), readStatus())) {
+        await nightly();
+        lastCopy = Date.now();
+      } else if (settings.s3 !== undefined && copyDue(new Date(), lastCopy, readStatus())) {
+        lastCopy = Date.now();
+        await copy(settings.s3);
+      }
+    }
     await sleep(TICK_MS);
   }
 }

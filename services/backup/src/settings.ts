@@ -14,19 +14,24 @@ export interface Settings {
   readonly grafana: string;
   /** A second repository, in restic's form (`s3:https://…`); absent where there is none. */
   readonly s3?: string;
+  /** Roles of the database, and the schemas of others whose tables each may select from. */
+  readonly reads: Readonly<Record<string, readonly string[]>>;
 }
 
 export const SECRETS = "/run/secrets";
 /** The workload's own volume. */
 const HOME = "/backup";
 export const REPOSITORY = join(HOME, "repository");
-/** The files of a snapshot as they are saved: always the same path, so that restic finds what did not change. */
-export const COLLECTED = join(HOME, "work", "collected");
-/** A snapshot that was read back for a restore, and found whole. */
-export const OPENED = join(HOME, "work", "opened");
-/** A snapshot that was read back for the weekly test. */
-export const TESTED = join(HOME, "work", "tested");
-export const SCRATCH = join(HOME, "work", "scratch");
+/** The one file of a snapshot: an archive. */
+export const ARCHIVE = "/snapshot.tar";
+/** The folder that a snapshot of the former form holds. Nothing is collected in it any more. */
+export const FORMER_FOLDER = join(HOME, "work", "collected");
+/** Where an earlier version left what it had read or collected, in the clear. */
+export const FORMER_WORK = join(HOME, "work");
+/** Memory: what must be a file for a moment. */
+export const SCRATCH_FILE = "/tmp/grafana.db";
+/** The restore test's socket, as both of its ends see it. */
+export const TEST_SOCKET = "/restore-test/socket";
 /** What outlives the container: figures of the last runs, and the last export of the stack's state. */
 export const STATUS = join(HOME, "status.json");
 export const STATE_EXPORT = join(HOME, "stack.json");

@@ -14,6 +14,15 @@ export interface Status {
   readonly lastGoodTest?: number;
   readonly lastTestOk?: boolean;
   readonly testFailures?: number;
+  /** Schemas and kinds of objects that the last backup lacks. */
+  readonly missing?: number;
+  readonly secondSuccess?: number;
+  readonly secondOk?: boolean;
+  readonly secondFailures?: number;
+  /** Whether this container's own key can remove nothing there. */
+  readonly secondAppendOnly?: boolean;
+  /** Snapshots there that are older than is kept. */
+  readonly secondDue?: number;
 }
 
 export function readStatus(): Status {
@@ -58,6 +67,26 @@ const table: readonly (readonly [string, Metric["type"], string, Metric["value"]
   ],
   ["backup_last_restore_test_success", "gauge", "1 when the last restore test ended well.", (s) => flag(s.lastTestOk)],
   ["backup_restore_test_failures_total", "counter", "Restore tests that failed.", (s) => s.testFailures ?? 0],
+  ["backup_missing_parts", "gauge", "Parts of Postgres that the last backup lacks.", (s) => s.missing],
+  [
+    "backup_second_copy_last_success_timestamp_seconds",
+    "gauge",
+    "When the second repository last had every backup.",
+    (s) => seconds(s.secondSuccess),
+  ],
+  ["backup_second_copy_last_success", "gauge", "1 when the last copy ended well.", (s) => flag(s.secondOk)],
+  [
+    "backup_second_copy_append_only",
+    "gauge",
+    "1 when the backup's own key can remove nothing from the second repository.",
+    (s) => flag(s.secondAppendOnly),
+  ],
+  [
+    "backup_second_copy_prune_due_snapshots",
+    "gauge",
+    "Backups in the second repository that are older than is kept.",
+    (s) => s.secondDue,
+  ],
 ];
 
 export const metrics: readonly Metric[] = table.map(([name, type, help, value]) => ({ name, type, help, value }));

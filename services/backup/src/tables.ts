@@ -1,3 +1,5 @@
+import { hash } from "node:crypto";
+
 /** What a table holds: its rows, and a checksum of them that does not depend on their order. */
 export interface TableSum {
   readonly schema: string;
@@ -6,44 +8,67 @@ export interface TableSum {
   readonly checksum: string;
 }
 
-export type Row = Readonly<Record<string, unknown>>;
-export type Query = (sql: string) => Promise<readonly Row[]>;
+/**
+ * Settings of a session that reads everybody's tables. A row's text is the same in every session; and no code of a table's owner
+ * runs with the reader's rights: names are looked up in pg_catalog alone, no policy of a row is evaluated, and no view is read,
+ * also not one that takes a table's name at the wrong moment.
+ */
+export const readerSettings: Readonly<Record<string, string>> = {
+  timezone: "UTC",
+  datestyle: "ISO",
+  intervalstyle: "postgres",
+  extra_float_digits: "1",
+  bytea_output: "hex",
+  search_path: "",
+  row_security: "off",
+  restrict_nonsystem_relation_kind: "view,foreign-table",
+};
 
-/** A row's text must be the same in every session. */
-export const sumSettings = [
-  "SET timezone = 'UTC'",
-  "SET datestyle = 'ISO'",
-  "SET intervalstyle = 'postgres'",
-  "SET extra_float_digits = 1",
-  "SET bytea_output = 'hex'",
-].join("; ");
+/** The tables of a schema, of which `$1` is the name. */
+export const tablesSql = `SELECT c.relname AS name FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname = $1 ORDER BY 1`;
 
-/** Every table of the database's own. */
-const tablesSql = `SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' ORDER BY 1, 2`;
+/** A name as SQL takes it. */
+export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
-const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
+/**
+ * Reads a table's rows. Not a SELECT: to plan one, Postgres runs functions of the table's owner (an index's or a statistic's, and
+ * casts) with the rights of whoever asks; COPY of a table plans nothing.
+ */
+export const copySql = (schema: string, name: string) => `COPY ${quoted(schema)}.${quoted(name)} TO STDOUT`;
 
-/** The sum of the first 64 bits of each row's SHA-256. */
-function sumSql(schema: string, name: string): string {
-  const hash = "encode(sha256(convert_to(autollm_row::text, 'UTF8')), 'hex')";
-  return `SELECT count(*) AS rows, coalesce(sum(('x' || substr(${hash}, 1, 16))::bit(64)::bigint), 0)::text AS checksum
-    FROM ONLY ${quoted(schema)}.${quoted(name)} autollm_row`;
-}
+const NEWLINE = 0x0a;
 
-/** Counts and sums every table, all in the transaction that `query` runs in. */
-export async function tableSums(query: Query): Promise<readonly TableSum[]> {
-  const sums: TableSum[] = [];
-  for (const { schema, name } of await query(tablesSql)) {
-    const [row] = await query(sumSql(String(schema), String(name)));
-    sums.push({
-      schema: String(schema),
-      name: String(name),
-      rows: Number(row?.rows ?? 0),
-      checksum: String(row?.checksum),
-    });
+/** Counts and sums the rows that COPY writes, one a line: the sum of the first 64 bits of each line's SHA-256. */
+export class RowSum {
+  #rows = 0;
+  #sum = 0n;
+  #rest: Uint8Array[] = [];
+
+  add(chunk: Uint8Array): void {
+    for (let from = 0; ; ) {
+      const end = chunk.indexOf(NEWLINE, from);
+      if (end === -1) {
+        if (from < chunk.length) this.#rest.push(Buffer.from(chunk.subarray(from)));
+        return;
+      }
+      const line = chunk.subarray(from, end);
+      this.#add(this.#rest.length === 0 ? line : Buffer.concat([...this.#rest, line]));
+      this.#rest = [];
+      from = end + 1;
+    }
   }
-  return sums;
+
+  #add(line: Uint8Array): void {
+    this.#rows += 1;
+    this.#sum += hash("sha256", line, "buffer").readBigInt64BE(0);
+  }
+
+  /** @throws where the last line is cut short */
+  of(schema: string, name: string): TableSum {
+    if (this.#rest.length > 0) throw new Error(`the rows of ${schema}.${name} end within a row`);
+    return { schema, name, rows: this.#rows, checksum: this.#sum.toString() };
+  }
 }
 
 /** What differs between what was saved and what is there now, in words; empty when nothing does. */

@@ -31,13 +31,15 @@ export interface RestoreArgs {
   readonly into: Daemon;
   /** Services that stay stopped. */
   readonly held: readonly string[];
+  /** Schemas of Postgres that are not restored, and are empty afterwards. */
+  readonly without: readonly string[];
 }
 
 /**
  * Replaces a stack's data by a verified snapshot's: stops who writes, restores each store aside and puts it in place, starts
  * everything again. On a fault the services stay stopped, so that nothing trades on half of the data.
  */
-export async function restore({ source, manifest, into, held }: RestoreArgs): Promise<void> {
+export async function restore({ source, manifest, into, held, without }: RestoreArgs): Promise<void> {
   const containers = await into.containers();
   const name = (service: string): string => {
     const found = containers.get(service);
@@ -53,7 +55,7 @@ export async function restore({ source, manifest, into, held }: RestoreArgs): Pr
   const switchWasSet = (await killSwitch(into, "status")) !== "";
 
   await step("restoring Postgres beside the present database", "as long as its dump took", () =>
-    postgres.restoreAside(source, manifest),
+    postgres.restoreAside(source, manifest, without),
   );
   try {
     await step("stopping the services and the stores", "each ends what it has begun", () =>

@@ -2,28 +2,16 @@ import { images } from "../../../components/images.ts";
 import type { StreamInfo } from "../../../services/backup/src/jetstream.ts";
 import { GRAFANA_DB, JETSTREAM_DIR, REDIS_DUMP, VOLUMES_DIR } from "../../../services/backup/src/manifest.ts";
 import { UserError } from "../log.ts";
-import {
-  ASIDE,
-  handOver,
-  helper,
-  helperImage,
-  momentary,
-  putInPlace,
-  type Source,
-  takeAside,
-  type Volume,
-} from "./volumes.ts";
+import { ASIDE, handOver, helper, helperImage, momentary, putInPlace, type Source, type Volume } from "./volumes.ts";
 
 /** A volume that was saved as it is. */
 export function restoreVolume(source: Source, name: string, volume: Volume): Promise<void> {
-  const what = { directory: `${VOLUMES_DIR}/${name}`, paths: ["."] };
-  return handOver(source, what, volume, [...takeAside, ...putInPlace]);
+  return handOver(source, "unpack", `${VOLUMES_DIR}/${name}`, volume, putInPlace);
 }
 
 /** Grafana's database; its plugins stay. */
 export function restoreGrafana(source: Source, volume: Volume): Promise<void> {
-  return handOver(source, { directory: "", paths: [GRAFANA_DB] }, volume, [
-    ...takeAside,
+  return handOver(source, "cat", GRAFANA_DB, volume, [
     ...["-journal", "-wal", "-shm"].map((kind) => `rm -f /volume/${GRAFANA_DB}${kind}`),
     `mv ${ASIDE}/new/${GRAFANA_DB} /volume/${GRAFANA_DB}`,
     `rm -rf ${ASIDE}`,
@@ -33,8 +21,7 @@ export function restoreGrafana(source: Source, volume: Volume): Promise<void> {
 /** Redis reads its log of writes at the start, and no dump beside it: so the dump becomes the log's base. */
 export function restoreRedis(source: Source, volume: Volume): Promise<void> {
   const log = `${ASIDE}/new/appendonlydir`;
-  return handOver(source, { directory: "", paths: [REDIS_DUMP] }, volume, [
-    ...takeAside,
+  return handOver(source, "cat", REDIS_DUMP, volume, [
     `mkdir ${log}`,
     `mv ${ASIDE}/new/${REDIS_DUMP} ${log}/appendonly.aof.1.base.rdb`,
     `echo 'file appendonly.aof.1.base.rdb seq 1 type b' > ${log}/appendonly.aof.manifest`,
@@ -42,14 +29,21 @@ export function restoreRedis(source: Source, volume: Volume): Promise<void> {
   ]);
 }
 
+/** Joins files that were saved in parts. */
+const join = [
+  `find ${ASIDE}/new -name '*.parts' -type d | while read -r parts; do`,
+  `  cat "$parts"/* > "\${parts%.parts}"`,
+  '  rm -r "$parts"',
+  "done",
+];
+
 /**
  * The streams and their consumers. NATS alone can read its snapshots, so one of its own makes the new store: aside, reached by
  * nobody but the helper that shares its loopback. So no user of the real one need ever be allowed to replace a stream.
  */
 export async function restoreStreams(source: Source, saved: readonly StreamInfo[], volume: Volume): Promise<void> {
   const { daemon } = volume;
-  const input = { directory: JETSTREAM_DIR, paths: ["."] };
-  await handOver(source, input, volume, [...takeAside, `mkdir ${ASIDE}/store`]);
+  await handOver(source, "unpack", JETSTREAM_DIR, volume, [...join, `mkdir ${ASIDE}/store`]);
   const server = momentary("restore-nats");
   await daemon.ask(
     ...[...helper(volume), "--detach", "--name", server, "--entrypoint", images.nats.program, volume.image],

@@ -1,13 +1,18 @@
 import { randomBytes } from "node:crypto";
 import type { Daemon } from "../daemon.ts";
 
-/** Where a verified snapshot lies, in the container that verified it. */
+/** A verified snapshot, which the container that verified it decrypts piece by piece: nothing of it lies in the clear anywhere. */
 export interface Source {
   readonly daemon: Daemon;
   readonly container: string;
-  /** Directory of the snapshot's files. */
-  readonly directory: string;
+  /** The snapshot's id. */
+  readonly snapshot: string;
 }
+
+/** Docker's arguments that write a piece of the snapshot: the bytes of a file, or a folder as an archive. */
+export const piece = ({ container, snapshot }: Source, what: "cat" | "unpack", path: string) => [
+  ...["exec", container, "node", "/app/backup.mjs", what, snapshot, path],
+];
 
 /** A container's volume, and how to write into it as its owner does. */
 export interface Volume {
@@ -51,12 +56,12 @@ export function helper({ user, name }: Volume, { network = "none", readOnly = fa
 /** What is being restored lies here until it is whole. */
 export const ASIDE = "/volume/.restoring";
 
-/** Takes an archive from stdin aside. */
-export const takeAside = [
-  `rm -rf ${ASIDE}`,
-  `mkdir -m 0700 -p ${ASIDE}/new`,
-  `tar --extract --preserve-permissions --directory ${ASIDE}/new`,
-];
+const emptyAside = [`rm -rf ${ASIDE}`, `mkdir -m 0700 -p ${ASIDE}/new`];
+/** Takes what comes on stdin aside. */
+const takeAside = {
+  cat: (path: string) => [...emptyAside, "umask 027", `cat > ${ASIDE}/new/${path}`],
+  unpack: () => [...emptyAside, `tar --extract --preserve-permissions --directory ${ASIDE}/new`],
+};
 /** Puts what lies aside in the place of everything. */
 export const putInPlace = [
   `find /volume -mindepth 1 -maxdepth 1 ! -path ${ASIDE} -exec rm -rf {} +`,
@@ -64,16 +69,17 @@ export const putInPlace = [
   `rm -rf ${ASIDE}`,
 ];
 
-/** Hands files of the snapshot, as an archive, to a shell script that runs as the volume's owner. */
+/** Hands a piece of the snapshot to a shell script that runs as the volume's owner, and finds it aside. */
 export async function handOver(
   source: Source,
-  what: { readonly directory: string; readonly paths: readonly string[] },
+  what: "cat" | "unpack",
+  path: string,
   volume: Volume,
   script: readonly string[],
 ): Promise<void> {
-  const from = ["exec", source.container, "tar", "--create", "--directory", `${source.directory}/${what.directory}`];
   const into = [...helper(volume), "--interactive", "--entrypoint", "/bin/sh", await helperImage(volume.daemon)];
-  await source.daemon.pipe([...from, ...what.paths], volume.daemon, [...into, "-euc", script.join("\n")]);
+  const lines = [...takeAside[what](path), ...script];
+  await source.daemon.pipe(piece(source, what, path), volume.daemon, [...into, "-euc", lines.join("\n")]);
 }
 
 /** A name for a container that lives for a moment. */

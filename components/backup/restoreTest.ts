@@ -1,0 +1,55 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type PartArgs, runPart } from "../runtime/part.ts";
+import { StatefulVolume, type VolumeMount, volumeOwner } from "../runtime/volume.ts";
+import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { workloadUser } from "../uids.ts";
+
+export interface RestoreTestArgs extends PartArgs {
+  /** MiB that the restored database may take. */
+  readonly memory: number;
+}
+
+/** Where it answers to its health check, on its loopback; services/backup/src/scratch.ts says the same. */
+const HEALTH_PORT = 9181;
+/** What Postgres and the program take besides the data. */
+const PROGRAM_MEMORY = 256;
+const SOCKET = "/restore-test";
+
+/**
+ * Restores a backup's dumps for the weekly test. Whoever owns a schema may have put code into it, which a restore runs: so it runs
+ * here, where there is no secret and no network, as the role that owns it, in a database that is in memory and is thrown away. The
+ * backup hands it the dumps over a Unix socket, and takes numbers back.
+ */
+export class RestoreTest extends pulumi.ComponentResource {
+  readonly workload: Workload;
+  /** The folder of the socket, as the backup mounts it. */
+  readonly socket: VolumeMount;
+
+  constructor(name: string, args: RestoreTestArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:backup:RestoreTest", name, {}, opts);
+    const volume = new StatefulVolume(
+      "restore-test-socket",
+      { target: args.target, ...volumeOwner(workloadUser("restore-test"), args.images) },
+      { parent: this },
+    );
+    this.workload = runPart(
+      "restore-test",
+      args,
+      {
+        image: "backup",
+        command: ["node", "/app/backup.mjs", "restore-test"],
+        segments: [],
+        deploy: "recreate",
+        health: answersHttp(HEALTH_PORT, "/"),
+        memory: args.memory + PROGRAM_MEMORY,
+        cpuShares: 128,
+        environment: { TZ: "UTC", NODE_OPTIONS: "--max-old-space-size=96" },
+        volumes: [volume.at(SOCKET)],
+        tmpfs: { "/tmp": 16, "/scratch": args.memory },
+      },
+      this,
+    );
+    this.socket = volume.readAt(SOCKET);
+    this.registerOutputs({});
+  }
+}
