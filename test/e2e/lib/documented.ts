@@ -74,6 +74,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run pulumi -- ARGS": "npm run pulumi -- stack ls",
   "npm run smoke -- https://HOST": "npm run smoke -- https://localhost:$HTTPS --insecure --http-port $HTTP",
   "npm run drift": true,
+  "npm run unlock -- --stack NAME": "npm run unlock -- --stack local",
+  "npm run pulumi -- cancel --stack NAME": "npm run pulumi -- cancel --yes --stack local",
   "npm run drift -- --stack NAME": "npm run drift -- --stack local",
   "npm run backtest": true,
   "npm run dashboards -- DIR": "npm run dashboards -- $STATE/pictures",
@@ -211,5 +213,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "systemctl restart systemd-timesyncd": SERVER,
   "docker stats": BY_HAND,
   "docker buildx imagetools inspect IMAGE:TAG": { needs: "a registry" },
-  "tools/github/protect.sh OWNER/REPO REVIEWER REVIEWER...": GITHUB,
+  "tools/github/protect.sh OWNER/REPO REVIEWER REVIEWER REVIEWER": GITHUB,
+  "tools/github/protect.sh --check OWNER/REPO REVIEWER REVIEWER REVIEWER": GITHUB,
+  "tools/github/protect.sh --check OWNER/REPO": GITHUB,
+  "tools/github/protect.sh --trust ORGANIZATION/TEAM OWNER/REPO": "tools/github/protect.sh --trust org/readers o/r",
 };
