@@ -43,7 +43,10 @@ function remoteTarget(
   all: Settings,
 ): Omit<Target, "environment" | "filesDir" | "labels"> {
   const keys = readKeyPair(settings.privateKeyPath);
-  const privateKey = pulumi.secret(keys.privateKey);
+  if (!pulumi.runtime.isDryRun() && process.env.SSH_AUTH_SOCK === undefined)
+    pulumi.log.warn(
+      `no SSH agent: commands on the host find no key. npm run up starts one; else: ssh-agent sh -c 'ssh-add ${settings.privateKeyPath} && pulumi up'`,
+    );
   const login = loginOf(settings);
   const { address, port, user, hostKey } = login;
   const host = new Host("host", {
@@ -60,7 +63,8 @@ function remoteTarget(
     }),
     dockerSocket: "unix:///var/run/docker.sock",
     ready: host.ready,
-    connection: { host: address, port, user, hostKey, privateKey },
+    // Its key is the agent's (SSH_AUTH_SOCK): here it would be in the state, where everybody finds it who may read that.
+    connection: { host: address, port, user, hostKey },
     imageLoader: host.address.apply(() => `${sshCommand(login)} docker load --quiet`),
   };
 }

@@ -1,13 +1,19 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 
-/** The key pair of the deployments. */
+/** The key pair of the deployments. The private half is nobody's to know but an SSH client's: none is in program or state. */
 export interface KeyPair {
-  readonly privateKey: string;
   /** `type base64`, without the comment. */
   readonly publicKey: string;
+}
+
+const HINT = "A preview needs the deployments' public key there, and no private one";
+
+/** `type base64`, without the comment. */
+function publicKeyIn(text: string): string {
+  return text.trim().split(/\s+/).slice(0, 2).join(" ");
 }
 
 function read(path: string, hint: string): string {
@@ -44,6 +50,8 @@ export function openSshHeader(privateKey: string): { readonly cipher: string; re
  */
 export function readKeyPair(path: string): KeyPair {
   const file = path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
+  // A preview connects to nobody: where it is given no private key, the public one says what there is to compare.
+  if (pulumi.runtime.isDryRun() && !existsSync(file)) return { publicKey: publicKeyIn(read(`${file}.pub`, HINT)) };
   const privateKey = read(file, `Make one for the deployments: ssh-keygen -t ed25519 -N '' -f ${path}`);
   const publicKey = read(`${file}.pub`, `Make it from the private one: ssh-keygen -y -f ${path} > ${path}.pub`);
   const header = openSshHeader(privateKey);
@@ -53,8 +61,8 @@ export function readKeyPair(path: string): KeyPair {
   // The host would let in the other one, and the deployments no more.
   if (header !== undefined && header.publicKey !== publicKey.trim().split(/\s+/)[1]) {
     throw new pulumi.RunError(
-      `host.privateKeyPath: ${path}.pub is not the public key of ${path}. Make it anew: ssh-keygen -y -f ${path} > ${path}.pub`,
+      `host.privateKeyPath: ${path}.pub is not the public key of ${path}. Make it again: ssh-keygen -y -f ${path} > ${path}.pub`,
     );
   }
-  return { privateKey, publicKey: publicKey.trim().split(/\s+/).slice(0, 2).join(" ") };
+  return { publicKey: publicKeyIn(publicKey) };
 }

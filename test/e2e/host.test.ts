@@ -1,3 +1,4 @@
+import { readFileSync, renameSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../tools/lib/run.ts";
 import { type Stage, stage } from "./host/stage.ts";
@@ -52,6 +53,30 @@ describe("a bare Debian 13 host", () => {
     const drift = await stack.npm("drift", "--json");
     expect(drift.stdout).toBe('{\n  "drift": []\n}\n');
     expect(drift.code).toBe(0);
+  });
+
+  test("is previewed as it is by somebody who has no key, without a connection; and the state holds none", async () => {
+    const { privateKeyPath: key } = host;
+    const secret = readFileSync(key, "utf8").split("\n").slice(1, 3).join("");
+    // A connection that Docker's client keeps open for a minute would serve a preview, too.
+    await eventually("the last connection's end", 120, async () =>
+      (await at("ss -Htn state established '( sport = :22 )'")) === "" ? true : undefined,
+    );
+    const logins = () =>
+      at("journalctl --unit ssh --no-pager | grep -cE 'Accepted|Connection (from|closed)|Failed' || true");
+    const before = await logins();
+    renameSync(key, `${key}.aside`);
+    try {
+      const { code, stdout, stderr } = await stack.npm("preview");
+      expect(code, stdout + stderr).toBe(0);
+      expect(stdout).toMatch(/Resources:\s+\d+ unchanged/);
+    } finally {
+      renameSync(`${key}.aside`, key);
+    }
+    expect(await logins()).toBe(before);
+    const state = await stack.pulumi("stack", "export", "--show-secrets");
+    expect(secret.length).toBeGreaterThan(100);
+    expect(state.replaceAll("\\n", "").includes(secret), "the key is in the state").toBe(false);
   });
 
   test("lets root in no more, nobody with a password, and the deployer with its key", async () => {

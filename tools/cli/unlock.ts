@@ -1,4 +1,4 @@
-import { confirm, unasked } from "../lib/ask.ts";
+import { confirm } from "../lib/ask.ts";
 import { command } from "../lib/command.ts";
 import { lockPlace } from "../lib/lockPlace.ts";
 import { say, UserError } from "../lib/log.ts";
@@ -11,7 +11,7 @@ minutes, or was a process of this machine that has ended, needs this command not
 The engine has a lock of its own; it goes with: npm run pulumi -- cancel --stack NAME
 
   --stack NAME   another stack than "local"
-  --yes          do not ask (always so when CI is set)`;
+  --yes          do not ask; without it and a terminal the lock stays, also when CI is set`;
 
 await command(
   {
@@ -27,7 +27,7 @@ await command(
       return 0;
     }
     say(`stack ${stack} is being changed by ${tellHolder(holder)}`);
-    if (!unasked(yes) && !(await confirm("Is that holder dead, and its engine too? The lock is removed."))) {
+    if (yes !== true && !(await confirm("Is that holder dead, and its engine too? The lock is removed."))) {
       say("nothing was changed (--yes does not ask)");
       return 1;
     }

@@ -17,6 +17,7 @@ import { parse, stringify } from "yaml";
 import { type Engine, ensureEngine } from "../engine/engine.ts";
 import { cacheDir } from "./cache.ts";
 import { assertMayChange } from "./held.ts";
+import { withKey } from "./keyAgent.ts";
 import { UserError } from "./log.ts";
 import { type RunOptions, type RunResult, run } from "./run.ts";
 
@@ -101,7 +102,11 @@ export async function openWorkspace(stack: string): Promise<Workspace> {
     local,
     pulumi: async (args, options = {}) => {
       assertMayChange(stack, args);
-      return run(engine.pulumi, args, { cwd, ...options, env: { ...env, ...options.env } });
+      return run(...withKey(engine.pulumi, args, join(cwd, `Pulumi.${stack}.yaml`)), {
+        cwd,
+        ...options,
+        env: { ...env, ...options.env },
+      });
     },
   };
 }

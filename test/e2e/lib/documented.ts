@@ -76,6 +76,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run pulumi -- ARGS": "npm run pulumi -- stack ls",
   "npm run smoke -- https://HOST": "npm run smoke -- https://localhost:$HTTPS --insecure --http-port $HTTP",
   "npm run drift": true,
+  "npm run unlock -- --stack NAME": "npm run unlock -- --stack local",
+  "npm run pulumi -- cancel --stack NAME": "npm run pulumi -- cancel --yes --stack local",
   "npm run drift -- --stack NAME": "npm run drift -- --stack local",
   "npm run drift -- --stack NAME --mend": { seenIn: "test/e2e/host.test.ts" },
   "npm run backtest": true,
@@ -234,5 +236,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "journalctl --unit ssh | grep 'Accepted publickey for deployer'": SERVER,
   "docker stats": BY_HAND,
   "docker buildx imagetools inspect IMAGE:TAG": { needs: "a registry" },
-  "tools/github/protect.sh OWNER/REPO REVIEWER REVIEWER...": GITHUB,
+  "tools/github/protect.sh OWNER/REPO REVIEWER REVIEWER REVIEWER": GITHUB,
+  "tools/github/protect.sh --check OWNER/REPO REVIEWER REVIEWER REVIEWER": GITHUB,
+  "tools/github/protect.sh --check OWNER/REPO": GITHUB,
+  "tools/github/protect.sh --trust ORGANIZATION/TEAM OWNER/REPO": "tools/github/protect.sh --trust org/readers o/r",
 };
