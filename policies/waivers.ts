@@ -22,7 +22,7 @@ export const waivers: readonly Waiver[] = [
     value: "NET_BIND_SERVICE",
     reason: "the file of the program carries this capability, and the kernel refuses to start it where it is dropped",
   },
-  ...["/", "/proc", "/sys"].map((value) => ({
+  ...["/", "/proc"].map((value) => ({
     rule: "container-mounts-harmless",
     service: "node-exporter",
     value,
@@ -63,18 +63,6 @@ export const waivers: readonly Waiver[] = [
     service: "backup",
     value: "gid 0",
     reason: "reads Grafana's database, which is that group's; all capabilities are dropped",
-  },
-  {
-    rule: "container-namespaces-own",
-    service: "node-exporter",
-    value: "pidMode",
-    reason: "the host's processes and load are what it measures",
-  },
-  {
-    rule: "image-pinned",
-    service: "natsio/prometheus-nats-exporter:0.17.3",
-    value: "*",
-    reason: "no public record of its digest; container-image-pinned still refuses it outside local",
   },
 ];
 
