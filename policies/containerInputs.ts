@@ -14,6 +14,7 @@ export const CONTAINER_INPUTS: Readonly<Record<string, Allowed>> = {
   cpus: "any",
   entrypoints: "any",
   envs: "any",
+  groupAdds: "any",
   healthcheck: "any",
   image: "any",
   ipcMode: "any",

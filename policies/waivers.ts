@@ -68,30 +68,12 @@ export const waivers: readonly Waiver[] = [
     value: "gid 0",
     reason: "Docker's log files are root's alone; it has no capability and takes no request",
   },
-  ...["grafana", "blackbox-exporter"].map((service) => ({
-    rule: "container-user-not-root",
-    service,
-    value: "gid 0",
-    reason: "its image runs as this group, which owns what it reads; all capabilities are dropped",
-  })),
-  {
-    rule: "container-user-not-root",
-    service: "backup",
-    value: "gid 0",
-    reason: "reads Grafana's database, which is that group's; all capabilities are dropped",
-  },
   ...readableGroups.map((group) => ({
     rule: "container-user-own",
     service: "backup",
     value: String(group),
     reason: "reads, by its group alone, the files of a workload whose volume is saved; nobody else is in two groups",
   })),
-  {
-    rule: "image-pinned",
-    service: "natsio/prometheus-nats-exporter:0.17.3",
-    value: "*",
-    reason: "no public record of its digest; container-image-pinned still refuses it outside local",
-  },
 ];
 
 /** Whether a workload may do what the rule forbids. */

@@ -1,7 +1,9 @@
 import { CONTAINER_INPUTS, SYSCTLS } from "../containerInputs.ts";
-import type { Finding, ResourceRule } from "../lib/rule.ts";
+import { service } from "../lib/labels.ts";
+import type { Finding, ResourceRule, Subject } from "../lib/rule.ts";
 import { CONTAINER } from "../lib/types.ts";
-import { isMissing, isUnknown, record, type Value } from "../lib/value.ts";
+import { isMissing, isUnknown, list, record, type Value } from "../lib/value.ts";
+import { waived } from "../waivers.ts";
 
 const LIST = "policies/containerInputs.ts";
 /** What says no more than nothing does: the provider's own default of an input. */
@@ -16,6 +18,19 @@ const MEND: Readonly<Record<string, string>> = {
   uploads: "mount a file of the workload's own",
   runtime: "remove it: the host has one runtime",
 };
+
+/** Further groups of the user, which lets it into others' files: each is waived by its number. */
+function* groups(subject: Subject): Generator<Finding> {
+  const { groupAdds } = subject.props;
+  for (const [index, group] of list(groupAdds).entries()) {
+    if (isUnknown(group) || waived("container-user-own", service(subject), String(group))) continue;
+    yield {
+      key: `groupAdds[${index}]`,
+      problem: "is a group without a waiver",
+      mend: "remove it, or waive it in policies/waivers.ts",
+    };
+  }
+}
 
 function* sysctls(value: Value): Generator<Finding> {
   if (isUnknown(value)) return;
@@ -37,7 +52,8 @@ export const containerInputsListed: ResourceRule = {
   why: "Docker has a way around most walls: another's volumes, groups, runtimes, devices, names of hosts, the kernel's settings.",
   mend: `remove it, or list it in ${LIST} and write the rule that judges it`,
   types: [CONTAINER],
-  *check({ props }) {
+  *check(subject) {
+    const { props } = subject;
     for (const [key, value] of Object.entries(props)) {
       // What begins with two underscores is the engine's own note.
       if (key.startsWith("__") || isNothing(value)) continue;
@@ -48,6 +64,7 @@ export const containerInputsListed: ResourceRule = {
       else if (allowed !== "any" && !isUnknown(value) && !allowed.some((one) => one === value))
         yield { key, problem: `is not ${allowed.join(" or ")}`, ...mend };
     }
+    yield* groups(subject);
     yield* sysctls(props.sysctls);
   },
 };

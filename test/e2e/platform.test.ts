@@ -324,16 +324,30 @@ describe("the local stack", () => {
     expect(stdout).toContain("report written");
   });
 
-  test("a weak password stops up before anything changes, and the message names resource, key and mend", async () => {
+  test("weak passwords stop preview and up before anything changes, also one that goes on as a hash, each with its fix", async () => {
     const containers = await docker("ps", "--quiet", "--filter", "label=autollm.stack=e2e");
-    await stack.pulumi("config", "set", "--secret", "grafana-admin", "changeme");
-    const up = await stack.npm("up");
-    expect(up.code).toBe(1);
-    expect(up.stdout).toMatch(/\[mandatory\]/i);
-    expect(up.stdout).toMatch(/grafana/);
-    expect(up.stdout).not.toContain("changeme");
+    const admin = await stack.output("adminPassword");
+    const weak = {
+      "caddy-admin": "changeme",
+      "grafana-admin": "localhost-2026",
+      redis: "0123456789abcdef0123456789abcdef",
+    };
+    for (const [name, value] of Object.entries(weak)) await stack.pulumi("config", "set", "--secret", name, value);
+    for (const command of ["preview", "up"]) {
+      const { code, stdout, stderr } = await stack.npm(command);
+      expect(code, command).toBe(1);
+      for (const [name, value] of Object.entries(weak)) {
+        expect(stdout).toContain(
+          `${name}: is a known default; let the stack make one: npm run pulumi -- config rm ${name} --stack e2e`,
+        );
+        expect(stdout + stderr).not.toContain(value);
+      }
+    }
     expect(await docker("ps", "--quiet", "--filter", "label=autollm.stack=e2e")).toBe(containers);
-    await stack.pulumi("config", "rm", "grafana-admin");
+    const ask = (password: string) => https(`${stack.url}/prometheus/`, { headers: login("admin", password) });
+    expect((await ask("changeme")).status).toBe(401);
+    expect((await ask(admin)).status).toBeLessThan(400);
+    for (const name of Object.keys(weak)) await stack.pulumi("config", "rm", name);
   });
 
   test("a faulty config is refused with every fault at once, before anything changes", async () => {
@@ -342,7 +356,7 @@ describe("the local stack", () => {
     const up = await stack.npm("up");
     expect(up.code).toBe(1);
     expect(up.stdout).toContain("did you mean logLevel?");
-    expect(up.stdout).toContain("pulumi config set --secret openai");
+    expect(up.stdout).toContain("npm run pulumi -- config set --secret openai --stack e2e");
     expect(up.stdout).not.toContain("    at ");
     await stack.pulumi("config", "rm", "logLevl");
     await stack.pulumi("config", "rm", "openai");

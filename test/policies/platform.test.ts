@@ -1,49 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { fixedCredentials } from "../../components/credentials/fixed.ts";
 import { serviceNames } from "../../components/platform/catalogue.ts";
-import { isStackRule, message, type StackSubject, type Subject } from "../../policies/lib/rule.ts";
 import { CONTAINER } from "../../policies/lib/types.ts";
-import type { Props } from "../../policies/lib/value.ts";
-import { rules } from "../../policies/rules/index.ts";
-import type { Recorded } from "../unit/lib/mocks.ts";
 import { localConfig, runPlatform } from "../unit/lib/platform.ts";
 import { secret } from "./fixtures.ts";
-
-const declared = ({ type, name, urn, inputs, protect }: Recorded): Subject => ({
-  type,
-  name,
-  urn,
-  props: inputs as Props,
-  protect,
-});
-
-function became(resources: readonly Recorded[]): readonly StackSubject[] {
-  return resources.map((resource) => ({
-    ...declared(resource),
-    // Only the inputs are free of the wire's wrapping of secrets.
-    props: { ...resource.outputs, ...resource.inputs } as Props,
-    dependencies: [],
-    propertyDependencies: {},
-  }));
-}
-
-/** All that the mandatory rules say of everything that a run registered. */
-async function verdict(resources: readonly Recorded[]): Promise<readonly string[]> {
-  const subjects = became(resources);
-  const messages = rules
-    .filter(({ level }) => level === "mandatory")
-    .map(async (rule) => {
-      if (isStackRule(rule)) {
-        return [...rule.checkStack(subjects)].map((finding) => message(rule, finding.subject, finding));
-      }
-      const judged = resources.filter(({ type }) => rule.types === "every" || rule.types.includes(type)).map(declared);
-      const found = await Promise.all(
-        judged.map(async (subject) => [...(await rule.check(subject))].map((fault) => message(rule, subject, fault))),
-      );
-      return found.flat();
-    });
-  return (await Promise.all(messages)).flat();
-}
+import { verdict } from "./judge.ts";
 
 /** What an owner supplies, in the form in which it is issued. */
 const ISSUED: Readonly<Record<string, string>> = {
@@ -86,17 +47,35 @@ describe("the whole platform breaks no rule", { timeout: 60_000 }, () => {
 });
 
 describe("the platform is refused", { timeout: 60_000 }, () => {
-  it("with weak credentials from its owner", async () => {
-    const weak = {
-      openai: "changeme",
-      finnhub: "Y2hhbmdlbWU=",
-      miniflux: "Passw0rd2026!",
-      "alpaca-news": "asdfghjkl98765",
-      "binance-key": "k3yK3y",
-      "tws-userid": "eDemo",
-    };
-    const { resources } = await run({ ...remote("production"), ...weak });
-    const faults = await verdict(resources);
+  const weak: Readonly<Record<string, string>> = {
+    openai: "changeme",
+    finnhub: "Y2hhbmdlbWU=",
+    miniflux: "Passw0rd2026!",
+    "alpaca-news": "asdfghjkl98765",
+    "binance-key": "k3yK3y",
+    "tws-userid": "eDemo",
+  };
+
+  it("with weak credentials from its owner, by the program: all at once, and before any resource is registered", async () => {
+    const error: unknown = await run({ ...remote("production"), ...weak }).catch((thrown: unknown) => thrown);
+    const message = error instanceof Error ? error.message : "";
+    expect([...message.matchAll(/^ {2}- ([\w-]+): /gm)].map(([, name]) => name).sort()).toEqual(
+      Object.keys(weak).sort(),
+    );
+    for (const value of Object.values(weak)) expect(message).not.toContain(value);
+  });
+
+  it("with weak credentials in its files, by the pack as well", async () => {
+    const { resources } = await run(remote("production"));
+    const base64 = (text: string) => Buffer.from(text).toString("base64");
+    const swapped = resources.map((resource) => {
+      let stdin = resource.inputs.stdin;
+      if (typeof stdin !== "string") return resource;
+      for (const [name, value] of Object.entries(weak))
+        stdin = String(stdin).replaceAll(` ${base64(supplied[name] ?? "")}\n`, ` ${base64(value)}\n`);
+      return { ...resource, inputs: { ...resource.inputs, stdin } };
+    });
+    const faults = await verdict(swapped);
     const files = faults.map((fault) => /^Command "([\w-]+)-files": stdin file (\S+) /.exec(fault)?.slice(1).join(" "));
     expect(files.sort()).toEqual(
       [

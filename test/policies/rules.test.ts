@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import * as pulumi from "@pulumi/pulumi";
+import { afterEach, describe, expect, it } from "vitest";
 import type { StackSubject, Subject } from "../../policies/lib/rule.ts";
 import { rules } from "../../policies/rules/index.ts";
 import { cases } from "./cases/index.ts";
@@ -15,16 +16,20 @@ it("every rule has cases that it lets through and cases that it refuses", () => 
   expect(Object.keys(cases).sort()).toEqual(rules.map(({ name }) => name).sort());
 });
 
-describe.each(Object.entries(cases))("%s", (rule, { pass, fail }) => {
+afterEach(() => pulumi.runtime.setAllConfig({}));
+
+describe.each(Object.entries(cases))("%s", (rule, { pass, fail, config }) => {
   it.each(Object.entries(pass))("lets through: %s", async (_, subject) => {
+    pulumi.runtime.setAllConfig(config?.pass ?? {});
     expect(await said(rule, subject)).toEqual([]);
   });
 
   it.each(Object.entries(fail))("refuses: %s", async (_, subject) => {
+    pulumi.runtime.setAllConfig(config?.fail ?? {});
     const messages = await said(rule, subject);
     expect(messages).not.toEqual([]);
     // One sentence: resource, key, what is wrong, how to mend it.
-    for (const message of messages) expect(message).toMatch(/^\w+ "[\w-]+": \S.*; \S.*\.$/);
+    for (const message of messages) expect(message).toMatch(/^[\w-]+ "[\w-]+": \S.*; \S.*\.$/);
   });
 });
 

@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import * as pulumi from "@pulumi/pulumi";
+import { afterEach, describe, expect, it } from "vitest";
 import type { Subject } from "../../policies/lib/rule.ts";
 import { command, container, filesOf, resource, secret, verdict, verdicts } from "./fixtures.ts";
 
@@ -21,6 +23,9 @@ const KNOWN = [
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 const percent = (text: string) => [...Buffer.from(text)].map((byte) => `%${byte.toString(16)}`).join("");
 
+const hash = (algorithm: string, text: string, form: "hex" | "base64") =>
+  createHash(algorithm).update(text).digest(form);
+
 const DISGUISES: Readonly<Record<string, (word: string) => string>> = {
   "as it is": (word) => word,
   "in capitals": (word) => word.toUpperCase(),
@@ -40,6 +45,10 @@ const DISGUISES: Readonly<Record<string, (word: string) => string>> = {
   "with an invisible sign": (word) => `${word.slice(0, 2)}\u200b${word.slice(2)}`,
   twice: (word) => word + word,
   backwards: (word) => [...word].reverse().join(""),
+  "as its MD5": (word) => hash("md5", word, "hex"),
+  "as its SHA-256 in base64": (word) => hash("sha256", word, "base64"),
+  "as its SHA-512 in capitals": (word) => hash("sha512", word, "hex").toUpperCase(),
+  "as its SHA-1 with a newline": (word) => hash("sha1", `${word}\n`, "hex"),
 };
 
 const PLACES: Readonly<Record<string, (value: string) => Subject>> = {
@@ -72,6 +81,27 @@ const CARRIERS: Readonly<Record<string, (value: string) => Subject>> = {
   "a whole URL in base64": (value) => container({ props: { envs: [`X=${base64(`redis://:${value}@redis`)}`] } }),
   "a login for curl": (value) => container({ props: { command: ["curl", "-u", `admin:${value}`, "http://x"] } }),
   "a login for redis-cli": (value) => container({ props: { command: ["redis-cli", "-a", value, "ping"] } }),
+  "a flag of mysql": (value) => command({ create: `mysql -uroot -p${value} -e 'select 1'` }),
+  "a flag of mysql in quotes": (value) => command({ create: `mysqldump -u root "-p${value}" db` }),
+  "a flag among arguments": (value) => container({ props: { command: ["mysql", "-u", "root", `-p${value}`] } }),
+  "a flag of the entry point's program": (value) =>
+    container({ props: { entrypoints: ["/usr/bin/mysqladmin"], command: [`-p${value}`, "ping"] } }),
+  "a flag of redis-cli": (value) => command({ create: `redis-cli -h redis -a${value} ping` }),
+  "a flag of redis-cli in a health check": (value) =>
+    container({ props: { healthcheck: { tests: ["CMD", "redis-cli", `-a${value}`, "ping"] } } }),
+  "a flag of curl": (value) => command({ create: `curl -sf -uadmin:${value} http://x` }),
+  "a flag of curl among arguments": (value) =>
+    container({ props: { command: ["curl", `-uadmin:${value}`, "http://x"] } }),
+  "a flag of sshpass": (value) => command({ create: `sshpass -p ${value} ssh x` }),
+  "a login of Docker": (value) => command({ create: `docker login -u a -p ${value} registry.example` }),
+  "a long flag": (value) => command({ create: `psql --password=${value}` }),
+  "an ADO connection string": (value) =>
+    container({ props: { envs: [`DB=Server=x;User Id=sa;Password=${value};Encrypt=yes`] } }),
+  "a libpq connection string": (value) => container({ props: { envs: [`DB=host=x user=a password=${value}`] } }),
+  "a JDBC URL": (value) => container({ props: { envs: [`DB=jdbc:postgresql://x/app?user=a&password=${value}`] } }),
+  "a trigger": (value) => command({ create: "true", triggers: [`password=${value}`] }),
+  "a keeper": (value) =>
+    resource("random:index/randomPassword:RandomPassword", { length: 24, keepers: { password: value } }),
   "a shell's script": (value) => container({ props: { command: ["sh", "-c", `export PGPASSWORD='${value}'; psql`] } }),
   "a shell's fallback": (value) => command({ create: `psql "\${DB_PASSWORD:-${value}}"` }),
   "basic authentication": (value) =>
@@ -217,5 +247,57 @@ it("strong secrets delivered as files are let through", { timeout: 30_000 }, asy
       "etc/nats.json": JSON.stringify({ password: Buffer.from(value).toString("hex") }),
     };
     expect(await verdicts(filesOf("redis", files))).toEqual([]);
+  }
+});
+
+describe("the stack's own domain is no secret", () => {
+  afterEach(() => pulumi.runtime.setAllConfig({}));
+
+  it.each(["bototolab", "bototolab2026", "77-bototolab.example.net", "B0t0t0l4b!"])("%s", async (value) => {
+    pulumi.runtime.setAllConfig({ "autollm:domain": "bototolab.example.net" });
+    expect(await refused(filesOf("redis", { "run-secrets/redis": value }))).not.toEqual([]);
+  });
+});
+
+describe("a constant is no secret", () => {
+  it.each([
+    "00000000-0000-0000-0000-000000000000",
+    "11111111-1111-1111-1111-111111111111",
+    "ffffffffffffffffffffffffffffffff",
+    "0123456789abcdef0123456789abcdef",
+    base64("\0".repeat(32)),
+    "deadbeefdeadbeefdeadbeefdeadbeef",
+  ])("%s", async (value) => {
+    expect(await refused(filesOf("redis", { "run-secrets/redis": value }))).not.toEqual([]);
+  });
+});
+
+describe("a short flag that is no password is let through", () => {
+  it.each([
+    "mkdir -p /srv/data && cp -a /etc /srv",
+    "ssh -p2222 -a host",
+    "docker run -p 8080:80 -u 1000:1000 image",
+    'mysql -p"$MYSQL_PASSWORD" -e "select 1"',
+    'redis-cli -a "$(cat /run/secrets/redis)" ping',
+    'curl -u "admin:$PASSWORD" http://x',
+    "docker compose -p stack ps",
+  ])("%s", async (create) => {
+    expect(await verdicts(command({ create }))).toEqual([]);
+  });
+});
+
+it("a random value of every form that the stack makes is let through in a credential's file", {
+  timeout: 60_000,
+}, async () => {
+  const forms = [
+    () => Buffer.from(secret(16), "base64url").toString("hex"),
+    () => Buffer.from(secret(32), "base64url").toString("hex"),
+    () => Buffer.from(secret(32), "base64url").toString("base64"),
+    () => secret(24),
+  ];
+  for (let round = 0; round < 250; round++) {
+    for (const make of forms) {
+      expect(await refused(filesOf("redis", { "run-secrets/redis": make() }))).toEqual([]);
+    }
   }
 });

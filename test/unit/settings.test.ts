@@ -7,8 +7,8 @@ const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
 
 /** What only the owner can supply: IB's login everywhere but locally, and two more for live trading. */
 const login = { "tws-userid": randomText(8), "tws-password": randomText(12) };
-const forLive = { openai: randomText(24), "ib-account": randomText(8) };
-const SECRET = Object.keys({ ...login, ...forLive });
+const forLive = { openai: randomText(24), "ib-account": "U1234567" };
+const SECRET = [...Object.keys({ ...login, ...forLive }), "trading"];
 
 /** Checks a config given as `pulumi config set` stores it: text as it is, all else as JSON. */
 function check(config: Readonly<Record<string, unknown>>, secret: readonly string[] = SECRET) {
@@ -29,7 +29,9 @@ function faultsOf(config: Readonly<Record<string, unknown>>, secret: readonly st
   return [];
 }
 
-const set = (path: string) => `mend it with: pulumi config set --path '${path}' VALUE`;
+const set = (path: string) => `fix it with: npm run pulumi -- config set --path '${path}' VALUE`;
+const setSecret = (name: string) => `npm run pulumi -- config set --secret ${name}`;
+const SET_CONFIRM = "npm run pulumi -- config set --secret --path trading.liveConfirm";
 const image = (name: string) => `registry.example/${name}@sha256:${"ab".repeat(32)}`;
 /** What every environment but the local one must name. */
 const released = {
@@ -44,17 +46,17 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   [
     "a mistyped key",
     { enviroment: "local" },
-    "enviroment: is no known key; did you mean environment? Remove it with: pulumi config rm enviroment",
+    "enviroment: is no known key; did you mean environment? Remove it with: npm run pulumi -- config rm enviroment",
   ],
   [
     "a mistyped credential",
     { finhub: "x" },
-    "finhub: is no known key; did you mean finnhub? Remove it with: pulumi config rm finhub",
+    "finhub: is no known key; did you mean finnhub? Remove it with: npm run pulumi -- config rm finhub",
   ],
   [
     "a key that resembles none",
     { quartzclockwork: "1" },
-    "quartzclockwork: is no known key. Remove it with: pulumi config rm quartzclockwork",
+    "quartzclockwork: is no known key. Remove it with: npm run pulumi -- config rm quartzclockwork",
   ],
   [
     "an unknown environment",
@@ -64,12 +66,12 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   [
     "live without a confirmation",
     { ...production, ...forLive, trading: { live: true } },
-    `trading.liveConfirm: live trading needs a second, explicit setting: the IB account id; ${set("trading.liveConfirm")}`,
+    `trading.liveConfirm: live trading needs a second, explicit setting: the account that ib-account names; fix it with: ${SET_CONFIRM}`,
   ],
   [
-    "live with a blank confirmation",
-    { ...production, ...forLive, trading: { live: true, liveConfirm: "  " } },
-    `trading.liveConfirm: live trading needs a second, explicit setting: the IB account id; ${set("trading.liveConfirm")}`,
+    "live with another account's confirmation",
+    { ...production, ...forLive, trading: { live: true, liveConfirm: "U7654321" } },
+    `trading.liveConfirm: is not the account that ib-account names; set it with: ${SET_CONFIRM}`,
   ],
   [
     "a confirmation without live",
@@ -238,28 +240,43 @@ describe("a wrong config is refused, with the key, the fault and the mend", () =
   it("names a credential in plain text, and not its value", () => {
     const value = randomText(24);
     expect(faultsOf({ finnhub: value })).toEqual([
-      "finnhub: is stored in plain text; mend it with: pulumi config set --secret finnhub",
+      `finnhub: is stored in plain text; set it with: ${setSecret("finnhub")}`,
     ]);
     expect(() => check({ finnhub: value })).toThrow(expect.not.stringContaining(value));
   });
 
-  it.each(["", "   ", "abc", " a \n"])("a supplied credential that is %j", (value) => {
+  it("live with a blank confirmation", () => {
+    const faults = faultsOf({ ...production, ...forLive, trading: { live: true, liveConfirm: "  " } });
+    expect(faults).toContainEqual(expect.stringMatching(/^trading\.liveConfirm: live trading needs a second/));
+  });
+
+  it("a confirmation in plain text, which git would keep", () => {
+    const config = { ...production, ...forLive, trading: { live: true, liveConfirm: "U1234567" } };
+    const faults = faultsOf(
+      config,
+      SECRET.filter((key) => key !== "trading"),
+    );
+    expect(faults).toEqual([`trading.liveConfirm: is stored in plain text; set it with: ${SET_CONFIRM}`]);
+    expect(faults.join()).not.toContain("U1234567");
+  });
+
+  it.each(["", "   ", "\n"])("a supplied credential that is %j", (value) => {
     expect(faultsOf({ openai: value }, ["openai"])).toEqual([
-      "openai: is empty or too short to be real; set it with: pulumi config set --secret openai",
+      `openai: is empty; set the real one: ${setSecret("openai")}`,
     ]);
   });
 
   it("no login for IB Gateway outside local, which could never become healthy", () => {
     const { "tws-userid": _, ...others } = production;
     expect(faultsOf(others)).toEqual([
-      "tws-userid: is missing, and needed outside environment local; set it with: pulumi config set --secret tws-userid",
+      `tws-userid: is missing, and needed outside environment local; set it with: ${setSecret("tws-userid")}`,
     ]);
   });
 
   it("live trading without what only its owner can supply", () => {
     expect(faultsOf({ ...production, trading: { live: true, liveConfirm: "U1234567" } })).toEqual(
       ["openai", "ib-account"].map(
-        (name) => `${name}: is missing, and needed for live trading; set it with: pulumi config set --secret ${name}`,
+        (name) => `${name}: is missing, and needed for live trading; set it with: ${setSecret(name)}`,
       ),
     );
   });
@@ -268,6 +285,7 @@ describe("a wrong config is refused, with the key, the fault and the mend", () =
     const config = {
       enviroment: "x",
       finnhub: "ab",
+      "caddy-admin": "changeme",
       httpPort: 0,
       generation: { vnc: 0 },
       trading: { live: true, liveConfirm: "U1" },
@@ -276,13 +294,15 @@ describe("a wrong config is refused, with the key, the fault and the mend", () =
     expect(faults.map((fault) => fault.slice(0, fault.indexOf(":")))).toEqual([
       "enviroment",
       "finnhub",
+      "caddy-admin",
       "finnhub",
+      "caddy-admin",
       "httpPort",
       "generation.vnc",
       "trading.live",
     ]);
     expect(() => check(config)).toThrow(
-      `the stack's config has 6 faults:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
+      `the stack's config has 8 faults:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
     );
   });
 });

@@ -4,6 +4,8 @@ import { isCredentialName } from "../../components/credentials/catalogue.ts";
 /** A name that promises a secret, and those of our settings that only sound like it. */
 const SECRET_NAME = /passw|passphrase|secret|token|api-?_?key|private-?_?key|credential|webhook/i;
 const HARMLESS_NAMES = new Set(["privateKeyPath"]);
+/** Settings that are as secret as a credential: this one repeats the account of ib-account. */
+const SECRET_SETTINGS = new Set(["liveConfirm"]);
 /** A value that is a secret whatever its name: PEM private keys, a URL with a login, tokens of known form. */
 const SECRET_VALUE =
   /-----BEGIN [A-Z ]*PRIVATE KEY-----|:\/\/[^/\s:@]+:[^/\s@]+@|\b(ghp|gho|ghs|github_pat|pul|sk|xox[abps])[-_][A-Za-z0-9_-]{16,}|\bAKIA[0-9A-Z]{16}\b|hooks\.slack\.com\/services\//;
@@ -29,7 +31,7 @@ export function plainSecrets(text: string): readonly string[] {
         const name = key.replace(/^[^:]*:/, "");
         // Below `generation` and `overlap` the names are credentials' and the values are numbers and steps.
         const steers = path.includes("autollm:generation") || path.includes("autollm:overlap");
-        const named = !steers && (isCredentialName(name) || SECRET_NAME.test(name));
+        const named = !steers && (isCredentialName(name) || SECRET_SETTINGS.has(name) || SECRET_NAME.test(name));
         visit(each, [...path, key], (suspect || named) && !HARMLESS_NAMES.has(name));
       }
     } else if (value !== null && value !== undefined && value !== "") {

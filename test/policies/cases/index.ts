@@ -1,3 +1,4 @@
+import { allowedCases } from "./allowed.ts";
 import { containersCases } from "./containers.ts";
 import { credentialsCases } from "./credentials.ts";
 import { stackCases } from "./stack.ts";
@@ -6,6 +7,7 @@ import { worldCases } from "./world.ts";
 
 /** For each rule, resources that it lets through and resources that it refuses. */
 export const cases: Readonly<Record<string, RuleCases>> = {
+  ...allowedCases,
   ...containersCases,
   ...worldCases,
   ...credentialsCases,

@@ -4,6 +4,8 @@ import type { StackSubject, Subject } from "../../../policies/lib/rule.ts";
 export type Cases = Readonly<Record<string, Subject | readonly StackSubject[]>>;
 
 export interface RuleCases {
+  /** The stack's config while the cases are judged; default none. */
+  readonly config?: Readonly<Record<"pass" | "fail", Readonly<Record<string, string>>>>;
   readonly pass: Cases;
   readonly fail: Cases;
 }

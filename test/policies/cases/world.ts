@@ -1,7 +1,7 @@
 import type { Subject } from "../../../policies/lib/rule.ts";
 import * as types from "../../../policies/lib/types.ts";
 import { UNKNOWN } from "../../../policies/lib/value.ts";
-import { command, container, labelsOf, resource } from "../fixtures.ts";
+import { command, container, filesOf, labelsOf, resource } from "../fixtures.ts";
 import type { RuleCases } from "./types.ts";
 
 const local = { "autollm.environment": "local" };
@@ -24,7 +24,9 @@ const publish = (ports: readonly Subject["props"][], service = "caddy") =>
   container({ props: { ports }, labels: as(service) });
 const live = (environment: string, labels: Readonly<Record<string, string>>) =>
   container({ props: { envs: ["LIVE=1"] }, labels: { "autollm.environment": environment, ...labels } });
-const confirmed = { "autollm.live": "true", "autollm.liveConfirm": "U7654321" };
+const confirmed = { "autollm.live": "true", "autollm.liveConfirm": "0a".repeat(8) };
+const env = (...envs: readonly string[]) => container({ props: { envs } });
+const mountedFile = (name: string, content: string) => filesOf("reporter", { [`run-secrets/env/${name}`]: content });
 
 /** Networks, images, trading, volumes, keys and connections. */
 export const worldCases: Readonly<Record<string, RuleCases>> = {
@@ -68,10 +70,10 @@ export const worldCases: Readonly<Record<string, RuleCases>> = {
     pass: {
       "by digest": image(`redis:8${digest}`),
       "built here": image("autollm.local/redis:20fed17ef020"),
-      "without a digest on record": image("natsio/prometheus-nats-exporter:0.17.3"),
     },
     fail: {
       "a tag": image("redis:8"),
+      "a tag of a fixed version": image("natsio/prometheus-nats-exporter:0.17.3"),
       latest: image("redis:latest"),
       "in another case": image("redis:LATEST"),
       "no tag": image("redis"),
@@ -107,9 +109,35 @@ export const worldCases: Readonly<Record<string, RuleCases>> = {
     pass: {
       paper: container({ props: { envs: ["LIVE=0", "TRADING_MODE=paper"] } }),
       "both settings in production": live("production", confirmed),
+      "the ports of paper": env(
+        "IB_PORT=4002",
+        "IB_ADDRESS=ib-gateway:4004",
+        "PAPER=1",
+        "TRADING_LIVE=0",
+        "IS_LIVE=false",
+      ),
+      "names that only sound like it": env("LIVENESS=1", "LIVE_RESTORE=true", "DELIVERY=true", "MODE=ready", "OLIVE=1"),
+      "a file that says paper": mountedFile("LIVE", "0"),
     },
     fail: {
       "no setting": live("production", {}),
+      "by another name": env("TRADING_LIVE=1"),
+      "by a question": env("IS_LIVE=true"),
+      "by a longer name": env("ENABLE_LIVE_TRADING=yes"),
+      "by no paper": env("PAPER=0"),
+      "by no paper trading": env("PAPER_TRADING=false"),
+      "by no dry run": env("DRY_RUN=off"),
+      "by the broker's environment": env("IB_ENV=production"),
+      "by the live port": env("IB_PORT=4001"),
+      "by the image's live port": env("IB_PORT=4003"),
+      "by the live port in an address": env("IB_ADDRESS=ib-gateway:4003"),
+      "by a flag of its own": container({ props: { command: ["--live"] } }),
+      "by a flag that denies": container({ props: { command: ["--no-paper"] } }),
+      "in a file that becomes a variable": mountedFile("LIVE", "1"),
+      "in another such file": mountedFile("TRADING_MODE", "live\n"),
+      "in the port's file": mountedFile("IB_PORT", "4001"),
+      "in a config file": filesOf("execution-ib", { "etc-autollm/risk.yaml": "trading:\n  live: true\n" }),
+      "the account in clear": live("production", { ...confirmed, "autollm.liveConfirm": "U7654321" }),
       "one setting": live("production", { "autollm.live": "true" }),
       "both settings in staging": live("staging", confirmed),
       "both settings, local": live("local", confirmed),
