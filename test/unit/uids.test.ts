@@ -17,7 +17,8 @@ beforeAll(async () => {
       secretKeys: Object.keys(login),
     }),
   };
-});
+  // Two whole platforms.
+}, 180_000);
 
 describe("the numbers of the workloads", () => {
   const taken = Object.entries(takenUids());
