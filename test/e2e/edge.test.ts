@@ -160,7 +160,8 @@ describe("the edge", () => {
       await stack.pulumi("up", "--yes", "--suppress-outputs");
       for (const path of ["/prometheus/graph", "/alertmanager/", "/jaeger/"])
         expect((await https(`${stack.url}${path}`, { headers: admin })).status, path).toBe(404);
-      expect((await https(`${stack.url}/grafana/login`)).status).toBe(200);
+      expect((await https(`${stack.url}/grafana/login`)).status).toBe(404);
+      expect((await https(`${stack.url}/health`)).status).toBe(200);
       await stack.pulumi("config", "rm", "autollm:adminNetworks");
       await stack.pulumi("up", "--yes", "--suppress-outputs");
       expect((await https(`${stack.url}/prometheus/graph`, { headers: admin })).status).toBe(200);

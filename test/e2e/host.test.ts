@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../tools/lib/run.ts";
 import { type Stage, stage } from "./host/stage.ts";
 import { eventually } from "./lib/http.ts";
+import { quicVersions } from "./lib/raw.ts";
 
 /** Ports that must not answer: Docker's API, the platform's own, a name server. */
 const CLOSED = [53, 2375, 3000, 4002, 4222, 5432, 5900, 6379, 8000, 8080, 9090];
@@ -118,14 +119,20 @@ describe("a bare Debian 13 host", () => {
     const healthy = async () =>
       (await run("curl", [...edge, "https://localhost/health"], { allowFailure: true })).stdout;
     expect((await healthy()).trim()).toBe("ok");
+    expect(await quicVersions(443, host.address)).toContain("00000001");
+    // Whoever is banned by sshd makes the chain that all jails share by default, at the input hook.
+    await at("fail2ban-client set sshd banip 192.0.2.1");
     await run("curl", [...edge, "--output", "/dev/null", "https://localhost/prometheus/?n=[1-130]"], {
       allowFailure: true,
     });
     await eventually("the ban", 30, async () => ((await healthy()) === "" ? true : undefined));
+    await expect(quicVersions(443, host.address, 5)).rejects.toThrow("no answer over UDP");
     expect((await login("deployer", host.privateKeyPath)).stdout).toContain("deployer");
     const banned = /Banned IP list:\s*(\S+)/.exec(await at("fail2ban-client status autollm-edge"))?.[1];
     await at(`fail2ban-client set autollm-edge unbanip ${banned}`);
     await eventually("the way in again", 30, async () => ((await healthy()).trim() === "ok" ? true : undefined));
+    expect(await quicVersions(443, host.address)).toContain("00000001");
+    await at("fail2ban-client set sshd unbanip 192.0.2.1");
   });
 
   test("shows what was changed by hand, and mends it", async () => {

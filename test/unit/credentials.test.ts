@@ -79,11 +79,12 @@ describe("the catalogue of credentials", () => {
     "heartbeat-url",
   ])("leaves %s to the owner", (name) => expect(spec(name).kind).toBe("supplied"));
 
-  it("rotates every generated credential after 90 days but the key of the backups, and says what each is for", () => {
+  it("rotates every generated credential after 90 days but those that lock what lasts, and says what each is for", () => {
     expect(ROTATION_DAYS).toBe(90);
     for (const each of Object.values(credentials)) {
       expect(each.purpose).not.toBe("");
-      expect("rotationDays" in each || each.kind === "supplied" || each === credentials["backup-key"]).toBe(true);
+      const lasting = each === credentials["backup-key"] || each === credentials["grafana-secret"];
+      expect("rotationDays" in each || each.kind === "supplied" || lasting).toBe(true);
       if ("rotationDays" in each) expect(each.rotationDays).toBe(90);
     }
   });
@@ -133,7 +134,7 @@ describe("grants", () => {
     ["execution-ib", ["ib-account", "nats-ca", "nats-execution-ib", "risk-signing-public"]],
     ["portfolio-ledger", ["nats-ca", "nats-portfolio-ledger", "postgres-portfolio-ledger"]],
     ["backtest-engine", []],
-    ["grafana", ["grafana-admin"]],
+    ["grafana", ["grafana-admin", "grafana-secret"]],
     ["caddy", ["caddy-admin"]],
     ["redis", ["redis-backup", "redis-data-ingestor", "redis-exporter", "redis-gateway-api", "redis-risk-manager"]],
     ["redis-exporter", ["redis-exporter"]],

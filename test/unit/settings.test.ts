@@ -120,6 +120,31 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
     `adminNetworks.1: must be an address or a network, such as 203.0.113.7 or 203.0.113.0/24; ${set("adminNetworks.1")}`,
   ],
   [
+    "a proxy before the edge that is none",
+    { trustedProxies: ["cdn.example.com"] },
+    `trustedProxies.0: must be an address or a network, such as 203.0.113.7 or 203.0.113.0/24; ${set("trustedProxies.0")}`,
+  ],
+  ...["0.0.0.0/0", "128.0.0.0/1", "::/0", "2000::/3"].map(
+    (network) =>
+      [
+        `everybody as a proxy before the edge, by ${network}`,
+        { trustedProxies: ["198.51.100.0/24", network] },
+        `trustedProxies: ${network} would let strangers say whose address they have; name the proxies' own networks, /${network.includes(":") ? 16 : 8} or longer; ${set("trustedProxies")}`,
+      ] as [string, Record<string, unknown>, string],
+  ),
+  ...[
+    ["10.0.0.0/8", "10.1.0.0/16"],
+    ["10.1.2.3", "10.0.0.0/8"],
+    ["2001:db8::/32", "2001:db8:1::1"],
+  ].map(
+    ([proxy, network]) =>
+      [
+        `administrators at ${network} behind proxies of ${proxy}`,
+        { trustedProxies: [proxy], adminNetworks: ["192.0.2.1", network] },
+        `trustedProxies: ${proxy} overlaps ${network} of adminNetworks: a request whose proxy does not say whom it is from would count as an administrator's; ${set("trustedProxies")}`,
+      ] as [string, Record<string, unknown>, string],
+  ),
+  [
     "a certificate for trying out in production",
     { ...production, acmeStaging: true },
     `acmeStaging: production needs a certificate that browsers trust; ${set("acmeStaging")}`,
@@ -319,6 +344,7 @@ describe("a right config", () => {
         httpsPort: 8443,
         acmeStaging: false,
         adminNetworks: [],
+        trustedProxies: [],
         vncServer: false,
         imageSource: "registry",
         localImages: {},

@@ -67,6 +67,9 @@ const expectStatus = ({ status }: Answer, wanted: readonly number[]): Verdict =>
 /** The default of an old installer's Grafana and login: never to be accepted. */
 const DEFAULT_LOGIN = `Basic ${Buffer.from("admin:admin").toString("base64")}`;
 
+/** What an administrator's page answers to an address that is in none of the admin networks. */
+const HIDDEN = 404;
+
 interface Check {
   readonly name: string;
   readonly path: string;
@@ -86,7 +89,7 @@ function certificateVerdict({ certificate }: Answer, { insecure, now }: SmokeOpt
   );
 }
 
-/** Each asks once. Grafana bars a user after five wrong logins in five minutes, so there is one such request in a run. */
+/** Each asks once: the edge takes ten wrong logins per minute from one address. */
 const checks: readonly Check[] = [
   {
     name: "health",
@@ -105,30 +108,37 @@ const checks: readonly Check[] = [
   {
     name: "Prometheus wants a login",
     path: "/prometheus/api/v1/status/buildinfo",
-    judge: (answer) => expectStatus(answer, [401]),
+    judge: (answer) => expectStatus(answer, [401, HIDDEN]),
   },
   {
     name: "Prometheus refuses admin/admin",
     path: "/prometheus/api/v1/status/buildinfo",
     login: true,
-    judge: (answer) => expectStatus(answer, [401]),
+    judge: (answer) => expectStatus(answer, [401, HIDDEN]),
   },
   {
     name: "Grafana is healthy",
     path: "/grafana/api/health",
     judge: ({ status, body }) =>
-      verdict(status === 200 && /"database":\s*"ok"/.test(body), `answers ${status}, its database included`),
+      status === HIDDEN
+        ? verdict(true, "is not found from here: adminNetworks")
+        : verdict(status === 200 && /"database":\s*"ok"/.test(body), `answers ${status}, its database included`),
   },
   {
     name: "Grafana refuses strangers",
     path: "/grafana/api/search",
-    judge: (answer) => expectStatus(answer, [401, 403]),
+    judge: (answer) => expectStatus(answer, [401, 403, HIDDEN]),
   },
   {
     name: "Grafana refuses admin/admin",
     path: "/grafana/api/user",
     login: true,
-    judge: (answer) => expectStatus(answer, [401, 403]),
+    judge: (answer) => expectStatus(answer, [401, 403, HIDDEN]),
+  },
+  {
+    name: "Grafana's metrics are not public",
+    path: "/grafana/metrics",
+    judge: (answer) => expectStatus(answer, [404]),
   },
   {
     name: "the API wants a token",

@@ -24,8 +24,8 @@ export const attemptKinds: Readonly<Record<string, AttemptKind>> = {
   "admin-login": { windows: guesses, givenBack: true },
   /** Grafana's login form. Its answer says whether it was right, and nobody logs in ten times within a minute. */
   "grafana-login": { windows: guesses, givenBack: false },
-  /** A password or token of Grafana's API, which costs it a slow hash each time; platform.md's limit of 100 requests a minute. */
-  "grafana-token": { windows: [{ most: 100, seconds: 60 }], givenBack: false },
+  /** A password or token of Grafana's API, which costs it a slow hash each time: five a second, for programs; its pages have a session. */
+  "grafana-token": { windows: [{ most: 300, seconds: 60 }], givenBack: false },
 };
 
 /** How long an attempt may be under way before it counts as wrong: longer than bcrypt takes on a busy machine. */

@@ -139,6 +139,9 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run pulumi -- config set --secret backup-key":
     "openssl rand -hex 24 | npm run pulumi -- config set --secret backup-key",
   "npm run up && npm run pulumi -- config rm backup-key-previous": true,
+  "npm run pulumi -- config set --path 'autollm:trustedProxies[0]' 198.51.100.0/24 && npm run up": {
+    seenIn: "test/e2e/edge-clients.test.ts",
+  },
   "npm run pulumi -- config set autollm:vncServer true && npm run up": true,
   "npm run pulumi -- config set autollm:vncServer false && npm run up": true,
   "ssh -L 5900:$(ssh HOST docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' NAME | cut -d' ' -f1):5900 HOST":

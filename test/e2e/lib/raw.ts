@@ -1,4 +1,5 @@
 import { createSocket } from "node:dgram";
+import { connect as connectPlain } from "node:net";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 
 /** What a server does with bytes that no client library would send. */
@@ -63,16 +64,43 @@ export async function sendRaw({ port, pieces, pause = 0, patience = 20 }: Sendin
   return { said, closed };
 }
 
+/** Sends bytes without TLS, or over TLS with another name or protocol than usual, and tells what came back; empty where nothing did. */
+export function sendPlain(port: number, text: string, tls?: ConnectionOptions): Promise<string> {
+  return new Promise((resolve) => {
+    let said = "";
+    const socket =
+      tls === undefined
+        ? connectPlain(port, "127.0.0.1")
+        : connect({ host: "127.0.0.1", port, rejectUnauthorized: false, ...tls });
+    const timer = setTimeout(() => socket.destroy(), 5000);
+    socket
+      .setEncoding("latin1")
+      .on("data", (more: string) => {
+        said += more;
+      })
+      .on("error", () => undefined)
+      .on("close", () => {
+        clearTimeout(timer);
+        resolve(said);
+      });
+    socket.write(text, "latin1");
+  });
+}
+
 /** The versions of QUIC that a server offers a client whose own version it does not know (RFC 9000, 6 and 17.2.1). */
-export function quicVersions(port: number): Promise<string[]> {
+export function quicVersions(port: number, host = "127.0.0.1", seconds = 20): Promise<string[]> {
   const socket = createSocket("udp4");
   const id = Buffer.from("0123456789abcdef", "hex");
   const version = Buffer.from("1a2a3a4a", "hex");
   const packet = Buffer.concat([Buffer.from([0xc0]), version, Buffer.from([8]), id, Buffer.from([8]), id], 1200);
   return new Promise((resolve, reject) => {
     // UDP may lose a packet.
-    const timer = setInterval(() => socket.send(packet, port, "127.0.0.1"), 500);
-    const give = setTimeout(() => reject(new Error("no answer over UDP")), 20_000);
+    const timer = setInterval(() => socket.send(packet, port, host), 500);
+    const give = setTimeout(() => {
+      clearInterval(timer);
+      socket.close();
+      reject(new Error("no answer over UDP"));
+    }, seconds * 1000);
     socket.on("message", (answer) => {
       clearInterval(timer);
       clearTimeout(give);
@@ -80,6 +108,6 @@ export function quicVersions(port: number): Promise<string[]> {
       const list = answer.subarray(1 + 4 + 1 + 8 + 1 + 8);
       resolve(Array.from({ length: list.length / 4 }, (_, index) => list.toString("hex", index * 4, index * 4 + 4)));
     });
-    socket.send(packet, port, "127.0.0.1");
+    socket.send(packet, port, host);
   });
 }

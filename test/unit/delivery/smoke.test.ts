@@ -34,6 +34,7 @@ const good: Readonly<Record<string, Answer>> = {
   "https://trader.example.com/grafana/api/search": answer(401),
   "https://trader.example.com/grafana/api/user": answer(401),
   "https://trader.example.com/api/orders/smoke": answer(401),
+  "https://trader.example.com/grafana/metrics": answer(404),
   "https://trader.example.com/metrics": answer(404),
   "https://trader.example.com/jaeger/": answer(404),
   "http://trader.example.com:80/health": answer(308, "", {
@@ -63,6 +64,8 @@ describe("smoke tests", () => {
     ["Grafana is healthy", "https://trader.example.com/grafana/api/health", answer(200, '{"database": "failing"}')],
     ["Grafana refuses strangers", "https://trader.example.com/grafana/api/search", answer(200, "[]")],
     ["Grafana refuses admin/admin", "https://trader.example.com/grafana/api/user", answer(200, "{}")],
+    ["Grafana's metrics are not public", "https://trader.example.com/grafana/metrics", answer(200, "up 1")],
+    ["Grafana is healthy", "https://trader.example.com/grafana/api/health", answer(502)],
     ["the API wants a token", "https://trader.example.com/api/orders/smoke", answer(200, "{}")],
     ["metrics are not public", "https://trader.example.com/metrics", answer(200, "up 1")],
     ["Jaeger is not public", "https://trader.example.com/jaeger/", answer(200)],
@@ -73,6 +76,11 @@ describe("smoke tests", () => {
       answer(301, "", { headers: { location: "https://elsewhere.example.com/health" } }),
     ],
   ])("find a fault of: %s", async (name, url, changed) => expect(await failures({ [url]: changed })).toEqual([name]));
+
+  it("find nothing where the admin pages are hidden from here", async () => {
+    const hidden = Object.keys(good).filter((url) => /grafana|prometheus/.test(url));
+    expect(await failures(Object.fromEntries(hidden.map((url) => [url, answer(404)])))).toEqual([]);
+  });
 
   it("find an open Prometheus, with and without the default login", async () => {
     const url = "https://trader.example.com/prometheus/api/v1/status/buildinfo";
