@@ -2,11 +2,8 @@ import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
-  readlinkSync,
   rmSync,
-  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -14,17 +11,20 @@ import {
 import { appendFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { backupTarget } from "../../components/backup/backup.ts";
 import { imageReference } from "../../components/images.ts";
 import { serviceNames, services } from "../../components/platform/catalogue.ts";
 import { workloadUser } from "../../components/uids.ts";
-import { copyTree, sums } from "../../services/backup/src/files.ts";
-import { FORMAT, type Manifest, manifestFaults } from "../../services/backup/src/manifest.ts";
-import { backupDue, lastMoment, restoreTestDue } from "../../services/backup/src/schedule.ts";
+import { ArchiveWriter } from "../../services/backup/src/archive.ts";
+import { FORMAT, type Manifest, manifestFaults, missing } from "../../services/backup/src/manifest.ts";
+import { readArchive } from "../../services/backup/src/readArchive.ts";
+import { backupDue, copyDue, lastMoment, restoreTestDue } from "../../services/backup/src/schedule.ts";
 import { PORT } from "../../services/backup/src/settings.ts";
 import { metrics, metricsPage } from "../../services/backup/src/status.ts";
-import { type TableSum, tableDifferences } from "../../services/backup/src/tables.ts";
+import { RowSum, type TableSum, tableDifferences } from "../../services/backup/src/tables.ts";
+import { addTree } from "../../services/backup/src/tree.ts";
 import { catalogue } from "../../tools/images/catalogue.ts";
 import { humanBytes } from "../../tools/lib/units.ts";
 import { localConfig, runPlatform } from "./lib/platform.ts";
@@ -72,6 +72,14 @@ describe("the nightly schedule", () => {
     expect(lastMoment("23:30", new Date("2027-01-01T01:00:00Z")).toISOString()).toBe("2026-12-31T23:30:00.000Z");
   });
 
+  it("tries a copy that failed again after an hour, and one that did not fail not at all", () => {
+    const now = new Date("2026-03-08T02:00:00Z");
+    expect(copyDue(now, now.getTime() - HOUR, { secondOk: false })).toBe(true);
+    expect(copyDue(now, now.getTime() - HOUR / 2, { secondOk: false })).toBe(false);
+    expect(copyDue(now, now.getTime() - 20 * HOUR, { secondOk: true })).toBe(false);
+    expect(copyDue(now, 0, {})).toBe(false);
+  });
+
   it("tests a restore each week, and a new stack at once", () => {
     const now = new Date("2026-03-08T02:00:10Z");
     expect(restoreTestDue(now, undefined)).toBe(true);
@@ -80,47 +88,71 @@ describe("the nightly schedule", () => {
   });
 });
 
-describe("a copied volume", () => {
+describe("a saved volume", () => {
+  async function saved(from: string) {
+    const out = new PassThrough();
+    const archive = new ArchiveWriter(out);
+    const entries = (async () => {
+      const found = new Map<string, { type: string; mode: number; mtime: number; target?: string; text: string }>();
+      for await (const { path, type, mode, mtime, target, content } of readArchive(out)) {
+        let text = "";
+        for await (const chunk of content) text += Buffer.from(chunk).toString();
+        found.set(path, { type, mode, mtime, text, ...(target === undefined ? {} : { target }) });
+      }
+      return found;
+    })();
+    const changed = await addTree(archive, from, "volumes/data");
+    await archive.end();
+    return { changed, entries: await entries, sums: archive.sums };
+  }
+
   it("has every file, folder and link as it was", async () => {
     const folder = mkdtempSync(join(tmpdir(), "autollm-copy-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const [from, to] = [join(folder, "from"), join(folder, "to")];
-    mkdirSync(join(from, "deep", "empty"), { recursive: true });
-    writeFileSync(join(from, "deep", "a.parquet"), randomText(5000), { mode: 0o640 });
-    utimesSync(join(from, "deep", "a.parquet"), 1000, 2000);
-    chmodSync(join(from, "deep"), 0o550);
-    symlinkSync("deep/a.parquet", join(from, "latest"));
-    expect(await copyTree(from, to)).toEqual([]);
-    expect(await sums(to)).toEqual(await sums(from));
-    const { mode, mtimeMs } = statSync(join(to, "deep", "a.parquet"));
-    expect([mode & 0o777, mtimeMs]).toEqual([0o640, 2_000_000]);
-    expect(statSync(join(to, "deep")).mode & 0o777).toBe(0o550);
-    expect(readdirSync(join(to, "deep"))).toContain("empty");
-    expect(readlinkSync(join(to, "latest"))).toBe("deep/a.parquet");
+    mkdirSync(join(folder, "deep", "empty"), { recursive: true });
+    const text = randomText(5000);
+    writeFileSync(join(folder, "deep", "a.parquet"), text, { mode: 0o640 });
+    utimesSync(join(folder, "deep", "a.parquet"), 1000, 2000);
+    chmodSync(join(folder, "deep"), 0o550);
+    symlinkSync("deep/a.parquet", join(folder, "latest"));
+    // A name as the archive's own parts have them.
+    mkdirSync(join(folder, "b.parts"));
+    writeFileSync(join(folder, "b.parts", "000001"), "a service's own");
+    const { changed, entries } = await saved(folder);
+    expect(changed).toEqual([]);
+    expect(entries.get("volumes/data/deep/a.parquet")).toEqual({ type: "file", mode: 0o640, mtime: 2000, text });
+    expect(entries.get("volumes/data/deep")).toMatchObject({ type: "directory", mode: 0o550 });
+    expect(entries.get("volumes/data/deep/empty")).toMatchObject({ type: "directory" });
+    expect(entries.get("volumes/data/latest")).toMatchObject({ type: "link", target: "deep/a.parquet" });
+    expect(entries.get("volumes/data/b.parts/000001")).toMatchObject({ text: "a service's own" });
   });
 
   it("tells a file that its owner writes all the time", async () => {
     const folder = mkdtempSync(join(tmpdir(), "autollm-copy-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    mkdirSync(join(folder, "from"));
-    const file = join(folder, "from", "features.duckdb");
-    writeFileSync(file, Buffer.alloc(32 * 1024 * 1024));
+    const file = join(folder, "features.duckdb");
+    writeFileSync(file, Buffer.alloc(8 * 1024 * 1024));
     let writing = true;
     const writer = (async () => {
       while (writing) await appendFile(file, "x");
     })();
-    const changed = await copyTree(join(folder, "from"), join(folder, "to"));
+    const { changed, entries, sums } = await saved(folder);
     writing = false;
     await writer;
     expect(changed).toEqual(["features.duckdb"]);
+    expect(sums[0]?.bytes).toBe(entries.get("volumes/data/features.duckdb")?.text.length);
   });
 });
 
 const sum = (name: string, rows = 1, checksum = "7"): TableSum => ({ schema: "ledger", name, rows, checksum });
 const saved = (path: string) => ({ path, bytes: 1, sha256: path });
-const files = ["grafana.db", "jetstream/ORDERS.json", "jetstream/ORDERS.snapshot", "postgres.dump", "redis.rdb"].map(
-  saved,
-);
+const files = [
+  "grafana.db",
+  "jetstream/ORDERS.json",
+  "jetstream/ORDERS.snapshot",
+  "postgres/ledger.dump",
+  "redis.rdb",
+].map(saved);
 const manifest: Manifest = {
   format: FORMAT,
   stack: "local",
@@ -128,7 +160,10 @@ const manifest: Manifest = {
   startedAt: "",
   finishedAt: "",
   versions: {},
-  postgres: { database: "autollm", major: 17, tables: [] },
+  postgres: {
+    ...{ database: "autollm", major: 17, faults: [], lost: [] },
+    schemas: [{ schema: "ledger", owner: "ledger", tables: [] }],
+  },
   redis: { keys: 0 },
   jetstream: [{ name: "ORDERS", messages: 1, firstSequence: 1, lastSequence: 1, consumers: 0 }],
   volumes: [{ name: "reports", changed: [] }],
@@ -150,9 +185,9 @@ describe("a snapshot that was read back", () => {
       [],
     ],
     [
-      "postgres.dump is not what was saved",
+      "postgres/ledger.dump is not what was saved",
       manifest,
-      [...without("postgres.dump"), { ...saved("postgres.dump"), bytes: 2 }],
+      [...without("postgres/ledger.dump"), { ...saved("postgres/ledger.dump"), bytes: 2 }],
       [],
     ],
     ["it lacks grafana.db", { ...manifest, files: without("grafana.db") }, without("grafana.db"), []],
@@ -164,9 +199,49 @@ describe("a snapshot that was read back", () => {
     ],
     ["it lacks the volume market-data", manifest, files, ["market-data"]],
     ["x is in no manifest", manifest, [...files, saved("x")], []],
-    ["its form is 2; this version knows 1", { ...manifest, format: 2 }, files, []],
+    ["its form is 3; this version knows 1 and 2", { ...manifest, format: 3 }, files, []],
+    ["it lacks postgres.dump", { ...manifest, format: 1 }, files, []],
   ])("is refused: %s", (fault, given, found, volumes) => {
     expect(manifestFaults(given, found, volumes)).toEqual([fault]);
+  });
+});
+
+describe("a snapshot without a schema", () => {
+  const fault = { schema: "gateway", owner: "gateway", reason: "gateway.keys is locked by role gateway" };
+  const partial = {
+    ...manifest,
+    postgres: { ...manifest.postgres, faults: [fault], lost: ["large objects of reporter"] },
+    broken: ["postgres/gateway.dump"],
+  };
+  it("says what is missing and why", () => {
+    expect(missing(partial.postgres)).toEqual([
+      "schema gateway: gateway.keys is locked by role gateway",
+      "large objects of reporter: no dump of a schema holds them",
+    ]);
+  });
+  it("is whole otherwise, also where a piece of the dump is there", () => {
+    expect(manifestFaults(partial, [...files, saved("postgres/gateway.dump")], ["reports"])).toEqual([]);
+  });
+});
+
+describe("the rows of a table", () => {
+  const summed = (...chunks: readonly string[]) => {
+    const sum = new RowSum();
+    for (const chunk of chunks) sum.add(Buffer.from(chunk));
+    return sum.of("ledger", "fills");
+  };
+  it("have the same sum in any order, and however they come", () => {
+    const expected = summed("1\ta\n2\tb\n3\t\n");
+    expect(expected.rows).toBe(3);
+    expect(summed("3\t\n1\t", "a\n2", "\tb", "\n")).toEqual(expected);
+  });
+  it("have another sum when a row is another, or is there twice", () => {
+    const { checksum } = summed("1\ta\n2\tb\n");
+    expect(summed("1\ta\n2\tc\n").checksum).not.toBe(checksum);
+    expect(summed("1\ta\n1\ta\n2\tb\n").checksum).not.toBe(checksum);
+  });
+  it("that are cut short are a fault", () => {
+    expect(() => summed("1\ta\n2")).toThrow("the rows of ledger.fills end within a row");
   });
 });
 
@@ -190,7 +265,8 @@ describe("the backup's metrics", () => {
   it("tell times in seconds, and every figure once it is there", () => {
     const page = metricsPage({
       ...{ lastRun: 2000, lastSuccess: 5000, lastOk: true, seconds: 1.5, bytes: 7, repositoryBytes: 8, snapshots: 3 },
-      ...{ failures: 1, lastGoodTest: 9000, lastTestOk: false, testFailures: 2 },
+      ...{ failures: 1, lastGoodTest: 9000, lastTestOk: false, testFailures: 2, missing: 0 },
+      ...{ secondSuccess: 7000, secondOk: true, secondAppendOnly: true, secondDue: 4 },
     });
     for (const { name } of metrics) expect(page).toMatch(new RegExp(`^${name} \\d`, "m"));
     expect(page).toContain("backup_last_success_timestamp_seconds 5\n");
@@ -204,13 +280,31 @@ describe("the backup's container", () => {
     const mounts = (platform.container("backup").mounts ?? []).filter(({ type }) => type === "volume");
     const wanted = serviceNames.flatMap((service) => services[service].volumes.map(({ name }) => `/saved/${name}`));
     const readOnly = mounts.filter((mount) => mount.readOnly === true).map(({ target }) => target);
-    expect(readOnly.sort()).toEqual([...wanted, "/saved/grafana"].sort());
+    expect(readOnly.sort()).toEqual([...wanted, "/saved/grafana", "/restore-test"].sort());
     expect(mounts.filter((mount) => mount.readOnly !== true).map(({ target }) => target)).toEqual(["/backup"]);
     expect(JSON.parse(platform.files("backup")["etc-autollm/backup.json"] ?? "")).toMatchObject({
       time: "02:00",
       volumes: Object.fromEntries(wanted.map((path) => [path.slice("/saved/".length), path])),
     });
     expect(backupTarget.address).toBe(`backup:${PORT}`);
+  });
+
+  it("hands its dumps to a container without secrets, network or a disk", async () => {
+    const platform = await runPlatform();
+    const test = platform.container("restore-test");
+    expect(test.networkMode).toBe("none");
+    expect(test.networksAdvanced ?? []).toEqual([]);
+    expect((test.mounts ?? []).map(({ target, type }) => [target, type])).toEqual([["/restore-test", "volume"]]);
+    expect(test.user).not.toBe(platform.container("backup").user);
+    expect(Object.keys(test.tmpfs ?? {}).sort()).toEqual(["/scratch", "/tmp"]);
+    const shared = (platform.container("backup").mounts ?? []).find(({ target }) => target === "/restore-test");
+    expect(shared?.readOnly).toBe(true);
+  });
+
+  it("has a name of its own in its locks: its volume's", async () => {
+    const platform = await runPlatform();
+    const { hostname, mounts } = platform.container("backup");
+    expect(hostname).toBe((mounts ?? []).find(({ target }) => target === "/backup")?.source);
   });
 
   it("has a way to the internet and S3's credentials only with a second repository", async () => {

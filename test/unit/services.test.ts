@@ -150,7 +150,7 @@ describe("the reference of an image", () => {
 
   it("of the backup is the one that the config names", () => {
     const image = `r.example/backup@sha256:${"ab".repeat(32)}`;
-    expect(partReference("backup", { ...registry, backup: { time: "02:00", image } })).toBe(image);
+    expect(partReference("backup", { ...registry, backup: { image } })).toBe(image);
     expect(() => partReference("backup", registry)).toThrow(/backup.image/);
   });
 

@@ -355,7 +355,7 @@ describe("a right config", () => {
         logLevel: "info",
         filesDir: "",
         dockerHost: "unix:///var/run/docker.sock",
-        backup: { time: "02:00" },
+        backup: { time: "02:00", testMemory: 1024 },
         symbols: ["BTC-USD", "ETH-USD", "SPY"],
       },
     });

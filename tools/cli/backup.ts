@@ -1,10 +1,15 @@
+import { bucketOf, prunerPolicy, writerPolicy } from "../../services/backup/src/s3.ts";
+import type { Pruned } from "../../services/backup/src/second.ts";
+import { confirm, unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { Daemon } from "../lib/daemon.ts";
-import { step, UserError } from "../lib/log.ts";
+import { say, step, UserError } from "../lib/log.ts";
+import { remotePruner } from "../lib/pruner.ts";
+import { settingsOf } from "../lib/stackSettings.ts";
 import { humanBytes } from "../lib/units.ts";
 import { openWorkspace, stackExists } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run backup -- [--stack NAME] [--test | --list | --fetch] [--json]
+const HELP = `usage: npm run backup -- [--stack NAME] [--test | --list | --fetch | --prune-remote | --policies] [--json] [--yes]
 
 Makes a backup now, beside the nightly one: databases, streams, volumes, Grafana, and the stack's own state. It waits for
 the end and tells the snapshot's id, its size and how long it took. What is saved and what is not: docs/backup.md.
@@ -13,6 +18,10 @@ the end and tells the snapshot's id, its size and how long it took. What is save
   --test         instead: restore the newest one into a scratch database and compare every table, as each week
   --list         instead: list the snapshots, oldest first
   --fetch        instead: copy from the second repository (backup.s3) what this one lacks, as on a new host; lists them
+  --prune-remote instead: remove from the second repository what is older than is kept. It runs on this machine, by a key of
+                 its own, which the stack never has: PRUNE_ACCESS_KEY and PRUNE_SECRET_KEY in the environment
+  --policies     instead: print what the two keys of the second repository may do, as S3 policies
+  --yes          do not ask (always so when CI is set)
   --json         print the answer as JSON`;
 
 interface Snapshot {
@@ -20,6 +29,7 @@ interface Snapshot {
   readonly time: string;
   readonly bytes: number;
   readonly rows: number;
+  readonly partial?: boolean;
 }
 
 interface BackupResult {
@@ -29,6 +39,7 @@ interface BackupResult {
   readonly seconds: number;
   readonly tables: number;
   readonly rows: number;
+  readonly copyFailed?: string;
 }
 
 const PROGRAM = ["node", "/app/backup.mjs"];
@@ -41,16 +52,51 @@ await command(
       test: { type: "boolean" },
       list: { type: "boolean" },
       fetch: { type: "boolean" },
+      "prune-remote": { type: "boolean" },
+      policies: { type: "boolean" },
+      yes: { type: "boolean" },
       json: { type: "boolean" },
     },
     changes: "nothing",
   },
-  async ({ stack, test, list, fetch, json }) => {
-    if ([test, list, fetch].filter(Boolean).length > 1)
-      throw new UserError(`give one of --test, --list and --fetch\n\n${HELP}`, USAGE);
+  async ({ stack, test, list, fetch, "prune-remote": pruneRemote, policies, yes, json }) => {
+    if ([test, list, fetch, pruneRemote, policies].filter(Boolean).length > 1)
+      throw new UserError(`give one of --test, --list, --fetch, --prune-remote and --policies\n\n${HELP}`, USAGE);
     const workspace = await openWorkspace(stack);
     if (!(await stackExists(workspace))) throw new UserError(`there is no stack ${stack}; bring it up: npm run up`);
+    const place = async () => {
+      const { s3 } = (await settingsOf(workspace)).backup;
+      if (s3 === undefined) throw new UserError("the stack's config names no second repository: backup.s3");
+      return s3;
+    };
+    if (policies === true) {
+      const bucket = bucketOf(await place());
+      process.stdout.write(
+        `${JSON.stringify({ writer: writerPolicy(bucket), pruner: prunerPolicy(bucket) }, null, 2)}\n`,
+      );
+      return 0;
+    }
     const daemon = await Daemon.of(workspace);
+    if (pruneRemote === true) {
+      const pruner = await remotePruner(workspace, daemon, await place());
+      const due = await step("looking for what is older than is kept", "as the network allows", () => pruner(true));
+      const words = ({ removed, kept }: Pruned) =>
+        `${removed.length} to remove${removed.length > 0 ? ` (${removed.join(", ")})` : ""}, ${kept.length} stay, the last of ${kept.at(-1)?.time.slice(0, 19) ?? "never"}Z`;
+      say(words(due));
+      if (
+        due.removed.length > 0 &&
+        !unasked(yes) &&
+        !(await confirm(`Remove them from the second repository of ${stack}?`))
+      ) {
+        say("nothing was removed (--yes does not ask)");
+        return 1;
+      }
+      const pruned = await step("removing them, and what belongs to them alone", "as the network allows", () =>
+        pruner(false),
+      );
+      process.stdout.write(json ? `${JSON.stringify(pruned, null, 2)}\n` : `removed: ${pruned.removed.length}\n`);
+      return 0;
+    }
     const container = await daemon.container("backup");
     const ask = async <T>(args: readonly string[], input?: string): Promise<T> => {
       const exec = ["exec", ...(input === undefined ? [] : ["--interactive"]), container, ...PROGRAM, ...args];
@@ -64,7 +110,10 @@ await command(
     };
     const listed = (snapshots: readonly Snapshot[]) =>
       snapshots
-        .map(({ id, time, bytes, rows }) => `${id}  ${time.slice(0, 19)}Z  ${humanBytes(bytes)}, ${rows} rows`)
+        .map(
+          ({ id, time, bytes, rows, partial }) =>
+            `${id}  ${time.slice(0, 19)}Z  ${humanBytes(bytes)}, ${rows} rows${partial === true ? ", partial" : ""}`,
+        )
         .join("\n");
     if (list) return tell(await ask<Snapshot[]>(["list"]), listed);
     if (fetch)
@@ -85,8 +134,8 @@ await command(
       await step(`backing up ${stack}`, "seconds, and longer as the data grows", () =>
         ask<BackupResult>(["run", "--state"], state),
       ),
-      ({ id, bytes, added, seconds, tables, rows }) =>
-        `snapshot ${id}: ${humanBytes(bytes)} (${humanBytes(added)} new), ${tables} tables with ${rows} rows, ${seconds} s`,
+      ({ id, bytes, added, seconds, tables, rows, copyFailed }) =>
+        `${copyFailed === undefined ? "" : `THE COPY TO THE SECOND REPOSITORY FAILED: ${copyFailed}\n`}snapshot ${id}: ${humanBytes(bytes)} (${humanBytes(added)} new), ${tables} tables with ${rows} rows, ${seconds} s`,
     );
   },
 );

@@ -14,6 +14,11 @@ export const RESTORE_TEST_SUCCESS = "backup_last_restore_test_timestamp_seconds"
 /** 0 when the last run failed. */
 const LAST_RUN = "backup_last_run_success";
 const LAST_TEST = "backup_last_restore_test_success";
+/** When the second repository last had every backup; absent without one. */
+const SECOND_COPY = "backup_second_copy_last_success_timestamp_seconds";
+const MAX_SECOND_COPY_AGE = 2 * DAY + HOUR;
+/** One is due each night: this is two months without a prune. */
+const MAX_PRUNE_DUE = 60;
 
 /** Its exporter cannot log in, or nobody who needs it reaches it: a store that hangs may leave its exporter without an answer too. */
 const down = (up: string, dependency: string) =>
@@ -157,6 +162,37 @@ export const dataAlerts: readonly AlertGroup[] = [
         subject: "restore-test",
         summary: "No backup has been restored as a test for {{ $value | humanizeDuration }}",
         description: "The weekly test has failed or did not run; a backup that was never restored is a hope.",
+      },
+      {
+        name: "SecondCopyTooOld",
+        expr: `time() - max(${SECOND_COPY}) > ${MAX_SECOND_COPY_AGE} or max(backup_second_copy_last_success) == 0`,
+        for: "12h",
+        severity: "warning",
+        service: "backup",
+        subject: "second-copy",
+        summary: "The second repository lacks the newest backups",
+        description: "The copy fails or does not run: until it does, the backups share the host's fate.",
+      },
+      {
+        name: "SecondCopyRemovable",
+        expr: "max(backup_second_copy_append_only) == 0",
+        for: "0s",
+        severity: "warning",
+        service: "backup",
+        subject: "second-copy-key",
+        summary: "The backup's own key can remove the second copy",
+        description:
+          "Whoever breaks into the backup could remove both copies: its key may delete, or the bucket keeps no versions.",
+      },
+      {
+        name: "SecondCopyPruneDue",
+        expr: `max(backup_second_copy_prune_due_snapshots) > ${MAX_PRUNE_DUE}`,
+        for: "1h",
+        severity: "warning",
+        service: "backup",
+        subject: "second-copy-size",
+        summary: "{{ $value }} backups in the second repository are older than is kept",
+        description: "The container that writes removes nothing there; another identity has to, from time to time.",
       },
     ],
   },

@@ -30,7 +30,8 @@ const ways: Readonly<Record<string, string>> = {
     CREATE FUNCTION row_text(h_cast) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM ${HOSTILE_ROLE}.ran('cast'); RETURN ''; END $$;
     CREATE CAST (h_cast AS text) WITH FUNCTION row_text(h_cast) AS IMPLICIT`,
   index: "CREATE TABLE h_index (x int); CREATE INDEX ON h_index (x) WHERE ran_immutable('index')",
-  statistics: "CREATE TABLE h_statistics (x int); CREATE STATISTICS h_s ON x, (ran_immutable('statistics')) FROM h_statistics",
+  statistics:
+    "CREATE TABLE h_statistics (x int); CREATE STATISTICS h_s ON x, (ran_immutable('statistics')) FROM h_statistics",
   generated: "CREATE TABLE h_generated (x int, y boolean GENERATED ALWAYS AS (ran_immutable('generated')) STORED)",
   trigger: `CREATE TABLE h_trigger (x int);
     CREATE TRIGGER t BEFORE INSERT ON h_trigger FOR EACH ROW EXECUTE FUNCTION ran_trigger();
