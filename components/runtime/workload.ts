@@ -87,7 +87,6 @@ const MIB = 1024 * 1024;
 const hardened = {
   readOnly: true,
   privileged: false,
-  networkMode: "bridge",
   init: true,
   logDriver: "json-file",
   // Docker writes the labels beside each line: so the log collector knows whose it is without asking the daemon.
@@ -200,6 +199,8 @@ export class Workload extends pulumi.ComponentResource {
         memory: spec.memory,
         memorySwap: spec.memory,
         cpuShares: spec.cpuShares ?? 1024,
+        // Without a network named, Docker would put it into its default one, which leads to the internet.
+        networkMode: spec.segments.length === 0 ? "none" : "bridge",
         networksAdvanced: spec.segments.map((segment) => ({
           name: args.segments.names[segment],
           aliases: isOpen(segment) ? [] : [name],

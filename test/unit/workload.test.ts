@@ -128,6 +128,12 @@ describe("a workload", () => {
     ]);
   });
 
+  it("without a segment has no network at all, not Docker's default one", async () => {
+    expect((await run()).inputs.networkMode).toBe("bridge");
+    const { inputs } = await run({ segments: [] });
+    expect(inputs).toMatchObject({ networkMode: "none", networksAdvanced: [] });
+  });
+
   it("is asked for its health every 5 s, and an up waits until it can serve", async () => {
     const { inputs } = await run({ health: ["/bin/web", "ready"], startPeriod: 90 });
     expect(inputs).toMatchObject({ wait: true, waitTimeout: 180, restart: "unless-stopped" });
