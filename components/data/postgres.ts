@@ -6,6 +6,7 @@ import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
+import { callSegments } from "../segments.ts";
 import { postgresSetupSql } from "./postgres-roles.ts";
 
 const startScript = readFileSync(new URL("postgres-start.sh", import.meta.url), "utf8");
@@ -56,7 +57,8 @@ export class Postgres extends pulumi.ComponentResource {
       {
         image: "postgres",
         command: ["/bin/sh", "/etc/autollm/start.sh"],
-        segments: ["data"],
+        segments: ["postgres", ...callSegments("postgres")],
+        serves: ["postgres", ...callSegments("postgres")],
         deploy: "recreate",
         health: ["pg_isready", "--quiet", "--host=127.0.0.1", "--username=exporter"],
         startPeriod: 60,

@@ -5,6 +5,7 @@ import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
+import { callSegments } from "../segments.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
 
@@ -63,7 +64,8 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
       {
         image: "redis",
         command: ["/bin/sh", "/etc/autollm/acl.sh", "start"],
-        segments: ["data"],
+        segments: ["redis", ...callSegments("redis")],
+        serves: ["redis", ...callSegments("redis")],
         deploy: "recreate",
         health: ["/bin/sh", "-c", `REDISCLI_AUTH="$(cat ${LIVE_CURRENT}/redis)" redis-cli ping | grep -q PONG`],
         memory: 2 * MAX_DATA_MIB,

@@ -1,10 +1,11 @@
+import { nameIn } from "../segments.ts";
 import { type Content, contentPolicy, securityHeaders } from "./headers.ts";
 
 /** A way in at the edge. */
 export interface Route {
   /** Paths as Caddy matches them. */
   readonly paths: readonly string[];
-  /** `host:port` inside the edge segment. */
+  /** `host:port` in a segment that it shares with Caddy. */
   readonly upstream: string;
   /** Whether the admin login stands before it, and the list of admin networks. */
   readonly login: boolean;
@@ -24,7 +25,7 @@ export interface CaddyfileArgs {
   readonly acmeStaging: boolean;
 }
 
-/** Where the edge's own metrics are served, to those who share a segment with it. */
+/** Where the edge's own metrics are served, in the segment `caddy` alone. */
 export const METRICS_PORT = 2020;
 
 /** Requests larger than this are refused; the API takes small JSON only. */
@@ -123,6 +124,8 @@ export function caddyfile(args: CaddyfileArgs): string {
     "{",
     ...indent([
       "admin 127.0.0.1:2019",
+      // In the other segments it only calls.
+      `default_bind ${nameIn("caddy", "public")} ${nameIn("caddy", "caddy")}`,
       "http_port 8080",
       "https_port 8443",
       ...(local ? ["local_certs", "skip_install_trust", "auto_https disable_redirects"] : []),
@@ -145,6 +148,7 @@ export function caddyfile(args: CaddyfileArgs): string {
     "",
     // For Prometheus; the port is published nowhere.
     `http://:${METRICS_PORT} {`,
+    `\tbind ${nameIn("caddy", "caddy")}`,
     "\tmetrics /metrics",
     "}",
     "",

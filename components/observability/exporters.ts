@@ -1,11 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { agesAsMetrics } from "../credentials/ages.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
+import { httpListen } from "../platform/httpListen.ts";
 import { NAMES_FOLDER } from "../runtime/containerNames.ts";
 import { LIVE_CURRENT, LIVE_MOUNT } from "../runtime/liveFiles.ts";
 import { type PartArgs, type PartSpec, runPart } from "../runtime/part.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { answersHttp, type Deploy, type Workload } from "../runtime/workload.ts";
+import { nameIn, type SegmentName } from "../segments.ts";
 import { blackboxConfig, edgeTargets } from "./blackbox.ts";
+import { listensAt } from "./listen.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface ExportersArgs extends PartArgs {
@@ -51,6 +54,7 @@ export function redisPasswords(password: string): string {
 
 interface Exporter {
   readonly spec: Omit<PartSpec, "deploy" | "memory" | "environment"> & {
+    readonly deploy?: Deploy;
     readonly environment?: Readonly<Record<string, string>>;
     readonly memory?: number;
   };
@@ -58,6 +62,15 @@ interface Exporter {
 }
 
 const MEMORY = 64;
+
+/** An exporter's place: it asks one part, and serves what it found to Prometheus. */
+const between = (asked: SegmentName) =>
+  ({
+    segments: ["scrape", asked],
+    serves: ["scrape"],
+    // It listens at its name in one segment, which two at a time would share.
+    deploy: "recreate",
+  }) as const;
 
 /** The exporters, by name. NATS's has no image with a verified digest: the services' own counters stand in for it. */
 export function exporters(
@@ -69,7 +82,8 @@ export function exporters(
       spec: {
         image: "node-exporter",
         command: ["/bin/sh", "/etc/autollm/start.sh"],
-        segments: ["observability"],
+        segments: ["scrape"],
+        serves: ["scrape"],
         health: answersHttp(9100, "/"),
         files: { "/etc/autollm": { "start.sh": `${nodeExporterScript}\n` } },
         // Read at each scrape.
@@ -85,8 +99,8 @@ export function exporters(
     "postgres-exporter": {
       spec: {
         image: "postgres-exporter",
-        command: ["/bin/postgres_exporter"],
-        segments: ["data", "observability"],
+        command: ["/bin/postgres_exporter", ...listensAt("postgres-exporter", ["scrape"], 9187)],
+        ...between("postgres"),
         health: answersHttp(9187, "/"),
         environment: {
           DATA_SOURCE_URI: `postgres:5432/${POSTGRES_DATABASE}?sslmode=disable&connect_timeout=3`,
@@ -109,8 +123,9 @@ export function exporters(
           "--redis.password-file=/run/secrets/redis.json",
           // Shorter than a scrape may take, so that a Redis that hangs is told as down.
           "--connection-timeout=3s",
+          `--web.listen-address=${nameIn("redis-exporter", "scrape")}:9121`,
         ],
-        segments: ["data", "observability"],
+        ...between("redis"),
         // The image holds one program and no shell: this says that it can be started, and Prometheus whether it answers.
         health: ["/redis_exporter", "--version"],
         files: {
@@ -125,9 +140,12 @@ export function exporters(
         // A program of ours: of the known exporter's image nobody has published a digest.
         image: "backup",
         command: ["node", "/app/backup.mjs", "nats-metrics"],
-        segments: ["apps", "observability"],
+        ...between("nats"),
         health: answersHttp(7777, "/health"),
-        environment: { NODE_OPTIONS: "--max-old-space-size=48" },
+        environment: {
+          NODE_OPTIONS: "--max-old-space-size=48",
+          HTTP_LISTEN: httpListen("nats-exporter", ["scrape"]),
+        },
       },
       targets: [{ job: "nats-exporter", address: "nats-exporter:7777" }],
     },
@@ -144,7 +162,8 @@ export function exporters(
           "-allow_dynamic_housekeeping=false",
           "-storage_duration=1m",
         ],
-        segments: ["observability"],
+        segments: ["scrape"],
+        serves: ["scrape"],
         health: answersHttp(8080, "/healthz"),
         hostMounts: [{ source: CONTROL_GROUPS, path: CONTROL_GROUPS }],
       },
@@ -153,8 +172,12 @@ export function exporters(
     "blackbox-exporter": {
       spec: {
         image: "blackbox-exporter",
-        command: ["/bin/blackbox_exporter", "--config.file=/etc/blackbox/config.yml"],
-        segments: ["observability", "edge"],
+        command: [
+          "/bin/blackbox_exporter",
+          "--config.file=/etc/blackbox/config.yml",
+          ...listensAt("blackbox-exporter", ["scrape"], 9115),
+        ],
+        ...between("caddy"),
         health: answersHttp(9115, "/-/healthy"),
         files: { "/etc/blackbox": { "config.yml": blackboxConfig(domain) } },
       },

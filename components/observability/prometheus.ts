@@ -2,8 +2,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { calledSegments } from "../segments.ts";
 import type { OptionalPart } from "./alerts/alert.ts";
 import { rulesYaml } from "./alerts/rules.ts";
+import { listensAt } from "./listen.ts";
 import { prometheusConfig, type ScrapeTarget, serviceTargets } from "./prometheusConfig.ts";
 
 export interface PrometheusArgs extends PartArgs {
@@ -49,6 +51,7 @@ export class Prometheus extends pulumi.ComponentResource {
         command: [
           "prometheus",
           "--config.file=/etc/prometheus/prometheus.yml",
+          ...listensAt("prometheus", ["prometheus"], 9090),
           "--storage.tsdb.path=/prometheus",
           `--storage.tsdb.retention.time=${args.retentionDays ?? 30}d`,
           `--storage.tsdb.retention.size=${args.retentionGb ?? 8}GB`,
@@ -57,7 +60,9 @@ export class Prometheus extends pulumi.ComponentResource {
           "--web.route-prefix=/prometheus",
           "--web.external-url=/prometheus/",
         ],
-        segments: ["observability", "edge"],
+        // It is called in its own segment alone; in the others it calls whom it scrapes.
+        segments: ["prometheus", "alertmanager", "grafana", "loki", "traces", "caddy", "scrape", ...calledSegments()],
+        serves: ["prometheus"],
         deploy: "recreate",
         health: answersHttp(9090, "/prometheus/-/healthy"),
         memory: 512,

@@ -84,7 +84,7 @@ describe("an old installation's .env", () => {
     expect(up.code, up.stdout + up.stderr).toBe(0);
     const redis = ["exec", "--env", `REDISCLI_AUTH=${old.REDIS_PASSWORD}`, await stack.container("redis")];
     expect(await docker(...redis, "redis-cli", "ping")).toBe("PONG");
-    const host = await stack.address("postgres", "data");
+    const host = await stack.address("postgres", "postgres");
     for (const user of ["gateway_api", "portfolio_ledger", "reporter"]) {
       const client = new Client({ host, user, password: old.POSTGRES_PASSWORD, database: "autollm" });
       await client.connect();

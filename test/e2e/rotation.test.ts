@@ -116,7 +116,7 @@ describe("a rotation", () => {
       );
       const keys = reconnecting(
         async () => {
-          const url = `redis://${await stack.address("redis", "data")}:6379`;
+          const url = `redis://${await stack.address("redis", "redis")}:6379`;
           const password = await to.secret("gateway-api", "REDIS_PASSWORD");
           const client = createClient({
             url,

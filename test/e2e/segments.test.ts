@@ -103,7 +103,7 @@ describe("the network", () => {
 
     beforeAll(async () => {
       const to = access(stack);
-      const servers = `${await stack.address("nats", "apps")}:4222`;
+      const servers = `${await stack.address("nats", "nats")}:4222`;
       const ca = await to.file("reporter", "/run/secrets/files/nats_ca.pem");
       for (const service of natsServices) {
         const password = await to.secret(service, "NATS_PASSWORD");

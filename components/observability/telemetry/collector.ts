@@ -3,6 +3,7 @@ import { images } from "../../images.ts";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume } from "../../runtime/volume.ts";
 import type { Workload } from "../../runtime/workload.ts";
+import { callSegments } from "../../segments.ts";
 import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { collectorConfig, QUEUE_DIR } from "./collectorConfig.ts";
 
@@ -39,7 +40,8 @@ export class Collector extends pulumi.ComponentResource {
       {
         image: "otel-collector",
         command: ["/otelcol-contrib", `--config=${CONFIG}/config.yaml`],
-        segments: ["observability"],
+        segments: ["traces", ...callSegments("otel-collector")],
+        serves: ["traces", ...callSegments("otel-collector")],
         // One at a time has the queue's file.
         deploy: "recreate",
         health: collectorHealth,

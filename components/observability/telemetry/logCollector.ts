@@ -32,7 +32,8 @@ export class LogCollector extends pulumi.ComponentResource {
         image: "otel-collector",
         command: ["/otelcol-contrib", `--config=${CONFIG}/config.yaml`],
         user: "0:0",
-        segments: ["observability"],
+        segments: ["scrape", "loki"],
+        serves: ["scrape"],
         // Two would store each line twice.
         deploy: "recreate",
         health: collectorHealth,

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeBackup } from "./backup.ts";
+import { listenAt } from "./listen.ts";
 import { withLock } from "./lock.ts";
 import { openRepository } from "./restic.ts";
 import { makeRestoreTest } from "./restoreTest.ts";
@@ -43,13 +44,14 @@ export async function serve(settings: Settings): Promise<void> {
     }
   };
 
-  const server = createServer((request, response) => {
+  const answering = createServer((request, response) => {
     if (request.url === "/metrics")
       response.setHeader("content-type", "text/plain; version=0.0.4").end(metricsPage(readStatus()));
     else if (request.url === "/health")
       response.writeHead(closed === "" ? 200 : 503).end(closed === "" ? "ok\n" : `${closed}\n`);
     else response.writeHead(404).end();
-  }).listen(PORT);
+  });
+  const server = listenAt(answering, PORT);
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.once(signal, () => {
       server.close();

@@ -31,7 +31,12 @@ export function access(stack: TestStack) {
   }
 
   async function postgres(user: string, password: string): Promise<Client> {
-    const client = new Client({ host: await stack.address("postgres", "data"), user, password, database: "autollm" });
+    const client = new Client({
+      host: await stack.address("postgres", "postgres"),
+      user,
+      password,
+      database: "autollm",
+    });
     client.on("error", () => undefined);
     await client.connect();
     return client;
@@ -87,7 +92,7 @@ export function access(stack: TestStack) {
 
     /** What NATS says to a login: "accepted", or its refusal. */
     async natsLogin(user: string, pass: string, ca?: string): Promise<string> {
-      const servers = `${await stack.address("nats", "apps")}:4222`;
+      const servers = `${await stack.address("nats", "nats")}:4222`;
       const trusted = ca ?? (await file("reporter", "/run/secrets/files/nats_ca.pem"));
       try {
         const tls = { ca: trusted, checkServerIdentity: () => undefined };
