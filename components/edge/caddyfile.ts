@@ -28,6 +28,9 @@ export interface CaddyfileArgs {
 /** Where the edge's own metrics are served, in the segment `caddy` alone. */
 export const METRICS_PORT = 2020;
 
+/** Where the edge listens: for the outside, and for what tries it. */
+const LISTEN = `${nameIn("caddy", "public")} ${nameIn("caddy", "caddy")}`;
+
 /** Requests larger than this are refused; the API takes small JSON only. */
 const MAX_BODY = "1MB";
 
@@ -125,7 +128,7 @@ export function caddyfile(args: CaddyfileArgs): string {
     ...indent([
       "admin 127.0.0.1:2019",
       // In the other segments it only calls.
-      `default_bind ${nameIn("caddy", "public")} ${nameIn("caddy", "caddy")}`,
+      `default_bind ${LISTEN}`,
       "http_port 8080",
       "https_port 8443",
       ...(local ? ["local_certs", "skip_install_trust", "auto_https disable_redirects"] : []),

@@ -2,10 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
-import { calledSegments } from "../segments.ts";
+import { calledSegments, nameIn } from "../segments.ts";
 import type { OptionalPart } from "./alerts/alert.ts";
 import { rulesYaml } from "./alerts/rules.ts";
-import { listensAt } from "./listen.ts";
 import { prometheusConfig, type ScrapeTarget, serviceTargets } from "./prometheusConfig.ts";
 
 export interface PrometheusArgs extends PartArgs {
@@ -21,6 +20,9 @@ export interface PrometheusArgs extends PartArgs {
   readonly retentionGb?: number;
 }
 
+/** Where it listens: in the segment in which it is called, and in none of those in which it calls. */
+const LISTEN = nameIn("prometheus", "prometheus");
+
 /** Prometheus, scraping every service of the catalogue and judging what it scrapes by the rules. */
 export class Prometheus extends pulumi.ComponentResource {
   readonly workload: Workload;
@@ -34,7 +36,7 @@ export class Prometheus extends pulumi.ComponentResource {
       { parent: this },
     );
     // The pages are served below a path, behind Caddy's login; so are Prometheus's own metrics.
-    const self: ScrapeTarget = { job: "prometheus", address: "localhost:9090", path: "/prometheus/metrics" };
+    const self: ScrapeTarget = { job: "prometheus", address: "prometheus:9090", path: "/prometheus/metrics" };
     const targets = [...serviceTargets, ...args.targets, self];
     const config = prometheusConfig({
       targets,
@@ -51,7 +53,8 @@ export class Prometheus extends pulumi.ComponentResource {
         command: [
           "prometheus",
           "--config.file=/etc/prometheus/prometheus.yml",
-          ...listensAt("prometheus", ["prometheus"], 9090),
+          // An older Prometheus, such as Debian's, takes one address.
+          `--web.listen-address=${LISTEN}:9090`,
           "--storage.tsdb.path=/prometheus",
           `--storage.tsdb.retention.time=${args.retentionDays ?? 30}d`,
           `--storage.tsdb.retention.size=${args.retentionGb ?? 8}GB`,
@@ -64,7 +67,7 @@ export class Prometheus extends pulumi.ComponentResource {
         segments: ["prometheus", "alertmanager", "grafana", "loki", "traces", "caddy", "scrape", ...calledSegments()],
         serves: ["prometheus"],
         deploy: "recreate",
-        health: answersHttp(9090, "/prometheus/-/healthy"),
+        health: answersHttp(9090, "/prometheus/-/healthy", LISTEN),
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
         stopTimeout: 60,
