@@ -10,26 +10,28 @@ import { setConfig, type Workspace } from "./workspace.ts";
 
 const KEY = "networkRange";
 
+/** What a program prints; nothing where it is missing or fails, since what comes next tells of that better. */
+const told = async (program: string, ...args: readonly string[]): Promise<string> =>
+  run(program, args, { allowFailure: true }).then(
+    ({ stdout }) => stdout,
+    () => "",
+  );
+
 /** The subnets of the daemon's networks. */
 async function dockerSubnets(): Promise<string[]> {
-  const { stdout } = await run("docker", ["network", "ls", "--quiet"]);
+  const stdout = await told("docker", "network", "ls", "--quiet");
   const ids = stdout.split("\n").filter((id) => id !== "");
   if (ids.length === 0) return [];
   const format = "{{range .IPAM.Config}}{{.Subnet}} {{end}}";
-  // A network that goes in between is no fault.
-  const { stdout: subnets } = await run("docker", ["network", "inspect", "--format", format, ...ids], {
-    allowFailure: true,
-  });
+  const subnets = await told("docker", "network", "inspect", "--format", format, ...ids);
   return subnets.split(/\s+/).filter((subnet) => subnet !== "");
 }
 
 /** The networks that this machine has addresses in or routes to; a machine without `ip` tells its addresses alone. */
 async function machineNetworks(): Promise<string[]> {
   const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
-  const { code, stdout } = await run("ip", ["-json", "-4", "route", "show", "table", "all"], {
-    allowFailure: true,
-  }).catch(() => ({ code: 1, stdout: "" }));
-  const routes = code === 0 ? (JSON.parse(stdout || "[]") as { dst?: string }[]) : [];
+  const stdout = await told("ip", "-json", "-4", "route", "show", "table", "all");
+  const routes = JSON.parse(stdout.trim() || "[]") as { dst?: string }[];
   return [
     ...addresses.flatMap(({ cidr }) => (cidr === null ? [] : [cidr])),
     ...routes.flatMap(({ dst }) => (dst === undefined || dst === "default" ? [] : [dst])),
