@@ -3,6 +3,7 @@ import { natsServices } from "../../components/data/nats.ts";
 import { portsIn } from "../../components/ports.ts";
 import { isOpen, type SegmentName, segmentSpecs } from "../../components/segments.ts";
 import { neededSegments } from "../../policies/segments.ts";
+import { run } from "../../tools/lib/run.ts";
 import { access } from "./lib/access.ts";
 import { type Hostile, hostileIn } from "./lib/hostile.ts";
 import {
@@ -121,6 +122,16 @@ describe("the network", () => {
   test("is not there for a batch job: it has a loopback and nothing else", async () => {
     expect(declared("backtest-engine")).toEqual([]);
     expect(await loopbackOnly(await stack.container("backtest-engine"))).toBe(true);
+  });
+
+  test("lets nobody delete log lines by asking for it, not even who reads them", async () => {
+    const grafana = containers.find(({ name }) => name === "grafana");
+    if (grafana === undefined) throw new Error("there is no grafana");
+    const selector = encodeURIComponent('{service_name="llm-agents"}');
+    const url = `http://${await stack.address("loki", "loki")}:3100/loki/api/v1/delete?query=${selector}&start=1`;
+    const script = `fetch(${JSON.stringify(url)}, { method: "POST" }).then(({ status }) => console.log(status))`;
+    const [program = "", ...words] = [...inside(grafana), process.execPath, "--eval", script];
+    expect(Number((await run(program, words)).stdout)).toBeGreaterThanOrEqual(400);
   });
 
   describe.each(segmentNames)("a hostile container in the segment %s", (segment) => {
