@@ -165,6 +165,7 @@ export class Workload extends pulumi.ComponentResource {
   constructor(name: string, args: WorkloadArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:runtime:Workload", name, {}, opts);
     const { spec, target } = args;
+    const labels = workloadLabels(name, target, spec);
     const { tree, folders } = joinTrees(spec.files ?? {});
     const files =
       folders.size > 0
@@ -182,12 +183,12 @@ export class Workload extends pulumi.ComponentResource {
               user: spec.user,
               capabilities: spec.capabilities ?? [],
               imageId: spec.image.id,
+              segments: labels["autollm.segments"] ?? "",
               ...spec.live,
             },
             { parent: this },
           );
     const written = [files, live].flatMap((each) => (each === undefined ? [] : [each.written]));
-    const labels = workloadLabels(name, target, spec);
     this.container = new docker.Container(
       name,
       {
