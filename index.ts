@@ -30,7 +30,7 @@ const { settings, supplied } = loadStackConfig();
 
 const target = makeTarget(settings);
 const credentials = new Credentials("credentials", { ...settings, supplied });
-const segments = new Segments("segments", { provider: target.docker });
+const segments = new Segments("segments", { provider: target.docker, range: settings.networkRange });
 const images = new ImageStore("images", { provider: target.docker, settings, loader: target.imageLoader });
 const part = { target, segments, images, credentials };
 

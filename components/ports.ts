@@ -1,42 +1,54 @@
 import { ibApiPort } from "./broker/ibPort.ts";
 import { isServiceName, services } from "./platform/catalogue.ts";
+import { type SegmentName, serviceSeats } from "./segments.ts";
 
-/** TCP ports that the parts around the services listen on, besides those on their loopback. */
-const partPorts: Readonly<Record<string, readonly number[]>> = {
-  caddy: [2020, 8080, 8443],
-  "edge-limiter": [9190],
-  postgres: [5432],
-  redis: [6379],
-  nats: [4222, 8222],
-  prometheus: [9090],
-  alertmanager: [9093],
-  grafana: [3000],
-  jaeger: [4317, 8888, 16686],
-  loki: [3100],
-  "otel-collector": [4317, 4318, 8888, 8889],
-  "log-collector": [8888],
-  "node-exporter": [9100],
-  "postgres-exporter": [9187],
-  "redis-exporter": [9121],
-  "nats-exporter": [7777],
-  "blackbox-exporter": [9115],
-  cadvisor: [8080],
-  backup: [9180],
-  "restore-test": [],
+/** Wherever it is: for a workload that listens on all of its addresses. */
+const EVERYWHERE = "*";
+
+type Listening = Readonly<Partial<Record<SegmentName | typeof EVERYWHERE, readonly number[]>>>;
+
+/** TCP ports that the parts around the services listen on by segment, besides those on their loopback. */
+const partPorts: Readonly<Record<string, Listening>> = {
+  caddy: { public: [8080, 8443], caddy: [2020, 8080, 8443] },
+  "edge-limiter": { "edge-limiter": [9190] },
+  postgres: { [EVERYWHERE]: [5432] },
+  redis: { [EVERYWHERE]: [6379] },
+  nats: { [EVERYWHERE]: [4222], nats: [8222] },
+  prometheus: { prometheus: [9090] },
+  alertmanager: { alertmanager: [9093] },
+  grafana: { grafana: [3000] },
+  jaeger: { jaeger: [16686], traces: [4317, 8888] },
+  loki: { [EVERYWHERE]: [3100] },
+  "otel-collector": { [EVERYWHERE]: [4317, 4318], traces: [8888, 8889] },
+  "log-collector": { scrape: [8888] },
+  "node-exporter": { [EVERYWHERE]: [9100] },
+  "postgres-exporter": { scrape: [9187] },
+  "redis-exporter": { scrape: [9121] },
+  "nats-exporter": { scrape: [7777] },
+  "blackbox-exporter": { scrape: [9115] },
+  cadvisor: { [EVERYWHERE]: [8080] },
+  backup: { scrape: [9180] },
+  "restore-test": {},
 };
 
-/**
- * The ports on which a workload can be reached by those who share a segment with it.
- * @param standIn whether IB Gateway is the stand-in
- * @throws for a workload that nothing is known of
- */
-export function portsOf(workload: string, standIn: boolean): readonly number[] {
+function listening(workload: string, standIn: boolean): Listening {
   if (isServiceName(workload)) {
     const { port } = services[workload];
-    return port === null ? [] : [port];
+    if (port === null) return {};
+    return Object.fromEntries(serviceSeats(workload).serves.map((segment) => [segment, [port]]));
   }
-  if (workload === "ib-gateway") return [ibApiPort(true, standIn), ibApiPort(false, standIn)];
+  if (workload === "ib-gateway") return { [EVERYWHERE]: [ibApiPort(true, standIn), ibApiPort(false, standIn)] };
   const ports = partPorts[workload];
   if (ports === undefined) throw new Error(`${workload}: say in components/ports.ts which ports it listens on`);
   return ports;
+}
+
+/**
+ * The ports on which a workload can be reached in a segment that it joins.
+ * @param standIn whether IB Gateway is the stand-in
+ * @throws for a workload that nothing is known of
+ */
+export function portsIn(workload: string, segment: SegmentName, standIn: boolean): readonly number[] {
+  const ports = listening(workload, standIn);
+  return [...new Set([...(ports[EVERYWHERE] ?? []), ...(ports[segment] ?? [])])].sort((a, b) => a - b);
 }

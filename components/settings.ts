@@ -13,6 +13,7 @@ import { overlapSteps, overlapUnits } from "./credentials/overlap.ts";
 import { confirmFaults, LIVE_CONFIRM, suppliedFaults } from "./credentials/suppliedFaults.ts";
 import { destinationFault } from "./host/egress.ts";
 import { systemAccounts } from "./host/systemAccounts.ts";
+import { DEFAULT_RANGE, overlap, rangeFault } from "./networkRange.ts";
 import { proxyFaults } from "./networks.ts";
 import { serviceNames } from "./platform/catalogue.ts";
 
@@ -101,6 +102,7 @@ const schema = z
     acmeStaging: z.boolean().default(false),
     adminNetworks: z.array(cidr).default([]),
     trustedProxies: z.array(cidr).default([]),
+    networkRange: z.string().default(DEFAULT_RANGE),
     imageSource: z.enum(["registry", "local"]).default("registry"),
     localImages: z.record(z.string(), z.string()).default({}),
     release: z.partialRecord(z.enum(serviceNames), release).default({}),
@@ -136,6 +138,17 @@ const schema = z
   .superRefine((value, context) => {
     const fault = (path: string, message: string) =>
       context.addIssue({ code: "custom", path: path.split("."), message });
+    const rangeProblem = rangeFault(value.networkRange);
+    if (rangeProblem !== undefined) fault("networkRange", rangeProblem);
+    const elsewhere = {
+      adminNetworks: value.adminNetworks,
+      "host.trustedNetworks": value.host?.trustedNetworks ?? [],
+      "host.address": value.host === undefined ? [] : [value.host.address],
+    };
+    for (const [key, networks] of Object.entries(elsewhere)) {
+      for (const network of networks.filter((each) => overlap(each, value.networkRange)))
+        fault("networkRange", `overlaps with ${network} of ${key}, which is not the containers'; choose another range`);
+    }
     for (const [unit, step] of Object.entries(value.overlap)) {
       if (step === undefined) continue;
       if ((value.generation[unit] ?? 1) < 2)

@@ -1,35 +1,65 @@
-import { isServiceName, services } from "../components/platform/catalogue.ts";
+import { isServiceName, type ServiceSpec, serviceNames, services } from "../components/platform/catalogue.ts";
+
+const service = (name: string): ServiceSpec | undefined => (isServiceName(name) ? services[name] : undefined);
+
+/** Where services call a part. */
+const callersOf = (part: string) =>
+  serviceNames.filter((name) => service(name)?.needs.includes(part)).map((name) => `${name}-calls`);
+/** The services that answer anything, by the segment in which they do. */
+const answering = serviceNames.filter((name) => service(name)?.port !== null);
 
 /** The segments that each part around the services needs. A second opinion: it is written apart from the components. */
 const partSegments: Readonly<Record<string, readonly string[]>> = {
-  caddy: ["public", "edge", "observability"],
-  "edge-limiter": ["edge", "observability"],
-  postgres: ["data"],
-  redis: ["data"],
-  nats: ["apps", "observability"],
+  caddy: [
+    ...["public", "caddy", "grafana", "prometheus", "alertmanager", "jaeger", "edge-limiter"],
+    ...serviceNames.filter((name) => service(name)?.routes !== undefined),
+  ],
+  postgres: ["postgres", ...callersOf("postgres")],
+  redis: ["redis", ...callersOf("redis")],
+  nats: ["nats", ...callersOf("nats")],
   "ib-gateway": ["broker", "egress"],
-  prometheus: ["observability", "edge"],
-  alertmanager: ["observability", "egress"],
-  grafana: ["edge", "observability"],
-  loki: ["observability"],
-  "otel-collector": ["observability"],
-  "log-collector": ["observability"],
-  jaeger: ["edge", "observability"],
-  "node-exporter": ["observability"],
-  cadvisor: ["observability"],
-  "blackbox-exporter": ["observability", "edge"],
-  "postgres-exporter": ["data", "observability"],
-  "redis-exporter": ["data", "observability"],
-  "nats-exporter": ["apps", "observability"],
-  backup: ["data", "apps", "observability", "egress"],
+  prometheus: [
+    "prometheus",
+    "alertmanager",
+    "grafana",
+    "loki",
+    "traces",
+    "caddy",
+    "edge-limiter",
+    "scrape",
+    ...answering,
+  ],
+  alertmanager: ["alertmanager", "reporter", "egress"],
+  grafana: ["grafana", "prometheus", "loki", "jaeger"],
+  loki: ["loki"],
+  "otel-collector": ["traces", ...answering.map((name) => `${name}-calls`)],
+  "log-collector": ["scrape", "loki"],
+  jaeger: ["jaeger", "traces"],
+  "node-exporter": ["scrape"],
+  cadvisor: ["scrape"],
+  "blackbox-exporter": ["scrape", "caddy"],
+  "postgres-exporter": ["scrape", "postgres"],
+  "redis-exporter": ["scrape", "redis"],
+  "nats-exporter": ["scrape", "nats"],
+  backup: ["scrape", "postgres", "redis", "nats", "egress"],
+  "edge-limiter": ["edge-limiter"],
   "restore-test": [],
 };
 
 /** The segments that a workload needs; undefined for one that nobody has heard of. */
-export function neededSegments(service: string): readonly string[] | undefined {
-  if (!isServiceName(service)) return partSegments[service];
-  const { segments, egress } = services[service];
-  return egress ? [...segments, "egress"] : segments;
+export function neededSegments(workload: string): readonly string[] | undefined {
+  const entry = service(workload);
+  if (entry === undefined) return partSegments[workload];
+  const { port, needs, egress } = entry;
+  const callers = serviceNames.filter((name) => service(name)?.needs.includes(workload));
+  const callsParts = port !== null || needs.some((need) => ["nats", "postgres", "redis"].includes(need));
+  return [
+    ...(port === null ? [] : [workload, ...callers.map((name) => `${name}-to-${workload}`)]),
+    ...(callsParts ? [`${workload}-calls`] : []),
+    ...needs.filter(isServiceName).map((name) => `${workload}-to-${name}`),
+    ...(needs.includes("ib-gateway") ? ["broker"] : []),
+    ...(egress ? ["egress"] : []),
+  ];
 }
 
 /** The segments that have a way out of the host; all others are internal. */

@@ -3,6 +3,7 @@ import type { CredentialName } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
 import { POSTGRES_DATABASE, postgresRoles } from "../data/postgres-roles.ts";
 import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
+import { httpListen } from "../platform/httpListen.ts";
 import type { PartArgs } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, Workload } from "../runtime/workload.ts";
@@ -71,7 +72,8 @@ export class Backup extends pulumi.ComponentResource {
           user: workloadUser("backup"),
           groups: readableGroups,
           // The internet only where there is a second repository.
-          segments: ["data", "apps", "observability", ...(s3 === undefined ? [] : (["egress"] as const))],
+          segments: ["scrape", "postgres", "redis", "nats", ...(s3 === undefined ? [] : (["egress"] as const))],
+          serves: ["scrape"],
           deploy: "recreate",
           health: answersHttp(PORT, "/health"),
           // Its own name in its locks, so that those of a killed run are known as its own.
@@ -79,7 +81,12 @@ export class Backup extends pulumi.ComponentResource {
           memory: 896,
           // It may wait: trading comes first.
           cpuShares: 256,
-          environment: { TZ: "UTC", GOMEMLIMIT: "384MiB", NODE_OPTIONS: "--max-old-space-size=192" },
+          environment: {
+            TZ: "UTC",
+            HTTP_LISTEN: httpListen("backup", ["scrape"]),
+            GOMEMLIMIT: "384MiB",
+            NODE_OPTIONS: "--max-old-space-size=192",
+          },
           files: { "/etc/autollm": { "backup.json": `${JSON.stringify(config, null, 2)}\n` }, "/run/secrets": files },
           credentials: Object.keys(files),
           volumes: [

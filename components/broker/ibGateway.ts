@@ -51,6 +51,7 @@ export class IbGateway extends pulumi.ComponentResource {
     this.port = ibApiPort(args.trading.live, standIn);
     const shared = {
       segments: ["broker"],
+      serves: ["broker"],
       deploy: "recreate",
       startPeriod: 120,
       stopTimeout: 60,

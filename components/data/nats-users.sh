@@ -7,7 +7,7 @@ live=/run/live/current kept=/data/.generations active=/tmp/users.conf
 . /etc/autollm/overlap.sh
 config=/etc/autollm/nats.conf
 
-loaded() { wget -q -O - http://127.0.0.1:8222/varz | grep '"config_load_time"'; }
+loaded() { wget -q -O - http://nats.nats:8222/varz | grep '"config_load_time"'; }
 
 [ "$1" != settle ] || settle
 choose

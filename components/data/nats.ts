@@ -7,7 +7,8 @@ import { natsPermissions, type ServiceName, serviceNames } from "../platform/cat
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { callSegments, nameIn } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
@@ -23,6 +24,8 @@ export interface NatsUser {
 }
 
 const MIB = 1024 * 1024;
+/** Where it answers for its monitoring. */
+const MONITORING = `${nameIn("nats", "nats")}:8222`;
 
 /** What the backup may do: ask for the streams and take the server's snapshots of them. */
 const backupPermissions: NatsUser["permissions"] = {
@@ -38,7 +41,8 @@ export function natsConfig(): string {
   const config = {
     server_name: "nats",
     listen: "0.0.0.0:4222",
-    http: "0.0.0.0:8222",
+    // Its monitoring asks for no login: the services do not reach it.
+    http: MONITORING,
     tls: { cert_file: `${LIVE_CURRENT}/nats-certificate`, key_file: `${LIVE_CURRENT}/nats-key`, timeout: 5 },
     jetstream: { store_dir: "/data", max_memory_store: 64 * MIB, max_file_store: 2048 * MIB },
     max_payload: MIB,
@@ -98,9 +102,10 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
       {
         image: "nats",
         command: ["/bin/sh", "/etc/autollm/users.sh", "start"],
-        segments: ["apps", "observability"],
+        segments: ["nats", ...callSegments("nats")],
+        serves: ["nats", ...callSegments("nats")],
         deploy: "recreate",
-        health: answersHttp(8222, "/healthz"),
+        health: ["wget", "-q", "-O", "/dev/null", `http://${MONITORING}/healthz`],
         memory: 512,
         stopTimeout: 30,
         files: {

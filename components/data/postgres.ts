@@ -5,6 +5,7 @@ import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
+import { callSegments } from "../segments.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { endFormerSessionsSql, POSTGRES_RESTORED, postgresRoles, postgresSetupSql } from "./postgres-roles.ts";
 import { scramVerifier } from "./scram.ts";
@@ -70,7 +71,8 @@ export class Postgres extends pulumi.ComponentResource implements OverlappingSer
       {
         image: "postgres",
         command: ["/bin/sh", "/etc/autollm/start.sh"],
-        segments: ["data"],
+        segments: ["postgres", ...callSegments("postgres")],
+        serves: ["postgres", ...callSegments("postgres")],
         deploy: "recreate",
         health: ["pg_isready", "--quiet", "--host=127.0.0.1", "--username=exporter"],
         startPeriod: 60,

@@ -6,6 +6,7 @@ import { type ServiceName, type ServiceSpec, serviceNames, services } from "../p
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
+import { callSegments } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
@@ -76,7 +77,8 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
       {
         image: "redis",
         command: ["/bin/sh", "/etc/autollm/acl.sh", "start"],
-        segments: ["data"],
+        segments: ["redis", ...callSegments("redis")],
+        serves: ["redis", ...callSegments("redis")],
         deploy: "recreate",
         health: ["/bin/sh", "/etc/autollm/acl.sh", "ping"],
         memory: 2 * MAX_DATA_MIB,

@@ -6,6 +6,7 @@ import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { routedSegments } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import { caddyfile, METRICS_PORT } from "./caddyfile.ts";
 import { routes } from "./routes.ts";
@@ -73,7 +74,18 @@ export class Caddy extends pulumi.ComponentResource {
       {
         image: "caddy",
         command: ["caddy", "run", ...config(LIVE_CURRENT)],
-        segments: ["public", "edge", "observability"],
+        // Beside the way in: each page that it forwards to, and the segment in which it is watched itself.
+        segments: [
+          "public",
+          "caddy",
+          "grafana",
+          "prometheus",
+          "alertmanager",
+          "jaeger",
+          "edge-limiter",
+          ...routedSegments(),
+        ],
+        serves: ["public", "caddy"],
         deploy: "recreate",
         health: answersHttp(2019, "/config/"),
         memory: 256,

@@ -1,3 +1,4 @@
+import { nameIn } from "../segments.ts";
 import { contentPolicy, securityHeaders } from "./headers.ts";
 import { indent, type Route, type RouteArgs, routeBlock } from "./route.ts";
 
@@ -12,8 +13,11 @@ export interface CaddyfileArgs extends RouteArgs {
   readonly acmeStaging: boolean;
 }
 
-/** Where the edge's own metrics are served, to those who share a segment with it. */
+/** Where the edge's own metrics are served, in the segment `caddy` alone. */
 export const METRICS_PORT = 2020;
+
+/** Where the edge listens: for the outside, and for what tries it. */
+const LISTEN = `${nameIn("caddy", "public")} ${nameIn("caddy", "caddy")}`;
 
 /** Requests larger than this are refused; the API takes small JSON only. */
 const MAX_BODY = "1MB";
@@ -118,6 +122,8 @@ export function caddyfile(args: CaddyfileArgs): string {
     "{",
     ...indent([
       "admin 127.0.0.1:2019",
+      // In the other segments it only calls.
+      `default_bind ${LISTEN}`,
       "http_port 8080",
       "https_port 8443",
       // Our own redirects, below, have the headers.
@@ -130,7 +136,7 @@ export function caddyfile(args: CaddyfileArgs): string {
     ]),
     "}",
     // For Prometheus; the port is published nowhere.
-    ...block(`http://:${METRICS_PORT}`, ["metrics /metrics"]),
+    ...block(`http://:${METRICS_PORT}`, [`bind ${nameIn("caddy", "caddy")}`, "metrics /metrics"]),
     ...block(local ? "https://localhost, https://127.0.0.1" : domain, site),
     ...(local
       ? block("http://localhost, http://127.0.0.1", redirect(`https://{host}${port}{uri}`))

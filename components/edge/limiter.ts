@@ -29,7 +29,8 @@ export class EdgeLimiter extends pulumi.ComponentResource {
       {
         image: "backup",
         command: ["node", "/app/backup.mjs", "limiter"],
-        segments: ["edge", "observability"],
+        segments: ["edge-limiter"],
+        serves: ["edge-limiter"],
         // Two beside each other for a moment count apart: twice the limit, once.
         deploy: "rolling",
         health: answersHttp(PORT, "/health"),

@@ -7,6 +7,7 @@ import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
 import { workloadUser } from "../uids.ts";
 import { alertmanagerConfig } from "./alertmanagerConfig.ts";
+import { listensAt } from "./listen.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface AlertmanagerComponentArgs extends PartArgs {
@@ -56,6 +57,7 @@ export class Alertmanager extends pulumi.ComponentResource {
         command: [
           "alertmanager",
           "--config.file=/etc/alertmanager/alertmanager.yml",
+          ...listensAt("alertmanager", ["alertmanager"], 9093),
           "--storage.path=/alertmanager",
           "--data.retention=120h",
           "--web.route-prefix=/alertmanager",
@@ -63,8 +65,9 @@ export class Alertmanager extends pulumi.ComponentResource {
           // One instance: no peers to talk to, and no port for them.
           "--cluster.listen-address=",
         ],
-        // The way out only where there is somebody to tell outside.
-        segments: supplied.length > 0 ? ["observability", "egress"] : ["observability"],
+        // It calls the reporter; the way out only where there is somebody to tell outside.
+        segments: ["alertmanager", "reporter", ...(supplied.length > 0 ? (["egress"] as const) : [])],
+        serves: ["alertmanager"],
         deploy: "recreate",
         health: answersHttp(9093, "/alertmanager/-/healthy"),
         memory: 128,

@@ -78,6 +78,8 @@ export function alertmanagerConfig({
             group_wait: "0s",
             repeat_interval: "5m",
           },
+          // What else has no severity is about the watching itself, so the same watcher is told.
+          { receiver: receivers.signOfLife, matchers: ['severity="none"'], group_wait: "0s", repeat_interval: "1h" },
           { receiver: receivers.critical, matchers: ['severity="critical"'], group_wait: "5s", repeat_interval: "1h" },
           { receiver: receivers.warning, matchers: ['severity="warning"'] },
         ],

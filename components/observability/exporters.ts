@@ -2,9 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { agesAsMetrics } from "../credentials/ages.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { slotUser } from "../data/slotUser.ts";
+import { httpListen } from "../platform/httpListen.ts";
 import { type PartArgs, type PartSpec, runPart } from "../runtime/part.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { answersHttp, type Deploy, type Workload } from "../runtime/workload.ts";
+import { nameIn, type SegmentName } from "../segments.ts";
 import { blackboxConfig, edgeTargets } from "./blackbox.ts";
+import { listensAt } from "./listen.ts";
 import { hostFiles, nodeExporterScript } from "./nodeExporter.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
@@ -32,6 +35,7 @@ export function redisPasswords(user: string, password: string): string {
 
 interface Exporter {
   readonly spec: Omit<PartSpec, "deploy" | "memory" | "environment"> & {
+    readonly deploy?: Deploy;
     readonly environment?: Readonly<Record<string, string>>;
     readonly memory?: number;
   };
@@ -39,6 +43,15 @@ interface Exporter {
 }
 
 const MEMORY = 64;
+
+/** An exporter's place: it asks one part, and serves what it found to Prometheus. */
+const between = (asked: SegmentName) =>
+  ({
+    segments: ["scrape", asked],
+    serves: ["scrape"],
+    // It listens at its name in one segment, which two at a time would share.
+    deploy: "recreate",
+  }) as const;
 
 /** The exporters, by name. NATS's has no image with a verified digest: the services' own counters stand in for it. */
 export function exporters(
@@ -54,7 +67,8 @@ export function exporters(
           ...["/bin/sh", "/etc/autollm/start.sh"],
           ...(hostMetrics === undefined ? [] : [`--collector.textfile.directory=${HOST_METRICS}`]),
         ],
-        segments: ["observability"],
+        segments: ["scrape"],
+        serves: ["scrape"],
         health: answersHttp(9100, "/"),
         files: { "/etc/autollm": { "start.sh": `${nodeExporterScript}\n` } },
         // Read at each scrape.
@@ -67,8 +81,8 @@ export function exporters(
     "postgres-exporter": {
       spec: {
         image: "postgres-exporter",
-        command: ["/bin/postgres_exporter"],
-        segments: ["data", "observability"],
+        command: ["/bin/postgres_exporter", ...listensAt("postgres-exporter", ["scrape"], 9187)],
+        ...between("postgres"),
         health: answersHttp(9187, "/"),
         environment: {
           DATA_SOURCE_URI: `postgres:5432/${POSTGRES_DATABASE}?sslmode=disable&connect_timeout=3`,
@@ -94,8 +108,9 @@ export function exporters(
           "--connection-timeout=3s",
           // Its user may not ask for the server's configuration, and nothing here shows it.
           "--config-command=-",
+          `--web.listen-address=${nameIn("redis-exporter", "scrape")}:9121`,
         ],
-        segments: ["data", "observability"],
+        ...between("redis"),
         // The image holds one program and no shell: this says that it can be started, and Prometheus whether it answers.
         health: ["/redis_exporter", "--version"],
         files: {
@@ -114,9 +129,12 @@ export function exporters(
         // A program of ours: of the known exporter's image nobody has published a digest.
         image: "backup",
         command: ["node", "/app/backup.mjs", "nats-metrics"],
-        segments: ["apps", "observability"],
+        ...between("nats"),
         health: answersHttp(7777, "/health"),
-        environment: { NODE_OPTIONS: "--max-old-space-size=48" },
+        environment: {
+          NODE_OPTIONS: "--max-old-space-size=48",
+          HTTP_LISTEN: httpListen("nats-exporter", ["scrape"]),
+        },
       },
       targets: [{ job: "nats-exporter", address: "nats-exporter:7777" }],
     },
@@ -133,7 +151,8 @@ export function exporters(
           "-allow_dynamic_housekeeping=false",
           "-storage_duration=1m",
         ],
-        segments: ["observability"],
+        segments: ["scrape"],
+        serves: ["scrape"],
         health: answersHttp(8080, "/healthz"),
         hostMounts: [{ source: CONTROL_GROUPS, path: CONTROL_GROUPS }],
       },
@@ -142,8 +161,12 @@ export function exporters(
     "blackbox-exporter": {
       spec: {
         image: "blackbox-exporter",
-        command: ["/bin/blackbox_exporter", "--config.file=/etc/blackbox/config.yml"],
-        segments: ["observability", "edge"],
+        command: [
+          "/bin/blackbox_exporter",
+          "--config.file=/etc/blackbox/config.yml",
+          ...listensAt("blackbox-exporter", ["scrape"], 9115),
+        ],
+        ...between("caddy"),
         health: answersHttp(9115, "/-/healthy"),
         files: { "/etc/blackbox": { "config.yml": blackboxConfig(domain) } },
       },

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { nameIn } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import { dashboards } from "./dashboards/dashboards.ts";
 import { dashboardJson } from "./dashboards/render.ts";
@@ -41,9 +42,10 @@ export class Grafana extends pulumi.ComponentResource {
       {
         image: "grafana",
         command: ["/bin/sh", "/etc/autollm/start.sh"],
-        segments: ["edge", "observability"],
+        segments: ["grafana", "prometheus", "loki", "jaeger"],
+        serves: ["grafana"],
         deploy: "recreate",
-        health: answersHttp(3000, "/api/health"),
+        health: answersHttp(3000, "/api/health", nameIn("grafana", "grafana")),
         startPeriod: 90,
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },

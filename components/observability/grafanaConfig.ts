@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import type { FileTree } from "../runtime/files.ts";
+import { nameIn } from "../segments.ts";
 import { JAEGER_PATH } from "./telemetry/jaegerConfig.ts";
 
 /** The data source that the figures come from. Panels name it by their choice of an environment. */
@@ -87,7 +88,12 @@ const dataSources = (environment: string) => [
  */
 export function grafanaIni(rootUrl: string): string {
   const sections: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-    server: { http_port: "3000", root_url: `${rootUrl}/grafana/`, serve_from_sub_path: "true" },
+    server: {
+      http_addr: nameIn("grafana", "grafana"),
+      http_port: "3000",
+      root_url: `${rootUrl}/grafana/`,
+      serve_from_sub_path: "true",
+    },
     paths: {
       data: "/var/lib/grafana",
       logs: "/tmp",

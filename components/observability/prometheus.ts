@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { calledSegments, nameIn } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import type { OptionalPart } from "./alerts/alert.ts";
 import { rulesYaml } from "./alerts/rules.ts";
@@ -20,6 +21,9 @@ export interface PrometheusArgs extends PartArgs {
   readonly retentionGb?: number;
 }
 
+/** Where it listens: in the segment in which it is called, and in none of those in which it calls. */
+const LISTEN = nameIn("prometheus", "prometheus");
+
 /** Prometheus, scraping every service of the catalogue and judging what it scrapes by the rules. */
 export class Prometheus extends pulumi.ComponentResource {
   readonly workload: Workload;
@@ -33,7 +37,7 @@ export class Prometheus extends pulumi.ComponentResource {
       { parent: this },
     );
     // The pages are served below a path, behind Caddy's login; so are Prometheus's own metrics.
-    const self: ScrapeTarget = { job: "prometheus", address: "localhost:9090", path: "/prometheus/metrics" };
+    const self: ScrapeTarget = { job: "prometheus", address: "prometheus:9090", path: "/prometheus/metrics" };
     const targets = [...serviceTargets, ...args.targets, self];
     const config = prometheusConfig({
       targets,
@@ -50,6 +54,8 @@ export class Prometheus extends pulumi.ComponentResource {
         command: [
           "prometheus",
           "--config.file=/etc/prometheus/prometheus.yml",
+          // An older Prometheus, such as Debian's, takes one address.
+          `--web.listen-address=${LISTEN}:9090`,
           "--storage.tsdb.path=/prometheus",
           `--storage.tsdb.retention.time=${args.retentionDays ?? 30}d`,
           `--storage.tsdb.retention.size=${args.retentionGb ?? 8}GB`,
@@ -58,9 +64,21 @@ export class Prometheus extends pulumi.ComponentResource {
           "--web.route-prefix=/prometheus",
           "--web.external-url=/prometheus/",
         ],
-        segments: ["observability", "edge"],
+        // It is called in its own segment alone; in the others it calls whom it scrapes.
+        segments: [
+          "prometheus",
+          "alertmanager",
+          "grafana",
+          "loki",
+          "traces",
+          "caddy",
+          "edge-limiter",
+          "scrape",
+          ...calledSegments(),
+        ],
+        serves: ["prometheus"],
         deploy: "recreate",
-        health: answersHttp(9090, "/prometheus/-/healthy"),
+        health: answersHttp(9090, "/prometheus/-/healthy", LISTEN),
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
         stopTimeout: 60,

@@ -5,7 +5,7 @@ import { PROBE } from "./nodeExporter.ts";
 /** Something that answers GET with Prometheus metrics. */
 export interface ScrapeTarget {
   readonly job: string;
-  /** `host:port` inside the observability segment. */
+  /** `host:port` in a segment that it shares with Prometheus. */
   readonly address: string;
   /** Default /metrics. */
   readonly path?: string;

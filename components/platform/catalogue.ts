@@ -1,13 +1,9 @@
 import type { RedisAccess } from "../data/redisAcl.ts";
-import type { SegmentName } from "../runtime/segments.ts";
 import type { GrantableCredential } from "./delivery.ts";
 import { type NatsPermissions, permissionsOf } from "./order-stream.ts";
 
 /** What a service stands on besides other services. `nats`, `postgres` and `redis` bring the service's own credential along. */
 export type Dependency = "postgres" | "redis" | "nats" | "ib-gateway" | "data-volume";
-
-/** The segments that a service may ask for: `public` is the edge's alone, and `egress` follows from the entry's own field. */
-export type Segment = Exclude<SegmentName, "public" | "egress">;
 
 /** How a deploy replaces a service, and why that way. */
 export interface Deploy {
@@ -52,7 +48,8 @@ export interface ServiceSpec<Peer extends string = string> {
   /** Path prefixes that the edge forwards to it. */
   readonly routes?: readonly `/${string}`[];
   readonly deploy: Deploy;
-  readonly segments: readonly Segment[];
+  /** Its block of the stack's addresses, 1 to 24: one that no other service has. A change gives it new networks. */
+  readonly block: number;
   /** Whether it calls the internet. */
   readonly egress: boolean;
   readonly resources: Resources;
@@ -89,7 +86,7 @@ export const services = catalogue({
     readsTablesOf: ["portfolio-ledger"],
     routes: ["/api", "/admin"],
     deploy: { mode: "rolling", why: "keeps no state; a restart must not fail a request" },
-    segments: ["edge", "apps", "data", "observability"],
+    block: 1,
     egress: false,
     resources: medium,
     volumes: [],
@@ -104,7 +101,7 @@ export const services = catalogue({
     redis: { keys: ["market:*"] },
     credentials: ["finnhub"],
     deploy: { mode: "rolling", why: "a tick sent twice is harmless; a gap is not" },
-    segments: ["apps", "data", "observability"],
+    block: 2,
     egress: true,
     resources: medium,
     volumes: [],
@@ -118,7 +115,7 @@ export const services = catalogue({
     subscribes: [],
     credentials: ["miniflux", "alpaca-news"],
     deploy: { mode: "rolling", why: "an item's id makes it count once" },
-    segments: ["apps", "observability"],
+    block: 3,
     egress: true,
     resources: small,
     volumes: [],
@@ -132,7 +129,7 @@ export const services = catalogue({
     subscribes: ["market.bars.>"],
     credentials: [],
     deploy: { mode: "recreate", why: "DuckDB allows one writer" },
-    segments: ["apps", "observability"],
+    block: 4,
     egress: false,
     resources: large,
     volumes: [{ name: "market-data", path: "/data" }],
@@ -146,7 +143,7 @@ export const services = catalogue({
     subscribes: ["news.item.created", "features.snapshot.>"],
     credentials: ["openai", "llm-signing-private"],
     deploy: { mode: "rolling", why: "replicas share one durable consumer, so an item is taken once" },
-    segments: ["apps", "observability"],
+    block: 5,
     egress: true,
     resources: large,
     volumes: [],
@@ -162,7 +159,7 @@ export const services = catalogue({
     redis: { keys: ["risk:*"] },
     credentials: ["risk-signing-private", "llm-signing-public"],
     deploy: { mode: "recreate", why: "one decider: two would each grant the whole limit" },
-    segments: ["apps", "data", "observability"],
+    block: 6,
     egress: false,
     resources: medium,
     volumes: [{ name: "risk-state", path: "/data" }],
@@ -176,7 +173,7 @@ export const services = catalogue({
     subscribes: ["risk.order.approved", "risk.kill_switch.activated"],
     credentials: ["ib-account", "risk-signing-public"],
     deploy: { mode: "recreate", why: "two executors would trade twice" },
-    segments: ["apps", "broker", "observability"],
+    block: 7,
     egress: false,
     resources: small,
     volumes: [],
@@ -199,7 +196,7 @@ export const services = catalogue({
       "risk-signing-public",
     ],
     deploy: { mode: "recreate", why: "two executors would trade twice" },
-    segments: ["apps", "observability"],
+    block: 8,
     egress: true,
     resources: medium,
     volumes: [],
@@ -213,7 +210,7 @@ export const services = catalogue({
     subscribes: ["exec.order.filled"],
     credentials: [],
     deploy: { mode: "recreate", why: "one writer keeps the order of fills" },
-    segments: ["apps", "data", "observability"],
+    block: 9,
     egress: false,
     resources: small,
     volumes: [],
@@ -228,7 +225,7 @@ export const services = catalogue({
     credentials: ["smtp-user", "smtp-password", "telegram-token", "telegram-chat"],
     readsTablesOf: ["portfolio-ledger"],
     deploy: { mode: "recreate", why: "two would send each report twice" },
-    segments: ["apps", "data", "observability"],
+    block: 10,
     egress: true,
     resources: small,
     volumes: [],
@@ -242,7 +239,7 @@ export const services = catalogue({
     subscribes: [],
     credentials: [],
     deploy: { mode: "on-demand", why: "a batch job that ends by itself" },
-    segments: [],
+    block: 11,
     egress: false,
     resources: large,
     volumes: [{ name: "reports", path: "/reports" }],

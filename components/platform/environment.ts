@@ -3,8 +3,10 @@ import { serviceNeeds } from "../credentials/catalogue.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { slotUser } from "../data/slotUser.ts";
 import type { FileTree } from "../runtime/files.ts";
+import { nameIn, serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";
-import { type ServiceName, services, underscored } from "./catalogue.ts";
+import { type ServiceName, type ServiceSpec, services, underscored } from "./catalogue.ts";
+import { httpListen } from "./httpListen.ts";
 import { OTLP_ENDPOINT } from "./otlp.ts";
 
 /** Where the services find their YAML files. */
@@ -21,7 +23,7 @@ const riskLimits = {
 
 /** A service's environment: what platform.md names, as far as the service needs it, and never a secret. */
 export function serviceEnvironment(service: ServiceName, settings: Settings, ibPort: number): Record<string, string> {
-  const entry = services[service];
+  const entry: ServiceSpec = services[service];
   const needs = (part: string) => serviceNeeds(service, part);
   return {
     ENVIRONMENT: settings.environment,
@@ -29,7 +31,8 @@ export function serviceEnvironment(service: ServiceName, settings: Settings, ibP
     TZ: "UTC",
     LIVE: settings.trading.live ? "1" : "0",
     OTEL_SERVICE_NAME: service,
-    ...(entry.segments.includes("observability") ? { OTEL_EXPORTER_OTLP_ENDPOINT: OTLP_ENDPOINT } : {}),
+    ...(entry.port === null ? {} : { HTTP_LISTEN: httpListen(service, serviceSeats(service).serves) }),
+    ...(entry.port !== null ? { OTEL_EXPORTER_OTLP_ENDPOINT: OTLP_ENDPOINT } : {}),
     SYMBOLS_CONFIG: `${CONFIG_DIR}/symbols.yaml`,
     FEEDS_CONFIG: `${CONFIG_DIR}/feeds.yaml`,
     RISK_CONFIG: `${CONFIG_DIR}/risk.yaml`,
@@ -63,7 +66,7 @@ export function serviceEnvironment(service: ServiceName, settings: Settings, ibP
       ? { KILL_SWITCH_FILE: "/data/kill-switch", DUCKDB_PATH: "/data/features.duckdb", PARQUET_ROOT: "/data/parquet" }
       : {}),
     // The edge alone may tell who the client is.
-    ...(entry.segments.includes("edge") ? { TRUSTED_PROXY: "caddy" } : {}),
+    ...(entry.routes === undefined ? {} : { TRUSTED_PROXY: nameIn("caddy", service) }),
   };
 }
 

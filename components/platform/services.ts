@@ -7,6 +7,7 @@ import { liveLabels } from "../runtime/live.ts";
 import type { PartArgs } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, Workload, type WorkloadSpec } from "../runtime/workload.ts";
+import { serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
 import { isServiceName, type ServiceName, serviceNames, services } from "./catalogue.ts";
@@ -94,7 +95,7 @@ export class Services extends pulumi.ComponentResource {
       image,
       command: ["/bin/sh", START, ...(release?.command ?? STAND_IN_COMMAND)],
       user: workloadUser(service),
-      segments: [...entry.segments, ...(entry.egress ? (["egress"] as const) : [])],
+      ...serviceSeats(service),
       deploy: entry.deploy.mode,
       ...(health === undefined ? {} : { health }),
       memory: entry.resources.memory,

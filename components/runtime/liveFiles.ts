@@ -25,6 +25,8 @@ export interface LiveFilesArgs extends LiveSpec, Pick<FilesArgs, "target" | "dig
   readonly capabilities: readonly string[];
   /** Its image: a container of another one is about to be replaced, and is left alone. */
   readonly imageId: pulumi.Input<string>;
+  /** Its label `autollm.segments`: a container of other networks is about to be replaced as well, and may lack a name that the files use. */
+  readonly segments: string;
 }
 
 /** Where the directory is mounted. */
@@ -32,7 +34,8 @@ export const LIVE_MOUNT = "/run/live";
 /** The files that count now, inside the container. */
 export const LIVE_CURRENT = `${LIVE_MOUNT}/current`;
 
-interface ScriptArgs extends Pick<LiveFilesArgs, "target" | "workload" | "user" | "capabilities" | "check" | "reload"> {
+interface ScriptArgs
+  extends Pick<LiveFilesArgs, "target" | "workload" | "user" | "capabilities" | "check" | "reload" | "segments"> {
   readonly directory: string;
   readonly digest: string;
   readonly imageId: string;
@@ -62,7 +65,7 @@ function preamble({
 
 /** Writes the files beside the old ones, has them checked, points `current` at them, and asks who runs to take them. */
 function switchScript(args: ScriptArgs): string {
-  const { target, digest, imageId, user, capabilities, check, reload } = args;
+  const { target, digest, imageId, user, capabilities, check, reload, segments } = args;
   const confined = [
     "--rm --network none --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges:true",
     ...capabilities.map((capability) => `--cap-add ${capability}`),
@@ -86,8 +89,8 @@ function switchScript(args: ScriptArgs): string {
         ]),
     'point() { ln -sfn "$1" "$live/current.new" && mv -T "$live/current.new" "$live/current"; }',
     'point "$digest"',
-    // A container of another image is about to be replaced.
-    'for container in $(mine --filter "ancestor=$image"); do',
+    // A container of another image, or of other networks, is about to be replaced.
+    `for container in $(mine --filter "ancestor=$image" --filter ${quote(`label=autollm.segments=${segments}`)}); do`,
     '  if [ "$(docker inspect --format "{{.State.Health.Status}}" "$container")" != healthy ]; then',
     // It may be unwell because of the old files: it starts anew with these.
     '    docker restart "$container" >/dev/null',

@@ -1,9 +1,10 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { namesIn, type SegmentName } from "../segments.ts";
 import { quote } from "../shell.ts";
 import { Files, type FileTree } from "./files.ts";
 import { LIVE_MOUNT, LiveFiles, type LiveSpec } from "./liveFiles.ts";
-import { isOpen, type SegmentName, type Segments } from "./segments.ts";
+import type { Segments } from "./segments.ts";
 import { shell, type Target } from "./target.ts";
 import type { VolumeMount } from "./volume.ts";
 
@@ -26,7 +27,10 @@ export interface WorkloadSpec {
   readonly user: string;
   /** Groups of other workloads whose files it reads, each waived in the policies. */
   readonly groups?: readonly number[];
+  /** The networks that it joins; one without any has no network at all. */
   readonly segments: readonly SegmentName[];
+  /** Those of its segments in which others reach it by its name; in the rest it only calls. Default: none. */
+  readonly serves?: readonly SegmentName[];
   readonly deploy: Deploy;
   /** Command line that ends with 0 when the workload can serve; only a batch job has none. */
   readonly health?: readonly string[];
@@ -97,6 +101,8 @@ const hardened = {
   logOpts: { "max-size": "10m", "max-file": "3", labels: "autollm.service,autollm.stack" },
 } as const;
 
+const segmentsLabel = ({ segments }: WorkloadSpec) => [...segments].sort().join(",");
+
 /** The labels by which policies, drift checks and people know a container. */
 export function workloadLabels(name: string, target: Target, spec: WorkloadSpec): Record<string, pulumi.Input<string>> {
   return {
@@ -105,7 +111,7 @@ export function workloadLabels(name: string, target: Target, spec: WorkloadSpec)
     "autollm.service": name,
     "autollm.image": spec.image.reference,
     "autollm.deploy": spec.deploy,
-    "autollm.segments": [...spec.segments].sort().join(","),
+    "autollm.segments": segmentsLabel(spec),
     "autollm.credentials": [...(spec.credentials ?? [])].sort().join(","),
   };
 }
@@ -116,9 +122,12 @@ export function dockerDuration(seconds: number): string {
   return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds % 60}s`;
 }
 
-/** A health command that asks for a page inside the container; `wget` is in the official and in the local images. */
-export function answersHttp(port: number, path: string): readonly string[] {
-  return ["wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${port}${path}`];
+/**
+ * A health command that asks for a page inside the container; `wget` is in the official and in the local images.
+ * @param host where it listens, for a program that cannot listen on the loopback as well
+ */
+export function answersHttp(port: number, path: string, host = "127.0.0.1"): readonly string[] {
+  return ["wget", "-q", "-O", "/dev/null", `http://${host}:${port}${path}`];
 }
 
 /** Seconds between two health checks. */
@@ -151,7 +160,7 @@ export function joinTrees(trees: Readonly<Record<string, FileTree>>): { tree: Fi
   return { tree: Object.fromEntries(entries), folders };
 }
 
-/** The one way to run a container: hardened by default, reached by its name as a network alias. */
+/** The one way to run a container: hardened by default, reached by its name where it serves. */
 export class Workload extends pulumi.ComponentResource {
   /** The container's Docker name, made by the engine so that old and new can stand side by side. */
   readonly containerName: pulumi.Output<string>;
@@ -162,6 +171,7 @@ export class Workload extends pulumi.ComponentResource {
   constructor(name: string, args: WorkloadArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:runtime:Workload", name, {}, opts);
     const { spec, target } = args;
+    const labels = workloadLabels(name, target, spec);
     const { tree, folders } = joinTrees(spec.files ?? {});
     const files =
       folders.size > 0
@@ -179,13 +189,13 @@ export class Workload extends pulumi.ComponentResource {
               user: spec.user,
               capabilities: spec.capabilities ?? [],
               imageId: spec.image.id,
+              segments: segmentsLabel(spec),
               ...spec.live,
             },
             // Whoever is stopped for the sake of a volume is not asked to take files at the same time.
             { parent: this, dependsOn: (spec.volumes ?? []).flatMap(({ given }) => given ?? []) },
           );
     const written = [files, live].flatMap((each) => (each === undefined ? [] : [each.written]));
-    const labels = workloadLabels(name, target, spec);
     this.container = new docker.Container(
       name,
       {
@@ -208,8 +218,8 @@ export class Workload extends pulumi.ComponentResource {
         // Without a network named, Docker would put it into its default one, which leads to the internet.
         networkMode: spec.segments.length === 0 ? "none" : "bridge",
         networksAdvanced: spec.segments.map((segment) => ({
-          name: args.segments.names[segment],
-          aliases: isOpen(segment) ? [] : [name],
+          name: args.segments.network(segment),
+          aliases: namesIn(name, segment, spec.serves ?? []),
         })),
         mounts: [
           ...[...folders].map(([path, folder]) => ({

@@ -83,7 +83,7 @@ describe("an old installation's .env", () => {
   test("leaves what runs its passwords", async () => {
     const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
     expect(up.code, up.stdout + up.stderr).toBe(0);
-    const host = await stack.address("postgres", "data");
+    const host = await stack.address("postgres", "postgres");
     for (const user of ["gateway_api", "portfolio_ledger", "reporter"]) {
       const client = new Client({ host, user, password: old.POSTGRES_PASSWORD, database: "autollm" });
       await client.connect();

@@ -51,7 +51,7 @@ describe("a backup", () => {
 
   async function database(): Promise<Client> {
     const client = new Client({
-      host: await stack.address("postgres", "data"),
+      host: await stack.address("postgres", "postgres"),
       user: "portfolio_ledger",
       password: await file("portfolio-ledger", "/run/secrets/env/POSTGRES_PASSWORD"),
       database: "autollm",
@@ -71,7 +71,7 @@ describe("a backup", () => {
   async function publish(mark: string): Promise<void> {
     const tls = { ca: await file("reporter", "/run/secrets/files/nats_ca.pem"), checkServerIdentity: () => undefined };
     const connection = await connect({
-      servers: `${await stack.address("nats", "apps")}:4222`,
+      servers: `${await stack.address("nats", "nats")}:4222`,
       tls,
       user: "news-ingestor",
       pass: await file("news-ingestor", "/run/secrets/env/NATS_PASSWORD"),

@@ -183,6 +183,7 @@ describe("Alertmanager", () => {
     [["alertname=VaRExceeded", "severity=critical", "service=risk-manager"], receivers.critical],
     [["alertname=HighCPUUsage", "severity=warning", "service=host"], receivers.warning],
     [["alertname=DeadMansSwitch", "severity=none", "service=prometheus"], receivers.signOfLife],
+    [["alertname=SilenceActive", "severity=none", "service=alertmanager"], receivers.signOfLife],
     [["alertname=Unknown"], receivers.everything],
   ];
 

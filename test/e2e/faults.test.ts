@@ -35,10 +35,10 @@ describe("the platform", () => {
   });
 
   test.each([
-    ["gateway-api", "data"],
-    ["risk-manager", "apps"],
-    ["execution-crypto", "apps"],
-    ["nats", "apps"],
+    ["gateway-api", "gateway-api-calls"],
+    ["risk-manager", "risk-manager-calls"],
+    ["execution-crypto", "execution-crypto-calls"],
+    ["nats", "portfolio-ledger-calls"],
   ] as const)("loses no accepted order when %s is cut off from the segment %s", async (workload, segment) => {
     await faults.survives(`${workload} is cut off from ${segment} for 20 s`, () =>
       cutOff(stack, workload, segment, 20),

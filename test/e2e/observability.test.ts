@@ -78,6 +78,32 @@ describe("watching", () => {
     );
   });
 
+  test("a silence is told to the reporter and to the heartbeat's receiver, and counted with each sign of life", async () => {
+    const silences = `${stack.url}/alertmanager/api/v2/silence`;
+    const made = await https(`${silences}s`, {
+      method: "POST",
+      headers: admin,
+      body: {
+        matchers: [{ name: "alertname", value: "NothingOfThisName", isRegex: false, isEqual: true }],
+        startsAt: new Date(),
+        endsAt: new Date(Date.now() + 3_600_000),
+        createdBy: "e2e",
+        comment: "for a test",
+      },
+    });
+    expect(made.status, made.body).toBe(200);
+    await eventually("the alert on silences", SLACK_SECONDS, async () =>
+      (await stored()).some(({ name, status }) => name === "SilenceActive" && status === "firing") ? true : undefined,
+    );
+    const { alerts } = await prometheus<{
+      alerts: { labels: { alertname: string }; annotations: { description: string } }[];
+    }>("alerts");
+    const sign = alerts.find(({ labels }) => labels.alertname === "DeadMansSwitch");
+    expect(sign?.annotations.description).toContain("Silences that are active: 1.");
+    const { silenceID } = JSON.parse(made.body) as { silenceID: string };
+    expect((await https(`${silences}/${silenceID}`, { method: "DELETE", headers: admin })).status).toBe(200);
+  });
+
   describe.each(dashboards)("dashboard $title", (dashboard) => {
     const { panels } = JSON.parse(dashboardJson(dashboard)) as {
       panels: { title: string; targets: PanelTarget[] }[];

@@ -136,7 +136,7 @@ describe("the local stack", () => {
   });
 
   test("Postgres refuses a wrong password, another service's tables, and the superuser from the network", async () => {
-    const host = await stack.address("postgres", "data");
+    const host = await stack.address("postgres", "postgres");
     const attempt = async (user: string, password: string, sql: string): Promise<string> => {
       const client = new Client({ host, user, password, database: "autollm" });
       try {
@@ -159,7 +159,7 @@ describe("the local stack", () => {
   });
 
   test("NATS refuses a stranger, and a subject that is not the user's own", async () => {
-    const servers = `${await stack.address("nats", "apps")}:4222`;
+    const servers = `${await stack.address("nats", "nats")}:4222`;
     const ca = await file("reporter", "/run/secrets/files/nats_ca.pem");
     const tls = { ca, checkServerIdentity: () => undefined };
     await expect(

@@ -1,10 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { natsServices } from "../../components/data/nats.ts";
-import { portsOf } from "../../components/ports.ts";
-import { isOpen, type SegmentName, segmentNames } from "../../components/runtime/segments.ts";
+import { portsIn } from "../../components/ports.ts";
+import { isOpen, type SegmentName, segmentSpecs } from "../../components/segments.ts";
 import { neededSegments } from "../../policies/segments.ts";
+import { run } from "../../tools/lib/run.ts";
 import { access } from "./lib/access.ts";
-import { type Attempt, answered, inside, makeOutside, type Outside, type Placed, placed } from "./lib/reach.ts";
+import { type Hostile, hostileIn } from "./lib/hostile.ts";
+import {
+  type Attempt,
+  answered,
+  inside,
+  loopbackOnly,
+  makeOutside,
+  type Outside,
+  type Placed,
+  placed,
+} from "./lib/reach.ts";
 import { type TestStack, testStack } from "./lib/stack.ts";
 import { forbidden, NatsTrial, subjects } from "./lib/subjects.ts";
 
@@ -18,6 +29,8 @@ const NOT_HERE: Readonly<Record<string, readonly string[]>> = {
   backup: ["egress"],
   "ib-gateway": ["egress"],
 };
+
+const segmentNames = segmentSpecs().map(({ name }) => name);
 
 /** What is declared, written apart from the components. */
 function declared(name: string): SegmentName[] {
@@ -44,38 +57,48 @@ describe("the network", () => {
     await stack?.remove();
   });
 
-  test("has each container in the declared segments, listening on the declared ports and no other", () => {
+  test("has each container in the declared segments, listening there on the declared ports and no other", () => {
+    const ports = (name: string, segments: readonly SegmentName[]) =>
+      Object.fromEntries(segments.map((segment) => [segment, portsIn(name, segment, true)]));
     const seen = containers.map(({ name, addresses, listens }) => ({
       name,
-      segments: Object.keys(addresses).sort(),
-      ports: listens.flatMap(({ port, loopback }) => (loopback ? [] : [port])).sort((a, b) => a - b),
+      ports: Object.fromEntries(
+        Object.keys(addresses).map((segment) => [
+          segment,
+          listens.filter(({ segments }) => segments.includes(segment)).map(({ port }) => port),
+        ]),
+      ),
     }));
-    const expected = containers.map(({ name }) => ({
-      name,
-      segments: declared(name).sort(),
-      ports: portsOf(name, true).toSorted((a, b) => a - b),
-    }));
+    const expected = containers.map(({ name }) => ({ name, ports: ports(name, declared(name)) }));
     expect(seen).toEqual(expected);
   });
 
-  /** Every address of a container with every port that it listens on, those of its loopback included. */
-  const doors = (to: Placed, isDeclared: (segment: SegmentName, loopback: boolean) => boolean): Attempt[] =>
+  /** Every address of a container with every port that it listens on anywhere, those of its loopback included. */
+  const doors = (to: Placed, isDeclared: (segment: SegmentName, port: number) => boolean): Attempt[] =>
     Object.entries(to.addresses).flatMap(([segment, host]) =>
-      to.listens.map(({ port, loopback }) => ({
+      [...new Set(to.listens.map(({ port }) => port))].map((port) => ({
         label: `${to.name}:${port} through ${segment}`,
         host,
         port,
-        seconds: isDeclared(segment as SegmentName, loopback) ? PATIENCE : SILENCE,
+        seconds: isDeclared(segment as SegmentName, port) ? PATIENCE : SILENCE,
       })),
     );
+  const expectedOf = (attempts: readonly Attempt[]) =>
+    attempts.filter(({ seconds }) => seconds === PATIENCE).map(({ label }) => label);
 
-  test("lets a container reach another where they share an inner segment, and nowhere else", async () => {
+  test("lets a container reach another where they share an inner segment and it listens there, and nowhere else", async () => {
     for (const from of containers) {
       const own = declared(from.name);
       const attempts = containers
         .filter(({ name }) => name !== from.name)
-        .flatMap((to) => doors(to, (segment, loopback) => !loopback && !isOpen(segment) && own.includes(segment)));
-      const open = attempts.filter(({ seconds }) => seconds === PATIENCE).map(({ label }) => label);
+        .flatMap((to) =>
+          doors(
+            to,
+            (segment, port) =>
+              !isOpen(segment) && own.includes(segment) && portsIn(to.name, segment, true).includes(port),
+          ),
+        );
+      const open = expectedOf(attempts);
       expect((await answered(inside(from), attempts)).sort(), `from ${from.name}`).toEqual(open.sort());
     }
   });
@@ -91,10 +114,56 @@ describe("the network", () => {
 
   test("lets nobody in from outside, but to Caddy's ports", async () => {
     const attempts = containers.flatMap((to) =>
-      doors(to, (segment, loopback) => to.name === "caddy" && segment === "public" && !loopback),
+      doors(to, (segment, port) => segment === "public" && portsIn(to.name, segment, true).includes(port)),
     );
-    const open = attempts.filter(({ seconds }) => seconds === PATIENCE).map(({ label }) => label);
-    expect((await answered(outside.enter, attempts)).sort()).toEqual(open.sort());
+    expect((await answered(outside.enter, attempts)).sort()).toEqual(expectedOf(attempts).sort());
+  });
+
+  test("is not there for a batch job: it has a loopback and nothing else", async () => {
+    expect(declared("backtest-engine")).toEqual([]);
+    expect(await loopbackOnly(await stack.container("backtest-engine"))).toBe(true);
+  });
+
+  test("lets nobody delete log lines by asking for it, not even who reads them", async () => {
+    const grafana = containers.find(({ name }) => name === "grafana");
+    if (grafana === undefined) throw new Error("there is no grafana");
+    const selector = encodeURIComponent('{service_name="llm-agents"}');
+    const url = `http://${await stack.address("loki", "loki")}:3100/loki/api/v1/delete?query=${selector}&start=1`;
+    const script = `fetch(${JSON.stringify(url)}, { method: "POST" }).then(({ status }) => console.log(status))`;
+    const [program = "", ...words] = [...inside(grafana), process.execPath, "--eval", script];
+    expect(Number((await run(program, words)).stdout)).toBeGreaterThanOrEqual(400);
+  });
+
+  describe.each(segmentNames)("a hostile container in the segment %s", (segment) => {
+    let hostile: Hostile;
+    beforeAll(async () => {
+      hostile = await hostileIn(stack, segment);
+    });
+    afterAll(async () => hostile?.remove());
+
+    test("reaches the declared ports of those who listen there, and no other of all ports and containers", async () => {
+      const open = containers.flatMap(({ name, addresses }) =>
+        isOpen(segment) || addresses[segment] === undefined
+          ? []
+          : portsIn(name, segment, true).map((port) => `${name}:${port}`),
+      );
+      expect(await hostile.scan(containers)).toEqual(open.sort());
+    });
+
+    test("resolves the names of those who serve there, and no other", async () => {
+      const known = containers.flatMap(({ name, addresses }) =>
+        addresses[segment] !== undefined && !isOpen(segment) && portsIn(name, segment, true).length > 0 ? [name] : [],
+      );
+      expect(await hostile.resolves(containers.map(({ name }) => name))).toEqual(known.sort());
+    });
+
+    test("finds of the host nothing but what listens on all of its addresses, and beyond it nothing without a way out", async () => {
+      expect(await hostile.scanHost()).toEqual([]);
+      const beyond = await hostile.beyond(outside);
+      // Whether a cloud's metadata service is in reach of the open ones is the host's firewall to say.
+      if (isOpen(segment)) expect(beyond).toContain("outside");
+      else expect(beyond).toEqual([]);
+    });
   });
 
   describe("NATS lets each service", () => {
@@ -103,7 +172,7 @@ describe("the network", () => {
 
     beforeAll(async () => {
       const to = access(stack);
-      const servers = `${await stack.address("nats", "apps")}:4222`;
+      const servers = `${await stack.address("nats", "nats")}:4222`;
       const ca = await to.file("reporter", "/run/secrets/files/nats_ca.pem");
       for (const service of natsServices) {
         const password = await to.secret(service, "NATS_PASSWORD");

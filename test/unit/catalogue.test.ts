@@ -6,14 +6,6 @@ import { consumerName, isDurable, permissionsOf, subjectMatches } from "../../co
 
 const entries: readonly (readonly [string, ServiceSpec])[] = serviceNames.map((name) => [name, services[name]]);
 
-/** The segment in which each dependency is reached. */
-const segmentOf: Readonly<Record<string, string>> = {
-  postgres: "data",
-  redis: "data",
-  nats: "apps",
-  "ib-gateway": "broker",
-};
-
 describe("the catalogue", () => {
   it("holds the platform's services on their ports", () => {
     const ports = Object.fromEntries(entries.map(([name, { port }]) => [name, port]));
@@ -44,15 +36,10 @@ describe("the catalogue", () => {
     }
   });
 
-  it.each(entries)("%s joins the segments that it needs and no other", (_name, spec) => {
-    const needed = new Set<string>();
-    for (const need of spec.needs) {
-      const segment = need === "data-volume" ? undefined : (segmentOf[need] ?? "apps");
-      if (segment !== undefined) needed.add(segment);
-    }
-    if (spec.routes !== undefined) needed.add("edge");
-    if (spec.port !== null) needed.add("observability");
-    expect([...spec.segments].sort()).toEqual([...needed].sort());
+  it("gives each service a block of addresses of its own", () => {
+    const blocks = entries.map(([, { block }]) => block);
+    expect(new Set(blocks).size).toBe(blocks.length);
+    for (const [name, { block }] of entries) expect(block, name).toBeGreaterThanOrEqual(1);
   });
 
   it.each(entries)("%s has limits, a reason for its deploy, and a volume when it needs one", (_name, spec) => {

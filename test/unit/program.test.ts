@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { services } from "../../components/platform/catalogue.ts";
-import { segmentNames, segmentTable } from "../../components/runtime/segments.ts";
+import { segmentSpecs } from "../../components/segments.ts";
 import { CONTAINER, type Recorded, type Recording, STACK } from "./lib/mocks.ts";
 import { localConfig, runPlatform } from "./lib/platform.ts";
 import { randomText } from "./lib/values.ts";
@@ -54,13 +54,11 @@ describe("the program", () => {
 
   it("makes every segment, and only those with a way out are open", () => {
     const networks = platform.ofType("docker:index/network:Network");
-    expect(networks.map(({ name }) => name).sort()).toEqual(segmentNames.map((name) => `segment-${name}`).sort());
-    for (const name of segmentNames) {
-      expect(platform.find("docker:index/network:Network", `segment-${name}`).inputs).toMatchObject({
-        internal: segmentTable[name].internal,
-      });
-    }
-    expect(segmentNames.filter((name) => !segmentTable[name].internal)).toEqual(["public", "egress"]);
+    const specs = segmentSpecs();
+    expect(networks.map(({ name }) => name).sort()).toEqual(specs.map(({ name }) => `segment-${name}`).sort());
+    for (const { name, internal } of specs)
+      expect(platform.find("docker:index/network:Network", `segment-${name}`).inputs).toMatchObject({ internal });
+    expect(specs.filter(({ internal }) => !internal).map(({ name }) => name)).toEqual(["public", "egress"]);
   });
 
   it("starts a service after all that it needs", () => {

@@ -5,6 +5,7 @@ import { type ServiceName, serviceNames, services } from "../../components/platf
 import { configFiles, serviceEnvironment } from "../../components/platform/environment.ts";
 import { startOrder } from "../../components/platform/services.ts";
 import { partReference } from "../../components/runtime/images.ts";
+import { serviceSeats } from "../../components/segments.ts";
 import { checkConfig, type Settings } from "../../components/settings.ts";
 import { filesDirectory } from "../../components/target.ts";
 import type { Recording } from "./lib/mocks.ts";
@@ -191,7 +192,7 @@ describe("the services that run", () => {
       command: ["/run/autollm/start.sh", "node", "/app/reference.mjs"],
       user: `${services[name].uid}:${services[name].uid}`,
     });
-    expect(container.networksAdvanced).toHaveLength(entry.segments.length + Number(entry.egress));
+    expect(container.networksAdvanced).toHaveLength(serviceSeats(name).segments.length);
     expect(container.labels).toContainEqual({ label: "autollm.deploy", value: entry.deploy.mode });
     expect(container.mounts?.filter(({ type }) => type === "volume").map(({ target }) => target)).toEqual(
       entry.volumes.map(({ path }) => path),

@@ -115,6 +115,16 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
     `domain: must be a host name in lower case, such as trader.example.com; ${set("domain")}`,
   ],
   [
+    "a range that does not begin where its network does",
+    { networkRange: "10.213.1.0/20" },
+    `networkRange: must begin with the network's first address, 10.213.0.0; ${set("networkRange")}`,
+  ],
+  [
+    "a range in which the administrators are",
+    { networkRange: "10.8.0.0/20", adminNetworks: ["10.8.7.0/24"] },
+    `networkRange: overlaps with 10.8.7.0/24 of adminNetworks, which is not the containers'; choose another range; ${set("networkRange")}`,
+  ],
+  [
     "an admin network that is none",
     { adminNetworks: ["192.0.2.0/24", "192.0.2.0/33"] },
     `adminNetworks.1: must be an address or a network, such as 203.0.113.7 or 203.0.113.0/24; ${set("adminNetworks.1")}`,
@@ -345,6 +355,7 @@ describe("a right config", () => {
         acmeStaging: false,
         adminNetworks: [],
         trustedProxies: [],
+        networkRange: "10.213.0.0/20",
         vncServer: false,
         imageSource: "registry",
         localImages: {},

@@ -57,7 +57,7 @@ describe.each(Object.entries(DISGUISES))("a known default %s", (_, disguise) => 
   it.each(DEFAULTS)("%s is refused for every credential", (word) => {
     const value = disguise(word);
     // One name of each kind: they are judged alike.
-    for (const name of ["caddy-admin", "redis", "jwt", "vnc", "backup-key", "openai", "smtp-password"] as const) {
+    for (const name of ["caddy-admin", "redis-risk-manager", "jwt", "vnc", "backup-key", "openai", "smtp-password"] as const) {
       const fault = suppliedFault(name, value, OWN);
       expect.soft(fault, `${name}: ${value}`).toBeDefined();
       expect(fault ?? "").not.toContain(value);
@@ -115,7 +115,7 @@ describe("what is no secret is refused as one", () => {
   });
 
   it("a value that is weaker than the one that the stack would make", () => {
-    expect(suppliedFault("redis", randomText(16))).toMatch(/fewer than 128 bits/);
+    expect(suppliedFault("redis-risk-manager", randomText(16))).toMatch(/fewer than 128 bits/);
     expect(suppliedFault("jwt", randomBytes(12).toString("hex"))).toMatch(/fewer than 128 bits/);
     expect(suppliedFault("openai", randomText(16))).toBeUndefined();
   });
@@ -156,12 +156,12 @@ describe("random values are let through", { timeout: 120_000 }, () => {
     rawKeyPair(generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString());
   const made: Readonly<Record<string, readonly [CredentialName, () => string]>> = {
     "16 bytes in hex": ["postgres-exporter", () => randomBytes(16).toString("hex")],
-    "16 bytes in capital hex": ["redis", () => randomBytes(16).toString("hex").toUpperCase()],
+    "16 bytes in capital hex": ["redis-risk-manager", () => randomBytes(16).toString("hex").toUpperCase()],
     "32 bytes in hex": ["jwt", () => randomBytes(32).toString("hex")],
     "24 bytes in base64": ["caddy-admin", () => randomBytes(24).toString("base64")],
     "24 bytes in base64 for URLs": ["grafana-admin", () => randomBytes(24).toString("base64url")],
     "32 bytes in base64": ["backup-key", () => randomBytes(32).toString("base64")],
-    "33 letters and digits": ["redis", () => randomText(33)],
+    "33 letters and digits": ["redis-risk-manager", () => randomText(33)],
     "43 letters and digits": ["grafana-admin", () => randomText(43)],
     "17 letters and digits, for VNC": ["vnc", () => randomText(17)],
     "a signing seed": ["risk-signing-private", () => randomBytes(32).toString("base64")],

@@ -19,7 +19,7 @@ const entry: ServiceSpec<ServiceName> = {
   readsTablesOf: ["portfolio-ledger"],
   routes: ["/sentiment"],
   deploy: { mode: "recreate", why: "one writer of its volume" },
-  segments: ["edge", "apps", "data", "observability"],
+  block: 12,
   egress: true,
   resources: { memory: 320, cpuShares: 256, pids: 64 },
   volumes: [{ name: "sentiment-cache", path: "/data" }],
@@ -57,12 +57,19 @@ describe("a twelfth service, as one entry of the catalogue", () => {
 
   it("joins its segments, and reaches the internet since it says so", () => {
     expect(segments(NAME)).toEqual([
-      "segment-apps",
-      "segment-data",
-      "segment-edge",
       "segment-egress",
-      "segment-observability",
+      `segment-${NAME}`,
+      `segment-${NAME}-calls`,
+      `segment-${NAME}-to-risk-manager`,
     ]);
+  });
+
+  it("shares its segments with what it needs and with who calls it, and with nobody else", () => {
+    const others = (segment: string) =>
+      platform.containers.map(([name]) => name).filter((name) => name !== NAME && segments(name).includes(segment));
+    expect(others(`segment-${NAME}`).sort()).toEqual(["caddy", "prometheus"]);
+    expect(others(`segment-${NAME}-calls`).sort()).toEqual(["nats", "otel-collector", "postgres", "redis"]);
+    expect(others(`segment-${NAME}-to-risk-manager`)).toEqual(["risk-manager"]);
   });
 
   it("has generated credentials of its own, and is granted what it needs and nothing else", () => {
@@ -154,7 +161,7 @@ describe("a twelfth service, as one entry of the catalogue", () => {
   });
 
   it("leaves the others as they are", () => {
-    expect(segments("portfolio-ledger")).toEqual(["segment-apps", "segment-data", "segment-observability"]);
+    expect(segments("portfolio-ledger")).toEqual(["segment-portfolio-ledger", "segment-portfolio-ledger-calls"]);
     expect(Object.keys(platform.files("reporter")).some((path) => path.includes("sentiment"))).toBe(false);
   });
 });

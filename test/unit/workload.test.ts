@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
+import { DEFAULT_RANGE } from "../../components/networkRange.ts";
 import { Segments } from "../../components/runtime/segments.ts";
 import type { Target } from "../../components/runtime/target.ts";
 import {
@@ -18,7 +19,8 @@ const spec: WorkloadSpec = {
   image,
   command: ["/bin/web", "--port", "80"],
   user: "1000:1000",
-  segments: ["edge", "apps"],
+  segments: ["grafana", "nats", "egress"],
+  serves: ["grafana"],
   deploy: "rolling",
   memory: 64,
 };
@@ -33,7 +35,7 @@ async function run(change: Partial<WorkloadSpec> = {}) {
       environment: "local",
       labels: { stack: "s" },
     };
-    const segments = new Segments("segments", { provider });
+    const segments = new Segments("segments", { provider, range: DEFAULT_RANGE });
     return new Workload("web", { target, segments, digestKey: "00", spec: { ...spec, ...change } });
   });
   return { inputs: recording.container("web"), resource: recording.find(CONTAINER, "web"), recording };
@@ -68,7 +70,7 @@ describe("a workload's labels", () => {
   it("tell what it is, sorted so that they never differ by chance", () => {
     const labelled = {
       ...spec,
-      segments: ["edge", "apps"] as const,
+      segments: ["grafana", "nats"] as const,
       credentials: ["redis", "jwt"],
       labels: { more: "1" },
     };
@@ -77,7 +79,7 @@ describe("a workload's labels", () => {
       "autollm.service": "web",
       "autollm.image": "web:1@sha256:0123",
       "autollm.deploy": "rolling",
-      "autollm.segments": "apps,edge",
+      "autollm.segments": "grafana,nats",
       "autollm.credentials": "jwt,redis",
       more: "1",
     });
@@ -119,12 +121,13 @@ describe("a workload", () => {
     expect(inputs).toMatchObject({ image: image.id, entrypoints: ["/bin/web"], command: ["--port", "80"] });
   });
 
-  it("has no name of its own, and is reached by its alias in its segments alone", async () => {
+  it("has no name of its own, and is reached by its alias where it serves alone", async () => {
     const { inputs } = await run();
     expect(inputs.name).toBeUndefined();
     expect(inputs.networksAdvanced).toEqual([
-      { name: "segment-edge-0123abc", aliases: ["web"] },
-      { name: "segment-apps-0123abc", aliases: ["web"] },
+      { name: "segment-grafana-0123abc", aliases: ["web", "web.grafana"] },
+      { name: "segment-nats-0123abc", aliases: ["web.nats"] },
+      { name: "segment-egress-0123abc", aliases: [] },
     ]);
   });
 
@@ -168,6 +171,12 @@ describe("a workload", () => {
     expect(inputs.mounts?.[0]).toMatchObject({ type: "bind", target: "/etc/web", readOnly: true });
     expect(inputs.mounts?.[0]?.source).toMatch(/^\/files\/web-files-[0-9a-f]{16}\/etc-web$/);
     expect(resource.dependsOn).toContain(recording.find("command:local:Command", "web-files").urn);
+  });
+
+  it("has its live files taken by a container of its networks alone: one of others is about to be replaced", async () => {
+    const { recording } = await run({ live: { files: { "a.conf": "1" }, reload: ["true"] } });
+    const { create } = recording.find("command:local:Command", "web-live-files").inputs;
+    expect(create).toContain("--filter 'label=autollm.segments=egress,grafana,nats'");
   });
 
   it("mounts volumes to write, host directories to read, and memory that runs nothing", async () => {

@@ -120,6 +120,7 @@ ${table(
     ["`index.ts`", "the program: all components, in a page"],
     ["`components/platform`", "the services: their catalogue, files, containers"],
     ["`components/data`, `broker`, `edge`, `observability`, `backup`", "the parts around them, one folder each"],
+    ["`components/segments.ts`, `ports.ts`", "who joins which network, and listens where"],
     ["`components/credentials`", "every secret: the catalogue, who may read what, generations, ages"],
     [
       "`components/runtime`",

@@ -1,11 +1,5 @@
-import { portsOf } from "../../components/ports.ts";
-import {
-  isOpen,
-  type SegmentName,
-  segmentNames,
-  segmentTable,
-  sharedSegments,
-} from "../../components/runtime/segments.ts";
+import { portsIn } from "../../components/ports.ts";
+import { isOpen, type SegmentName, segmentSpecs, sharedSegments } from "../../components/segments.ts";
 
 /** A workload and the segments that it joins. */
 export interface Member {
@@ -16,59 +10,88 @@ export interface Member {
 const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n");
+const list = (items: readonly string[]) => items.join(", ") || "nobody";
 
-/** One letter a segment, for the cells of the matrix. */
-const LETTERS: Readonly<Partial<Record<SegmentName, string>>> = {
-  edge: "e",
-  apps: "a",
-  data: "d",
-  broker: "b",
-  observability: "o",
-};
+/** The ports of a workload that another reaches, by the segments that they share. */
+function reached(from: Member, to: Member): number[] {
+  const ports = sharedSegments(from.segments, to.segments).flatMap((segment) => portsIn(to.name, segment, false));
+  return [...new Set(ports)].sort((a, b) => a - b);
+}
+
+const withPorts = (name: string, ports: readonly number[]) => `${name} ${ports.join("+")}`;
 
 /** The page docs/segments.md. */
 export function segmentsPage(members: readonly Member[]): string {
   const order = [...members].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const cell = (from: Member, to: Member) =>
-    from === to
-      ? "·"
-      : sharedSegments(from.segments, to.segments)
-          .map((segment) => LETTERS[segment] ?? "")
-          .join("");
+  const inside = (segment: SegmentName) => order.filter(({ segments }) => segments.includes(segment));
+  const ports = (name: string, segment: SegmentName) => portsIn(name, segment, false);
   return `# Segments
 
-This page is made from the program (\`tools/docs/segments.ts\`); a test keeps it true, and another (\`test/e2e/segments.test.ts\`) tries every way that is or is not here from inside each container's network.
+This page is made from the program (\`tools/docs/segments.ts\`); a test keeps it true. Another (\`test/e2e/segments.test.ts\`) tries every way that is or is not here from inside each container's network, and from a hostile container in each segment.
+
+A segment is a Docker network. Members of an inner one reach those who listen in it, and it has no way out of the host. A part that only calls listens elsewhere, so nobody reaches it there. The rules:
+
+- A service is called in the segment of its own name: by Prometheus, and by the edge or Alertmanager where they forward to it.
+- It calls its stores and the collector of traces in \`SERVICE-calls\`, and another service in \`SERVICE-to-OTHER\`. So two services share a segment only where one calls the other.
+- Each part that must not be open to everybody has a segment of its name: itself, and those who call it.
+
+All of it follows from \`needs\` and \`routes\` in the catalogue, and from \`components/segments.ts\` for the parts.
 
 ${table(
-  ["segment", "for", "leads out", "letter"],
-  segmentNames.map((name) => [
+  ["segment", "for", "listens", "calls only"],
+  segmentSpecs().map(({ name, purpose }) => [
     name,
-    segmentTable[name].purpose,
-    isOpen(name) ? "yes" : "no",
-    LETTERS[name] ?? "its members do not reach each other",
+    purpose,
+    ...(isOpen(name)
+      ? ["its members do not reach each other", list(inside(name).map((each) => each.name))]
+      : [
+          list(
+            inside(name).flatMap((each) => {
+              const open = ports(each.name, name);
+              return open.length === 0 ? [] : [withPorts(each.name, open)];
+            }),
+          ),
+          list(inside(name).flatMap((each) => (ports(each.name, name).length === 0 ? [each.name] : []))),
+        ]),
   ]),
 )}
 
-## Who joins which, and listens where
-
-Ports are TCP; Caddy's 8443 is UDP too. Alertmanager has a way out only where Slack or PagerDuty is set up, IB Gateway only as the real one (the stand-in listens on 4001 and 4002).
-
-${table(
-  ["workload", "ports", "segments"],
-  order.map(({ name, segments }) => [name, portsOf(name, false).join(", ") || "none", segments.join(", ") || "none"]),
-)}
+Ports are TCP; Caddy's 8443 is UDP too. From outside, Caddy's published ports are all there is.
 
 ## Who reaches whom
 
-A row reaches the ports of a column through the segments in the cell, and nothing where the cell is empty. \`way out\` is the internet. From outside, Caddy's ports are all there is.
+A row reaches these ports and no others. Alertmanager has a way out only where Slack, PagerDuty or a heartbeat is set up, the backup only with a second repository, IB Gateway only as the real one (the stand-in listens on 4001 and 4002).
+
+A service listens where \`HTTP_LISTEN\` says. An image that ignores this and listens on every address can be called in \`SERVICE-calls\` and \`SERVICE-to-OTHER\` as well, by those who listen there, and by nobody else.
 
 ${table(
-  ["from \\ to", ...order.map(({ name }) => name), "way out"],
+  ["from", "reaches", "way out"],
   order.map((from) => [
-    `**${from.name}**`,
-    ...order.map((to) => cell(from, to)),
+    from.name,
+    list(
+      order.flatMap((to) => {
+        const open = from === to ? [] : reached(from, to);
+        return open.length === 0 ? [] : [withPorts(to.name, open)];
+      }),
+    ),
     from.segments.some(isOpen) ? "yes" : "",
   ]),
 )}
+
+## Who is reached by whom
+
+${table(
+  ["workload", "reached by"],
+  order.map((to) => [
+    to.name,
+    list(order.flatMap((from) => (from !== to && reached(from, to).length > 0 ? [from.name] : []))),
+  ]),
+)}
+
+## Addresses
+
+The networks take their addresses from the stack's range, \`networkRange\`, a private /20: Docker's own pools are enough for 31 networks of everything on a machine, and a stack has more. For a stack on this machine, \`npm run up\` chooses a range that no network of Docker's and no route of the machine uses, and keeps it in the stack's config. Elsewhere it is \`10.213.0.0/20\` unless the config says otherwise. If another network on the host is given the same addresses later, Docker refuses whichever comes second with "Pool overlaps with other one on this address space": set another range. A change gives every network new addresses, so all containers are replaced.
+
+A container reaches the host itself at its network's first address. A host that the program set up refuses that (its firewall, \`docs/host.md\`); on your own machine, what listens on all addresses answers there.
 `;
 }

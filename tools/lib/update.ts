@@ -1,5 +1,6 @@
 import { mendInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
+import { ensureNetworkRange } from "./networkRange.ts";
 import { showUnhealthy } from "./unhealthy.ts";
 import { root, type Workspace } from "./workspace.ts";
 
@@ -10,6 +11,8 @@ import { root, type Workspace } from "./workspace.ts";
  */
 export async function update(workspace: Workspace, unasked: boolean): Promise<void> {
   const { stack, local } = workspace;
+  // A stack that an earlier version made has none yet.
+  if (local) await ensureNetworkRange(workspace);
   await mendInterrupted(workspace);
   const args = ["up", "--stack", stack, "--policy-pack", `${root}/policies`, "--suppress-outputs"];
   const { code } = await step(

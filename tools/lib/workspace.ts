@@ -19,6 +19,7 @@ import { cacheDir } from "./cache.ts";
 import { assertMayChange } from "./held.ts";
 import { withKey } from "./keyAgent.ts";
 import { UserError } from "./log.ts";
+import { ensureNetworkRange } from "./networkRange.ts";
 import { type RunOptions, type RunResult, run } from "./run.ts";
 
 /** The repository's root. */
@@ -127,13 +128,15 @@ export async function ensureLocalStack(workspace: Workspace): Promise<void> {
   const fresh = !existsSync(config);
   if (fresh) writePrivate(config, readFileSync(join(root, "Pulumi.local.yaml"), "utf8"));
   if (!(await stackExists(workspace))) await workspace.pulumi(["stack", "init", workspace.stack, "--no-select"]);
-  if (!fresh) return;
-  const { DOCKER_HOST } = process.env;
-  await setConfig(workspace, {
-    filesDir: filesHome(workspace),
-    // The daemon that the docker command speaks to is the one that the images are built on.
-    ...(DOCKER_HOST === undefined ? {} : { dockerHost: DOCKER_HOST }),
-  });
+  if (fresh) {
+    const { DOCKER_HOST } = process.env;
+    await setConfig(workspace, {
+      filesDir: filesHome(workspace),
+      // The daemon that the docker command speaks to is the one that the images are built on.
+      ...(DOCKER_HOST === undefined ? {} : { dockerHost: DOCKER_HOST }),
+    });
+  }
+  await ensureNetworkRange(workspace);
 }
 
 export async function stackExists(workspace: Workspace): Promise<boolean> {

@@ -3,6 +3,7 @@ import { CALENDAR_DAYS_LEFT } from "./market.ts";
 import { SERVICE_JOBS, serviceJobs } from "./services.ts";
 
 const MIN_CALENDAR_DAYS = 60;
+const SILENCES = "alertmanager_silences{state='active'}";
 
 /**
  * That the watching itself works.
@@ -22,7 +23,18 @@ export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
           service: "prometheus",
           subject: "sign-of-life",
           summary: "Alerts are evaluated and delivered",
-          description: "It fires always. Its absence is the alarm, raised by whoever receives it.",
+          // Told with each sign of life, since a silence can hide the alert on silences, and not this one unnoticed.
+          description: `It fires always. Its absence is the alarm, raised by whoever receives it. Silences that are active: {{ with query "sum(${SILENCES})" }}{{ . | first | value }}{{ else }}unknown{{ end }}.`,
+        },
+        {
+          name: "SilenceActive",
+          expr: `sum(${SILENCES}) > 0`,
+          for: "0s",
+          severity: "none",
+          service: "alertmanager",
+          subject: "silences",
+          summary: "{{ $value }} silences hide alerts",
+          description: "Somebody has told Alertmanager to keep alerts back. Whoever meant that knows of it.",
         },
         {
           name: "TargetDown",

@@ -31,7 +31,8 @@ export const systemHealth: Dashboard = {
     },
     {
       title: "Alerts firing",
-      description: "By severity; the dead man's switch is not counted.",
+      description:
+        "By severity; the dead man's switch is not counted. And the silences by which Alertmanager keeps alerts back.",
       unit: "short",
       kind: "stat",
       width: 6,
@@ -39,6 +40,7 @@ export const systemHealth: Dashboard = {
       queries: {
         critical: 'count(ALERTS{alertstate="firing",severity="critical"}) or vector(0)',
         warning: 'count(ALERTS{alertstate="firing",severity="warning"}) or vector(0)',
+        silences: 'sum(alertmanager_silences{state="active"})',
       },
     },
     {

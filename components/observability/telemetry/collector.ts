@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
 import type { Workload } from "../../runtime/workload.ts";
+import { callSegments } from "../../segments.ts";
 import { workloadUser } from "../../uids.ts";
 import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { collectorConfig, QUEUE_DIR } from "./collectorConfig.ts";
@@ -37,7 +38,8 @@ export class Collector extends pulumi.ComponentResource {
       {
         image: "otel-collector",
         command: ["/otelcol-contrib", `--config=${CONFIG}/config.yaml`],
-        segments: ["observability"],
+        segments: ["traces", ...callSegments("otel-collector")],
+        serves: ["traces", ...callSegments("otel-collector")],
         // One at a time has the queue's file.
         deploy: "recreate",
         health: collectorHealth,

@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { nameIn } from "../../segments.ts";
 import { maskStatements, redaction } from "./secrets.ts";
 
 /** Where the queue lies in the container. */
@@ -64,7 +65,7 @@ export const lasting = {
   },
 } as const;
 
-/** The extensions and the telemetry of its own that every collector has. */
+/** The extensions that every collector has. */
 export const collectorBase = {
   extensions: {
     health_check: { endpoint: "127.0.0.1:13133" },
@@ -81,14 +82,16 @@ export const collectorBase = {
       },
     },
   },
-  telemetry: {
-    metrics: {
-      level: "normal",
-      readers: [{ pull: { exporter: { prometheus: { host: "0.0.0.0", port: 8888 } } } }],
-    },
-    logs: { level: "info", encoding: "json" },
-  },
 } as const;
+
+/** A collector's telemetry of its own: its figures are served at a host, its lines printed from a level on. */
+export const telemetryOf = (host: string, level: "info" | "warn") => ({
+  metrics: { level: "normal", readers: [{ pull: { exporter: { prometheus: { host, port: 8888 } } } }] },
+  logs: { level, encoding: "json" },
+});
+
+/** Where the collector of traces serves figures; traces it takes from all that it shares a segment with. */
+const FIGURES = nameIn("otel-collector", "traces");
 
 /** Refuses what comes before memory runs out: senders keep it and try again. */
 export const memoryLimiter = { check_interval: "1s", limit_percentage: 75, spike_limit_percentage: 20 } as const;
@@ -137,7 +140,7 @@ export function collectorConfig(args: CollectorConfigArgs): string {
       },
       exporters: {
         "otlp_grpc/jaeger": { endpoint: args.traces, tls: { insecure: true }, ...lasting },
-        prometheus: { endpoint: "0.0.0.0:8889", enable_open_metrics: true, metric_expiration: "1h" },
+        prometheus: { endpoint: `${FIGURES}:8889`, enable_open_metrics: true, metric_expiration: "1h" },
       },
       service: {
         extensions: ["health_check", "file_storage"],
@@ -150,7 +153,7 @@ export function collectorConfig(args: CollectorConfigArgs): string {
           "traces/kept": { receivers: ["forward"], processors: ["tail_sampling"], exporters: ["otlp_grpc/jaeger"] },
           metrics: { receivers: ["span_metrics"], exporters: ["prometheus"] },
         },
-        telemetry: collectorBase.telemetry,
+        telemetry: telemetryOf(FIGURES, "info"),
       },
     },
     { lineWidth: 0 },

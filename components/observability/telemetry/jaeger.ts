@@ -32,7 +32,8 @@ export class Jaeger extends pulumi.ComponentResource {
       {
         image: "jaeger",
         command: ["/cmd/jaeger/jaeger-linux", `--config=${CONFIG}/config.yaml`],
-        segments: ["edge", "observability"],
+        segments: ["jaeger", "traces"],
+        serves: ["jaeger", "traces"],
         deploy: "recreate",
         health: answersHttp(13133, "/status"),
         memory: 512,

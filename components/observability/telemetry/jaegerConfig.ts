@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { nameIn } from "../../segments.ts";
 
 /** Where traces lie in the container. */
 export const JAEGER_DATA = "/badger";
@@ -20,7 +21,7 @@ export function jaegerConfig({ retentionDays }: JaegerConfigArgs): string {
         resource: { "service.name": "jaeger" },
         metrics: {
           level: "detailed",
-          readers: [{ pull: { exporter: { prometheus: { host: "0.0.0.0", port: 8888 } } } }],
+          readers: [{ pull: { exporter: { prometheus: { host: nameIn("jaeger", "traces"), port: 8888 } } } }],
         },
         logs: { level: "info", encoding: "json" },
       },
@@ -30,7 +31,7 @@ export function jaegerConfig({ retentionDays }: JaegerConfigArgs): string {
       jaeger_query: {
         base_path: JAEGER_PATH,
         storage: { traces: "disk" },
-        http: { endpoint: "0.0.0.0:16686" },
+        http: { endpoint: `${nameIn("jaeger", "jaeger")}:16686` },
         grpc: { endpoint: "127.0.0.1:16685" },
       },
       jaeger_storage: {
@@ -45,7 +46,7 @@ export function jaegerConfig({ retentionDays }: JaegerConfigArgs): string {
         },
       },
     },
-    receivers: { otlp: { protocols: { grpc: { endpoint: "0.0.0.0:4317" } } } },
+    receivers: { otlp: { protocols: { grpc: { endpoint: `${nameIn("jaeger", "traces")}:4317` } } } },
     exporters: { jaeger_storage_exporter: { trace_storage: "disk" } },
   });
 }

@@ -31,7 +31,8 @@ export class LogCollector extends pulumi.ComponentResource {
       {
         image: "otel-collector",
         command: ["/otelcol-contrib", `--config=${CONFIG}/config.yaml`],
-        segments: ["observability"],
+        segments: ["scrape", "loki"],
+        serves: ["scrape"],
         // Two would store each line twice.
         deploy: "recreate",
         health: collectorHealth,

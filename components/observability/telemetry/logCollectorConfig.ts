@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
-import { collectorBase, lasting, memoryLimiter, resourceDetection } from "./collectorConfig.ts";
+import { nameIn } from "../../segments.ts";
+import { collectorBase, lasting, memoryLimiter, resourceDetection, telemetryOf } from "./collectorConfig.ts";
 import { maskStatements, redaction } from "./secrets.ts";
 
 /** Where Docker writes what containers print. */
@@ -100,7 +101,7 @@ export function logCollectorConfig({ stack, logs }: LogCollectorConfigArgs): str
           },
         },
         // Its own lines are read as well: one for each failure would feed itself.
-        telemetry: { ...collectorBase.telemetry, logs: { level: "warn", encoding: "json" } },
+        telemetry: telemetryOf(nameIn("log-collector", "scrape"), "warn"),
       },
     },
     { lineWidth: 0 },

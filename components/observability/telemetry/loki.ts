@@ -35,7 +35,8 @@ export class Loki extends pulumi.ComponentResource {
       {
         image: "loki",
         command: ["/usr/bin/loki", `-config.file=${CONFIG}/config.yaml`],
-        segments: ["observability"],
+        segments: ["loki"],
+        serves: ["loki"],
         deploy: "recreate",
         health: ["/usr/bin/loki", "-health", "-health.url=http://127.0.0.1:3100/ready"],
         memory: 512,

@@ -58,6 +58,8 @@ export function lokiConfig(args: LokiConfigArgs): string {
       wal: { enabled: true, replay_memory_ceiling: "128MB" },
     },
     limits_config: {
+      // Nobody deletes lines by asking for it: they go when they are old.
+      deletion_mode: "disabled",
       retention_period: `${args.retentionDays * 24}h`,
       ingestion_rate_mb: ingestionRate(args),
       // A burst is welcome: the first lines after an outage, or a stack that starts.

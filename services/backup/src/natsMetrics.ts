@@ -1,4 +1,5 @@
 import { createServer, type Server } from "node:http";
+import { listenAt } from "./listen.ts";
 
 /** Where it serves /health and /metrics. */
 const PORT = 7777;
@@ -132,7 +133,8 @@ export function serveNatsMetrics(monitoring = "http://nats:8222", port = PORT): 
       const page = natsPage(await answers.then(([varz, jsz]) => ({ varz, jsz })).catch(() => undefined));
       response.setHeader("content-type", "text/plain; version=0.0.4").end(page);
     }
-  }).listen(port);
+  });
+  listenAt(server, port);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void server.close());
   return server;
 }

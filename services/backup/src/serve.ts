@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeBackup } from "./backup.ts";
 import { endAll } from "./exec.ts";
+import { listenAt } from "./listen.ts";
 import { withLock } from "./lock.ts";
 import { openRepository } from "./restic.ts";
 import { makeRestoreTest } from "./restoreTest.ts";
@@ -55,13 +56,14 @@ export async function serve(settings: Settings): Promise<void> {
 
   // An earlier version collected in the clear, and left it there when it was killed.
   rmSync(FORMER_WORK, { recursive: true, force: true });
-  const server = createServer((request, response) => {
+  const answering = createServer((request, response) => {
     if (request.url === "/metrics")
       response.setHeader("content-type", "text/plain; version=0.0.4").end(metricsPage(readStatus()));
     else if (request.url === "/health")
       response.writeHead(closed === "" ? 200 : 503).end(closed === "" ? "ok\n" : `${closed}\n`);
     else response.writeHead(404).end();
-  }).listen(PORT);
+  });
+  const server = listenAt(answering, PORT);
   let ending = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.once(signal, () => {

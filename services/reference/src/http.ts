@@ -81,7 +81,8 @@ async function readJson(message: IncomingMessage): Promise<Record<string, unknow
 /** A small HTTP server: routes in a table, one span and one measurement a request, a stop that fails no request. */
 export class HttpServer {
   readonly #routes: Route[] = [];
-  readonly #server: Server;
+  /** One for each address that it listens on. */
+  readonly #servers: Server[] = [];
   readonly #log: Log;
   readonly #metrics: CommonMetrics;
   #draining = false;
@@ -89,7 +90,10 @@ export class HttpServer {
   constructor(log: Log, metrics: CommonMetrics) {
     this.#log = log;
     this.#metrics = metrics;
-    this.#server = createServer(
+  }
+
+  #make(): Server {
+    return createServer(
       { requestTimeout: 15_000, headersTimeout: 5_000, maxHeaderSize: 16_384 },
       (message, response) => {
         void this.#serve(message, response);
@@ -105,12 +109,17 @@ export class HttpServer {
     return this.#draining;
   }
 
-  async listen(port: number): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(port, resolve);
-    });
-    const address = this.#server.address();
+  /** @param hosts addresses to listen on; undefined among them stands for all */
+  async listen(port: number, hosts: readonly (string | undefined)[] = [undefined]): Promise<number> {
+    for (const host of hosts) {
+      const server = this.#make();
+      this.#servers.push(server);
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen(port, host, resolve);
+      });
+    }
+    const address = this.#servers[0]?.address();
     return typeof address === "object" && address !== null ? address.port : port;
   }
 
@@ -122,10 +131,15 @@ export class HttpServer {
   /** Takes no new connection and waits for the requests in flight. */
   async close(): Promise<void> {
     this.drain();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeIdleConnections();
-    });
+    await Promise.all(
+      this.#servers.map(
+        (server) =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve());
+            server.closeIdleConnections();
+          }),
+      ),
+    );
   }
 
   async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {

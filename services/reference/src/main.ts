@@ -1,4 +1,5 @@
 import { type Config, ConfigurationError, loadConfig } from "./config.ts";
+import { ownAddresses } from "./listen.ts";
 import { Log, reason } from "./log.ts";
 import { runBacktest } from "./roles/backtest.ts";
 import { startIbGateway } from "./roles/ib-gateway.ts";
@@ -47,7 +48,10 @@ async function run(config: Config, log: Log): Promise<void> {
   });
   // Routes first, then the listener: no request meets a half-made service.
   startRole(service);
-  if (config.port !== null) log.info("listening", { port: await service.http.listen(config.port) });
+  if (config.port !== null)
+    log.info("listening", {
+      port: await service.http.listen(config.port, await ownAddresses(config.env.list("HTTP_LISTEN"))),
+    });
 }
 
 async function main(): Promise<void> {

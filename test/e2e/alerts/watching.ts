@@ -20,6 +20,7 @@ const queue = (bytes: number): Case => ({
 
 export const watchingCases: readonly AlertCase[] = [
   { alert: "DeadMansSwitch", service: "prometheus", fires: [{ series: {} }], quiet: [] },
+  gauge("SilenceActive", "alertmanager", 'alertmanager_silences{job="alertmanager",state="active"}', 1, 0),
   {
     alert: "TargetDown",
     service: "grafana",

@@ -46,7 +46,12 @@ export function access(stack: TestStack) {
   }
 
   async function postgres(user: string, password: string): Promise<Client> {
-    const client = new Client({ host: await stack.address("postgres", "data"), user, password, database: "autollm" });
+    const client = new Client({
+      host: await stack.address("postgres", "postgres"),
+      user,
+      password,
+      database: "autollm",
+    });
     client.on("error", () => undefined);
     await client.connect();
     return client;

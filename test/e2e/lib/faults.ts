@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { run } from "../../../tools/lib/run.ts";
 import { root } from "../../../tools/lib/workspace.ts";
 import { eventually } from "./http.ts";
-import { docker, type TestStack } from "./stack.ts";
+import { docker, segmentOf, type TestStack } from "./stack.ts";
 import { postNews, trader } from "./trading.ts";
 import { startWriter } from "./writers.ts";
 
@@ -100,11 +100,16 @@ export async function frozen(container: string, seconds: number): Promise<void> 
 /** Takes a workload out of a segment for some seconds. */
 export async function cutOff(stack: TestStack, workload: string, segment: string, seconds: number): Promise<void> {
   const container = await stack.container(workload);
-  const networks = await docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", container);
-  const network = Object.keys(JSON.parse(networks)).find((name) => name.startsWith(`segment-${segment}-`));
-  if (network === undefined) throw new Error(`${workload} is not in the segment ${segment}`);
+  const networks = JSON.parse(
+    await docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", container),
+  ) as Record<string, { IPAddress: string; Aliases: readonly string[] | null }>;
+  const found = Object.entries(networks).find(([name]) => segmentOf(name) === segment);
+  if (found === undefined) throw new Error(`${workload} is not in the segment ${segment}`);
+  const [network, { IPAddress, Aliases }] = found;
+  // As it was: a server may listen on this one address.
+  const back = ["--ip", IPAddress, ...(Aliases ?? []).flatMap((alias) => ["--alias", alias])];
   await docker("network", "disconnect", network, container);
-  await pause(seconds * 1000).finally(() => docker("network", "connect", "--alias", workload, network, container));
+  await pause(seconds * 1000).finally(() => docker("network", "connect", ...back, network, container));
 }
 
 /** Breaks the platform in one way after the other, and keeps what came of it for a table of docs/faults.md. */

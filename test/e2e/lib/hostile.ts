@@ -1,71 +1,134 @@
-/** The role whose owner has turned on the others. */
-export const HOSTILE_ROLE = "gateway_api";
-/** What would be there if its code had run a program, in whichever container. */
-export const PROOF = "/tmp/hostile";
-/** What its code writes into the server's log: the way in which it was run, and as whom. */
-export const HOSTILE_LINE = /hostile (\w+) as (\w+)\/(\w+)/g;
+import { randomBytes } from "node:crypto";
+import { run } from "../../../tools/lib/run.ts";
+import type { Outside, Placed } from "./reach.ts";
+import { docker, segmentOf, type TestStack } from "./stack.ts";
 
-const FUNCTIONS = `
-CREATE FUNCTION ran(kind text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
-  RAISE LOG 'hostile % as %/%', kind, current_user, session_user;
-  BEGIN
-    EXECUTE $q$COPY (SELECT 1) TO PROGRAM 'touch ${PROOF}'$q$;
-  EXCEPTION WHEN OTHERS THEN NULL;
-  END;
-  RETURN true;
-END $$;
-CREATE FUNCTION ran_immutable(kind text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
-  RETURN ${HOSTILE_ROLE}.ran(kind);
-END $$;
-CREATE FUNCTION ran_trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  PERFORM ${HOSTILE_ROLE}.ran('trigger');
-  RETURN NEW;
-END $$;`;
+/** Tried of the host and of each container besides what somebody listens on: SSH, DNS, HTTP, SMB, Docker, etcd, VNC, Kubernetes. */
+const WELL_KNOWN = [22, 53, 80, 443, 445, 2375, 2376, 2379, 5900, 6443, 8000, 10250];
+const LAST_PORT = 10_000;
+/** Seconds: for an answer, and for the sweep over all ports of a segment, in an order of chance. */
+const ANSWER = 2;
+const SWEEP = 5;
 
-/** Ways in which a table's owner has code run by whoever reads, dumps, restores or sums the table. */
-const ways: Readonly<Record<string, string>> = {
-  check: "CREATE TABLE h_check (x int CHECK (ran('check')))",
-  domain: "CREATE DOMAIN h_int AS int CHECK (ran('domain')); CREATE TABLE h_domain (x h_int)",
-  cast: `CREATE TABLE h_cast (x int);
-    CREATE FUNCTION row_text(h_cast) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM ${HOSTILE_ROLE}.ran('cast'); RETURN ''; END $$;
-    CREATE CAST (h_cast AS text) WITH FUNCTION row_text(h_cast) AS IMPLICIT`,
-  index: "CREATE TABLE h_index (x int); CREATE INDEX ON h_index (x) WHERE ran_immutable('index')",
-  statistics:
-    "CREATE TABLE h_statistics (x int); CREATE STATISTICS h_s ON x, (ran_immutable('statistics')) FROM h_statistics",
-  generated: "CREATE TABLE h_generated (x int, y boolean GENERATED ALWAYS AS (ran_immutable('generated')) STORED)",
-  trigger: `CREATE TABLE h_trigger (x int);
-    CREATE TRIGGER t BEFORE INSERT ON h_trigger FOR EACH ROW EXECUTE FUNCTION ran_trigger();
-    ALTER TABLE h_trigger ENABLE ALWAYS TRIGGER t`,
-  rule: "CREATE TABLE h_rule (x int); CREATE RULE r AS ON INSERT TO h_rule DO ALSO SELECT ran('rule')",
-  policy: `CREATE TABLE h_policy (x int); CREATE POLICY p ON h_policy USING (ran('policy'));
-    ALTER TABLE h_policy ENABLE ROW LEVEL SECURITY; ALTER TABLE h_policy FORCE ROW LEVEL SECURITY`,
-  default: "CREATE TABLE h_default (x int, y boolean DEFAULT ran('default'))",
-};
+/** Asked of the container: where it connects, what it sweeps, and the names that it resolves. */
+interface Task {
+  readonly attempts: readonly { readonly label: string; readonly host: string; readonly port: number }[];
+  readonly sweep: readonly { readonly label: string; readonly host: string }[];
+  readonly names: readonly string[];
+}
 
-/** In place of what pg_catalog has: for whoever looks a name up without saying where. */
-const SHADOWS = `
-CREATE FUNCTION sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT CASE WHEN ran('shadow') THEN pg_catalog.sha256($1) END $$;
-CREATE FUNCTION textcat_hostile(text, text) RETURNS text LANGUAGE sql AS $$ SELECT CASE WHEN ran('operator') THEN $1 END $$;
-CREATE OPERATOR || (LEFTARG = text, RIGHTARG = text, FUNCTION = textcat_hostile);
-CREATE MATERIALIZED VIEW h_materialized AS SELECT ran('materialized');
-CREATE VIEW h_view AS SELECT ran('view');`;
+/** What it found: labels, `label:port`, and names. */
+interface Found {
+  readonly open: string[];
+  readonly swept: string[];
+  readonly names: string[];
+}
 
-export const hostileWays = Object.keys(ways);
+/** The program that runs in the hostile container: it has what the image of a service has, and no capability. */
+const PROBE = `
+const net = require("node:net"), dns = require("node:dns");
+let text = "";
+process.stdin.on("data", (chunk) => (text += chunk)).on("end", async () => {
+  const { attempts, sweep, names } = JSON.parse(text);
+  const connects = (host, port) => new Promise((done) => {
+    const socket = net.connect({ host, port });
+    const end = (open) => { socket.destroy(); done(open); };
+    socket.setTimeout(${ANSWER * 1000}, () => end(false)).once("connect", () => end(true)).once("error", () => end(false));
+  });
+  const open = (await Promise.all(attempts.map(async ({ label, host, port }) => (await connects(host, port) ? [label] : [])))).flat();
+  const pairs = sweep.flatMap(({ label, host }) => Array.from({ length: ${LAST_PORT} }, (_, index) => [label, host, index + 1]));
+  for (let last = pairs.length - 1; last > 0; last--) {
+    const other = Math.floor(Math.random() * (last + 1));
+    [pairs[last], pairs[other]] = [pairs[other], pairs[last]];
+  }
+  const swept = [], until = Date.now() + ${SWEEP * 1000};
+  const walk = async () => {
+    for (let pair = pairs.pop(); pair !== undefined && Date.now() < until; pair = pairs.pop())
+      if (await connects(pair[1], pair[2])) swept.push(pair[0] + ":" + pair[2]);
+  };
+  await Promise.all(Array.from({ length: 200 }, walk));
+  const resolver = new dns.promises.Resolver({ timeout: ${ANSWER * 1000}, tries: 1 });
+  const known = (await Promise.all(names.map((name) => resolver.resolve4(name).then(() => [name], () => [])))).flat();
+  console.log(JSON.stringify({ open, swept, names: known }));
+});`;
 
-/** Makes all of it, with one row in each table; run as the hostile role. */
-export const hostileSql = [
-  `SET search_path = ${HOSTILE_ROLE};`,
-  FUNCTIONS,
-  ...Object.entries(ways).map(([kind, sql]) => `${sql}; INSERT INTO h_${kind} (x) VALUES (1);`),
-  SHADOWS,
-  "",
-].join("\n");
+/** A container that somebody else runs in one of the stack's segments, with the image of a service and without any right. */
+export interface Hostile {
+  /** `workload:port` of what answered, of every address and port of every container, and of the ports that nobody declares. */
+  scan(containers: readonly Placed[]): Promise<string[]>;
+  /** The names that Docker's resolver knows here. */
+  resolves(names: readonly string[]): Promise<string[]>;
+  /** Ports of the host that answer at the network's gateway though the host does not listen on all of its addresses there. */
+  scanHost(): Promise<number[]>;
+  /** What answers beyond the host, and at the address of a cloud's metadata service. */
+  beyond(outside: Outside): Promise<string[]>;
+  remove(): Promise<void>;
+}
 
-/** Removes it. */
-export const harmlessSql = [
-  `SET search_path = ${HOSTILE_ROLE};`,
-  ...hostileWays.map((kind) => `DROP TABLE h_${kind} CASCADE;`),
-  "DROP VIEW h_view; DROP MATERIALIZED VIEW h_materialized; DROP OPERATOR || (text, text);",
-  "DROP FUNCTION textcat_hostile, sha256; DROP DOMAIN h_int; DROP FUNCTION ran, ran_immutable, ran_trigger;",
-  "",
-].join("\n");
+/** The TCP ports on which this machine listens on all addresses, or on one. */
+async function hostPorts(address: string): Promise<ReadonlySet<number>> {
+  const { stdout } = await run("ss", ["--no-header", "-ltn"]);
+  const local = stdout
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/)[3] ?? "");
+  const answering = local.filter((each) => /^(0\.0\.0\.0|\*|\[::\]):/.test(each) || each.startsWith(`${address}:`));
+  return new Set(answering.map((each) => Number(each.slice(each.lastIndexOf(":") + 1))));
+}
+
+/** Starts a hostile container in a segment of a stack. */
+export async function hostileIn(stack: TestStack, segment: string): Promise<Hostile> {
+  const filter = `label=autollm.stack=${stack.name}`;
+  const networks = (await docker("network", "ls", "--filter", filter, "--format", "{{.Name}}")).split("\n");
+  const network = networks.find((each) => segmentOf(each) === segment);
+  if (network === undefined) throw new Error(`the stack has no segment ${segment}`);
+  const gateway = await docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", network);
+  const image = await docker("inspect", "--format", "{{.Image}}", await stack.container("news-ingestor"));
+  const name = `hostile-${randomBytes(4).toString("hex")}`;
+  const hardened = ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only", "--user", "20999:20999"];
+  await docker(
+    ...["run", "--detach", "--rm", "--init", "--name", name, "--network", network, ...hardened],
+    ...["--entrypoint", "node", image, "-e", "setInterval(() => {}, 1e9)"],
+  );
+  const found = async (task: Partial<Task>): Promise<Found> => {
+    const input = JSON.stringify({ attempts: [], sweep: [], names: [], ...task });
+    const { stdout } = await run("docker", ["exec", "--interactive", name, "node", "-e", PROBE], { input });
+    return JSON.parse(stdout) as Found;
+  };
+  return {
+    async scan(containers) {
+      const ports = new Set([...containers.flatMap(({ listens }) => listens.map(({ port }) => port)), ...WELL_KNOWN]);
+      const attempts = containers.flatMap((to) =>
+        Object.entries(to.addresses).flatMap(([place, host]) => {
+          const tried = place === segment ? [...ports] : to.listens.map(({ port }) => port);
+          return [...new Set(tried)].map((port) => ({ label: `${to.name}:${port}`, host, port }));
+        }),
+      );
+      const sweep = containers.flatMap(({ name: label, addresses }) => {
+        const host = addresses[segment];
+        return host === undefined ? [] : [{ label, host }];
+      });
+      const { open, swept } = await found({ attempts, sweep });
+      return [...new Set([...open, ...swept])].sort();
+    },
+    resolves: async (names) => (await found({ names })).names.sort(),
+    async scanHost() {
+      const before = await hostPorts(gateway);
+      const listening = [...before, ...WELL_KNOWN, ...Array.from({ length: 1024 }, (_, index) => index + 1)];
+      const attempts = [...new Set(listening)].map((port) => ({ label: String(port), host: gateway, port }));
+      const { open } = await found({ attempts });
+      const after = await hostPorts(gateway);
+      return open.map(Number).filter((port) => !before.has(port) && !after.has(port));
+    },
+    async beyond({ address, port }) {
+      const attempts = [
+        { label: "outside", host: address, port },
+        { label: "metadata", host: "169.254.169.254", port: 80 },
+      ];
+      return (await found({ attempts })).open;
+    },
+    remove: async () => {
+      await docker("rm", "--force", name);
+    },
+  };
+}

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { run } from "../../../tools/lib/run.ts";
-import { docker } from "./stack.ts";
+import { docker, segmentOf } from "./stack.ts";
 
 /** A container as the network knows it. */
 export interface Placed {
@@ -9,8 +9,8 @@ export interface Placed {
   readonly pid: string;
   /** Its address by segment. */
   readonly addresses: Readonly<Record<string, string>>;
-  /** TCP ports that it listens on, and whether on its loopback only. */
-  readonly listens: readonly { readonly port: number; readonly loopback: boolean }[];
+  /** TCP ports that it listens on, and the segments in which; none for one of its loopback. */
+  readonly listens: readonly { readonly port: number; readonly segments: readonly string[] }[];
 }
 
 export interface Attempt {
@@ -57,31 +57,41 @@ export async function placed(stack: string): Promise<Placed[]> {
     found.map(async ({ State, Config, NetworkSettings }) => {
       const pid = String(State.Pid);
       const sockets = await run("nsenter", ["--target", pid, "--net", "ss", "--no-header", "-ltn"]);
-      const addresses = sockets.stdout
-        .trim()
-        .split("\n")
-        .map((line) => line.trim().split(/\s+/)[3] ?? "");
-      const listens = new Map<number, boolean>();
-      for (const address of addresses) {
+      const addresses = Object.fromEntries(
+        Object.entries(NetworkSettings.Networks).map(([network, { IPAddress }]) => [segmentOf(network), IPAddress]),
+      );
+      const listens = new Map<number, Set<string>>();
+      for (const line of sockets.stdout.trim().split("\n")) {
+        const local = line.trim().split(/\s+/)[3] ?? "";
         // Docker's own resolver, which answers the container alone.
-        if (address.startsWith("127.0.0.11:")) continue;
-        const loopback = address.startsWith("127.") || address.startsWith("[::1]");
-        const port = Number(address.slice(address.lastIndexOf(":") + 1));
-        listens.set(port, loopback && (listens.get(port) ?? true));
+        if (local === "" || local.startsWith("127.0.0.11:")) continue;
+        const [host, port] = [local.slice(0, local.lastIndexOf(":")), Number(local.slice(local.lastIndexOf(":") + 1))];
+        const own = Object.keys(addresses).filter((segment) =>
+          [addresses[segment], "0.0.0.0", "*", "[::]"].includes(host),
+        );
+        listens.set(port, new Set([...(listens.get(port) ?? []), ...own]));
       }
       return {
         name: Config.Labels["autollm.service"] ?? "",
         pid,
-        addresses: Object.fromEntries(
-          Object.entries(NetworkSettings.Networks).map(([network, { IPAddress }]) => [
-            network.replace(/^segment-(.+)-[0-9a-f]+$/, "$1"),
-            IPAddress,
-          ]),
-        ),
-        listens: [...listens].map(([port, loopback]) => ({ port, loopback })),
+        addresses,
+        listens: [...listens]
+          .map(([port, segments]) => ({ port, segments: [...segments] }))
+          .sort((a, b) => a.port - b.port),
       };
     }),
   );
+}
+
+/** Whether a container's network, made as the container's own says, has a loopback and no other interface. */
+export async function loopbackOnly(container: string): Promise<boolean> {
+  const format = "{{.Image}} {{.HostConfig.NetworkMode}} {{json .NetworkSettings.Networks}}";
+  const [image = "", mode = "", ...networks] = (await docker("inspect", "--format", format, container)).split(" ");
+  // The job itself ends at once; this is what it would find.
+  const found = await docker("run", "--rm", "--network", mode, "--entrypoint", "cat", image, "/proc/net/dev");
+  const interfaces = [...found.matchAll(/^\s*(\S+):/gm)].map(([, name]) => name);
+  const joined = Object.keys(JSON.parse(networks.join(" ")) as object).filter((name) => name !== "none");
+  return interfaces.join() === "lo" && joined.length === 0;
 }
 
 /** A network beyond the host, standing for the internet, with one listener. */

@@ -42,6 +42,9 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** The segment of a Docker network, by its name. */
+export const segmentOf = (network: string): string => network.replace(/^segment-(.+)-[0-9a-f]{7}$/, "$1");
+
 export async function docker(...args: readonly string[]): Promise<string> {
   return (await run("docker", args)).stdout.trim();
 }
@@ -81,7 +84,7 @@ export async function testStack(name: string): Promise<TestStack> {
       const networks = JSON.parse(
         await docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", await container(workload)),
       ) as Record<string, { IPAddress: string }>;
-      const found = Object.entries(networks).find(([network]) => network.startsWith(`segment-${segment}-`));
+      const found = Object.entries(networks).find(([network]) => segmentOf(network) === segment);
       if (found === undefined) throw new Error(`${workload} is not in the segment ${segment}`);
       return found[1].IPAddress;
     },

@@ -100,20 +100,20 @@ export const stackCases: Readonly<Record<string, RuleCases>> = {
   },
   "segments-needed": {
     pass: {
-      "its own": joining("redis", "data", [network("data")]),
-      "a service with a way out": joining("news-ingestor", "apps,observability,egress", [
-        network("apps"),
+      "its own": joining("redis", "redis", [network("redis")]),
+      "a service with a way out": joining("news-ingestor", "news-ingestor,news-ingestor-calls,egress", [
+        network("news-ingestor-calls"),
         network("egress"),
       ]),
     },
     fail: {
-      "declared without need": joining("redis", "data,edge", [network("data")]),
-      "joined without a word": joining("redis", "data", [network("data"), network("egress")]),
+      "declared without need": joining("redis", "redis,loki", [network("redis")]),
+      "joined without a word": joining("redis", "redis", [network("redis"), network("egress")]),
       "a network from elsewhere": [
-        network("data"),
+        network("redis"),
         inStack(container({ props: { networksAdvanced: [{ name: "bridge" }] } })),
       ],
-      "an unknown workload": joining("stranger", "data", [network("data")]),
+      "an unknown workload": joining("stranger", "redis", [network("redis")]),
     },
   },
   "rotation-overdue": {

@@ -2,6 +2,7 @@ import "../../../components/plainStackTraces.ts";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import { DEFAULT_RANGE, RANGE_BITS } from "../../../components/networkRange.ts";
 import { Segments } from "../../../components/runtime/segments.ts";
 import { Workload } from "../../../components/runtime/workload.ts";
 import { idle } from "./idle.ts";
@@ -16,7 +17,11 @@ const target = {
   environment: "local",
   labels: { "autollm.environment": "local", "autollm.stack": pulumi.getStack() },
 };
-const segments = new Segments("segments", { provider });
+const segments = new Segments("segments", {
+  provider,
+  range: DEFAULT_RANGE,
+  specs: [{ name: "scrape", internal: true, purpose: "all of them", offset: 0, bits: RANGE_BITS }],
+});
 const reference = config.require("image");
 const image = new docker.RemoteImage("image", { name: reference, keepLocally: true }, { provider });
 const digestKey = new random.RandomBytes("digest-key", { length: 32 }).hex;
@@ -26,6 +31,12 @@ for (let number = 0; number < config.requireNumber("services"); number++) {
     target,
     segments,
     digestKey,
-    spec: { ...idle(number), image: { id: image.imageId, reference }, segments: ["apps"], deploy: "recreate" },
+    spec: {
+      ...idle(number),
+      image: { id: image.imageId, reference },
+      segments: ["scrape"],
+      serves: ["scrape"],
+      deploy: "recreate",
+    },
   });
 }
