@@ -57,6 +57,9 @@ export function isUnmistakableDefault(value: string): boolean {
   return shapes(value).some((shape) => unmistakable.has(shape) || YOURS.test(shape));
 }
 
+/** So many letters in known words are no accident. */
+const WORD = 4;
+
 /** Letters that may stand beside known words without making a secret of them. */
 const tolerated = (explained: number) => (explained >= 12 ? 2 : explained >= 6 ? 1 : 0);
 
@@ -70,7 +73,9 @@ function isMadeOfWords(value: string, own: readonly string[]): boolean {
   if (undone.some((shape) => coverage(shape, own).explained === shape.length)) return true;
   return [...new Set(readings)].some((reading) => {
     const { strange, explained } = coverage(reading, own);
-    return explained >= bare.length / 2 && strange <= tolerated(explained);
+    const most = explained >= bare.length / 2 && strange <= tolerated(explained);
+    // Digits add little, however many there are: no random value has words for all its letters.
+    return most || (strange === 0 && letters(bare).length >= WORD);
   });
 }
 

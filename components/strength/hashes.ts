@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { hexForms } from "./patterns.ts";
-import { AFFIXES, DIGITS, UNMISTAKABLE, WEAK_WORDS } from "./words.ts";
+import { AFFIXES, DIGITS, PLACEHOLDERS, UNMISTAKABLE, WEAK_WORDS } from "./words.ts";
 
 const ALGORITHMS = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"] as const;
 /** Hex digits by which a digest is looked up: 48 bits, so that a random value is found once in ten thousand million. */
@@ -12,7 +12,7 @@ const cases = (word: string) => [word, word.toUpperCase(), word.charAt(0).toUppe
 
 /** The texts whose hashes are no secrets. */
 function texts(own: readonly string[]): ReadonlySet<string> {
-  const plain = [...WEAK_WORDS, ...UNMISTAKABLE, ...own, own.join("."), "replace_me", "change_me"].flatMap(cases);
+  const plain = [...WEAK_WORDS, ...UNMISTAKABLE, ...own, own.join("."), ...PLACEHOLDERS].flatMap(cases);
   const dressed = [...FAVOURITES, ...UNMISTAKABLE, ...own].flatMap((word) =>
     cases(word).flatMap((form) => AFFIXES.map((affix) => form + affix)),
   );

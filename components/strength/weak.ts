@@ -19,7 +19,8 @@ export const MIN_LENGTH = 12;
 export const VNC_LENGTH = 8;
 /** Guesses, as a power of ten, that a secret must stand; zxcvbn calls 10 "very unguessable". 8 random characters reach 8. */
 const MIN_GUESSES = 10;
-const VNC_GUESSES = 7;
+/** One in seven hundred random values of 8 characters is below 7, and one in four thousand below 6.5. */
+const VNC_GUESSES = 6;
 /** So many characters settle the matter for a random value. More than the second add time and no knowledge. */
 const FIRST_ESTIMATED = 12;
 const MAX_ESTIMATED = 64;

@@ -45,6 +45,16 @@ export const WEAK_WORDS: readonly string[] = [
   ]),
 ];
 
+const ISSUERS = words("api openai finnhub miniflux alpaca binance coinbase kraken freqtrade smtp telegram slack pagerduty");
+const THINGS = words("key api_key secret api_secret token password");
+
+/** Placeholders as files of examples have them. */
+export const PLACEHOLDERS: readonly string[] = [
+  ...ISSUERS.flatMap((issuer) => THINGS.map((thing) => `your_${issuer}_${thing}`)),
+  ...THINGS.map((thing) => `your_${thing}`),
+  ...words("replace_me change_me change-me replace-me REPLACE_ME CHANGE_ME"),
+];
+
 /** What people put around a known word to pass a rule about passwords. */
 export const AFFIXES: readonly string[] = ["", "1", "12", "123", "1234", "!", "2024", "2025", "2026"];
 

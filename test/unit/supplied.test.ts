@@ -171,11 +171,12 @@ describe("random values are let through", { timeout: 120_000 }, () => {
     "an access key": ["s3-access-key", () => `AKIA${randomText(16).toUpperCase()}`],
   };
   it.each(Object.entries(made))("%s, three thousand times", (_, [name, make]) => {
+    const estimated = name === "miniflux" || name === "s3-access-key" ? 3 : 50;
     for (let round = 0; round < 3000; round++) {
       const value = make();
       expect(isDefaultSecret(value, OWN), `${name} takes ${value.length} characters`).toBe(false);
       // Guessing is estimated for some of them only: it takes a hundred times as long.
-      if (round < 100) expect(suppliedFault(name, value, OWN), name).toBeUndefined();
+      if (round < estimated) expect(suppliedFault(name, value, OWN), name).toBeUndefined();
     }
   });
 
@@ -210,9 +211,9 @@ describe("the config check", () => {
   });
 
   it("knows the stack's own domain", () => {
-    const domain = "bototolab.example.net";
-    expect(check({ domain, "caddy-admin": "bototolab-2026-bototolab" })[0]).toMatch(/^caddy-admin: is a known default/);
-    expect(check({ "caddy-admin": "bototolab-2026-bototolab" })[0]).toMatch(/^caddy-admin: /);
+    const value = "Quintalvera-2026-Osmarth-77";
+    expect(check({ domain: "quintalvera.osmarth.net", "caddy-admin": value })[0]).toMatch(/^caddy-admin: is a known/);
+    expect(check({ domain: "trader.example.com", "caddy-admin": value })).toEqual([]);
   });
 
   it("passes over what was not decrypted", () => expect(check({ "caddy-admin": undefined })).toEqual([]));
