@@ -12,8 +12,20 @@ describe("a service whose database role has turned on the others", () => {
 
   /** Runs SQL as the service would, by its own password. */
   const asHostile = async (sql: string) => {
-    const password = await docker("exec", await stack.container("gateway-api"), "cat", "/run/secrets/env/POSTGRES_PASSWORD");
-    const psql = ["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--host=127.0.0.1", `--username=${HOSTILE_ROLE}`];
+    const password = await docker(
+      "exec",
+      await stack.container("gateway-api"),
+      "cat",
+      "/run/secrets/env/POSTGRES_PASSWORD",
+    );
+    const psql = [
+      "psql",
+      "--no-psqlrc",
+      "--quiet",
+      "--set=ON_ERROR_STOP=1",
+      "--host=127.0.0.1",
+      `--username=${HOSTILE_ROLE}`,
+    ];
     await run("docker", ["exec", "--interactive", "--env", `PGPASSWORD=${password}`, postgres, ...psql, "autollm"], {
       input: sql,
     });
@@ -30,12 +42,26 @@ describe("a service whose database role has turned on the others", () => {
   const proofs = async () => {
     const found: string[] = [];
     for (const workload of ["backup", "restore-test", "postgres"])
-      if ((await run("docker", ["exec", await stack.container(workload), "test", "-e", PROOF], { allowFailure: true })).code !== 1)
+      if (
+        (await run("docker", ["exec", await stack.container(workload), "test", "-e", PROOF], { allowFailure: true }))
+          .code !== 1
+      )
         found.push(workload);
     return found;
   };
   const inClear = async () =>
-    docker("exec", await stack.container("backup"), "find", "/backup", "-mindepth", "1", "-maxdepth", "1", "-printf", "%f ");
+    docker(
+      "exec",
+      await stack.container("backup"),
+      "find",
+      "/backup",
+      "-mindepth",
+      "1",
+      "-maxdepth",
+      "1",
+      "-printf",
+      "%f ",
+    );
 
   beforeAll(async () => {
     stack = await testStack("e2e-hostile");
@@ -75,7 +101,9 @@ describe("a service whose database role has turned on the others", () => {
     const { code, stderr } = await stack.npm("restore", "latest");
     expect(code, stderr).toBe(0);
     const seen = await ran(since);
-    expect(seen.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["check", "domain", "generated", "materialized"]));
+    expect(seen.map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(["check", "domain", "generated", "materialized"]),
+    );
     expect(seen.filter(({ roles }) => roles.some((role) => role !== HOSTILE_ROLE))).toEqual([]);
     expect(await proofs()).toEqual([]);
   });
@@ -88,9 +116,22 @@ describe("a service whose database role has turned on the others", () => {
     expect(code).toBe(1);
     expect(stderr).toContain(`schema ${HOSTILE_ROLE}: ${HOSTILE_ROLE}.h_rule is locked by role ${HOSTILE_ROLE}`);
     expect((await stack.npm("backup", "--list")).stdout).toMatch(/, partial$/m);
-    await docker("exec", postgres, "psql", "-h", "/tmp", "-U", "postgres", "-Atc", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()");
+    await docker(
+      "exec",
+      postgres,
+      "psql",
+      "-h",
+      "/tmp",
+      "-U",
+      "postgres",
+      "-Atc",
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()",
+    );
     await locked;
-    const list = JSON.parse((await stack.npm("backup", "--list", "--json")).stdout) as { id: string; partial: boolean }[];
+    const list = JSON.parse((await stack.npm("backup", "--list", "--json")).stdout) as {
+      id: string;
+      partial: boolean;
+    }[];
     const partial = list.findLast((each) => each.partial)?.id ?? "";
     const refused = await stack.npm("restore", partial);
     expect(refused.code).toBe(1);
@@ -99,21 +140,26 @@ describe("a service whose database role has turned on the others", () => {
     expect(restored.code, restored.stderr).toBe(0);
   });
 
-  test.each(["SIGTERM", "SIGKILL"] as const)("leaves nothing in the clear when a backup is ended by %s", async (signal) => {
-    const backup = await stack.container("backup");
-    const running = spawn("docker", ["exec", backup, "node", "/app/backup.mjs", "run"], { stdio: "ignore" });
-    const ended = new Promise((resolve) => running.once("close", resolve));
-    await eventually("restic at work", 60, async () =>
-      (await docker("top", backup)).includes("--stdin-filename") ? true : undefined,
-    );
-    await docker("kill", "--signal", signal, backup);
-    await ended;
-    await docker("start", backup);
-    await eventually("the backup's health", 120, async () =>
-      (await docker("inspect", "--format", "{{.State.Health.Status}}", backup)) === "healthy" ? true : undefined,
-    );
-    expect((await inClear()).split(" ").filter((name) => !["repository", "status.json", "stack.json", ""].includes(name))).toEqual([]);
-    const { code, stderr } = await stack.npm("backup");
-    expect(code, stderr).toBe(0);
-  });
+  test.each(["SIGTERM", "SIGKILL"] as const)(
+    "leaves nothing in the clear when a backup is ended by %s",
+    async (signal) => {
+      const backup = await stack.container("backup");
+      const running = spawn("docker", ["exec", backup, "node", "/app/backup.mjs", "run"], { stdio: "ignore" });
+      const ended = new Promise((resolve) => running.once("close", resolve));
+      await eventually("restic at work", 60, async () =>
+        (await docker("top", backup)).includes("--stdin-filename") ? true : undefined,
+      );
+      await docker("kill", "--signal", signal, backup);
+      await ended;
+      await docker("start", backup);
+      await eventually("the backup's health", 120, async () =>
+        (await docker("inspect", "--format", "{{.State.Health.Status}}", backup)) === "healthy" ? true : undefined,
+      );
+      expect(
+        (await inClear()).split(" ").filter((name) => !["repository", "status.json", "stack.json", ""].includes(name)),
+      ).toEqual([]);
+      const { code, stderr } = await stack.npm("backup");
+      expect(code, stderr).toBe(0);
+    },
+  );
 });
