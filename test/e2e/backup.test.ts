@@ -154,7 +154,7 @@ describe("a backup", () => {
     ],
     [
       "is incomplete",
-      "mkdir -p /backup/work/collected; touch /backup/work/collected/x; restic --repo . --password-file /run/secrets/backup-key --no-cache backup /backup/work/collected; rm -r /backup/work/collected",
+      "head -c 1024 /dev/zero | restic --repo . --password-file /run/secrets/backup-key --no-cache backup --tag rows=1 --stdin --stdin-filename /snapshot.tar",
       /it has no manifest/,
     ],
   ])("that %s is refused before anything is overwritten", async (_, damage, message) => {

@@ -135,8 +135,15 @@ describe("Redis", () => {
 describe("Postgres", () => {
   it("lets nobody in over the network without a password, and the superuser not at all", () => {
     const network = pgHba.split("\n").filter((line) => line.startsWith("host"));
-    expect(network).toEqual(["host all postgres all reject", "host all all samenet scram-sha-256"]);
-    expect(pgHba.split("\n").filter((line) => line.includes("trust"))).toEqual(["local all postgres trust"]);
+    expect(network).toEqual([
+      "host all postgres all reject",
+      "host autollm_restored all all reject",
+      "host all all samenet scram-sha-256",
+    ]);
+    expect(pgHba.split("\n").filter((line) => line.includes("trust"))).toEqual([
+      "local all postgres trust",
+      "local autollm_restored all trust",
+    ]);
   });
 
   it("stores passwords as SCRAM, works in UTC, and finds its access rules", () => {

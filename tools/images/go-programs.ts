@@ -34,6 +34,8 @@ const COLLECTOR = "v0.158.0";
 const GRAFANA = "v1.9.2-0.20230609164553-81d85ce8028d";
 const JAEGER = "v1.76.0";
 const LOKI = "v3.7.8";
+/** For tests: an S3 server that knows policies and versions. */
+const VERSITYGW = "v1.8.0";
 
 /** The files of a program of ours, from the folder beside this file. */
 function folder(name: string): Record<string, string> {
@@ -121,6 +123,13 @@ export const goPrograms = {
     results: ["loki"],
     cgo: false,
     takes: "10 minutes",
+  },
+  "s3-server": {
+    module: `github.com/versity/versitygw@${VERSITYGW}`,
+    commands: [build("versitygw", "./cmd/versitygw", "-ldflags=-s -w")],
+    results: ["versitygw"],
+    cgo: false,
+    takes: "3 minutes",
   },
 } as const satisfies Record<string, GoProgram>;
 

@@ -3,7 +3,7 @@ import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ArchiveWriter } from "./archive.ts";
 import { must } from "./exec.ts";
-import { connectToNats, saveStreams } from "./jetstream.ts";
+import { connectToNats, disconnect, saveStreams } from "./jetstream.ts";
 import {
   FORMAT,
   GRAFANA_DB,
@@ -48,7 +48,7 @@ async function saveJetstream(archive: ArchiveWriter) {
   try {
     return { streams: await saveStreams(nats, archive), version: nats.info?.version ?? "unknown" };
   } finally {
-    await nats.close();
+    await disconnect(nats);
   }
 }
 

@@ -32,13 +32,24 @@ const API = "$JS.API";
 const TIMEOUT_MS = 30_000;
 /** Silence after which a snapshot is given up. */
 const SILENCE_MS = 60_000;
+/** The client's own limits do not hold where a server breaks off at the wrong moment: seen on a machine under heavy load. */
+const LIMIT_MS = 2 * TIMEOUT_MS;
 const CHUNK_BYTES = 128 * 1024;
 const USER = "backup";
 export const INBOX = `_INBOX_${USER}`;
 
+/** A promise that is given up after a while: a client that waits for ever would hold up every later backup. */
+function within<T>(promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took more than ${LIMIT_MS / 1000} s`)), LIMIT_MS);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 /** Connects as the user that may take snapshots and nothing else. */
 export function connectToNats(): Promise<NatsConnection> {
-  return connect({
+  const connection = connect({
     servers: "nats:4222",
     user: USER,
     pass: requireSecret("nats-backup"),
@@ -47,7 +58,12 @@ export function connectToNats(): Promise<NatsConnection> {
     maxReconnectAttempts: 0,
     timeout: TIMEOUT_MS,
   } satisfies ConnectionOptions);
+  return within(connection, "the connection to NATS");
 }
+
+/** Ends a connection, also one whose server is silent. */
+export const disconnect = (nats: NatsConnection) =>
+  within(nats.close(), "the end of the connection to NATS").catch(() => undefined);
 
 /** One request to JetStream's API. @throws with the server's own words */
 async function ask<T>(nats: NatsConnection, subject: string, body: unknown): Promise<T> {

@@ -130,6 +130,9 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run backup -- --list": true,
   "npm run backup -- --test": true,
   "npm run backup -- --fetch": STORAGE,
+  "npm run backup -- --policies": { seenIn: "test/e2e/second-copy.test.ts" },
+  "npm run backup -- --prune-remote": { seenIn: "test/e2e/second-copy.test.ts" },
+  "npm run restore -- latest --into NAME": { seenIn: "test/e2e/backup.test.ts" },
   "npm run restore -- ID": "npm run restore -- latest --yes",
   "npm run restore -- ID|latest": { seenIn: "test/e2e/backup.test.ts" },
   "npm run restore -- ID --state FILE":

@@ -60,12 +60,3 @@ export const hostileSql = [
   SHADOWS,
   "",
 ].join("\n");
-
-/** Removes it. */
-export const harmlessSql = [
-  `SET search_path = ${HOSTILE_ROLE};`,
-  ...hostileWays.map((kind) => `DROP TABLE h_${kind} CASCADE;`),
-  "DROP VIEW h_view; DROP MATERIALIZED VIEW h_materialized; DROP OPERATOR || (text, text);",
-  "DROP FUNCTION textcat_hostile, sha256; DROP DOMAIN h_int; DROP FUNCTION ran, ran_immutable, ran_trigger;",
-  "",
-].join("\n");
