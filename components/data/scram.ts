@@ -20,9 +20,13 @@ function prepared(password: string): string {
  * `ALTER ROLE ... PASSWORD`, it stands there as it is, so that the password itself never reaches the server.
  * @param saltKey a secret: the salt is derived by it from role and password, so that the same password gives the same text again
  */
-export function scramVerifier(role: string, password: string, saltKey: string): string {
+export function scramVerifier(
+  role: string,
+  password: string,
+  saltKey: string,
+  salt = hmac(saltKey, `scram\0${role}\0${prepared(password)}`).subarray(0, SALT_BYTES),
+): string {
   const text = prepared(password);
-  const salt = hmac(saltKey, `scram\0${role}\0${text}`).subarray(0, SALT_BYTES);
   const salted = pbkdf2Sync(text, salt, ROUNDS, 32, "sha256");
   const storedKey = createHash("sha256").update(hmac(salted, "Client Key")).digest("base64");
   const serverKey = hmac(salted, "Server Key").toString("base64");

@@ -1,12 +1,27 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type NatsUser, natsConfig, natsServices, natsUsers } from "../../components/data/nats.ts";
 import { pgHba, postgresConf } from "../../components/data/postgres.ts";
-import { redisAcl, redisConf } from "../../components/data/redis.ts";
-import { natsPermissions, serviceNames } from "../../components/platform/catalogue.ts";
+import { redisConf, redisServices } from "../../components/data/redis.ts";
+import { backupRules, exporterRules, redisAcl, serviceRules } from "../../components/data/redisAcl.ts";
+import {
+  natsPermissions,
+  type ServiceSpec,
+  serviceNames,
+  services,
+  underscored,
+} from "../../components/platform/catalogue.ts";
 import { runPlatform } from "./lib/platform.ts";
 import { randomText } from "./lib/values.ts";
+
+/** Whether a server that keeps this verifier takes the password (RFC 5802). */
+function matches(verifier: string, password: string): boolean {
+  const [, rounds = "", salt = "", stored = ""] = /^SCRAM-SHA-256[$](\d+):([^$]+)[$]([^:]+):/.exec(verifier) ?? [];
+  const salted = pbkdf2Sync(password, Buffer.from(salt, "base64"), Number(rounds), 32, "sha256");
+  const clientKey = createHmac("sha256", salted).update("Client Key").digest();
+  return createHash("sha256").update(clientKey).digest("base64") === stored;
+}
 
 const subjects = z.strictObject({ allow: z.array(z.string()).min(1) });
 const authorization = z.object({
@@ -56,25 +71,57 @@ describe("NATS", () => {
 describe("Redis", () => {
   const hash = (password: string) => `#${createHash("sha256").update(password).digest("hex")}`;
 
-  it("has one user for those who work with it, by a password that the file does not tell", () => {
+  const user = (name: string, password: string, rules: readonly string[] = []) => ({ user: name, password, rules });
+  const commands = (rules: readonly string[]) => rules.filter((rule) => /^[+-]/.test(rule));
+
+  it("knows each user by a password that the file does not tell, and whoever says no name is nobody", () => {
     const password = randomText(33);
-    expect(redisAcl([password], "b")).toContain(`user default on ${hash(password)} ~* &* +@all\n`);
-    expect(redisAcl([password], "b")).not.toContain("nopass");
-    expect(redisAcl([password], "b")).not.toContain(password);
+    const acl = redisAcl([user("a", password, ["~x:*", "-@all", "+get"])]);
+    expect(acl.split("\n")).toEqual([
+      "user default off resetpass resetkeys resetchannels -@all",
+      `user a on ${hash(password)} ~x:* -@all +get`,
+      "",
+    ]);
+    expect(acl).not.toContain(password);
   });
 
   it("takes a password with blanks and line ends, which would end the line of an ACL", () => {
-    expect(redisAcl(["a b\nuser x on nopass"], "b").split("\n")).toHaveLength(3);
+    expect(redisAcl([user("a", "a b\nuser x on nopass")]).split("\n")).toHaveLength(3);
   });
 
-  it("lets the backup copy the data set as a replica does, and neither read a key nor write one", () => {
-    expect(redisAcl(["a"], "other")).toContain(`user backup on ${hash("other")} -@all +ping +replconf +psync +sync\n`);
+  it("gives a service its own keys, channels only where its entry says so, and scripts likewise", () => {
+    expect(serviceRules({ keys: ["a:*", "b"] }).slice(0, 4)).toEqual(["resetchannels", "~a:*", "~b", "-@all"]);
+    expect(serviceRules({ keys: [], reads: ["c:*"] })).toContain("%R~c:*");
+    expect(serviceRules({ keys: ["a"] }).filter((rule) => rule.startsWith("&"))).toEqual([]);
+    expect(serviceRules({ keys: ["a"], channels: ["news"] })).toEqual(expect.arrayContaining(["&news", "+@pubsub"]));
+    expect(serviceRules({ keys: ["a"] }).join(" ")).not.toMatch(/[+]eval|[+]@pubsub/);
+    expect(serviceRules({ keys: ["a"], scripts: true })).toEqual(expect.arrayContaining(["+evalsha", "+script|load"]));
   });
 
-  it("may take two passwords while clients move from one to the other", () => {
-    expect(redisAcl(["first", "second"], "b")).toContain(
-      `user default on ${hash("first")} ${hash("second")} ~* &* +@all\n`,
-    );
+  it("takes what steers the server away after what a category gave", () => {
+    const given = commands(serviceRules({ keys: ["a"], scripts: true }));
+    expect(given[0]).toBe("-@all");
+    for (const refused of ["-@admin", "-@dangerous", "-@scripting", "-scan", "-randomkey", "-dbsize"])
+      expect(given.indexOf(refused), refused).toBeGreaterThan(given.indexOf("+@write"));
+    expect(given.join(" ")).not.toMatch(/[+]@(all|admin|dangerous|scripting|connection)/);
+  });
+
+  it("shows the exporter figures and no key, and lets the backup copy the data set as a replica does", () => {
+    for (const rules of [exporterRules, backupRules]) {
+      expect(rules.filter((rule) => /^[~%&]/.test(rule))).toEqual([]);
+      expect(rules).toEqual(expect.arrayContaining(["resetchannels", "-@all", "+ping"]));
+    }
+    expect(exporterRules.join(" ")).not.toMatch(/config|monitor|client[|]list|slowlog[|]get/);
+    expect(commands(backupRules)).toEqual(["-@all", "+ping", "+replconf", "+psync", "+sync"]);
+  });
+
+  it("is used by the services that need it, each with keys that no other writes", () => {
+    expect(redisServices).toEqual(["gateway-api", "data-ingestor", "risk-manager"]);
+    const entries: [string, ServiceSpec][] = serviceNames.map((name) => [name, services[name]]);
+    for (const [name, { needs, redis }] of entries) expect(redis !== undefined, name).toBe(needs.includes("redis"));
+    const keys = entries.flatMap(([, { redis }]) => redis?.keys ?? []);
+    expect(new Set(keys).size).toBe(keys.length);
+    for (const key of keys) expect(key).toMatch(/^[A-Za-z]{4,}[:/][*]$/);
   });
 
   it("keeps a snapshot a minute and a log of each write, and refuses rather than forgets", () => {
@@ -121,14 +168,25 @@ describe("the data stores of the program", () => {
       expect(permissions.publish.allow).toEqual(natsPermissions(service).publish);
       expect(permissions.subscribe.allow).toEqual(natsPermissions(service).subscribe);
     }
-    const redis = platform.files("redis").redis;
-    for (const service of ["gateway-api", "data-ingestor", "risk-manager"]) {
-      expect(platform.files(service)["run-secrets/env/REDIS_PASSWORD"]).toBe(redis);
-    }
-    for (const service of ["gateway-api", "portfolio-ledger", "reporter"]) {
-      const given = platform.files(service)["run-secrets/env/POSTGRES_PASSWORD"];
+    const sha256 = (text = "") => createHash("sha256").update(text).digest("hex");
+    for (const service of redisServices) {
+      const given = platform.files(service)["run-secrets/env/REDIS_PASSWORD"];
       expect(given).toBeDefined();
-      expect(platform.files("postgres")[`postgres-${service}`]).toBe(given);
+      expect(platform.files("redis").settled).toContain(`user ${service} on #${sha256(given)} `);
+      expect(platform.container(service).envs).toContain(`REDIS_USERNAME=${service}`);
+    }
+    const exporter = platform.files("redis-exporter")["run-secrets/redis.json"] ?? "{}";
+    const [[address, password] = ["", ""]] = Object.entries(JSON.parse(exporter) as Record<string, string>);
+    expect(address).toBe("redis://exporter@redis:6379");
+    expect(platform.files("redis").settled).toContain(`user exporter on #${sha256(password)} `);
+    const roles = platform.files("postgres")["roles.sql"] ?? "";
+    for (const service of ["gateway-api", "portfolio-ledger", "reporter"] as const) {
+      const given = platform.files(service)["run-secrets/env/POSTGRES_PASSWORD"] ?? "";
+      expect(given).not.toBe("");
+      expect(roles).not.toContain(given);
+      const verifier = new RegExp(`ALTER ROLE ${underscored(service)} PASSWORD '([^']+)'`).exec(roles)?.[1] ?? "";
+      expect(matches(verifier, given)).toBe(true);
+      expect(matches(verifier, `${given}x`)).toBe(false);
     }
     for (const store of ["postgres", "redis", "nats"]) {
       expect(platform.container(store).mounts?.filter(({ type }) => type === "volume")).toHaveLength(1);

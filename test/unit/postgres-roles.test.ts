@@ -1,7 +1,17 @@
+import { createHash, createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { postgresRoles, postgresSetupSql } from "../../components/data/postgres-roles.ts";
+import { scramVerifier } from "../../components/data/scram.ts";
+import { randomText } from "./lib/values.ts";
 
-const sql = postgresSetupSql("/run/secrets");
+const passwords = new Map<string, string>(postgresRoles.map(({ credential }) => [credential, randomText(24)]));
+const verifiers = new Map(
+  postgresRoles.map(({ role, credential }) => [
+    credential,
+    scramVerifier(role, passwords.get(credential) ?? "", "key"),
+  ]),
+);
+const sql = postgresSetupSql(verifiers);
 const statements = sql.split("\n");
 
 describe("Postgres roles", () => {
@@ -15,16 +25,29 @@ describe("Postgres roles", () => {
     ]);
   });
 
-  it("read each password from its own file, and forget it", () => {
-    for (const { credential } of postgresRoles) expect(sql).toContain(`\`cat /run/secrets/${credential}\``);
-    expect(statements.filter((line) => line.startsWith("\\set password"))).toHaveLength(postgresRoles.length);
-    expect(statements.filter((line) => line === "\\unset password")).toHaveLength(postgresRoles.length);
+  it("get their passwords as verifiers, and only where they have another one", () => {
+    for (const { role, credential } of postgresRoles) {
+      expect(sql).not.toContain(passwords.get(credential));
+      const verifier = verifiers.get(credential);
+      const asked = statements.findIndex((line) => line.includes(`rolpassword IS DISTINCT FROM '${verifier}'`));
+      expect(statements.slice(asked + 1, asked + 6)).toEqual([
+        "\\if :changed",
+        `COMMENT ON ROLE ${role} IS 'password since infinity';`,
+        `ALTER ROLE ${role} PASSWORD '${verifier}';`,
+        expect.stringContaining(`COMMENT ON ROLE ${role} IS %L`),
+        "\\endif",
+      ]);
+    }
+    expect(() => postgresSetupSql(new Map())).toThrow(/gateway_api: has no verifier/);
   });
 
-  it("keep passwords out of the server's log before the first one is set", () => {
-    expect(statements.indexOf("SET log_statement = 'none';")).toBeLessThan(
-      sql.split("\n").findIndex((line) => line.includes("PASSWORD")),
-    );
+  it("show no verifier in the server's log or among its activities", () => {
+    const first = statements.findIndex((line) => line.includes("SCRAM-SHA-256"));
+    for (const line of ["SET log_statement = 'none';", "SET track_activities = off;"]) {
+      const set = statements.lastIndexOf(line);
+      expect(set).toBeGreaterThan(statements.findIndex((each) => each.startsWith("\\connect")));
+      expect(set).toBeLessThan(first);
+    }
     expect(sql).toContain("SET log_min_error_statement = 'panic';");
   });
 
@@ -36,10 +59,37 @@ describe("Postgres roles", () => {
   });
 
   it("give nobody more than it needs", () => {
-    expect(statements.filter((line) => line.startsWith("ALTER ROLE") && line.includes("PASSWORD"))).toSatisfy(
-      (lines: string[]) =>
-        lines.every((line) => line.includes("NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS")),
-    );
+    const limits = statements.filter((line) => line.includes(" LOGIN "));
+    expect(limits).toHaveLength(postgresRoles.length);
+    for (const line of limits) expect(line).toContain("NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS");
     expect(sql).toContain("REVOKE ALL ON SCHEMA public FROM PUBLIC;");
+  });
+});
+
+describe("a verifier of a password", () => {
+  it("is the one that RFC 7677's example of an exchange follows from", () => {
+    // The server's signature of that exchange, by the keys of a verifier that has the example's salt and password.
+    const text = scramVerifier("user", "pencil", "key", Buffer.from("W22ZaJ0SNY7soEsUEjb6gQ==", "base64"));
+    const [, stored = "", server = ""] = /[$]([^$:]+):([^:]+)$/.exec(text) ?? [];
+    const said =
+      "n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+    const by = (key: Buffer) => createHmac("sha256", key).update(said).digest();
+    expect(by(Buffer.from(server, "base64")).toString("base64")).toBe("6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+    const proof = Buffer.from("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=", "base64");
+    const signature = by(Buffer.from(stored, "base64"));
+    const clientKey = Buffer.from(proof.map((byte, index) => byte ^ (signature[index] ?? 0)));
+    expect(createHash("sha256").update(clientKey).digest("base64")).toBe(stored);
+  });
+
+  it("stays the same from run to run, and differs by role, password and key", () => {
+    const password = randomText(16);
+    const first = scramVerifier("a", password, "key");
+    expect(scramVerifier("a", password, "key")).toBe(first);
+    const others = [scramVerifier("b", password, "key"), scramVerifier("a", `${password}x`, "key")];
+    expect(new Set([first, ...others, scramVerifier("a", password, "other")]).size).toBe(4);
+  });
+
+  it("is of the password as clients prepare it", () => {
+    expect(scramVerifier("a", "\u2168\u00ad", "key")).toBe(scramVerifier("a", "IX", "key"));
   });
 });

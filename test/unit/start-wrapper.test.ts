@@ -93,6 +93,12 @@ describe("the start wrapper", () => {
     expect(environment.NATS_URL).toBe("tls://risk-manager:def456@nats:4222");
   });
 
+  it("names the Redis user where there is one", () => {
+    put("REDIS_PASSWORD", "abc123\n");
+    const environment = environmentOf({ REDIS_USERNAME: "gateway-api-even" });
+    expect(environment.REDIS_URL).toBe("redis://gateway-api-even:abc123@redis:6379/0");
+  });
+
   it("percent-encodes a supplied password, so that any URL parser gets it back", () => {
     const password = "p@ss:w/ö?#%&1\u{1F511} x".repeat(3);
     put("REDIS_PASSWORD", password);
