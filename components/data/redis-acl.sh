@@ -1,6 +1,7 @@
 #!/bin/sh
 # start: runs Redis. ping: whether it answers. reload: has the running one take the present users. settle: also refuses the
-# former ones, for good, and ends the sessions that a value opened which counts no more.
+# former ones, for good, and ends the sessions that a value opened which counts no more. cli: redis-cli for whoever is in this
+# container, with every right.
 set -eu
 # shellcheck disable=SC2034
 live=/run/live/current kept=/data/.generations active=/tmp/users.acl
@@ -8,21 +9,28 @@ live=/run/live/current kept=/data/.generations active=/tmp/users.acl
 . /etc/autollm/overlap.sh
 
 # The user of this script. Its password is this container's own and never leaves it.
-own=/tmp/reload
+own=/tmp/operator
 [ -f "$own" ] || (umask 077 && od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$own")
-cli() { REDISCLI_AUTH=$(cat "$own") redis-cli --user reload "$@" 2>&1; }
+cli() { REDISCLI_AUTH=$(cat "$own") redis-cli --user operator --no-auth-warning "$@" 2>&1; }
 
-if [ "$1" = ping ]; then
-  [ "$(cli ping)" = PONG ]
-  exit
-fi
+case $1 in
+  ping)
+    [ "$(cli ping)" = PONG ]
+    exit
+    ;;
+  cli)
+    shift
+    cli "$@"
+    exit
+    ;;
+esac
 
 # Redis ends the sessions of a user that is removed. Those of one that stays under its name, and whose password or rights are
 # others now, are ended by `settle`, as far as they are older than the change: their reader has the new value by then.
 changed=/tmp/changed
 note_changed() {
   while read -r word name rest; do
-    case $name in reload | default) continue ;; esac
+    case $name in operator | default) continue ;; esac
     grep -q "^user $name " "$active" || continue
     grep -qxF "$word $name $rest" "$active" || echo "$name $(date +%s)" >>"$changed"
   done <"$active.new"
@@ -41,7 +49,7 @@ end_changed() {
 
 [ "$1" != settle ] || settle
 choose
-printf 'user reload on #%s resetchannels -@all +acl|load +client|kill +ping\n' "$(sha256sum <"$own" | cut -d' ' -f1)" >>"$active.new"
+printf 'user operator on #%s ~* &* +@all\n' "$(sha256sum <"$own" | cut -d' ' -f1)" >>"$active.new"
 [ "$1" = start ] || note_changed
 mv "$active.new" "$active"
 [ "$1" != start ] || exec redis-server /etc/autollm/redis.conf

@@ -3,11 +3,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { signToken } from "../../services/reference/src/jwt.ts";
 import { goTool } from "../../tools/lib/buildTools.ts";
 import { run } from "../../tools/lib/run.ts";
 import { https, login } from "./lib/http.ts";
-import { docker, type TestStack, testStack } from "./lib/stack.ts";
+import { type TestStack, testStack } from "./lib/stack.ts";
+import { token } from "./lib/trading.ts";
 
 const secret = () => randomBytes(24).toString("base64url");
 
@@ -39,15 +39,16 @@ describe("an old installation's .env", () => {
   });
 
   test("with known defaults is refused by name, and nothing is set", async () => {
-    expect(await adopt("weak.env", { ...old, REDIS_PASSWORD: "devredis", JWT_SECRET: "changeme" })).toBe(1);
-    expect(said).toContain("REDIS_PASSWORD: is a known default");
+    expect(await adopt("weak.env", { ...old, POSTGRES_PASSWORD: "autollm123", JWT_SECRET: "changeme" })).toBe(1);
+    expect(said).toContain("POSTGRES_PASSWORD: is a known default");
     expect(said).toContain("JWT_SECRET: is a known default");
-    expect(said).not.toMatch(/devredis|changeme/);
+    expect(said).not.toMatch(/autollm123|changeme/);
   });
 
   test("is taken into the stack's config, encrypted, without a value being printed", async () => {
     expect(await adopt("old.env", { ...old, LIVE: "1" }), said).toBe(0);
-    expect(said).toContain("REDIS_PASSWORD becomes redis, encrypted");
+    expect(said).toContain("JWT_SECRET becomes jwt, encrypted");
+    expect(said).toContain("REDIS_PASSWORD is ignored: each service has a Redis user of its own");
     expect(said).toContain("LIVE is ignored");
     const config = readFileSync(join(stack.home, `Pulumi.${stack.name}.yaml`), "utf8");
     for (const value of Object.values(old)) {
@@ -82,8 +83,6 @@ describe("an old installation's .env", () => {
   test("leaves what runs its passwords", async () => {
     const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
     expect(up.code, up.stdout + up.stderr).toBe(0);
-    const redis = ["exec", "--env", `REDISCLI_AUTH=${old.REDIS_PASSWORD}`, await stack.container("redis")];
-    expect(await docker(...redis, "redis-cli", "ping")).toBe("PONG");
     const host = await stack.address("postgres", "data");
     for (const user of ["gateway_api", "portfolio_ledger", "reporter"]) {
       const client = new Client({ host, user, password: old.POSTGRES_PASSWORD, database: "autollm" });
@@ -92,17 +91,17 @@ describe("an old installation's .env", () => {
     }
     const grafana = `${stack.url}/grafana/api/org`;
     expect((await https(grafana, { headers: login("admin", old.GF_SECURITY_ADMIN_PASSWORD) })).status).toBe(200);
-    const claims = { sub: "e2e", scope: "trade", exp: Math.floor(Date.now() / 1000) + 600 };
-    const authorization = `Bearer ${signToken(claims, old.JWT_SECRET)}`;
+    const authorization = `Bearer ${token(old.JWT_SECRET)}`;
     expect((await https(`${stack.url}/api/orders/none`, { headers: { authorization } })).status).toBe(404);
     expect(await stack.output("trading")).toBe("paper");
   });
 
   test("gives way to a generated value by `npm run rotate`", async () => {
-    const { code, stdout, stderr } = await stack.npm("rotate", "redis", "--yes");
+    const { code, stdout, stderr } = await stack.npm("rotate", "postgres-reporter", "--yes");
     expect(code, stdout + stderr).toBe(0);
     expect(stdout + stderr).toContain("a generated value in place of the one you supplied");
-    const redis = ["exec", "--env", `REDISCLI_AUTH=${old.REDIS_PASSWORD}`, await stack.container("redis")];
-    expect(await docker(...redis, "redis-cli", "ping")).toMatch(/NOAUTH|WRONGPASS/);
+    const host = await stack.address("postgres", "data");
+    const client = new Client({ host, user: "reporter", password: old.POSTGRES_PASSWORD, database: "autollm" });
+    await expect(client.connect()).rejects.toThrow(/password authentication failed/);
   });
 });

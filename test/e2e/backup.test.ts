@@ -31,10 +31,8 @@ describe("a backup", () => {
 
   const file = async (workload: string, path: string) => docker("exec", await stack.container(workload), "cat", path);
   const inBackup = async (script: string) => docker("exec", await stack.container("backup"), "sh", "-euc", script);
-  const redis = async (...args: readonly string[]) => {
-    const password = await file("redis", "/run/live/current/redis");
-    return docker("exec", "--env", `REDISCLI_AUTH=${password}`, await stack.container("redis"), "redis-cli", ...args);
-  };
+  const redis = async (...args: readonly string[]) =>
+    docker("exec", await stack.container("redis"), "/bin/sh", "/etc/autollm/acl.sh", "cli", ...args);
   const grafana = async (path: string, body?: unknown) =>
     https(`${stack.url}/grafana/api${path}`, {
       headers: login("admin", await stack.output("grafanaPassword")),

@@ -64,8 +64,9 @@ describe("an update whose engine is killed", () => {
   test.each([1, 4, 7, 10, 15, 20, 27, 35, 45, 60])(
     "%d s after a rotation began is ended by the next `npm run up`",
     async (seconds) => {
-      const rotated = ["redis", "nats-reporter", "postgres-reporter", "llm-signing"];
+      const rotated = ["redis-gateway-api", "nats-reporter", "postgres-reporter", "llm-signing"];
       const before = await to.values();
+      const formerUser = await to.redisUserOf("gateway-api");
       await killed(seconds, "rotate", ...rotated, "--yes");
 
       const { code, stdout, stderr } = await stack.npm("up");
@@ -73,7 +74,7 @@ describe("an update whose engine is killed", () => {
       await converged();
       const now = await to.values();
       for (const unit of rotated) expect(now.get(unit) === before.get(unit), unit).toBe(false);
-      expect(await to.redisCli(before.get("redis") ?? "", "ping")).toMatch(/NOAUTH|WRONGPASS/);
+      expect(await to.redisLogin(formerUser, before.get("redis-gateway-api") ?? "")).toMatch(/WRONGPASS/);
       const formerly = before.get("postgres-reporter") ?? "";
       expect(await to.postgresLogin("reporter", formerly)).toContain("authentication failed");
     },

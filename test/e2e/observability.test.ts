@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dashboards } from "../../components/observability/dashboards/dashboards.ts";
 import { dashboardJson } from "../../components/observability/dashboards/render.ts";
-import { signToken } from "../../services/reference/src/jwt.ts";
 import { type PanelTarget, panelQuery } from "../../tools/lib/panelQuery.ts";
 import { eventually, https, login } from "./lib/http.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 import { telemetryTests } from "./lib/telemetry.ts";
+import { token } from "./lib/trading.ts";
 
 interface StoredAlert {
   readonly name: string;
@@ -53,10 +53,9 @@ describe("watching", () => {
 
   async function news(simulate: Readonly<Record<string, unknown>>): Promise<void> {
     const secret = await docker("exec", await stack.container("gateway-api"), "cat", "/run/secrets/env/JWT_SECRET");
-    const token = signToken({ sub: "e2e", scope: "admin", exp: Math.floor(Date.now() / 1000) + 600 }, secret);
     const answer = await https(`${stack.url}/api/news`, {
       method: "POST",
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${token(secret, "admin")}` },
       body: { headline: "Bitcoin rallies on record inflows", symbol: "BTC-USD", simulate },
     });
     expect(answer.status, answer.body).toBe(202);

@@ -5,10 +5,10 @@ import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { edgeTargets } from "../../components/observability/blackbox.ts";
 import { services } from "../../components/platform/catalogue.ts";
-import { signToken } from "../../services/reference/src/jwt.ts";
 import { run } from "../../tools/lib/run.ts";
 import { eventually, https, login } from "./lib/http.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
+import { token } from "./lib/trading.ts";
 
 /** What the daemon holds of a stack. */
 async function remains(stack: string): Promise<string[]> {
@@ -123,9 +123,13 @@ describe("the local stack", () => {
 
   test("Redis refuses whoever has no password", async () => {
     const redis = await stack.container("redis");
-    const password = await file("redis", "/run/live/current/redis");
+    const password = await file("gateway-api", "/run/secrets/env/REDIS_PASSWORD");
+    const cli = (...args: string[]) =>
+      docker("exec", "--env", `REDISCLI_AUTH=${password}`, redis, "redis-cli", ...args);
     expect(await docker("exec", redis, "redis-cli", "ping")).toContain("NOAUTH");
-    expect(await docker("exec", "--env", `REDISCLI_AUTH=${password}`, redis, "redis-cli", "ping")).toBe("PONG");
+    expect(await cli("ping")).toMatch(/NOAUTH|WRONGPASS/);
+    expect(await cli("--user", "gateway-api", "ping")).toBe("PONG");
+    expect(await cli("--user", "gateway-api", "hgetall", "risk:holdings")).toContain("NOPERM");
   });
 
   test("Postgres refuses a wrong password, another service's tables, and the superuser from the network", async () => {
@@ -170,11 +174,8 @@ describe("the local stack", () => {
   });
 
   test("a news item becomes an order, a fill, a row in the ledger and a count in Prometheus", async () => {
-    const token = signToken(
-      { sub: "e2e", scope: "trade", exp: Math.floor(Date.now() / 1000) + 600 },
-      await file("gateway-api", "/run/secrets/env/JWT_SECRET"),
-    );
-    const headers = { authorization: `Bearer ${token}` };
+    const secret = await file("gateway-api", "/run/secrets/env/JWT_SECRET");
+    const headers = { authorization: `Bearer ${token(secret)}` };
     const item = { headline: "Bitcoin rallies on record inflows", symbol: "BTC-USD" };
     expect((await https(`${stack.url}/api/news`, { method: "POST", body: item })).status).toBe(401);
     const posted = await https(`${stack.url}/api/news`, { method: "POST", headers, body: item });

@@ -2,16 +2,16 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { credentialNames, rotationUnits } from "../../components/credentials/catalogue.ts";
 import { readersOf } from "../../components/credentials/grants.ts";
 import { natsServices } from "../../components/data/nats.ts";
+import { redisServices } from "../../components/data/redis.ts";
 import { underscored } from "../../components/platform/catalogue.ts";
 import { access, readUnits } from "./lib/access.ts";
 import { eventually, https, login } from "./lib/http.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
-import { filled, orderOf, postNews, trader } from "./lib/trading.ts";
+import { filled, orderOf, postNews, token as tokenOf, trader } from "./lib/trading.ts";
 import { reconnecting, startWriter, type WriterResult } from "./lib/writers.ts";
 
 /** The containers that an update replaced, by the engine's own log of events. */
@@ -43,12 +43,14 @@ describe("a rotation", () => {
   describe("by a change of config alone", () => {
     let former: Map<string, string>;
     let formerUser: string;
+    let formerRedisUser: string;
 
     test("replaces the readers of the credentials and nobody else, and refuses the old values", async () => {
       const ids = await to.containerIds();
       former = await to.values();
       formerUser = await to.natsUserOf("reporter");
-      const rotated = ["redis", "nats-reporter", "postgres-reporter", "caddy-admin"] as const;
+      formerRedisUser = await to.redisUserOf("gateway-api");
+      const rotated = ["redis-gateway-api", "nats-reporter", "postgres-reporter", "caddy-admin"] as const;
       for (const unit of rotated) await stack.pulumi("config", "set", "--path", `autollm:generation.${unit}`, "2");
       // The option is one of the engine's for debugging.
       vi.stubEnv("PULUMI_DEBUG_COMMANDS", "1");
@@ -62,8 +64,10 @@ describe("a rotation", () => {
       expect((await to.replacedSince(ids)).sort()).toEqual([...readers].sort());
       expect(replacedBy(readFileSync(events, "utf8"))).toEqual([...readers].sort());
       const now = await to.values();
-      expect(await to.redisCli(now.get("redis") ?? "", "ping")).toBe("PONG");
-      expect(await to.redisCli(former.get("redis") ?? "", "ping")).toMatch(/NOAUTH|WRONGPASS/);
+      expect(await to.redisLogin(await to.redisUserOf("gateway-api"), now.get("redis-gateway-api") ?? "")).toBe(
+        "accepted",
+      );
+      expect(await to.redisLogin(formerRedisUser, former.get("redis-gateway-api") ?? "")).toMatch(/WRONGPASS/);
       expect(await to.natsLogin(await to.natsUserOf("reporter"), now.get("nats-reporter") ?? "")).toBe("accepted");
       expect(await to.natsLogin(formerUser, former.get("nats-reporter") ?? "")).toMatch(/authorization/i);
       expect(await to.postgresLogin("reporter", now.get("postgres-reporter") ?? "")).toBe("accepted");
@@ -78,10 +82,12 @@ describe("a rotation", () => {
     test("holds when a server starts anew: the old values stay refused", async () => {
       const now = await to.values();
       await docker("restart", await stack.container("redis"), await stack.container("nats"));
-      await eventually("Redis takes the present password", 60, async () =>
-        (await to.redisCli(now.get("redis") ?? "", "ping").catch(() => "")) === "PONG" ? true : undefined,
+      await eventually("Redis takes the present user", 60, async () =>
+        (await to.redisLogin(await to.redisUserOf("gateway-api"), now.get("redis-gateway-api") ?? "")) === "accepted"
+          ? true
+          : undefined,
       );
-      expect(await to.redisCli(former.get("redis") ?? "", "ping")).toMatch(/NOAUTH|WRONGPASS/);
+      expect(await to.redisLogin(formerRedisUser, former.get("redis-gateway-api") ?? "")).toMatch(/WRONGPASS/);
       await eventually("NATS takes the present user", 60, async () =>
         (await to.natsLogin(await to.natsUserOf("reporter"), now.get("nats-reporter") ?? "")) === "accepted"
           ? true
@@ -96,17 +102,49 @@ describe("a rotation", () => {
     let before: Map<string, string>;
     let now: Map<string, string>;
     let oldNatsUsers: Map<string, string>;
+    let oldRedisUsers: Map<string, string>;
+    let sessions: Awaited<ReturnType<typeof openSessions>>;
     let message: string;
-    let token: Record<string, string>;
     const results = new Map<string, WriterResult>();
     const accepted: string[] = [];
+    let answers: Record<string, unknown> = {};
+
+    /** A session in each server and a token, as somebody has them who was in before the rotation. */
+    async function openSessions(values: ReadonlyMap<string, string>) {
+      const value = (name: string) => values.get(name) ?? "";
+      const redis = await to.redis(await to.redisUserOf("risk-manager"), value("redis-risk-manager"));
+      const backup = await to.redis("backup", value("redis-backup"));
+      const sql = await to.postgres("gateway_api", value("postgres-gateway-api"));
+      const nats = await to.nats(await to.natsUserOf("news-ingestor"), value("nats-news-ingestor"));
+      const headers = { authorization: `Bearer ${tokenOf(value("jwt"), "admin")}` };
+      const alive = async (work: () => Promise<unknown>) =>
+        work().then(
+          () => "alive",
+          () => "ended",
+        );
+      expect(await alive(() => redis.ping())).toBe("alive");
+      expect(await alive(() => sql.query("SELECT 1"))).toBe("alive");
+      expect(await alive(() => nats.flush())).toBe("alive");
+      return {
+        ask: async () => ({
+          redis: await alive(() => redis.ping()),
+          "redis-backup": await alive(() => backup.ping()),
+          postgres: await alive(() => sql.query("SELECT 1")),
+          nats: await alive(() => nats.flush()),
+          jwt: (await https(`${stack.url}/admin/kill-switch`, { headers })).status,
+        }),
+      };
+    }
+    const redisUsers = async () =>
+      new Map(await Promise.all(redisServices.map(async (name) => [name, await to.redisUserOf(name)] as const)));
     const users = async () =>
       new Map(await Promise.all(natsServices.map(async (name) => [name, await to.natsUserOf(name)] as const)));
 
     beforeAll(async () => {
       before = await to.values();
       oldNatsUsers = await users();
-      token = await trader(stack);
+      oldRedisUsers = await redisUsers();
+      sessions = await openSessions(before);
       const sql = await to.postgres("reporter", before.get("postgres-reporter") ?? "");
       await sql.query("CREATE TABLE reporter.written (n integer PRIMARY KEY)");
       await sql.end();
@@ -116,17 +154,11 @@ describe("a rotation", () => {
       );
       const keys = reconnecting(
         async () => {
-          const url = `redis://${await stack.address("redis", "data")}:6379`;
-          const password = await to.secret("gateway-api", "REDIS_PASSWORD");
-          const client = createClient({
-            url,
-            password,
-            socket: { reconnectStrategy: false },
-            disableOfflineQueue: true,
-          });
-          client.on("error", () => undefined);
-          await client.connect();
-          return client;
+          // Both of one moment: a replacement between the two reads would give a pair that never was.
+          const container = await stack.container("gateway-api");
+          const words = 'printf "%s %s" "$REDIS_USERNAME" "$(cat /run/secrets/env/REDIS_PASSWORD)"';
+          const [username = "", password = ""] = (await docker("exec", container, "sh", "-c", words)).split(" ");
+          return to.redis(username, password);
         },
         async (client) => client.destroy(),
       );
@@ -134,10 +166,11 @@ describe("a rotation", () => {
         postgres: startWriter(20, (n) =>
           rows.use((client) => client.query("INSERT INTO reporter.written VALUES ($1) ON CONFLICT DO NOTHING", [n])),
         ),
-        redis: startWriter(20, (n) => keys.use((client) => client.set(`written:${n}`, "yes"))),
+        redis: startWriter(20, (n) => keys.use((client) => client.set(`ratelimit:written:${n}`, "yes"))),
         // Asked for again below, all that is sent must stay within the rate limit of one client.
         "news through Caddy": startWriter(0.5, async () => {
-          accepted.push(await postNews(stack, token));
+          // A client logs in anew where its token is refused: by the key of that moment.
+          accepted.push(await postNews(stack, await trader(stack)));
         }),
       };
       const rotation = await stack.npm("rotate", "--all", "--yes");
@@ -145,6 +178,7 @@ describe("a rotation", () => {
       for (const [name, writer] of Object.entries(writers)) results.set(name, await writer.stop());
       await Promise.all([rows.drop(), keys.drop()]);
       expect(rotation.code, message).toBe(0);
+      answers = await sessions.ask();
       now = await to.values();
       for (const [name, result] of results) process.stdout.write(`${name}: ${JSON.stringify(result)}\n`);
     });
@@ -158,8 +192,17 @@ describe("a rotation", () => {
     test("the new values are taken and the old ones refused", async () => {
       const old = (name: string) => before.get(name) ?? "";
       const fresh = (name: string) => now.get(name) ?? "";
-      expect(await to.redisCli(fresh("redis"), "ping")).toBe("PONG");
-      expect(await to.redisCli(old("redis"), "ping")).toMatch(/NOAUTH|WRONGPASS/);
+      const presentRedis = await redisUsers();
+      for (const service of redisServices) {
+        expect(await to.redisLogin(presentRedis.get(service) ?? "", fresh(`redis-${service}`)), service).toBe(
+          "accepted",
+        );
+        expect(await to.redisLogin(oldRedisUsers.get(service) ?? "", old(`redis-${service}`)), service).toMatch(
+          /WRONGPASS/,
+        );
+      }
+      expect(await to.redisLogin("backup", fresh("redis-backup"))).toBe("accepted");
+      expect(await to.redisLogin("backup", old("redis-backup"))).toMatch(/WRONGPASS/);
       for (const [name, path] of [
         ["grafana-admin", "/grafana/api/org"],
         ["caddy-admin", "/prometheus/api/v1/query?query=up"],
@@ -197,23 +240,35 @@ describe("a rotation", () => {
       const { rows } = await sql.query<{ count: string }>("SELECT count(*) FROM reporter.written");
       await sql.end();
       expect(Number(rows[0]?.count)).toBeGreaterThanOrEqual(results.get("postgres")?.acknowledged ?? Number.NaN);
-      const script = "return #redis.call('keys', 'written:*')";
-      const count = await to.redisCli(now.get("redis") ?? "", "eval", script, "0");
+      const count = await to.redisCli("eval", "return #redis.call('keys', 'ratelimit:written:*')", "0");
       expect(Number(count)).toBeGreaterThanOrEqual(results.get("redis")?.acknowledged ?? Number.NaN);
       expect(accepted.length).toBeGreaterThan(0);
       await pause(60_000);
+      const present = await trader(stack);
       for (const id of accepted) {
         await pause(700);
-        await filled(stack, token, id, 90);
+        await filled(stack, present, id, 90);
       }
     });
 
-    test("a token of the key before is good until the next rotation, and not after it", async () => {
-      const seen = async () => (await orderOf(stack, token, accepted[0] ?? "")).status;
-      expect(await seen()).toBe(200);
-      const { code, stdout, stderr } = await stack.npm("rotate", "jwt", "--yes");
-      expect(code, stdout + stderr).toBe(0);
-      expect(await seen()).toBe(401);
+    test("leaves nobody in who was in before: sessions of each server, and tokens", async () => {
+      // All of them are asked within the minute after the rotation's end, before anything else (see beforeAll).
+      expect(answers).toEqual({ redis: "ended", "redis-backup": "ended", postgres: "ended", nats: "ended", jwt: 401 });
+    });
+
+    test("a token of the key before is good after a plain rotation, and not after one of a key that leaked", async () => {
+      const status = async (headers: Record<string, string>) =>
+        (await orderOf(stack, headers, accepted[0] ?? "")).status;
+      const first = await trader(stack);
+      const plain = await stack.npm("rotate", "jwt", "--yes");
+      expect(plain.code, plain.stdout + plain.stderr).toBe(0);
+      expect(await status(first)).toBe(200);
+      const second = await trader(stack);
+      expect(await status(second)).toBe(200);
+      const leaked = await stack.npm("rotate", "jwt", "--leaked", "--yes");
+      expect(leaked.code, leaked.stdout + leaked.stderr).toBe(0);
+      expect([await status(first), await status(second)]).toEqual([401, 401]);
+      expect(await status(await trader(stack))).toBe(200);
     });
   });
 
@@ -237,8 +292,8 @@ describe("a rotation", () => {
   });
 
   test("a wrong name is one clear error, with the name that was meant", async () => {
-    const { code, stderr } = await stack.npm("rotate", "redsi");
+    const { code, stderr } = await stack.npm("rotate", "redis-backpu");
     expect(code).toBe(64);
-    expect(stderr).toContain('"redsi" is no generated credential; did you mean redis?');
+    expect(stderr).toContain('"redis-backpu" is no generated credential; did you mean redis-backup?');
   });
 });

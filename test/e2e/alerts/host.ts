@@ -232,8 +232,8 @@ export const edgeCases: readonly AlertCase[] = [
     "SecretRotationDue",
     "credentials",
     [
-      `credential_rotated_timestamp_seconds{${node},name="redis"}`,
-      `credential_rotation_period_seconds{${node},name="redis"}`,
+      `credential_rotated_timestamp_seconds{${node},name="redis-exporter"}`,
+      `credential_rotation_period_seconds{${node},name="redis-exporter"}`,
     ],
     [-91 * DAY, 90 * DAY],
     [[-89 * DAY, 90 * DAY]],

@@ -1,8 +1,11 @@
 import { connect } from "@nats-io/transport-node";
 import { Client } from "pg";
+import { createClient } from "redis";
 import { rotationUnits, serviceNeeds } from "../../../components/credentials/catalogue.ts";
 import { natsServices } from "../../../components/data/nats.ts";
+import { redisServices } from "../../../components/data/redis.ts";
 import { serviceNames, underscored } from "../../../components/platform/catalogue.ts";
+import { run } from "../../../tools/lib/run.ts";
 import { eventually, https, login } from "./http.ts";
 import { docker, type TestStack } from "./stack.ts";
 import { filled, postNews, trader } from "./trading.ts";
@@ -21,6 +24,18 @@ export function access(stack: TestStack) {
   const file = async (workload: string, path: string) => docker("exec", await stack.container(workload), "cat", path);
   const secret = (service: string, variable: string) => file(service, `/run/secrets/env/${variable}`);
 
+  /** A file of a container whose image may have no program to show it with. */
+  async function fileOf(workload: string, path: string): Promise<string> {
+    const { stdout } = await run("sh", [
+      "-c",
+      'docker cp "$1:$2" - | tar -xO',
+      "sh",
+      await stack.container(workload),
+      path,
+    ]);
+    return stdout;
+  }
+
   async function containerIds(): Promise<Map<string, string>> {
     const format = '{{.Label "autollm.service"}} {{.ID}}';
     const lines = await docker("ps", "--all", "--filter", `label=autollm.stack=${stack.name}`, "--format", format);
@@ -37,6 +52,22 @@ export function access(stack: TestStack) {
     return client;
   }
 
+  async function redis(username: string, password: string) {
+    const url = `redis://${await stack.address("redis", "data")}:6379`;
+    const socket = { reconnectStrategy: false } as const;
+    const client = createClient({ url, username, password, socket, disableOfflineQueue: true });
+    client.on("error", () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  async function nats(user: string, pass: string, ca?: string) {
+    const servers = `${await stack.address("nats", "apps")}:4222`;
+    const trusted = ca ?? (await file("reporter", "/run/secrets/files/nats_ca.pem"));
+    const tls = { ca: trusted, checkServerIdentity: () => undefined };
+    return connect({ servers, tls, user, pass, maxReconnectAttempts: 0 });
+  }
+
   return {
     file,
     secret,
@@ -50,13 +81,15 @@ export function access(stack: TestStack) {
 
     /** A value of every credential, as one of its readers has it. */
     async values(): Promise<Map<string, string>> {
+      const logins = JSON.parse(await fileOf("redis-exporter", "/run/secrets/redis.json")) as Record<string, string>;
+      const redisExporter = Object.values(logins)[0] ?? "";
       const found = new Map<string, string>([
-        ["redis", await file("redis", "/run/live/current/redis")],
+        ["redis-exporter", redisExporter],
         ["grafana-admin", await stack.output("grafanaPassword")],
         ["caddy-admin", await stack.output("adminPassword")],
         ["jwt", await secret("gateway-api", "JWT_SECRET")],
         ["nats-tls", await file("nats", "/run/live/current/nats-ca")],
-        ["postgres-exporter", await file("postgres", "/run/live/current/postgres-exporter")],
+        ["postgres-exporter", (await fileOf("postgres-exporter", "/run/secrets/postgres-exporter")).trim()],
         ...(await Promise.all(
           (["postgres-backup", "redis-backup", "nats-backup"] as const).map(
             async (name) => [name, await file("backup", `/run/secrets/${name}`)] as const,
@@ -67,13 +100,31 @@ export function access(stack: TestStack) {
         found.set(pair, await file(signer, `/run/secrets/files/${underscored(pair)}_private_key`));
       }
       for (const service of natsServices) found.set(`nats-${service}`, await secret(service, "NATS_PASSWORD"));
+      for (const service of redisServices) found.set(`redis-${service}`, await secret(service, "REDIS_PASSWORD"));
       for (const service of postgresServices)
         found.set(`postgres-${service}`, await secret(service, "POSTGRES_PASSWORD"));
       return found;
     },
 
-    redisCli: async (password: string, ...args: readonly string[]) =>
-      docker("exec", "--env", `REDISCLI_AUTH=${password}`, await stack.container("redis"), "redis-cli", ...args),
+    /** Redis's command line inside its container, with every right. */
+    redisCli: async (...args: readonly string[]) =>
+      docker("exec", await stack.container("redis"), "/bin/sh", "/etc/autollm/acl.sh", "cli", ...args),
+
+    /** What Redis says to a login: "accepted", or its refusal. */
+    async redisLogin(username: string, password: string): Promise<string> {
+      try {
+        (await redis(username, password)).destroy();
+        return "accepted";
+      } catch (error) {
+        return String(error);
+      }
+    },
+
+    redis,
+
+    /** The name under which a service logs in to Redis at present. */
+    redisUserOf: async (service: string) =>
+      (await docker("exec", await stack.container(service), "printenv", "REDIS_USERNAME")).trim(),
 
     /** What Postgres says to a login: "accepted", or its refusal. */
     async postgresLogin(user: string, password: string): Promise<string> {
@@ -85,14 +136,12 @@ export function access(stack: TestStack) {
       }
     },
 
+    nats,
+
     /** What NATS says to a login: "accepted", or its refusal. */
     async natsLogin(user: string, pass: string, ca?: string): Promise<string> {
-      const servers = `${await stack.address("nats", "apps")}:4222`;
-      const trusted = ca ?? (await file("reporter", "/run/secrets/files/nats_ca.pem"));
       try {
-        const tls = { ca: trusted, checkServerIdentity: () => undefined };
-        const connection = await connect({ servers, tls, user, pass, maxReconnectAttempts: 0 });
-        await connection.close();
+        await (await nats(user, pass, ca)).close();
         return "accepted";
       } catch (error) {
         return String(error);

@@ -2,11 +2,16 @@ import { signToken } from "../../../services/reference/src/jwt.ts";
 import { type Answer, eventually, https } from "./http.ts";
 import { docker, type TestStack } from "./stack.ts";
 
+/** A token of an hour, as the API's clients are given one. */
+export function token(secret: string, scope = "trade", sub = "e2e"): string {
+  const iat = Math.floor(Date.now() / 1000);
+  return signToken({ sub, scope, iat, exp: iat + 3600 }, secret);
+}
+
 /** The header of a trader who may post news and see orders. */
 export async function trader(stack: TestStack): Promise<Record<string, string>> {
   const secret = await docker("exec", await stack.container("gateway-api"), "cat", "/run/secrets/env/JWT_SECRET");
-  const claims = { sub: "e2e", scope: "trade", exp: Math.floor(Date.now() / 1000) + 3600 };
-  return { authorization: `Bearer ${signToken(claims, secret)}` };
+  return { authorization: `Bearer ${token(secret)}` };
 }
 
 /** One is bought on, the other sold on: in turn they keep the position within risk-manager's limits. */
