@@ -25,7 +25,7 @@ export const labelsOf = (labels: Readonly<Record<string, string>>): Value =>
   Object.entries(labels).map(([label, value]) => ({ label, value }));
 
 const labels = {
-  "autollm.credentials": "redis",
+  "autollm.credentials": "redis-backup",
   "autollm.deploy": "recreate",
   "autollm.environment": "production",
   "autollm.image": `redis:8.10.2-alpine@${DIGEST}`,

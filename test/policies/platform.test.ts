@@ -117,9 +117,9 @@ describe("the platform is refused", { timeout: 60_000 }, () => {
       resources.find(({ type, name }) => type === CONTAINER && name === workload)?.inputs.mounts;
     const swapped = resources.map((resource) =>
       resource.type === CONTAINER && resource.name === "news-ingestor"
-        ? { ...resource, inputs: { ...resource.inputs, mounts: mounts("redis") } }
+        ? { ...resource, inputs: { ...resource.inputs, mounts: mounts("redis-exporter") } }
         : resource,
     );
-    expect((await verdict(swapped)).join("\n")).toContain("holds redis, which news-ingestor is not granted");
+    expect((await verdict(swapped)).join("\n")).toContain("holds redis-exporter, which news-ingestor is not granted");
   });
 });

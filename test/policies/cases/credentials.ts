@@ -105,7 +105,7 @@ export const credentialsCases: Readonly<Record<string, RuleCases>> = {
   },
   "credential-files-granted": {
     pass: {
-      "its own": filesOf("redis", { "run-secrets/redis": redisPassword }),
+      "its own": filesOf("redis", { "run-secrets/redis-backup": redisPassword }),
       "a service's own role": filesOf("reporter", { "run-secrets/env/POSTGRES_PASSWORD": secret() }),
     },
     fail: {

@@ -20,7 +20,7 @@ function mounted(
 ): readonly StackSubject[] {
   const source = `/var/lib/autollm/files/${service}-files-${"0a".repeat(8)}/run-secrets`;
   return [
-    password("redis", redisPassword),
+    password("redis-backup", redisPassword),
     password("jwt", jwt),
     inStack(filesOf(service, files)),
     inStack(container({ props: bind(source), labels: { ...as(service), "autollm.credentials": credentials } })),
@@ -42,14 +42,18 @@ function processes(limit: string | typeof UNKNOWN): StackSubject {
 export const stackCases: Readonly<Record<string, RuleCases>> = {
   "credential-grants": {
     pass: {
-      "its own": mounted("redis", { "run-secrets/redis": redisPassword }, "redis"),
+      "its own": mounted("redis", { "run-secrets/redis-backup": redisPassword }, "redis-backup"),
       "not known yet": [inStack(container({ props: { mounts: UNKNOWN } }))],
     },
     fail: {
-      "a label without a grant": [inStack(container({ labels: { "autollm.credentials": "redis,jwt" } }))],
-      "another's value under its own name": mounted("redis", { "run-secrets/redis": jwt }, "redis"),
-      "another's value inside a config file": mounted("redis", { "etc/redis.conf": `masterauth ${jwt}\n` }, "redis"),
-      "a file that no label names": mounted("redis", { "run-secrets/redis": redisPassword }, ""),
+      "a label without a grant": [inStack(container({ labels: { "autollm.credentials": "redis-backup,jwt" } }))],
+      "another's value under its own name": mounted("redis", { "run-secrets/redis-backup": jwt }, "redis-backup"),
+      "another's value inside a config file": mounted(
+        "redis",
+        { "etc/redis.conf": `masterauth ${jwt}\n` },
+        "redis-backup",
+      ),
+      "a file that no label names": mounted("redis", { "run-secrets/redis-backup": redisPassword }, ""),
       "another workload's live directory": [inStack(container({ props: bind("/srv/files/caddy-files-live") }))],
       "another workload's directory": [
         inStack(container({ props: bind(`/srv/files/caddy-files-${"0a".repeat(8)}/run-secrets`) })),
