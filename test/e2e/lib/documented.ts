@@ -96,6 +96,10 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "docker ps --all --filter label=autollm.service=nats": containersOf("nats"),
   "docker ps --filter label=autollm.service=postgres": containersOf("postgres"),
   "docker ps --filter label=autollm.service=redis": containersOf("redis"),
+  "docker exec REDIS sh /etc/autollm/acl.sh cli --bigkeys":
+    "docker exec $(docker ps --quiet --filter label=autollm.service=redis | head -n 1) sh /etc/autollm/acl.sh cli --bigkeys",
+  "docker exec REDIS sh /etc/autollm/acl.sh cli bgsave":
+    "docker exec $(docker ps --quiet --filter label=autollm.service=redis | head -n 1) sh /etc/autollm/acl.sh cli bgsave",
   "docker restart": "docker restart $CONTAINER",
   "docker start": "docker start $CONTAINER",
   "docker start CONTAINER": "docker stop $CONTAINER && docker start $CONTAINER",
@@ -107,10 +111,11 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run rotate -- --due": true,
   "npm run rotate -- --due --json": true,
   "npm run rotate -- NAME... | --due | --all": { seenIn: "test/e2e/rotation.test.ts" },
-  "npm run rotate -- redis jwt": { seenIn: "test/e2e/rotation.test.ts" },
+  "npm run rotate -- redis-risk-manager jwt": { seenIn: "test/e2e/rotation.test.ts" },
+  "npm run rotate -- jwt --leaked": { seenIn: "test/e2e/rotation.test.ts" },
   "npm run rotate -- --all": { seenIn: "test/e2e/rotation.test.ts" },
   "npm run rotate": { seenIn: "test/e2e/rotation.test.ts" },
-  "pulumi config set --path generation.redis 2 && pulumi up": { seenIn: "test/e2e/rotation.test.ts" },
+  "pulumi config set --path generation.redis-risk-manager 2 && pulumi up": { seenIn: "test/e2e/rotation.test.ts" },
   "npm run adopt -- FILE":
     'echo "SLACK_WEBHOOK_URL=https://hooks.example/$(openssl rand -hex 16)" > .env && npm run adopt -- .env --yes',
   "npm run adopt -- path/to/.env": "npm run adopt -- .env --yes",
