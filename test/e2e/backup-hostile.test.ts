@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../tools/lib/run.ts";
-import { HOSTILE_LINE, HOSTILE_ROLE, hostileSql, hostileWays, PROOF } from "./lib/hostile.ts";
+import { HOSTILE_LINE, HOSTILE_ROLE, hostileSql, hostileWays, PROOF } from "./lib/hostileRole.ts";
 import { eventually } from "./lib/http.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 
