@@ -43,7 +43,9 @@ export function ownerScript(args: {
   readonly user: string;
 }): string {
   const { dockerSocket, volume, imageId, user } = args;
-  const writes = `{{range .Mounts}}{{if and (eq .Name ${JSON.stringify(volume)}) .RW}}{{$.Id}}{{end}}{{end}}`;
+  // Only a volume's mount has a name, and an older Docker would look at it all the same in an "and".
+  const named = `{{if eq .Type "volume"}}{{if eq .Name ${JSON.stringify(volume)}}}{{if .RW}}{{$.Id}}{{end}}{{end}}{{end}}`;
+  const writes = `{{range .Mounts}}${named}{{end}}`;
   return [
     "set -eu",
     `docker() { command docker --host ${quote(dockerSocket)} "$@"; }`,

@@ -33,6 +33,8 @@ const give = (volume: string, user: string) =>
   run("sh", ["-c", ownerScript({ dockerSocket, volume, imageId: image, user })]);
 
 const confined = (volume: string, user: string) => [
+  // As the workloads have one, a mount that is no volume.
+  ...["--volume", "/etc/hostname:/name:ro"],
   ...["--user", user, "--network", "none", "--cap-drop", "ALL", "--volume", volume, "--entrypoint", "/bin/sh", image],
 ];
 const as = (volume: string, user: string, script: string) =>
