@@ -175,9 +175,7 @@ describe("localhost", () => {
   });
 
   it("leads plain HTTP to the port that is published, not to 443", () => {
-    expect(block(localSite, "http://localhost, http://127.0.0.1 {")).toContain(
-      "redir https://{host}:8443{uri} 308",
-    );
+    expect(block(localSite, "http://localhost, http://127.0.0.1 {")).toContain("redir https://{host}:8443{uri} 308");
   });
 });
 
