@@ -116,7 +116,7 @@ export function caddyfile(args: CaddyfileArgs): string {
     ...log,
   ];
   const block = (hosts: string, lines: readonly string[]) => ["", `${hosts} {`, ...indent(lines), "}"];
-  const redirect = (to: string) => [...headers, `redir ${to} permanent`];
+  const redirect = (to: string) => [...headers, `redir ${to} 308`];
   const port = httpsPort === 443 ? "" : `:${httpsPort}`;
   return [
     "{",

@@ -84,7 +84,7 @@ describe("the edge and its clients", () => {
 
     test("while ours leads from HTTP to HTTPS without the server's name", async () => {
       const said = await sendPlain(stack.httpPort, line("GET /health?a=b HTTP/1.1", "localhost"));
-      expect(said).toMatch(/^HTTP\/1\.1 301 /);
+      expect(said).toMatch(/^HTTP\/1\.1 308 /);
       expect(said).toContain(`Location: https://localhost:${stack.httpsPort}/health?a=b\r\n`);
       expect(said).not.toMatch(/^server:/im);
     });

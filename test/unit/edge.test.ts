@@ -152,7 +152,7 @@ describe("a public domain", () => {
         "header {",
         ...block(publicSite, "header {"),
         "}",
-        "redir https://trader.example.com{uri} permanent",
+        "redir https://trader.example.com{uri} 308",
       ]);
     expect(publicSite).not.toContain("local_certs");
   });
@@ -175,9 +175,7 @@ describe("localhost", () => {
   });
 
   it("leads plain HTTP to the port that is published, not to 443", () => {
-    expect(block(localSite, "http://localhost, http://127.0.0.1 {")).toContain(
-      "redir https://{host}:8443{uri} permanent",
-    );
+    expect(block(localSite, "http://localhost, http://127.0.0.1 {")).toContain("redir https://{host}:8443{uri} 308");
   });
 });
 
