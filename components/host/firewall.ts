@@ -94,12 +94,18 @@ ExecReload=${LOADER}
 WantedBy=sysinit.target
 `;
 
+/** Also run once after each boot: the rules are loaded before the network has told of its name servers. */
 const RESOLVERS_SERVICE = `[Unit]
 Description=Lets the containers of the AutoLLM platform ask the host's name servers
+After=network-online.target ${UNIT}
+Wants=network-online.target
 
 [Service]
 Type=oneshot
 ExecStart=${LOADER} resolvers
+
+[Install]
+WantedBy=multi-user.target
 `;
 
 /** Without it, names could not be resolved after the host was told of other name servers. */
@@ -136,10 +142,10 @@ export function firewallStep(options: HostOptions): Step {
       `  if [ -x ${LOADER} ]; then ${LOADER}; else nft -f ${RULES}; fi`,
       `  systemctl enable --quiet ${UNIT} >/dev/null 2>&1`,
       `  systemctl start ${UNIT}`,
-      `  if [ -f ${UNITS}/${RESOLVERS}.path ]; then systemctl enable --quiet --now ${RESOLVERS}.path >/dev/null 2>&1; fi`,
+      `  if [ -f ${UNITS}/${RESOLVERS}.path ]; then systemctl enable --quiet ${RESOLVERS}.service >/dev/null 2>&1; systemctl enable --quiet --now ${RESOLVERS}.path >/dev/null 2>&1; fi`,
       "else",
       `  systemctl disable --now ${UNIT} ${RESOLVERS}.path >/dev/null 2>&1 || true`,
-      `  rm -f ${UNITS}/sysinit.target.wants/${UNIT} ${UNITS}/multi-user.target.wants/${RESOLVERS}.path`,
+      `  rm -f ${UNITS}/sysinit.target.wants/${UNIT} ${UNITS}/multi-user.target.wants/${RESOLVERS}.*`,
       "  nft delete table inet autollm 2>/dev/null || true",
       "fi",
     ].join("\n"),
@@ -156,7 +162,7 @@ export function firewallStep(options: HostOptions): Step {
       { fault: "the firewall does not start at boot", test: `systemctl is-enabled --quiet ${UNIT}` },
       {
         fault: "nothing follows a change of the host's name servers",
-        test: `systemctl is-active --quiet ${RESOLVERS}.path && systemctl is-enabled --quiet ${RESOLVERS}.path`,
+        test: `systemctl is-active --quiet ${RESOLVERS}.path && systemctl is-enabled --quiet ${RESOLVERS}.path && systemctl is-enabled --quiet ${RESOLVERS}.service`,
       },
     ],
   };

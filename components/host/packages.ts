@@ -92,7 +92,8 @@ export function packagesStep({ docker }: HostOptions): Step {
       'if [ -z "$fresh" ]; then apt_get update; fi',
       ...pinned.map(
         (name) =>
-          `apt-cache madison ${name} | cut -d'|' -f2 | tr -d ' ' | { while read -r version; do case $version in ${docker.version}) exit 0 ;; esac; done; exit 1; } || fail "${name}: no version ${docker.version} is to be had (host.docker.version); there are: $(apt-cache madison ${name} | cut -d'|' -f2 | xargs)"`,
+          // What is installed stays, also when the archive has only its successor by now.
+          `{ ${versionHolds(name, docker.version ?? "")}; } 2>/dev/null || apt-cache madison ${name} | cut -d'|' -f2 | tr -d ' ' | { while read -r version; do case $version in ${docker.version}) exit 0 ;; esac; done; exit 1; } || fail "${name}: no version ${docker.version} is to be had (host.docker.version); there are: $(apt-cache madison ${name} | cut -d'|' -f2 | xargs)"`,
       ),
       // Docker of the other source makes way; volumes, images and containers stay.
       `if ${query} ${others.join(" ")} 2>/dev/null | grep -q '^installed ${others[0]}$'; then apt-mark -qq unhold ${others.join(" ")} >/dev/null 2>&1 || true; apt_get remove --yes ${others.slice(0, 2).join(" ")}; fi`,

@@ -146,8 +146,10 @@ describe("a container with internet access on a host", () => {
         `${run} --name stranger --network other empty python3 -m http.server 80`,
       ].join("\n"),
     );
-    const gateway = await at("docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' outward");
-    own = [gateway, host.address, "10.55.0.1"];
+    const gateways = await at(
+      "docker inspect --format '{{range .NetworkSettings.Networks}}{{.Gateway}} {{.IPv6Gateway}}{{end}}' prober",
+    );
+    own = [...gateways.split(" ").filter(Boolean), host.address, "10.55.0.1"];
     await eventually("the servers", 30, async () =>
       (
         await at(

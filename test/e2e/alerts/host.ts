@@ -101,7 +101,7 @@ export const hostCases: readonly AlertCase[] = [
       one(
         `host_security_fixes_oldest_timestamp_seconds{${node},group="docker",withheld="no"}`,
         0,
-        `${2 * DAY + 60}s`,
+        `${2 * DAY + 2 * HOUR}s`,
         "1h",
       ),
     ],
