@@ -11,8 +11,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { checkConfig } from "../../components/settings.ts";
 import { assertMayChange, changesStack, heldLock } from "../../tools/lib/held.ts";
-import { lockPlace, STALE_SECONDS } from "../../tools/lib/lockPlace.ts";
+import { lockPlace, STALE_SECONDS, sharedPlace } from "../../tools/lib/lockPlace.ts";
 import { processSpace, startOf } from "../../tools/lib/machine.ts";
 import { diedHere, holderOf, tellHolder, withStackLock } from "../../tools/lib/stackLock.ts";
 import { root } from "../../tools/lib/workspace.ts";
@@ -112,14 +113,14 @@ describe("the lock of a stack", () => {
   it("is taken by one of many who ask at once", async () => {
     const place = await lockPlace(STACK);
     const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => place.run("take", { id: `id-${index}`, record: "{}" })),
+      Array.from({ length: 8 }, (_, index) => place.run("take", { id: `id-${index}`, record: "{}" })),
     );
     expect(answers.filter((answer) => answer.startsWith("taken"))).toHaveLength(1);
-    expect(answers.filter((answer) => answer.startsWith("held"))).toHaveLength(19);
+    expect(answers.filter((answer) => answer.startsWith("held"))).toHaveLength(7);
     // Of many who find a dead holder, too.
     const dead = (await holderOf(place))?.id ?? "";
     const again = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => place.run("take", { id: `new-${index}`, record: "{}", dead })),
+      Array.from({ length: 8 }, (_, index) => place.run("take", { id: `new-${index}`, record: "{}", dead })),
     );
     expect(again.filter((answer) => answer.startsWith("inherited"))).toHaveLength(1);
   });
@@ -153,6 +154,61 @@ describe("the lock of a stack", () => {
 
   it("never knows a holder elsewhere to be dead", () => {
     expect(diedHere(undefined)).toBe(false);
+  });
+});
+
+describe("the lock of a shared stack", () => {
+  let home: string;
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), "autollm-test-"));
+    // In place of OpenSSH: it notes whom it calls, and runs the last word here, as the host's shell would.
+    const ssh = `#!/bin/sh\necho "$*" | grep -o '[a-z]*@192[0-9.]*' >> ${home}/logins\nfor last; do :; done\nexec sh -c "$last"\n`;
+    writeFileSync(join(home, "ssh"), ssh, { mode: 0o755 });
+    writeFileSync(join(home, "sudo"), '#!/bin/sh\n[ "$1" = -n ] && shift\nexec "$@"\n', { mode: 0o755 });
+    vi.stubEnv("PATH", `${home}:${process.env.PATH}`);
+    vi.stubEnv("HOME", home);
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    rmSync(home, { recursive: true });
+  });
+  const { host } = checkConfig(
+    {
+      "autollm:host": JSON.stringify({ address: "192.0.2.1", hostKey: `ssh-ed25519 ${"A".repeat(68)}` }),
+    },
+    new Set(),
+  ).settings;
+
+  it("lies on the host that the stack sets up, as root's, and is reached as each step is", async () => {
+    const directory = join(home, "locks");
+    const place = sharedPlace("staging", { host, dockerHost: "" }, directory);
+    expect(await place.run("take", { id: "one", record: "it's {}" })).toBe("taken\n");
+    expect(readFileSync(join(directory, "staging"), "utf8")).toBe("one\nit's {}\n");
+    expect(await place.run("take", { id: "two", record: "{}" })).toMatch(/^held \d\nit's \{\}\none\n/);
+    expect(await place.run("beat", { id: "one" })).toBe("ok\n");
+    await place.run("release", { id: "one" });
+    expect(await place.run("look", { id: "two" })).toBe("free\n");
+    expect(readFileSync(join(home, "logins"), "utf8")).toContain("deployer@192.0.2.1");
+    expect(place.where).toBe(`${directory}/staging on 192.0.2.1`);
+  });
+
+  it("lies beside the daemon where there is no host to set up", () => {
+    expect(sharedPlace("staging", { host: undefined, dockerHost: "unix:///var/run/docker.sock" }).where).toMatch(
+      /^\/(run\/lock|tmp)\/autollm-locks\/staging on this machine$/,
+    );
+    expect(sharedPlace("staging", { host: undefined, dockerHost: "ssh://me@192.0.2.1:2222" }).where).toBe(
+      "/tmp/autollm-locks/staging on 192.0.2.1",
+    );
+  });
+
+  it("cannot be had where the place cannot be reached, and the fault says so in a line", async () => {
+    writeFileSync(join(home, "ssh"), "#!/bin/sh\necho 'Permission denied (publickey).' >&2\nexit 255\n", {
+      mode: 0o755,
+    });
+    const place = sharedPlace("staging", { host, dockerHost: "" });
+    await expect(place.run("take", { id: "one" })).rejects.toThrow(
+      /the lock of stack staging .* cannot be reached: .*does not let .* in with the key/,
+    );
   });
 });
 

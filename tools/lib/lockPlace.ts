@@ -69,11 +69,18 @@ const HOST_DIRECTORY = "/run/autollm-locks";
 /** Every account of the machine may write there. */
 const sharedDirectory = () => (existsSync("/run/lock") ? "/run/lock/autollm-locks" : "/tmp/autollm-locks");
 
-/** The place of a stack whose settings are known. */
-function sharedPlace(stack: string, { host, dockerHost }: Settings): LockPlace {
+/**
+ * The place of a stack that others change too.
+ * @param hostDirectory on a host that the stack sets up
+ */
+export function sharedPlace(
+  stack: string,
+  { host, dockerHost }: Pick<Settings, "host" | "dockerHost">,
+  hostDirectory = HOST_DIRECTORY,
+): LockPlace {
   if (host !== undefined) {
     const on = (text: string) => contactOnHost(loginOf(host), host.user, host.firstPort, text);
-    return place(stack, HOST_DIRECTORY, host.address, (text, limit) => here(on(text), limit));
+    return place(stack, hostDirectory, host.address, (text, limit) => here(on(text), limit));
   }
   if (!dockerHost.startsWith("ssh://")) return place(stack, sharedDirectory(), "this machine", here);
   const { hostname, port, username } = new URL(dockerHost);

@@ -12,7 +12,9 @@ case $DIRECTORY in /run/lock/* | /tmp/*) chmod 1777 "$DIRECTORY" 2>/dev/null || 
 [ -e "$lock.guard" ] || : >"$lock.guard"
 exec 9<"$lock.guard"
 # One script at a time looks and writes. Without flock (macOS) the window between the two is some milliseconds.
-if command -v flock >/dev/null 2>&1; then flock -w 30 9; fi
+if command -v flock >/dev/null 2>&1; then
+  flock -w 60 9 || { echo "another run of this script has been at work for a minute: $lock.guard" >&2; exit 1; }
+fi
 
 id_of() { sed -n 1p "$lock" 2>/dev/null || true; }
 age_of() { echo $(($(date +%s) - $(stat -c %Y "$lock" 2>/dev/null || stat -f %m "$lock"))); }
