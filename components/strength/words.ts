@@ -45,7 +45,9 @@ export const WEAK_WORDS: readonly string[] = [
   ]),
 ];
 
-const ISSUERS = words("api openai finnhub miniflux alpaca binance coinbase kraken freqtrade smtp telegram slack pagerduty");
+const ISSUERS = words(
+  "api openai finnhub miniflux alpaca binance coinbase kraken freqtrade smtp telegram slack pagerduty",
+);
 const THINGS = words("key api_key secret api_secret token password");
 
 /** Placeholders as files of examples have them. */

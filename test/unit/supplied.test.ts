@@ -57,7 +57,15 @@ describe.each(Object.entries(DISGUISES))("a known default %s", (_, disguise) => 
   it.each(DEFAULTS)("%s is refused for every credential", (word) => {
     const value = disguise(word);
     // One name of each kind: they are judged alike.
-    for (const name of ["caddy-admin", "redis-risk-manager", "jwt", "vnc", "backup-key", "openai", "smtp-password"] as const) {
+    for (const name of [
+      "caddy-admin",
+      "redis-risk-manager",
+      "jwt",
+      "vnc",
+      "backup-key",
+      "openai",
+      "smtp-password",
+    ] as const) {
       const fault = suppliedFault(name, value, OWN);
       expect.soft(fault, `${name}: ${value}`).toBeDefined();
       expect(fault ?? "").not.toContain(value);

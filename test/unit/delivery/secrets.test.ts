@@ -15,7 +15,11 @@ describe("a secret in plain text", () => {
     ["one below another key", `autollm:host: { token: ${randomText(8)} }`, "config.autollm:host.token"],
     ["a number as password", "autollm:adminPassword: 123456", "config.autollm:adminPassword"],
     ["a private key anywhere", `autollm:domain: "${pem}"`, "config.autollm:domain"],
-    ["the account of live trading", "autollm:trading: { live: true, liveConfirm: U1234567 }", "config.autollm:trading.liveConfirm"],
+    [
+      "the account of live trading",
+      "autollm:trading: { live: true, liveConfirm: U1234567 }",
+      "config.autollm:trading.liveConfirm",
+    ],
     ["a login in a URL", "autollm:dockerHost: tcp://me:pw@docker:2375", "config.autollm:dockerHost"],
     ["one in a list", `autollm:symbols: [SPY, "ghp_${randomText(24)}"]`, "config.autollm:symbols.1"],
     ["one that is only called encrypted", `autollm:openai: { secure: typed-by-hand }`, "config.autollm:openai.secure"],
