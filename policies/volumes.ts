@@ -24,6 +24,8 @@ const partVolumes: Readonly<Record<string, VolumeUse>> = {
   "alertmanager-data": of("alertmanager"),
   "grafana-data": of("grafana", "backup"),
   "backup-data": of("backup"),
+  // A socket alone: the backup hands dumps over by it.
+  "restore-test-socket": of("restore-test", "backup"),
 };
 
 const serviceVolumes: Readonly<Record<string, VolumeUse>> = Object.fromEntries(
