@@ -38,7 +38,7 @@ const formOf = ({ names, flag, apart, after }: Program): RegExp => {
   const between = apart === true ? "[ \\t]*" : "";
   const login = after === undefined ? "" : `[^\\s${after}"'/]*${after}`;
   const value = after === undefined ? VALUE : `["']?${login}(?!\\s|$)([^\\s"';|&<>]+)`;
-  return new RegExp(`(?<![\\w.-])(?:${names.join("|")})(?:\\s[^|;&\\n]*?)?\\s-${flag}${between}${value}`, "g");
+  return new RegExp(`(?<![\\w.-])(?:${names.join("|")})(?:\\s[^|;&\\n]*?)?\\s["']?-${flag}${between}${value}`, "g");
 };
 
 const FORMS = PROGRAMS.map((program) => ({ program, form: formOf(program) }));

@@ -50,7 +50,7 @@ export const credentialsCases: Readonly<Record<string, RuleCases>> = {
     fail: {
       "a keyboard's rows": filesOf("redis", { "run-secrets/redis": "asdfghjkl98765" }),
       "three signs again and again": filesOf("redis", { "run-secrets/redis": "k7$k7$k7$k7$k7$" }),
-      "a date": filesOf("redis", { "run-secrets/redis": "autollm20260101" }),
+      "a date": filesOf("redis", { "run-secrets/redis": "summer20260101" }),
     },
   },
   "credential-generated-strong": {
