@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { images } from "../images.ts";
 import { encodeFiles, keyedDigest } from "../runtime/files.ts";
 import type { PartArgs } from "../runtime/part.ts";
 import { shell } from "../runtime/target.ts";
 import { quote } from "../shell.ts";
+import { workloadUser } from "../uids.ts";
 
 /** Where Grafana has its database. */
 const DATABASE = "/var/lib/grafana/grafana.db";
@@ -31,7 +31,7 @@ function onDatabase(name: string, program: string, args: DatabaseArgs, opts: pul
   const { target } = args;
   const confined =
     "--rm --interactive --network none --read-only --cap-drop ALL --security-opt no-new-privileges:true --memory 128m --pids-limit 64";
-  const docker = `docker --host ${quote(target.dockerSocket)} run ${confined} --user ${images.grafana.user}`;
+  const docker = `docker --host ${quote(target.dockerSocket)} run ${confined} --user ${workloadUser("grafana")}`;
   return (stdin: pulumi.Input<string>, more: pulumi.CustomResourceOptions = {}) =>
     shell(
       name,
