@@ -48,7 +48,8 @@ function ask(uri: string, condition = ""): string[] {
   return [
     `forward_auth ${condition}${LIMITER} {`,
     ...indent([
-      `uri ${uri}`,
+      // The question mark drops the request's own query, which Caddy would keep.
+      `uri ${uri}?`,
       `header_up ${CLIENT_HEADER} {client_ip}`,
       // It counts, and needs to know nothing else.
       "header_up -Authorization",

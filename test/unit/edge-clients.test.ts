@@ -13,10 +13,10 @@ describe("a login", () => {
       const route = routeOf(path);
       expect(order(path)).toEqual([
         `forward_auth @admin-login${route} edge-limiter:9190 {`,
-        "uri /take/admin-login",
+        "uri /take/admin-login?",
         "basic_auth {",
         "forward_auth edge-limiter:9190 {",
-        "uri /return/admin-login",
+        "uri /return/admin-login?",
         `reverse_proxy ${routes[route]?.upstream} {`,
       ]);
       expect(trimmed(publicSite)).toContain(`@admin-login${route} header Authorization *`);
@@ -29,9 +29,9 @@ describe("a login", () => {
     const route = routeOf("/grafana/*");
     expect(order("/grafana/*")).toEqual([
       `forward_auth @grafana-login${route} edge-limiter:9190 {`,
-      "uri /take/grafana-login",
+      "uri /take/grafana-login?",
       `forward_auth @grafana-token${route} edge-limiter:9190 {`,
-      "uri /take/grafana-token",
+      "uri /take/grafana-token?",
       "reverse_proxy grafana:3000 {",
     ]);
     expect(block(publicSite, `@grafana-login${route} {`)).toEqual(["path /grafana/login*", "not method GET HEAD"]);
@@ -39,7 +39,7 @@ describe("a login", () => {
   });
 
   it("has a limit of its kind", () => {
-    const asked = [...publicSite.matchAll(/uri \/(?:take|return)\/(\S+)/g)].map(([, kind]) => kind ?? "");
+    const asked = [...publicSite.matchAll(/uri \/(?:take|return)\/([^?\s]+)\?/g)].map(([, kind]) => kind ?? "");
     expect(new Set(asked)).toEqual(new Set(Object.keys(attemptKinds)));
   });
 

@@ -136,6 +136,11 @@ describe("the limiter", () => {
     }
   });
 
+  it("takes no notice of a query", async () => {
+    const ask = await start();
+    expect((await ask("/take/admin-login?query=up", "192.0.2.1")).status).toBe(200);
+  });
+
   it("refuses what it does not know, rather than letting it pass", async () => {
     const ask = await start();
     expect((await ask("/take/nothing", "192.0.2.1")).status).toBe(404);

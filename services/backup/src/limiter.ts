@@ -44,7 +44,7 @@ export function serveLimiter(port = PORT): Server {
     if (request.url === "/health") return void response.end("ok\n");
     if (request.url === "/metrics")
       return void response.setHeader("content-type", "text/plain; version=0.0.4").end(metricsPage(kinds));
-    const [, action, name = ""] = (request.url ?? "").split("/");
+    const [, action, name = ""] = (request.url ?? "").split("?", 1)[0]?.split("/") ?? [];
     const counted = kinds.get(name);
     if (counted === undefined || (action !== "take" && action !== "return"))
       return void response.writeHead(404).end("no such limit\n");
