@@ -31,7 +31,8 @@ describe("the deployments' key", () => {
       `#!/bin/sh\nssh-add -L > "${home}/keys"\necho "$SSH_AUTH_SOCK" > "${home}/socket"\necho "$@"; exit 7\n`,
     );
     chmodSync(engine, 0o755);
-    const ended = await run(...withKey(engine, ["up", "--stack", "x"], config), { allowFailure: true });
+    const { program, args } = withKey(engine, ["up", "--stack", "x"], config);
+    const ended = await run(program, args, { allowFailure: true });
     expect(ended).toMatchObject({ code: 7, stdout: "up --stack x\n" });
     const keyOf = (file: string) => readFileSync(file, "utf8").trim().split(" ").slice(0, 2);
     expect(keyOf(join(home, "keys"))).toEqual(keyOf(`${key}.pub`));
@@ -42,11 +43,41 @@ describe("the deployments' key", () => {
 
   it("is asked for by no command that connects to nobody, and by no stack without a host", () => {
     writeFileSync(config, "config:\n  autollm:host:\n    address: 192.0.2.1\n");
-    for (const args of [["preview"], ["stack", "export"], ["up", "--help"]])
-      expect(withKey("pulumi", args, config)).toEqual(["pulumi", args]);
+    for (const args of [
+      ["stack", "export"],
+      ["up", "--help"],
+    ])
+      expect(withKey("pulumi", args, config)).toEqual({ program: "pulumi", args, env: {} });
     writeFileSync(config, "config:\n  autollm:host: {}\n");
     for (const file of [config, join(home, "missing")])
-      expect(withKey("pulumi", ["up"], file)).toEqual(["pulumi", ["up"]]);
+      expect(withKey("pulumi", ["up"], file)).toEqual({ program: "pulumi", args: ["up"], env: {} });
+  });
+
+  it("is missed by no preview: Docker's provider is told that a daemon answers, and anything else is refused", async () => {
+    writeFileSync(config, `config:\n  autollm:host:\n    address: 192.0.2.1\n    privateKeyPath: ${key}\n`);
+    expect(withKey("pulumi", ["preview"], config).env, "with a key").toEqual({});
+    rmSync(key);
+    const { program, env } = withKey("pulumi", ["preview", "--stack", "x"], config, "/engine/bin:/usr/bin");
+    expect(env.PATH, "the engine's own programs").toMatch(/:\/engine\/bin:\/usr\/bin$/);
+    expect(program).toBe("pulumi");
+    for (const args of [
+      ["preview", "--refresh"],
+      ["preview", "-r"],
+      ["preview", "--refresh=true"],
+    ])
+      expect(withKey("pulumi", args, config).env, "looking at the world wants a key").toEqual({});
+    const [folder = ""] = env.PATH?.split(":") ?? [];
+    const ssh = (words: readonly string[], input = "") =>
+      run(join(folder, "ssh"), ["deployer@192.0.2.1", "--", ...words], { input, allowFailure: true });
+    const request = (line: string) => `${line} HTTP/1.1\r\nHost: docker.example.com\r\n\r\n`;
+    const dial = ["docker", "system", "dial-stdio"];
+    const answers = await ssh(
+      dial,
+      request("HEAD /_ping") + request("GET /v1.41/_ping") + request("POST /v1.41/containers/create"),
+    );
+    expect(answers.stdout.match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 403"]);
+    expect(await ssh(["true"])).toMatchObject({ code: 255, stdout: "" });
+    expect((await ssh(["docker", "ps"])).stderr).toContain("connects to nobody");
   });
 
   it("has a public half that is enough for a preview, and for nothing else", async () => {

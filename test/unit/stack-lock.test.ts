@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -88,6 +90,21 @@ describe("the lock of a stack", () => {
     held({ pid: 4_194_305, space: processSpace() });
     const died = await withStackLock(STACK, "up", async () => heldLock(STACK)?.diedHere);
     expect(died).toBe(true);
+  });
+
+  it("goes to the next command also where nobody has waited for the dead holder, which keeps its process id", async () => {
+    // The shell becomes a program that waits for nobody.
+    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+    try {
+      const [first] = (await once(parent.stdout, "data")) as [Buffer];
+      const pid = Number(String(first));
+      const state = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[2];
+      await vi.waitFor(() => expect(state()).toBe("Z"), { timeout: 10_000 });
+      held({ pid, space: processSpace(), start: startOf(pid) });
+      expect(await withStackLock(STACK, "up", work)).toBe("done");
+    } finally {
+      parent.kill();
+    }
   });
 
   it("goes to the next command where the holder's process id is another process by now", async () => {

@@ -17,7 +17,13 @@ await command({ help: HELP, options: {}, changes: "nothing" }, async () => {
     [await zizmor(), ["--offline", "--persona", "pedantic", "--no-progress", ".github"]],
     [
       shellcheck,
-      ["tools/github/protect.sh", "tools/github/propose.sh", ".githooks/pre-commit", "tools/lib/stack-lock.sh"],
+      [
+        "tools/github/protect.sh",
+        "tools/github/propose.sh",
+        ".githooks/pre-commit",
+        "tools/lib/stack-lock.sh",
+        "tools/lib/keyless/ssh",
+      ],
     ],
   ];
   let failed = 0;

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 
 /** Commands of Pulumi's that may run something on a stack's host. A preview connects to nobody. */
@@ -20,17 +21,37 @@ function keyFile(configFile: string): string | undefined {
   return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
 }
 
+/** A folder with an `ssh` that connects to nobody. */
+const KEYLESS = fileURLToPath(new URL("keyless", import.meta.url));
+
+/** How Pulumi is run. */
+export interface EngineRun {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /**
- * The line that runs Pulumi, with an SSH agent that holds the deployments' key where the stack has a host. The provider takes the
- * key from there, so that it is in no state. The agent ends with the engine, also with a killed one (ssh-agent(1), "command").
+ * How Pulumi is run, so that it has the deployments' key just where it may need it. With a host, what changes the stack runs under
+ * an SSH agent that holds the key: the provider takes it from there, so that it is in no state. The agent ends with the engine,
+ * also with a killed one (ssh-agent(1), "command"). A preview where there is no key runs without a connection.
+ * @param path on which the engine finds its programs
  */
 export function withKey(
   pulumi: string,
   args: readonly string[],
   configFile: string,
-): readonly [string, readonly string[]] {
-  const connects = CONNECTING.includes(args.find((arg) => !arg.startsWith("-")) ?? "") && !args.includes("--help");
-  const key = connects ? keyFile(configFile) : undefined;
-  if (key === undefined) return [pulumi, args];
-  return ["ssh-agent", ["sh", "-c", 'ssh-add -q "$0" </dev/null && exec "$@"', key, pulumi, ...args]];
+  path = process.env.PATH ?? "",
+): EngineRun {
+  const plain = { program: pulumi, args, env: {} };
+  const command = args.find((arg) => !arg.startsWith("-")) ?? "";
+  const previews = command === "preview" && !args.some((arg) => /^(--refresh|-r)(=|$)/.test(arg));
+  if (args.includes("--help") || !(previews || CONNECTING.includes(command))) return plain;
+  const key = keyFile(configFile);
+  if (key === undefined) return plain;
+  if (!previews) {
+    const line = ["sh", "-c", 'ssh-add -q "$0" </dev/null && exec "$@"', key, pulumi, ...args];
+    return { program: "ssh-agent", args: line, env: {} };
+  }
+  return existsSync(key) ? plain : { ...plain, env: { PATH: `${KEYLESS}${delimiter}${path}` } };
 }

@@ -19,15 +19,22 @@ export function processSpace(): string {
   return boot === "" ? hostname() : `${boot} ${namespace}`;
 }
 
-/** When a process of this machine began, in the kernel's own count; a process id alone may belong to another one by now. */
-export function startOf(pid: number): string {
-  // Field 22 of proc_pid_stat(5); the name in field 2 may hold spaces, and ends with the last parenthesis.
+/** The fields of proc_pid_stat(5) from the third one on; the name in the second may hold spaces, and ends with the last parenthesis. */
+function statOf(pid: number): string[] {
   const stat = read(() => readFileSync(`/proc/${pid}/stat`, "utf8"));
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
-/** Whether a process of this machine runs. */
+/** When a process of this machine began, in the kernel's own count; a process id alone may belong to another one by now. */
+export function startOf(pid: number): string {
+  // Field 22.
+  return statOf(pid)[19] ?? "";
+}
+
+/** Whether a process of this machine runs. One that has ended and that nobody has waited for does not. */
 export function isAlive(pid: number): boolean {
+  // Field 3: zombie, or dead. Such a process keeps its number, for good where the first process waits for nobody (a container's).
+  if (["Z", "X"].includes(statOf(pid)[0] ?? "")) return false;
   try {
     process.kill(pid, 0);
     return true;

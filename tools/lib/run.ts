@@ -39,7 +39,8 @@ export async function run(program: string, args: readonly string[], options: Run
   child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
     stderr += chunk;
   });
-  if (options.input !== undefined) child.stdin?.end(options.input);
+  // A program that ends before it has read its input is told by its exit code.
+  if (options.input !== undefined) child.stdin?.on("error", () => undefined).end(options.input);
   const code = await new Promise<number>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (exit, signal) => resolve(exit ?? (signal === null ? 1 : 128)));

@@ -103,11 +103,8 @@ export async function openWorkspace(stack: string): Promise<Workspace> {
     local,
     pulumi: async (args, options = {}) => {
       assertMayChange(stack, args);
-      return run(...withKey(engine.pulumi, args, join(cwd, `Pulumi.${stack}.yaml`)), {
-        cwd,
-        ...options,
-        env: { ...env, ...options.env },
-      });
+      const line = withKey(engine.pulumi, args, join(cwd, `Pulumi.${stack}.yaml`), engine.env.PATH);
+      return run(line.program, line.args, { cwd, ...options, env: { ...env, ...line.env, ...options.env } });
     },
   };
 }
