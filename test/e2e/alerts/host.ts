@@ -217,9 +217,25 @@ export const dataCases: readonly AlertCase[] = [
   gauge("BackupFailing", "backup", "backup_last_run_success", 0, 1),
   gauge("RestoreTestFailing", "backup", "backup_last_restore_test_success", 0, 1),
   gauge("RestoreTestTooOld", "backup", "backup_last_restore_test_timestamp_seconds", -9 * DAY, -6 * DAY),
-  gauge("SecondCopyTooOld", "backup", "backup_second_copy_last_success", 0, 1),
+  {
+    alert: "SecondCopyTooOld",
+    service: "backup",
+    fires: [
+      one("backup_second_copy_last_success", 0, "13h", "1m"),
+      one("backup_second_copy_last_success_timestamp_seconds", -50 * HOUR, "13h", "1m"),
+    ],
+    quiet: [
+      one("backup_second_copy_last_success", 1, "13h", "1m"),
+      one("backup_second_copy_last_success_timestamp_seconds", -30 * HOUR, "13h", "1m"),
+    ],
+  },
   gauge("SecondCopyRemovable", "backup", "backup_second_copy_append_only", 0, 1),
-  gauge("SecondCopyPruneDue", "backup", "backup_second_copy_prune_due_snapshots", 1000, 0),
+  {
+    alert: "SecondCopyPruneDue",
+    service: "backup",
+    fires: [one("backup_second_copy_prune_due_snapshots", 61, "70m", "1m")],
+    quiet: [one("backup_second_copy_prune_due_snapshots", 60, "70m", "1m")],
+  },
 ];
 
 const edgeRequests = (code: string) => `caddy_http_request_duration_seconds_count{job="caddy",code="${code}"}`;
