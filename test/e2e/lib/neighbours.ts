@@ -63,12 +63,17 @@ export async function reachOfEach(stack: string, image: string): Promise<readonl
       ...(HostConfig.GroupAdd ?? []).flatMap((group) => ["--group-add", group]),
       ...["--entrypoint", "node", image, "-e", LOOK, ...paths],
     );
+    const { processes, ...seen } = JSON.parse(said) as Pick<Reach, "files" | "sockets" | "processes">;
     // The first line is ps's heading.
-    const users = (await docker("top", Id, "-eo", "uid,pid")).split("\n").slice(1);
+    const users = (await docker("top", Id, "-eo", "uid,pid,comm")).split("\n").slice(1);
     reaches.push({
-      ...(JSON.parse(said) as Pick<Reach, "files" | "sockets" | "processes">),
+      ...seen,
+      // A health check that begins: Docker's own program, which has not yet become the container's user.
+      processes: processes.filter(({ program }) => !program.startsWith("runc:[")),
       workload,
-      users: [...new Set(users.map((line) => line.trim().split(/\s+/)[0] ?? ""))],
+      users: [
+        ...new Set(users.filter((line) => !line.includes("runc:[")).map((line) => line.trim().split(/\s+/)[0] ?? "")),
+      ],
     });
   }
   return reaches;
