@@ -58,7 +58,10 @@ export async function placed(stack: string): Promise<Placed[]> {
       const pid = String(State.Pid);
       const sockets = await run("nsenter", ["--target", pid, "--net", "ss", "--no-header", "-ltn"]);
       const addresses = Object.fromEntries(
-        Object.entries(NetworkSettings.Networks).map(([network, { IPAddress }]) => [segmentOf(network), IPAddress]),
+        // Docker lists `none` as a network, too; it gives no address.
+        Object.entries(NetworkSettings.Networks)
+          .filter(([, { IPAddress }]) => IPAddress !== "")
+          .map(([network, { IPAddress }]) => [segmentOf(network), IPAddress]),
       );
       const listens = new Map<number, Set<string>>();
       for (const line of sockets.stdout.trim().split("\n")) {
