@@ -38,9 +38,8 @@ note_changed() {
 end_changed() {
   [ -f "$changed" ] || return 0
   while read -r name since; do
-    # Redis counts whole seconds, from 1.
-    age=$(($(date +%s) - since))
-    [ "$age" -gt 0 ] || age=1
+    # Redis counts whole seconds, from 1: a session that was opened in the second of the change must be that old, too.
+    while age=$(($(date +%s) - since)) && [ "$age" -lt 1 ]; do sleep 1; done
     said=$(cli client kill user "$name" maxage "$age" </dev/null)
     case $said in '' | *[!0-9]*) echo "redis: the sessions of $name were not ended: $said" >&2; exit 1 ;; esac
   done <"$changed"

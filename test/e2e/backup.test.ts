@@ -247,7 +247,7 @@ describe("a backup", () => {
     const former = await stack.output("backupKey");
     const list = async () => JSON.parse((await stack.npm("backup", "--list", "--json")).stdout) as { id: string }[];
     const before = (await list()).map(({ id }) => id);
-    await stack.pulumi("config", "set", "--secret", "backup-key", token());
+    await stack.pulumi("config", "set", "--secret", "backup-key", randomBytes(32).toString("hex"));
     await stack.pulumi("config", "set", "--secret", "backup-key-previous", former);
     const up = await stack.npm("up");
     expect(up.code, up.stdout).toBe(0);
@@ -273,6 +273,7 @@ describe("a backup", () => {
     await stack.pulumi("state", "unprotect", ...urns, "--yes");
     const removed = await stack.npm("down");
     expect(removed.code, removed.stdout + removed.stderr).toBe(0);
-    expect(await docker("volume", "ls", "--quiet", "--filter", `label=autollm.stack=${stack.name}`)).toBe("");
+    const left = await docker("volume", "ls", "--quiet", "--filter", `label=autollm.stack=${stack.name}`);
+    expect(left, removed.stdout + removed.stderr).toBe("");
   });
 });
