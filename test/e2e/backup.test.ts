@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "@nats-io/transport-node";
 import { Client } from "pg";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { run } from "../../tools/lib/run.ts";
 import { eventually, https, login } from "./lib/http.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
@@ -252,10 +252,25 @@ describe("a backup", () => {
     const up = await stack.npm("up");
     expect(up.code, up.stdout).toBe(0);
     expect((await list()).map(({ id }) => id)).toEqual(expect.arrayContaining(before));
-    const opened = inBackup(
-      "restic --repo /backup/repository --password-file /run/secrets/backup-key-previous --no-cache --no-lock cat config",
+    const byFormer = (what: string) =>
+      inBackup(
+        `restic --repo /backup/repository --password-file /run/secrets/backup-key-previous --no-cache --no-lock ${what}`,
+      );
+    // The daemon has let the present key in, and lets the former out just after that.
+    await vi.waitFor(() => expect(byFormer("cat config")).rejects.toThrow(/wrong password/), {
+      timeout: 60_000,
+      interval: 2000,
+    });
+    // What a process leaves that was killed between the two: both keys are valid, and a lock. The next opening finishes it.
+    const restic = "restic --repo /backup/repository --password-file /run/secrets/backup-key --no-cache";
+    await inBackup(
+      `export HOME=/tmp; ${restic} key add --new-password-file /run/secrets/backup-key-previous
+      sleep 20 | ${restic} backup --stdin & sleep 8; kill -9 $!`,
     );
-    await expect(opened).rejects.toThrow(/wrong password/);
+    expect(await inBackup(`${restic} list locks --no-lock`)).toMatch(/^[0-9a-f]{64}$/m);
+    await byFormer("cat config");
+    await stack.npm("backup");
+    await expect(byFormer("cat config")).rejects.toThrow(/wrong password/);
   });
 
   test("is not needed for a protected volume: a destroy alone removes nothing, and it takes a second, explicit step", async () => {

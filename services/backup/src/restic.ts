@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ArchiveWriter, type Content } from "./archive.ts";
@@ -79,14 +79,35 @@ export async function must(what: string, args: readonly string[], repository = l
 const wrongKey = ({ name }: Repository) =>
   new BackupError(`${name} does not open with this stack's backup-key: supply the right one (docs/backup.md, The key)`);
 
-/** Lets the present key in and, where this container may delete, the former one out. */
-async function changeKey(repository: Repository): Promise<void> {
-  const keys = await restic(repository, ["key", "list", "--json"], PREVIOUS_KEY);
-  if (keys.code !== 0) throw wrongKey(repository);
-  const former = (JSON.parse(keys.stdout) as { id: string; current: boolean }[]).find(({ current }) => current);
+/** Lets the present key in, by the former one. */
+async function addKey(repository: Repository): Promise<void> {
   const added = await restic(repository, ["key", "add", "--new-password-file", KEY], PREVIOUS_KEY);
-  if (added.code !== 0 || former === undefined) throw new BackupError(`the key was not changed: ${lastWords(added)}`);
-  if (repository.deletes) await must("the former key is still valid", ["key", "remove", former.id], repository);
+  if (added.code === WRONG_KEY) throw wrongKey(repository);
+  if (added.code !== 0) throw new BackupError(`the key was not changed: ${lastWords(added)}`);
+}
+
+/**
+ * Lets the former key out, where this container may delete. It is asked for at each opening and not only after the present one
+ * was added: a process that was killed between the two would leave the former key valid for ever.
+ */
+async function removeFormerKey(repository: Repository): Promise<void> {
+  const previous = secret("backup-key-previous");
+  if (
+    !repository.deletes ||
+    previous === undefined ||
+    previous.trim() === readFileSync(repository.key ?? KEY, "utf8").trim()
+  )
+    return;
+  const keys = await restic(repository, ["key", "list", "--json"], PREVIOUS_KEY);
+  if (keys.code !== 0) return;
+  const former = (JSON.parse(keys.stdout) as { id: string; current: boolean }[]).find(({ current }) => current);
+  if (former === undefined) return;
+  // A key is removed by whoever has the repository alone, which the lock of a killed run would prevent.
+  await repository.release?.();
+  const removed = await restic(repository, ["key", "remove", former.id]);
+  // Another process may have removed it meanwhile: what counts is that it opens nothing any more.
+  if (removed.code !== 0 && (await restic(repository, ["cat", "config"], PREVIOUS_KEY)).code !== WRONG_KEY)
+    throw new BackupError(`the former key is still valid: ${lastWords(removed)}`);
 }
 
 /** Opens a repository, by the former key if need be, and answers whether there is one. */
@@ -99,11 +120,13 @@ export async function opens(repository: Repository): Promise<boolean> {
   }
   if (opened.code === WRONG_KEY) {
     if (secret("backup-key-previous") === undefined) throw wrongKey(repository);
-    await changeKey(repository);
+    await addKey(repository);
   } else if (opened.code !== 0 && opened.code !== NO_REPOSITORY) {
     throw new BackupError(`${repository.name} cannot be opened: ${lastWords(opened)}`);
   }
-  return opened.code !== NO_REPOSITORY;
+  if (opened.code === NO_REPOSITORY) return false;
+  await removeFormerKey(repository);
+  return true;
 }
 
 /**
