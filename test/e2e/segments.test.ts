@@ -5,7 +5,7 @@ import { isOpen, type SegmentName, segmentSpecs } from "../../components/segment
 import { neededSegments } from "../../policies/segments.ts";
 import { run } from "../../tools/lib/run.ts";
 import { access } from "./lib/access.ts";
-import { type Hostile, hostileIn } from "./lib/hostile.ts";
+import { type Hostile, hostileIn } from "./lib/hostileContainer.ts";
 import {
   type Attempt,
   answered,

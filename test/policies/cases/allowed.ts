@@ -170,6 +170,18 @@ export const allowedCases: Readonly<Record<string, RuleCases>> = {
       "what is mounted outside shows inside": container({ props: mount({ bindOptions: { propagation: "rslave" } }) }),
       "memory past the rule for it": container({ props: mount({ type: "tmpfs", source: undefined }) }),
       "an option of memory": container({ props: mount({ tmpfsOptions: { mode: 1777 } }) }),
+      "a bind mount by its driver options": container({
+        props: {
+          mounts: [
+            {
+              type: "volume",
+              source: "redis-data-1a2b3c4",
+              target: "/data",
+              volumeOptions: { driverName: "local", driverOptions: { type: "none", o: "bind", device: "/" } },
+            },
+          ],
+        },
+      }),
       "a driver": container({
         props: { mounts: [{ type: "volume", source: "redis-data-1a2b3c4", volumeOptions: { driverName: "nfs" } }] },
       }),

@@ -142,38 +142,6 @@ export const containersCases: Readonly<Record<string, RuleCases>> = {
         labels: as("node-exporter"),
       }),
       "its own files, writable": container({ props: bind(`/srv/redis-files-${"0a".repeat(8)}`, false) }),
-      "a volume that is a bind mount": resource(types.VOLUME, {
-        driverOpts: { type: "none", o: "bind", device: "/etc" },
-      }),
-      "a volume that is another host's": resource(types.VOLUME, {
-        driverOpts: { type: "nfs", o: "addr=192.0.2.1", device: ":/share" },
-      }),
-      "a volume by a plugin": resource(types.VOLUME, { driver: "vieux/sshfs" }),
-      "a bind mount within a volume's options": container({
-        props: {
-          mounts: [
-            {
-              type: "volume",
-              source: "data",
-              target: "/data",
-              volumeOptions: { driverName: "local", driverOptions: { type: "none", o: "bind", device: "/" } },
-            },
-          ],
-        },
-      }),
-      "what the host mounts later": container({
-        props: {
-          mounts: [
-            {
-              type: "bind",
-              source: `/srv/redis-files-${"0a".repeat(8)}`,
-              target: "/mnt",
-              readOnly: true,
-              bindOptions: { propagation: "rslave" },
-            },
-          ],
-        },
-      }),
     },
   },
   "container-no-devices": {
