@@ -100,7 +100,7 @@ describe("an old installation's .env", () => {
     const { code, stdout, stderr } = await stack.npm("rotate", "postgres-reporter", "--yes");
     expect(code, stdout + stderr).toBe(0);
     expect(stdout + stderr).toContain("a generated value in place of the one you supplied");
-    const host = await stack.address("postgres", "data");
+    const host = await stack.address("postgres", "postgres");
     const client = new Client({ host, user: "reporter", password: old.POSTGRES_PASSWORD, database: "autollm" });
     await expect(client.connect()).rejects.toThrow(/password authentication failed/);
   });

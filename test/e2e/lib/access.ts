@@ -58,7 +58,7 @@ export function access(stack: TestStack) {
   }
 
   async function redis(username: string, password: string) {
-    const url = `redis://${await stack.address("redis", "data")}:6379`;
+    const url = `redis://${await stack.address("redis", "redis")}:6379`;
     const socket = { reconnectStrategy: false } as const;
     const client = createClient({ url, username, password, socket, disableOfflineQueue: true });
     client.on("error", () => undefined);
@@ -67,7 +67,7 @@ export function access(stack: TestStack) {
   }
 
   async function nats(user: string, pass: string, ca?: string) {
-    const servers = `${await stack.address("nats", "apps")}:4222`;
+    const servers = `${await stack.address("nats", "nats")}:4222`;
     const trusted = ca ?? (await file("reporter", "/run/secrets/files/nats_ca.pem"));
     const tls = { ca: trusted, checkServerIdentity: () => undefined };
     return connect({ servers, tls, user, pass, maxReconnectAttempts: 0 });

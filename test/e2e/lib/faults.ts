@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect } from "vitest";
+import type { SegmentName } from "../../../components/segments.ts";
 import { run } from "../../../tools/lib/run.ts";
 import { root } from "../../../tools/lib/workspace.ts";
 import { eventually } from "./http.ts";
@@ -98,7 +99,7 @@ export async function frozen(container: string, seconds: number): Promise<void> 
 }
 
 /** Takes a workload out of a segment for some seconds. */
-export async function cutOff(stack: TestStack, workload: string, segment: string, seconds: number): Promise<void> {
+export async function cutOff(stack: TestStack, workload: string, segment: SegmentName, seconds: number): Promise<void> {
   const container = await stack.container(workload);
   const networks = JSON.parse(
     await docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", container),

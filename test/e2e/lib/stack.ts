@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { SegmentName } from "../../../components/segments.ts";
 import { type RunResult, run } from "../../../tools/lib/run.ts";
 import { root } from "../../../tools/lib/workspace.ts";
 
@@ -22,7 +23,7 @@ export interface TestStack {
   /** The Docker name of a workload's container. */
   container(workload: string): Promise<string>;
   /** The workload's address in one of its segments. */
-  address(workload: string, segment: string): Promise<string>;
+  address(workload: string, segment: SegmentName): Promise<string>;
   /** Removes the stack and its folder. */
   remove(): Promise<RunResult>;
 }
