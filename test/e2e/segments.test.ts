@@ -17,6 +17,7 @@ import {
   placed,
 } from "./lib/reach.ts";
 import { type TestStack, testStack } from "./lib/stack.ts";
+import { keysReached, postgresSchemas, redisKeys, schemasReached } from "./lib/stores.ts";
 import { forbidden, NatsTrial, subjects } from "./lib/subjects.ts";
 
 /** Seconds: for a way that should be there, and for one that should not. */
@@ -165,6 +166,29 @@ describe("the network", () => {
       else expect(beyond).toEqual([]);
     });
   });
+
+  test.each(Object.keys(redisKeys))("Redis lets %s touch its own keys, and refuses it every other", async (service) => {
+    const to = access(stack);
+    const session = await to.redis(await to.redisUserOf(service), await to.secret(service, "REDIS_PASSWORD"));
+    expect(await keysReached(session)).toEqual(redisKeys[service]);
+    session.destroy();
+  });
+
+  test.each(Object.entries(postgresSchemas))(
+    "Postgres lets %s reach its own schema and those that it reads, and refuses it all else",
+    async (role, own) => {
+      const to = access(stack);
+      const service = role.replaceAll("_", "-");
+      const session = await to.postgres(role, await to.secret(service, "POSTGRES_PASSWORD"));
+      const { writes, reads, forbidden: done } = await schemasReached(session, role);
+      await session.end();
+      expect(done).toEqual([]);
+      expect(writes).toEqual([own.writes]);
+      // The stand-ins keep no table in every schema: where there is none, there is nothing to read.
+      expect(own.reads).toEqual(expect.arrayContaining(reads));
+      if (own.reads.includes("portfolio_ledger")) expect(reads).toContain("portfolio_ledger");
+    },
+  );
 
   describe("NATS lets each service", () => {
     const sample = Object.entries(subjects);
