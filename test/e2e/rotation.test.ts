@@ -107,6 +107,8 @@ describe("a rotation", () => {
     let message: string;
     const results = new Map<string, WriterResult>();
     const accepted: string[] = [];
+    /** Statements about passwords that a role which sees every session has seen, by how they begin. */
+    const shownStatements: string[] = [];
     let answers: Record<string, unknown> = {};
 
     /** A session in each server and a token, as somebody has them who was in before the rotation. */
@@ -162,7 +164,19 @@ describe("a rotation", () => {
         },
         async (client) => client.destroy(),
       );
+      const watcher = reconnecting(
+        async () => to.postgres("exporter", await to.exporterPassword()),
+        (client) => client.end(),
+      );
       const writers = {
+        "watcher of sessions": startWriter(50, () =>
+          watcher.use(async (client) => {
+            const shown = "SELECT query FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query ~* $1";
+            // The pattern is a parameter, so that this query is none that it finds.
+            for (const { query } of (await client.query(shown, ["passwor[d]|scram-sh[a]|md5[0-9a-f]{32}"])).rows)
+              shownStatements.push(String(query).slice(0, 60));
+          }),
+        ),
         postgres: startWriter(20, (n) =>
           rows.use((client) => client.query("INSERT INTO reporter.written VALUES ($1) ON CONFLICT DO NOTHING", [n])),
         ),
@@ -176,7 +190,7 @@ describe("a rotation", () => {
       const rotation = await stack.npm("rotate", "--all", "--yes");
       message = rotation.stdout + rotation.stderr;
       for (const [name, writer] of Object.entries(writers)) results.set(name, await writer.stop());
-      await Promise.all([rows.drop(), keys.drop()]);
+      await Promise.all([rows.drop(), keys.drop(), watcher.drop()]);
       expect(rotation.code, message).toBe(0);
       answers = await sessions.ask();
       now = await to.values();
@@ -228,6 +242,11 @@ describe("a rotation", () => {
       expect(new X509Certificate(await to.file("reporter", "/run/secrets/files/nats_ca.pem")).fingerprint256).toBe(
         new X509Certificate(fresh("nats-tls")).fingerprint256,
       );
+    });
+
+    test("shows no password and no verifier among the sessions' statements while they are set", () => {
+      expect(results.get("watcher of sessions")?.acknowledged).toBeGreaterThan(200);
+      expect(shownStatements).toEqual([]);
     });
 
     test("refuses no client of the edge, of Postgres or of Redis", () => {

@@ -36,6 +36,9 @@ export function access(stack: TestStack) {
     return stdout;
   }
 
+  /** Of the role that sees what every session of Postgres is doing. */
+  const exporterPassword = async () => (await fileOf("postgres-exporter", "/run/secrets/postgres-exporter")).trim();
+
   async function containerIds(): Promise<Map<string, string>> {
     const format = '{{.Label "autollm.service"}} {{.ID}}';
     const lines = await docker("ps", "--all", "--filter", `label=autollm.stack=${stack.name}`, "--format", format);
@@ -78,6 +81,7 @@ export function access(stack: TestStack) {
     secret,
     containerIds,
     postgres,
+    exporterPassword,
 
     /** The workloads that have another container than before. */
     async replacedSince(before: ReadonlyMap<string, string>): Promise<string[]> {
@@ -94,7 +98,7 @@ export function access(stack: TestStack) {
         ["caddy-admin", await stack.output("adminPassword")],
         ["jwt", await secret("gateway-api", "JWT_SECRET")],
         ["nats-tls", await file("nats", "/run/live/current/nats-ca")],
-        ["postgres-exporter", (await fileOf("postgres-exporter", "/run/secrets/postgres-exporter")).trim()],
+        ["postgres-exporter", await exporterPassword()],
         ...(await Promise.all(
           (["postgres-backup", "redis-backup", "nats-backup"] as const).map(
             async (name) => [name, await file("backup", `/run/secrets/${name}`)] as const,
