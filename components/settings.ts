@@ -15,21 +15,12 @@ import { destinationFault } from "./host/egress.ts";
 import { systemAccounts } from "./host/systemAccounts.ts";
 import { DEFAULT_RANGE, overlap, rangeFault } from "./networkRange.ts";
 import { proxyFaults } from "./networks.ts";
+import { applicationNames } from "./platform/applications/index.ts";
 import { serviceNames } from "./platform/catalogue.ts";
+import { pinnedImage, releaseSchema, startFaults } from "./platform/release.ts";
 
 const port = z.int().min(1).max(65535);
 const generation = z.int("must be a whole number, 1 or more").min(1, "must be 1 or more");
-/** A reference pinned by digest: what `docker buildx imagetools inspect` prints. */
-const pinnedImage = z
-  .string()
-  .regex(/^[^@\s]+@sha256:[0-9a-f]{64}$/, "must be pinned by digest: repository@sha256:<64 hex digits>");
-/** A service's release: its image, and how it is started and asked for its health where that differs from the convention. */
-const release = z.strictObject({
-  image: pinnedImage,
-  command: z.array(z.string()).min(1).default(["/app/start"]),
-  health: z.array(z.string()).min(1).optional(),
-});
-
 const publicKey = z
   .string()
   .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+=*( .*)?$/, "must be a public key: `type base64`");
@@ -105,7 +96,8 @@ const schema = z
     networkRange: z.string().default(DEFAULT_RANGE),
     imageSource: z.enum(["registry", "local"]).default("registry"),
     localImages: z.record(z.string(), z.string()).default({}),
-    release: z.partialRecord(z.enum(serviceNames), release).default({}),
+    application: z.enum(applicationNames).default("conventions"),
+    release: z.partialRecord(z.enum(serviceNames), releaseSchema).default({}),
     // Of a credential that there is no more a stack that was made before may still name one: it counts for nothing.
     generation: z.partialRecord(z.enum([...rotationUnits, ...Object.keys(retiredCredentials)]), generation).default({}),
     overlap: z.partialRecord(z.enum(overlapUnits), z.enum(["accept", "present"])).default({}),
@@ -179,6 +171,11 @@ const schema = z
       if (value.backup.image === undefined)
         fault("backup.image", "must be the backup's own image, by the digest that the workflow `images` tells");
       if (value.domain === DEFAULT_DOMAIN) fault("domain", "must be the public host name outside environment local");
+    }
+    for (const service of serviceNames) {
+      const own = value.release[service];
+      if (own === undefined) continue;
+      for (const [path, message] of startFaults(service, own)) fault(`release.${service}.${path}`, message);
     }
     for (const wrong of proxyFaults(value.trustedProxies, value.adminNetworks)) fault("trustedProxies", wrong);
     if (value.acmeStaging && value.environment === "production") {

@@ -69,8 +69,8 @@ export function workloadUser(workload: string): string {
   return `${uid}:${uid}`;
 }
 
-/** The groups of those whose volumes the backup reads: it is in them all, and they are in none of each other's. */
-export const readableGroups: readonly number[] = [
-  ...serviceNames.filter((service) => services[service].volumes.length > 0),
-  "grafana",
-].map(uidOf);
+/**
+ * The groups of those whose volumes the backup reads: it is in them all, and they are in none of each other's. An application may
+ * keep a volume in each service.
+ */
+export const readableGroups: readonly number[] = [...serviceNames, "grafana"].map(uidOf);

@@ -1,4 +1,5 @@
 import { isServiceName, services } from "../components/platform/catalogue.ts";
+import { ownerOfVolume } from "../components/platform/release.ts";
 
 /** Who may mount a volume. */
 export interface VolumeUse {
@@ -39,13 +40,16 @@ const volumes: Readonly<Record<string, VolumeUse>> = { ...serviceVolumes, ...par
 
 /** Who may mount a volume, by the name of its resource; undefined for one that nobody has heard of. */
 export function volumeUse(volume: string): VolumeUse | undefined {
-  return Object.hasOwn(volumes, volume) ? volumes[volume] : undefined;
+  if (Object.hasOwn(volumes, volume)) return volumes[volume];
+  // What an application keeps beside the catalogue's volumes: `release` in the config, or the application's table, says where.
+  const owner = ownerOfVolume(volume);
+  return owner === undefined ? undefined : of(owner, "backup");
 }
 
 /** The volumes whose name Docker's may be, longest first: the engine adds seven hex digits to a resource's name. */
 export function volumeOfDockerName(dockerName: string): string | undefined {
   const name = dockerName.replace(/-[0-9a-f]{7}$/, "");
-  return Object.hasOwn(volumes, name) ? name : undefined;
+  return volumeUse(name) === undefined ? undefined : name;
 }
 
 /** Where a row is added for a new volume of a workload. */

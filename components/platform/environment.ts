@@ -1,8 +1,6 @@
-import { stringify } from "yaml";
 import { serviceNeeds } from "../credentials/catalogue.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { slotUser } from "../data/slotUser.ts";
-import type { FileTree } from "../runtime/files.ts";
 import { nameIn, serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { type ServiceName, type ServiceSpec, services, underscored } from "./catalogue.ts";
@@ -11,15 +9,6 @@ import { OTLP_ENDPOINT } from "./otlp.ts";
 
 /** Where the services find their YAML files. */
 const CONFIG_DIR = "/etc/autollm";
-
-/** The order limits that risk-manager keeps to (platform.md: concentration 25 %, leverage 3). */
-const riskLimits = {
-  max_position_concentration_pct: 25,
-  max_leverage_ratio: 3,
-  max_order_value_usd: 10_000,
-  max_daily_loss_usd: 5_000,
-  max_var_95_usd: 20_000,
-} as const;
 
 /** A service's environment: what platform.md names, as far as the service needs it, and never a secret. */
 export function serviceEnvironment(service: ServiceName, settings: Settings, ibPort: number): Record<string, string> {
@@ -67,14 +56,5 @@ export function serviceEnvironment(service: ServiceName, settings: Settings, ibP
       : {}),
     // The edge alone may tell who the client is.
     ...(entry.routes === undefined ? {} : { TRUSTED_PROXY: nameIn("caddy", service) }),
-  };
-}
-
-/** The YAML files that the services read, the same for all. */
-export function configFiles(settings: Settings): FileTree {
-  return {
-    "symbols.yaml": stringify({ symbols: settings.symbols }),
-    "risk.yaml": stringify(riskLimits),
-    "feeds.yaml": stringify({ bars_interval_seconds: 5, news_interval_seconds: 60 }),
   };
 }

@@ -6,14 +6,18 @@ import type { ResolvedImage } from "../runtime/images.ts";
 import { liveLabels } from "../runtime/live.ts";
 import type { PartArgs } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, Workload, type WorkloadSpec } from "../runtime/workload.ts";
+import { Workload, type WorkloadSpec } from "../runtime/workload.ts";
 import { serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
-import { isServiceName, type ServiceName, serviceNames, services } from "./catalogue.ts";
+import { applications } from "./applications/index.ts";
+import { isServiceName, type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
 import { deliveryOf } from "./delivery.ts";
-import { configFiles, serviceEnvironment } from "./environment.ts";
+import { serviceEnvironment } from "./environment.ts";
+import { imageStart } from "./imageStart.ts";
+import { type Start, volumeNameOf } from "./release.ts";
 import { STAND_IN_COMMAND } from "./standIn.ts";
+import { fillEnvironment, startOf } from "./started.ts";
 
 export interface ServicesArgs extends PartArgs {
   readonly settings: Settings;
@@ -24,8 +28,11 @@ export interface ServicesArgs extends PartArgs {
 }
 
 const START = "/run/autollm/start.sh";
+const HEALTH = "/run/autollm/health.sh";
+const WRAPPED = ["/bin/sh", START] as const;
 
 const startScript = readFileSync(new URL("start.sh", import.meta.url), "utf8");
+const healthScript = readFileSync(new URL("health.sh", import.meta.url), "utf8");
 
 /** Names in the order in which they can start: what a service needs comes before it. */
 export function startOrder(
@@ -85,37 +92,74 @@ export class Services extends pulumi.ComponentResource {
     return release === undefined ? args.images.get("reference") : args.images.resolve(service, release.image);
   }
 
+  /** What runs inside: the stand-in's command line, the one that is set, or the image's own. */
+  #command(service: ServiceName, image: ResolvedImage, start: Start, args: ServicesArgs) {
+    if (args.settings.release[service] === undefined) return { command: [...WRAPPED, ...STAND_IN_COMMAND] };
+    const own = imageStart(
+      {
+        target: args.target,
+        service,
+        image,
+        user: workloadUser(service),
+        asksHealth: services[service].port !== null && start.health === undefined,
+        needsCommand: start.command === undefined,
+      },
+      { parent: this },
+    );
+    // The image is looked at in any case, so that one that cannot be started is refused while the former still runs.
+    const imageCommand = own.apply((line) => start.command ?? line);
+    return { command: WRAPPED, imageCommand };
+  }
+
   #spec(service: ServiceName, args: ServicesArgs): WorkloadSpec {
-    const entry = services[service];
-    const release = args.settings.release[service];
+    const { settings } = args;
+    const entry: ServiceSpec = services[service];
+    const start = startOf(service, settings);
     const image = this.#image(service, args);
-    const health = release?.health ?? (entry.port === null ? undefined : answersHttp(entry.port, "/health"));
+    const health =
+      start.health ?? (entry.port === null ? undefined : ["/bin/sh", HEALTH, String(entry.port), "/health"]);
     const { tree, environment, names } = this.#granted(service, args);
+    const filled = fillEnvironment(service, start.environment, {
+      ...{ settings, ibPort: args.ibPort },
+      read: (name) => args.credentials.read(service, name),
+    });
+    const secret = Object.entries(filled.secret).map(([name, value]) => [`env/${name}`, value] as const);
+    const files: FileTree = { ...tree, ...Object.fromEntries(secret) };
+    const application =
+      settings.release[service] === undefined ? applications.conventions : applications[settings.application];
+    const writable = Object.entries(start.writable ?? {});
     return {
       image,
-      command: ["/bin/sh", START, ...(release?.command ?? STAND_IN_COMMAND)],
+      ...this.#command(service, image, start, args),
       user: workloadUser(service),
       ...serviceSeats(service),
-      deploy: entry.deploy.mode,
+      deploy: start.deploy ?? entry.deploy.mode,
       ...(health === undefined ? {} : { health }),
-      memory: entry.resources.memory,
+      ...(start.startPeriod === undefined ? {} : { startPeriod: start.startPeriod }),
+      memory: start.memory ?? entry.resources.memory,
       cpuShares: entry.resources.cpuShares,
-      pids: entry.resources.pids,
-      environment: { ...serviceEnvironment(service, args.settings, args.ibPort), ...environment },
+      pids: start.pids ?? entry.resources.pids,
+      environment: { ...serviceEnvironment(service, settings, args.ibPort), ...environment, ...filled.plain },
       files: {
-        "/run/autollm": { "start.sh": startScript },
-        "/etc/autollm": configFiles(args.settings),
-        ...(names.length === 0 ? {} : { "/run/secrets": tree }),
+        "/run/autollm": { "start.sh": startScript, "health.sh": healthScript },
+        "/etc/autollm": application.files(settings),
+        ...(Object.keys(files).length === 0 ? {} : { "/run/secrets": files }),
       },
       credentials: names,
-      volumes: entry.volumes.map(({ name, path }) => {
+      volumes: [
+        ...entry.volumes,
+        ...writable.flatMap(([path, is]) => ("volume" in is ? [{ name: volumeNameOf(service, path), path }] : [])),
+      ].map(({ name, path }) => {
         const owned = { target: args.target, ...volumeOwner(workloadUser(service), args.images) };
         const volume = new StatefulVolume(name, owned, { parent: this });
         this.#volumes.set(name, volume);
         return volume.at(path);
       }),
-      tmpfs: { "/tmp": 64 },
-      labels: liveLabels(args.settings.trading, args.credentials.digestKey),
+      tmpfs: {
+        "/tmp": 64,
+        ...Object.fromEntries(writable.flatMap(([path, is]) => ("memory" in is ? [[path, is.memory]] : []))),
+      },
+      labels: liveLabels(settings.trading, args.credentials.digestKey),
     };
   }
 

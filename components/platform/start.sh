@@ -3,7 +3,9 @@
 # stack's state shows a value. Usage: start.sh PROGRAM [ARGUMENT...]
 #   /run/secrets/env/NAME   becomes the environment variable NAME of the program, verbatim but for one last newline
 #   REDIS_URL, NATS_URL     are completed with user and password, for programs that take one URL
-# AUTOLLM_SECRET_ENV_DIR names another directory (for tests).
+#   SSL_CERT_FILE, ...      name a file of the authorities that the image trusts and the platform's own, of NATS_CA_PATH
+#   HOME                    is /tmp where the image's own cannot be written to
+# AUTOLLM_SECRET_ENV_DIR names another directory, AUTOLLM_SCRATCH another than /tmp (for tests).
 set -eu
 
 fail() {
@@ -56,5 +58,29 @@ if [ -n "${NATS_PASSWORD:-}" ] && [ -n "${NATS_USER:-}" ]; then
   NATS_URL=$(with_login "${NATS_URL:-tls://nats:4222}" "$NATS_USER" "$NATS_PASSWORD")
   export NATS_URL
 fi
+
+scratch=${AUTOLLM_SCRATCH:-/tmp}
+# An image knows nothing of the user that it runs as, who has no home.
+[ -n "${HOME:-}" ] && [ -w "$HOME" ] || export HOME="$scratch"
+
+if [ -n "${NATS_CA_PATH:-}" ]; then
+  own=''
+  # Where the usual systems have the authorities that they trust: Debian and Alpine, Red Hat, BSD and Alpine, SUSE.
+  for file in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem \
+    /etc/ssl/ca-bundle.pem; do
+    if [ -n "$file" ] && [ -r "$file" ]; then
+      own=$file
+      break
+    fi
+  done
+  bundle=$scratch/ca-bundle.pem
+  # A last line without a newline must not run into the next certificate.
+  { [ -z "$own" ] || cat "$own"; echo; cat "$NATS_CA_PATH"; } >"$bundle.new"
+  mv "$bundle.new" "$bundle"
+  export SSL_CERT_FILE="$bundle" NODE_EXTRA_CA_CERTS="$NATS_CA_PATH" CA_BUNDLE_PATH="$bundle"
+  # These take the place of what a library brings along: only where the system's own are in the bundle.
+  [ -z "$own" ] || export REQUESTS_CA_BUNDLE="$bundle" CURL_CA_BUNDLE="$bundle"
+fi
+unset scratch own file bundle
 
 exec "$@"

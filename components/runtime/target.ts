@@ -38,7 +38,7 @@ export function shell(
   target: Target,
   args: ShellArgs,
   opts: pulumi.CustomResourceOptions,
-): pulumi.CustomResource {
+): command.local.Command | command.remote.Command {
   if (target.connection === undefined) {
     return new command.local.Command(name, { ...args, logging: "none", addPreviousOutputInEnv: false }, opts);
   }

@@ -23,6 +23,8 @@ export interface WorkloadSpec {
   readonly image: { readonly id: pulumi.Input<string>; readonly reference: string };
   /** The whole command line; the image's own entry point is not used. */
   readonly command: readonly string[];
+  /** What follows `command`, where only the image says it. */
+  readonly imageCommand?: pulumi.Input<readonly string[]>;
   /** Numeric `uid:gid`, never 0, and no other workload's: see components/uids.ts. */
   readonly user: string;
   /** Groups of other workloads whose files it reads, each waived in the policies. */
@@ -204,7 +206,10 @@ export class Workload extends pulumi.ComponentResource {
         securityOpts: ["no-new-privileges:true"],
         image: spec.image.id,
         entrypoints: [spec.command[0] ?? ""],
-        command: spec.command.slice(1),
+        command:
+          spec.imageCommand === undefined
+            ? spec.command.slice(1)
+            : pulumi.output(spec.imageCommand).apply((own) => [...spec.command.slice(1), ...own]),
         user: spec.user,
         ...(spec.groups === undefined ? {} : { groupAdds: spec.groups.map(String).sort() }),
         // Not the name itself: a newer Docker resolves a hostname in every network, also where nobody may be reached.

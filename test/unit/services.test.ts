@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { ibApiPort } from "../../components/broker/ibPort.ts";
+import { conventions } from "../../components/platform/applications/conventions.ts";
 import { type ServiceName, serviceNames, services } from "../../components/platform/catalogue.ts";
-import { configFiles, serviceEnvironment } from "../../components/platform/environment.ts";
+import { serviceEnvironment } from "../../components/platform/environment.ts";
 import { startOrder } from "../../components/platform/services.ts";
 import { partReference } from "../../components/runtime/images.ts";
 import { serviceSeats } from "../../components/segments.ts";
@@ -110,7 +111,7 @@ describe("a service's environment", () => {
 
 describe("the services' files", () => {
   it("name the symbols of the settings and the platform's limits", () => {
-    const files = configFiles({ ...settings, symbols: ["BTC-USD", "SPY"] });
+    const files = conventions.files({ ...settings, symbols: ["BTC-USD", "SPY"] });
     expect(parse(String(files["symbols.yaml"]))).toEqual({ symbols: ["BTC-USD", "SPY"] });
     expect(parse(String(files["risk.yaml"]))).toMatchObject({
       max_position_concentration_pct: 25,

@@ -1,0 +1,82 @@
+import { type CredentialName, serviceNeeds } from "../credentials/catalogue.ts";
+import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
+import { slotUser } from "../data/slotUser.ts";
+import type { Settings } from "../settings.ts";
+import { type ServiceName, underscored } from "./catalogue.ts";
+
+/** What an address is made of: the settings, and the password of the service's own user, where it has one. */
+interface Known {
+  readonly service: ServiceName;
+  readonly settings: Pick<Settings, "generation">;
+  readonly ibPort: number;
+  /** The password, as it stands in a URL (RFC 3986). */
+  readonly password: string;
+}
+
+interface Address {
+  /** The need of the catalogue by which a service has it. */
+  readonly need: "nats" | "redis" | "postgres" | "ib-gateway";
+  /** Whether the password is part of it. */
+  readonly secret?: true;
+  readonly value: (known: Known) => string;
+}
+
+const user = (store: "nats" | "redis", { service, settings }: Known) =>
+  slotUser(service, settings.generation[`${store}-${service}`] ?? 1);
+
+/** Where the parts answer, and as whom a service logs in there: what `${address:NAME}` may name. */
+const addresses: Readonly<Record<string, Address>> = {
+  "nats.host": { need: "nats", value: () => "nats" },
+  "nats.port": { need: "nats", value: () => "4222" },
+  "nats.user": { need: "nats", value: (known) => user("nats", known) },
+  "nats.url": {
+    need: "nats",
+    secret: true,
+    value: (known) => `tls://${user("nats", known)}:${known.password}@nats:4222`,
+  },
+  "redis.host": { need: "redis", value: () => "redis" },
+  "redis.port": { need: "redis", value: () => "6379" },
+  "redis.user": { need: "redis", value: (known) => user("redis", known) },
+  "redis.url": {
+    need: "redis",
+    secret: true,
+    value: (known) => `redis://${user("redis", known)}:${known.password}@redis:6379/0`,
+  },
+  "postgres.host": { need: "postgres", value: () => "postgres" },
+  "postgres.port": { need: "postgres", value: () => "5432" },
+  "postgres.database": { need: "postgres", value: () => POSTGRES_DATABASE },
+  "postgres.user": { need: "postgres", value: ({ service }) => underscored(service) },
+  "postgres.url": {
+    need: "postgres",
+    secret: true,
+    value: ({ service, password }) =>
+      `postgresql://${underscored(service)}:${password}@postgres:5432/${POSTGRES_DATABASE}`,
+  },
+  "ib.host": { need: "ib-gateway", value: () => "ib-gateway" },
+  "ib.port": { need: "ib-gateway", value: ({ ibPort }) => String(ibPort) },
+};
+
+/** The addresses that a service may name: those of the parts that its entry needs. */
+export function addressNames(service: ServiceName): readonly string[] {
+  return Object.entries(addresses)
+    .filter(([, { need }]) => serviceNeeds(service, need))
+    .map(([name]) => name);
+}
+
+/** The credential that an address holds; undefined for one that is no secret. */
+export function addressCredential(service: ServiceName, name: string): CredentialName | undefined {
+  const address = addresses[name];
+  return address?.secret === true ? (`${address.need}-${service}` as CredentialName) : undefined;
+}
+
+/**
+ * An address.
+ * @param password of the service's own user there, for an address that holds it
+ * @throws for a name that is none
+ */
+export function addressOf(name: string, known: Omit<Known, "password">, password = ""): string {
+  const address = addresses[name];
+  if (address === undefined)
+    throw new Error(`${name}: no such address; there are ${Object.keys(addresses).join(", ")}`);
+  return address.value({ ...known, password: encodeURIComponent(password) });
+}

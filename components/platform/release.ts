@@ -1,0 +1,125 @@
+import { z } from "zod";
+import { grantedTo } from "../credentials/grants.ts";
+import { addressNames } from "./addresses.ts";
+import { type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
+import { type Reference, type ReferenceKind, references } from "./references.ts";
+
+/** A reference pinned by digest: what `docker buildx imagetools inspect` prints. */
+export const pinnedImage = z
+  .string()
+  .regex(/^[^@\s]+@sha256:[0-9a-f]{64}$/, "must be pinned by digest: repository@sha256:<64 hex digits>");
+
+const path = z
+  .string()
+  .regex(
+    /^(\/[A-Za-z0-9._-]+)+$/,
+    "must be an absolute path inside the container, of letters, digits, `.`, `_` and `-`",
+  )
+  .refine((value) => !value.split("/").some((part) => part === "." || part === ".."), "must not lead back by . or ..");
+
+const mebibytes = (least: number, most: number) =>
+  z.int("must be whole MiB").min(least, `must be ${least} MiB or more`).max(most, `must be ${most} MiB or less`);
+
+/** What an image may write to: memory, which is empty after each start, or a volume, which stays and is in the backup. */
+const writable = z.union(
+  [z.strictObject({ memory: mebibytes(1, 65_536) }), z.strictObject({ volume: z.literal(true) })],
+  "must be {memory: MiB} or {volume: true}",
+);
+
+/** Names that steer the start itself, or would load code into it. */
+const STEERS = /^(PATH|IFS|ENV|BASH_ENV|LD_.*|AUTOLLM_.*)$/;
+
+/**
+ * How a service's image is run. Of all but `image` the application's table has a value, and then the catalogue: what stands here
+ * wins over both.
+ */
+export const startSchema = z.strictObject({
+  /** The whole command line. Default: the image's own entry point and command. */
+  command: z.array(z.string()).min(1, "must name a program").optional(),
+  /** Command line inside the container that ends with 0 when the service can serve. Default: asks for `/health`. */
+  health: z.array(z.string()).min(1, "must name a program").optional(),
+  /** Variables by name; see references.ts for what `${…}` stands for in a value. */
+  environment: z
+    .record(
+      z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a variable's name: letters, digits and _")
+        .refine((name) => !STEERS.test(name), "steers how the program is started, and cannot be set"),
+      z.string(),
+    )
+    .optional(),
+  /** Paths inside the container that it may write to; everything else is read-only. Default: 64 MiB of memory at `/tmp`. */
+  writable: z.record(path, writable).optional(),
+  /** Hard limit, MiB. */
+  memory: mebibytes(16, 1_048_576).optional(),
+  /** Most processes and threads. */
+  pids: z.int("must be a whole number").min(2, "must be 2 or more").max(32_768, "must be 32768 or less").optional(),
+  /** Seconds until a failing health check counts. */
+  startPeriod: z.int("must be whole seconds").min(1, "must be 1 or more").max(3600, "must be 3600 or less").optional(),
+  /** How a deploy replaces it; an executor is always recreated. */
+  deploy: z.enum(["rolling", "recreate"]).optional(),
+});
+
+/** `release.NAME` of the stack's config. */
+export const releaseSchema = startSchema.extend({ image: pinnedImage });
+
+/** How an image is run, as a table or the config says it. */
+export type Start = z.infer<typeof startSchema>;
+
+const known: Readonly<Record<ReferenceKind, (service: ServiceName) => readonly string[]>> = {
+  credential: grantedTo,
+  file: grantedTo,
+  address: addressNames,
+};
+
+const wrong: Readonly<Record<ReferenceKind, string>> = {
+  credential: "a credential that the service is not granted",
+  file: "a credential that the service is not granted",
+  address: "no address of a part that the service needs",
+};
+
+/** What is wrong with the references of a service's environment, as path and problem. */
+export function referenceFaults(service: ServiceName, environment: Start["environment"] = {}): [string, string][] {
+  return Object.entries(environment).flatMap(([name, value]) => {
+    const found = references(value);
+    if (typeof found === "string") return [[name, found] as [string, string]];
+    return found
+      .filter(({ kind, name: target }: Reference) => !known[kind](service).includes(target))
+      .map(({ kind, name: target }): [string, string] => {
+        const names = known[kind](service);
+        const may = names.length === 0 ? "it may name none" : `it may name ${names.join(", ")}`;
+        return [name, `refers to ${kind}:${target}, ${wrong[kind]}; ${may}`];
+      });
+  });
+}
+
+/** What is wrong with how a service is to be started, as path and problem. */
+export function startFaults(service: ServiceName, start: Start): [string, string][] {
+  const { deploy, volumes }: ServiceSpec = services[service];
+  const faults = referenceFaults(service, start.environment).map(([name, problem]): [string, string] => [
+    `environment.${name}`,
+    problem,
+  ]);
+  if (start.deploy === "rolling" && deploy.mode === "recreate")
+    faults.push(["deploy", `must not be rolling: ${deploy.why}`]);
+  if (start.deploy !== undefined && deploy.mode === "on-demand")
+    faults.push(["deploy", `cannot be set: it is ${deploy.why}`]);
+  const taken = ["/run/autollm", "/run/secrets", "/etc/autollm", ...volumes.map((each) => each.path)];
+  for (const each of Object.keys(start.writable ?? {})) {
+    const other = taken.find((mine) => mine === each || mine.startsWith(`${each}/`) || each.startsWith(`${mine}/`));
+    if (other !== undefined) faults.push([`writable.${each}`, `is ${other}, which the platform mounts`]);
+  }
+  return faults;
+}
+
+/** What the names of applications' own volumes begin with; no volume of the platform does. */
+const OWN_VOLUME = "app-";
+
+/** The volume of a path that a service may write to. */
+export const volumeNameOf = (service: ServiceName, path: string): string =>
+  `${OWN_VOLUME}${service}${path.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`;
+
+/** The service whose own volume has a name; undefined for any other volume. */
+export function ownerOfVolume(volume: string): ServiceName | undefined {
+  return serviceNames.find((service) => volume.startsWith(`${OWN_VOLUME}${service}-`));
+}

@@ -1,0 +1,81 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { CredentialName } from "../credentials/catalogue.ts";
+import type { Settings } from "../settings.ts";
+import { addressCredential, addressOf } from "./addresses.ts";
+import { applications } from "./applications/index.ts";
+import type { ServiceName } from "./catalogue.ts";
+import { deliveryOf, SECRET_FILES_DIR } from "./delivery.ts";
+import { fill, type Reference, references } from "./references.ts";
+import type { Start } from "./release.ts";
+
+/**
+ * How a service's own image is started: what the config says, over what the application's table says. Of variables and writable
+ * paths each one counts by itself; a stand-in is started by the platform's conventions.
+ */
+export function startOf(service: ServiceName, settings: Pick<Settings, "application" | "release">): Start {
+  const own = settings.release[service];
+  if (own === undefined) return {};
+  const { image: _, ...said } = own;
+  const table: Partial<Record<ServiceName, Start>> = applications[settings.application].services;
+  const row = table[service];
+  return {
+    ...row,
+    ...said,
+    environment: { ...row?.environment, ...said.environment },
+    writable: { ...row?.writable, ...said.writable },
+  };
+}
+
+/** The credential whose value a reference puts into a text; undefined where it puts none. */
+function secretOf(service: ServiceName, { kind, name }: Reference): CredentialName | undefined {
+  if (kind === "credential") return name as CredentialName;
+  return kind === "address" ? addressCredential(service, name) : undefined;
+}
+
+export interface FilledArgs {
+  readonly settings: Pick<Settings, "generation">;
+  readonly ibPort: number;
+  /** The value of a credential that the service is granted; undefined where nobody has supplied it. */
+  readonly read: (name: CredentialName) => pulumi.Output<string> | undefined;
+}
+
+/** A service's variables: those that hold no secret, and those that do, which reach the container as files. */
+export interface Filled {
+  readonly plain: Readonly<Record<string, string>>;
+  readonly secret: Readonly<Record<string, pulumi.Output<string>>>;
+}
+
+/**
+ * Fills in the references of a service's variables.
+ * @throws for a reference within a longer text to what nobody has supplied
+ */
+export function fillEnvironment(service: ServiceName, environment: Start["environment"], args: FilledArgs): Filled {
+  const plain: Record<string, string> = {};
+  const secret: Record<string, pulumi.Output<string>> = {};
+  for (const [variable, text] of Object.entries(environment ?? {})) {
+    const found = references(text);
+    if (typeof found === "string") throw new Error(`release.${service}.environment.${variable}: ${found}`);
+    const names = [...new Set(found.flatMap((reference) => secretOf(service, reference) ?? []))];
+    const values = new Map(names.flatMap((name) => [[name, args.read(name)] as const]));
+    const filled = (known: ReadonlyMap<CredentialName, string>) =>
+      fill(text, (reference) => {
+        const { kind, name } = reference;
+        const credential = secretOf(service, reference);
+        const password = credential === undefined ? undefined : known.get(credential);
+        if (kind === "credential") return password;
+        if (kind === "address") return addressOf(name, { service, ...args }, password);
+        const delivery = deliveryOf(name as CredentialName);
+        return "file" in delivery ? `${SECRET_FILES_DIR}/${delivery.file}` : undefined;
+      });
+    const present = [...values].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+    // Whether it is left out does not depend on what the values are.
+    const tried = filled(new Map(present.map(([name]) => [name, ""])));
+    if (tried === undefined) continue;
+    if (names.length === 0) plain[variable] = tried;
+    else
+      secret[variable] = pulumi
+        .all(present.map(([, value]) => value))
+        .apply((all) => filled(new Map(present.map(([name], index) => [name, all[index] ?? ""]))) ?? "");
+  }
+  return { plain, secret };
+}
