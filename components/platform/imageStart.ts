@@ -57,8 +57,8 @@ export function imageStartScript(
 /** The command line that an image's own entry point and command make. */
 export function commandOf(printed: string): readonly string[] {
   return printed
-    .trim()
     .split("\n")
+    .filter((line) => line.trim() !== "")
     .flatMap((line) => (JSON.parse(line) as string[] | null) ?? []);
 }
 

@@ -359,6 +359,7 @@ describe("a right config", () => {
         vncServer: false,
         imageSource: "registry",
         localImages: {},
+        application: "conventions",
         release: {},
         generation: {},
         overlap: {},
@@ -381,10 +382,10 @@ describe("a right config", () => {
     expect(check({ bindAddress }).settings.bindAddress).toBe(bindAddress);
   });
 
-  it("names images by digest, and starts them by the convention unless told otherwise", () => {
+  it("names images by digest, and starts each by its own command unless told otherwise", () => {
     const image = `registry.example/reporter@${DIGEST}`;
     const { release } = check({ release: { reporter: { image } } }).settings;
-    expect(release.reporter).toEqual({ image, command: ["/app/start"] });
+    expect(release.reporter).toEqual({ image });
   });
 
   it("may come from before Redis had a user per service: its generation counts for nothing", () => {

@@ -48,7 +48,13 @@ describe("a twelfth service, as one entry of the catalogue", () => {
       hostname: `${NAME}-host`,
       readOnly: true,
     });
-    expect(platform.container(NAME).healthcheck?.tests).toContain("http://127.0.0.1:8090/health");
+    expect(platform.container(NAME).healthcheck?.tests).toEqual([
+      "CMD",
+      "/bin/sh",
+      "/run/autollm/health.sh",
+      "8090",
+      "/health",
+    ]);
     expect(platform.container(NAME).mounts).toContainEqual(
       expect.objectContaining({ type: "volume", target: "/data", source: "sentiment-cache-0123abc" }),
     );

@@ -39,7 +39,8 @@ export function outputsOf(
       return { certRequestPem: certificate() };
     case "command:local:Command":
     case "command:remote:Command":
-      return { stdout: "", stderr: "" };
+      // An image's entry point and command (components/platform/imageStart.ts).
+      return { stdout: name.endsWith("-image-start") ? '["/app/start"]\nnull\n' : "", stderr: "" };
     case "docker:index/remoteImage:RemoteImage":
       return { imageId: `sha256:${createHash("sha256").update(String(inputs.name)).digest("hex")}` };
     case "docker:index/network:Network":
