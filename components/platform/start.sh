@@ -61,7 +61,7 @@ fi
 
 scratch=${AUTOLLM_SCRATCH:-/tmp}
 # An image knows nothing of the user that it runs as, who has no home.
-[ -n "${HOME:-}" ] && [ -w "$HOME" ] || export HOME="$scratch"
+if [ -z "${HOME:-}" ] || [ ! -w "$HOME" ]; then export HOME="$scratch"; fi
 
 if [ -n "${NATS_CA_PATH:-}" ]; then
   own=''

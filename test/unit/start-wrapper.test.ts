@@ -30,6 +30,58 @@ function environmentOf(environment: Record<string, string> = {}): Record<string,
   return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
 }
 
+const shells: Readonly<Record<string, readonly string[]>> = {
+  dash: ["dash"],
+  bash: ["bash", "--posix"],
+  "BusyBox sh": ["busybox", "sh"],
+};
+const here = Object.entries(shells).filter(([, [program = ""]]) => spawnSync("which", [program]).status === 0);
+
+describe.each(here)("the start wrapper in %s", (_, shell) => {
+  const run = (environment: Record<string, string>, words: string) => {
+    const [program = "", ...options] = shell;
+    const started = spawnSync(program, [...options, script, "sh", "-c", words], {
+      encoding: "utf8",
+      env: { PATH: process.env.PATH, AUTOLLM_SECRET_ENV_DIR: directory, AUTOLLM_SCRATCH: directory, ...environment },
+    });
+    expect(started.stderr).toBe("");
+    return started.stdout;
+  };
+
+  it("makes a file of the authorities that the image trusts and the platform's own, and tells every client of it", () => {
+    put("own.pem", "system");
+    put("platform.pem", "platform\n");
+    const words =
+      'cat "$SSL_CERT_FILE"; echo "$SSL_CERT_FILE $REQUESTS_CA_BUNDLE $CURL_CA_BUNDLE $NODE_EXTRA_CA_CERTS"';
+    const ca = { NATS_CA_PATH: join(directory, "platform.pem"), SSL_CERT_FILE: join(directory, "own.pem") };
+    // What is beside the credentials here is none of them.
+    const secrets = join(directory, "env");
+    mkdirSync(secrets);
+    const bundle = join(directory, "ca-bundle.pem");
+    expect(run({ ...ca, AUTOLLM_SECRET_ENV_DIR: secrets }, words)).toBe(
+      `system\nplatform\n${bundle} ${bundle} ${bundle} ${ca.NATS_CA_PATH}\n`,
+    );
+  });
+
+  it("gives a user without a home one that can be written to, and leaves another's alone", () => {
+    expect(run({ HOME: "/proc/self/nothing" }, 'echo "$HOME"')).toBe(`${directory}\n`);
+    expect(run({}, 'echo "$HOME"')).toBe(`${directory}\n`);
+    expect(run({ HOME: tmpdir() }, 'echo "$HOME"')).toBe(`${tmpdir()}\n`);
+  });
+
+  it("reads credentials verbatim, and completes URLs", () => {
+    put("ODD", " $(id) 'x' \\ * é\n\n");
+    put("REDIS_PASSWORD", "p@ss/word");
+    expect(run({ REDIS_USERNAME: "u" }, 'printf "%s|%s" "$ODD" "$REDIS_URL"')).toBe(
+      " $(id) 'x' \\ * é\n|redis://u:%70%40%73%73%2f%77%6f%72%64@redis:6379/0",
+    );
+  });
+});
+
+it("the wrapper is tried in each shell that images have", () => {
+  expect(here.length).toBeGreaterThan(1);
+});
+
 describe("the start wrapper", () => {
   it("turns files into variables, verbatim but for one last newline", () => {
     put("PLAIN", "value");

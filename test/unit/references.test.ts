@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { fill, type Reference, refer, references } from "../../components/platform/references.ts";
+
+const known: Readonly<Record<string, string>> = {
+  "credential:jwt": 'a"b\\c\nd',
+  "file:nats-ca": "/run/secrets/files/nats_ca.pem",
+  "address:nats.url": "tls://nats:4222",
+};
+const resolve = ({ kind, name }: Reference) => known[`${kind}:${name}`];
+const jwt = refer("credential", "jwt");
+const absent = refer("credential", "openai");
+
+describe("a variable's value", () => {
+  it.each<[string, string, string]>([
+    ["without a reference", "plain $HOME $$ {}", "plain $HOME $$ {}"],
+    ["that is a reference", jwt, known["credential:jwt"] ?? ""],
+    ["with references in a text", `x=${refer("file", "nats-ca")};`, "x=/run/secrets/files/nats_ca.pem;"],
+    ["with a plain one", `$\${credential:jwt}`, refer("credential", "jwt")],
+    ["that only looks like JSON", "{not json}", "{not json}"],
+  ])("%s", (_, value, filled) => {
+    expect(fill(value, resolve)).toBe(filled);
+  });
+
+  it("that is JSON is filled in within its strings, with what JSON must escape, and keeps its other members", () => {
+    const value = JSON.stringify({
+      jwt_secret: jwt,
+      deep: [{ url: `<${refer("address", "nats.url")}>` }],
+      ttl: 15,
+      on: true,
+    });
+    expect(JSON.parse(fill(value, resolve) ?? "")).toEqual({
+      jwt_secret: known["credential:jwt"],
+      deep: [{ url: "<tls://nats:4222>" }],
+      ttl: 15,
+      on: true,
+    });
+  });
+
+  it("leaves out what nobody has supplied: the variable, a member, an element", () => {
+    expect(fill(absent, resolve)).toBeUndefined();
+    expect(fill(JSON.stringify({ key: absent, list: [absent, "x"], ttl: 1 }), resolve)).toBe('{"list":["x"],"ttl":1}');
+  });
+
+  it("is refused where something is missing in the middle of a text", () => {
+    expect(() => fill(`Bearer ${absent}`, resolve)).toThrow(/credential:openai, which nobody has supplied/);
+  });
+
+  it("tells its references, those within JSON too", () => {
+    expect(references(`${jwt} and ${refer("address", "redis.url")}`)).toEqual([
+      { kind: "credential", name: "jwt" },
+      { kind: "address", name: "redis.url" },
+    ]);
+    expect(references(JSON.stringify({ a: { b: [jwt] } }))).toEqual([{ kind: "credential", name: "jwt" }]);
+  });
+
+  it.each(["secret:jwt", "credential:", "credential:JWT", "jwt", "credential:jwt\n", ""])(
+    "has no reference to %j",
+    (inside) => {
+      expect(references(`a\${${inside}}`)).toMatch(/is no reference/);
+    },
+  );
+
+  it("has no reference that does not end", () => {
+    expect(references(jwt.slice(0, -1))).toMatch(/is no reference/);
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { parse as parseYaml } from "yaml";
+import { grantedTo } from "../../components/credentials/grants.ts";
+import { applicationNames, applications } from "../../components/platform/applications/index.ts";
+import { serviceNames } from "../../components/platform/catalogue.ts";
+import { commandOf } from "../../components/platform/imageStart.ts";
+import { ownerOfVolume, startFaults, volumeNameOf } from "../../components/platform/release.ts";
+import { fillEnvironment, startOf } from "../../components/platform/started.ts";
+import { checkConfig } from "../../components/settings.ts";
+
+const image = `registry.example/app@sha256:${"0a".repeat(32)}`;
+/** A reference, as a value has it. */
+const of = (inside: string) => `\${${inside}}`;
+const faultsOf = (release: object): string => {
+  try {
+    checkConfig({ "autollm:release": JSON.stringify(release) }, new Set());
+    return "";
+  } catch (error) {
+    return String(error);
+  }
+};
+
+describe("release", () => {
+  it("takes how an image is started, and tells all faults at once with their keys", () => {
+    const start = {
+      command: ["/app", "serve"],
+      environment: { AUTH: `{"jwt_secret":"${of("credential:jwt")}"}`, PLAIN: "x", CA: of("file:nats-ca") },
+      writable: { "/cache": { memory: 64 }, "/app/data": { volume: true } },
+      ...{ memory: 700, pids: 99, startPeriod: 120, deploy: "recreate" },
+    };
+    expect(faultsOf({ "gateway-api": { image, ...start } })).toBe("");
+    const faults = faultsOf({
+      "gateway-api": {
+        image,
+        environment: { A: of("credential:openai"), B: of("address:ib.port"), C: of("nothing"), PATH: "/x", "A-B": "x" },
+        writable: { "/run/secrets": { memory: 1 }, relative: { memory: 1 }, "/x": { memory: 0 } },
+        memory: 1,
+      },
+      "execution-ib": { image, deploy: "rolling" },
+      "backtest-engine": { image, deploy: "recreate" },
+    });
+    for (const key of ["environment.PATH", "environment.A-B", "writable.relative", "writable./x", "memory"])
+      expect(faults).toContain(`release.gateway-api.${key}`);
+  });
+
+  it("refers only to what the service is granted and needs", () => {
+    const problems = startFaults("gateway-api", {
+      environment: { A: of("credential:openai"), B: of("address:ib.port"), C: of("nothing"), D: of("credential:jwt") },
+      writable: { "/run/secrets": { memory: 1 }, "/run": { memory: 1 }, "/runs": { memory: 1 } },
+    });
+    expect(problems.map(([key]) => key)).toEqual([
+      "environment.A",
+      "environment.B",
+      "environment.C",
+      "writable./run/secrets",
+      "writable./run",
+    ]);
+    expect(problems[0]?.[1]).toMatch(
+      /credential:openai, a credential that the service is not granted; it may name jwt/,
+    );
+    expect(startFaults("execution-ib", { deploy: "rolling" })).toEqual([
+      ["deploy", "must not be rolling: two executors would trade twice"],
+    ]);
+  });
+
+  it("counts variable by variable over the application's table, and not at all for a stand-in", () => {
+    const settings = { application: "autollm", release: { reporter: { image, environment: { X: "1" } } } } as const;
+    const start = startOf("reporter", settings);
+    expect(start.environment).toMatchObject({ X: "1", DATABASE: expect.any(String) });
+    expect(start.command).toEqual(["python", "-m", "apps.reporter.src.main"]);
+    expect(startOf("gateway-api", settings)).toEqual({});
+  });
+
+  it("names a volume of its own for each path, which tells whose it is", () => {
+    const volume = volumeNameOf("gateway-api", "/app/My_Data.d");
+    expect(volume).toBe("app-gateway-api-app-my-data-d");
+    expect(ownerOfVolume(volume)).toBe("gateway-api");
+    expect(ownerOfVolume("postgres-data")).toBeUndefined();
+  });
+});
+
+describe("the command line of an image", () => {
+  it.each<[string, readonly string[]]>([
+    ['["/entry"]\n["serve","--port"]\n', ["/entry", "serve", "--port"]],
+    ['null\n["python","-m","app"]\n', ["python", "-m", "app"]],
+    ['["/entry"]\nnull\n', ["/entry"]],
+    ["null\nnull\n", []],
+  ])("%j", (printed, line) => {
+    expect(commandOf(printed)).toEqual(line);
+  });
+});
+
+describe.each(applicationNames)("the application %s", (application) => {
+  it.each(serviceNames)(
+    "starts %s without a fault, and refers to nothing that the service is not granted",
+    (service) => {
+      const start = startOf(service, { application, release: { [service]: { image } } });
+      expect(startFaults(service, start)).toEqual([]);
+      const read: string[] = [];
+      const { plain } = fillEnvironment(service, start.environment, {
+        settings: { generation: {} },
+        ibPort: 4002,
+        read: (name) => {
+          read.push(name);
+          return undefined;
+        },
+      });
+      expect(read.filter((name) => !grantedTo(service).some((granted) => granted === name))).toEqual([]);
+      for (const value of Object.values(plain)) expect(value).not.toContain("${");
+    },
+  );
+
+  it("has YAML files that a program can read", () => {
+    const files = applications[application].files({ symbols: ["BTC-USD", "SPY"] });
+    for (const text of Object.values(files)) expect(parseYaml(String(text))).toEqual(expect.any(Object));
+  });
+});
+
+it("AutoLLM Trader's files name symbols as its exchanges do, and the platform's limits", () => {
+  const files = applications.autollm.files({ symbols: ["BTC-USD", "BRK-B", "SPY"] });
+  const { symbols } = parseYaml(String(files["symbols.yaml"]));
+  expect(symbols.map(({ symbol }: { symbol: string }) => symbol)).toEqual(["BTC/USDT", "BRK-B", "SPY"]);
+  const { risk_manager: risk } = parseYaml(String(files["risk.yaml"]));
+  expect(risk.position_limits.max_leverage).toBe(3);
+  expect(risk.kill_switch.storage_file).toBe("/data/kill-switch");
+});
