@@ -9,8 +9,9 @@ import {
   retiredCredentials,
   rotationUnits,
 } from "./credentials/catalogue.ts";
+import { exchanges } from "./credentials/fixed.ts";
 import { overlapSteps, overlapUnits } from "./credentials/overlap.ts";
-import { confirmFaults, LIVE_CONFIRM, suppliedFaults } from "./credentials/suppliedFaults.ts";
+import { confirmFaults, LIVE_CONFIRM, paperFaults, suppliedFaults } from "./credentials/suppliedFaults.ts";
 import { destinationFault } from "./host/egress.ts";
 import { systemAccounts } from "./host/systemAccounts.ts";
 import { DEFAULT_RANGE, overlap, rangeFault } from "./networkRange.ts";
@@ -101,7 +102,14 @@ const schema = z
     // Of a credential that there is no more a stack that was made before may still name one: it counts for nothing.
     generation: z.partialRecord(z.enum([...rotationUnits, ...Object.keys(retiredCredentials)]), generation).default({}),
     overlap: z.partialRecord(z.enum(overlapUnits), z.enum(["accept", "present"])).default({}),
-    trading: z.strictObject({ live: z.boolean().default(false), liveConfirm: z.string().optional() }).prefault({}),
+    trading: z
+      .strictObject({
+        live: z.boolean().default(false),
+        liveConfirm: z.string().optional(),
+        /** The exchanges whose supplied keys are of their sandbox, and trade with no real money. */
+        sandbox: z.array(z.enum(exchanges)).default([]),
+      })
+      .prefault({}),
     logLevel: z.enum(["debug", "info", "warning", "error"]).default("info"),
     filesDir: z
       .string()
@@ -317,6 +325,7 @@ export function checkConfig(
   if (trading.success) {
     const isSecret = secretKeys.has(`${PROJECT}trading`);
     faults.push(...confirmFaults(trading.data, values.get("ib-account"), isSecret, stack));
+    faults.push(...paperFaults(trading.data, supplied, stack));
   }
   const result = schema.safeParse(raw);
   if (!result.success) faults.push(...schemaFaults(result.error, stack));

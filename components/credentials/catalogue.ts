@@ -1,6 +1,7 @@
 import { type ServiceName, serviceNames, services } from "../platform/catalogue.ts";
 import {
   type CredentialSpec,
+  type Exchange,
   type FixedCredentialName,
   fixedCredentials,
   type PasswordSpec,
@@ -65,6 +66,12 @@ export function credentialSpec(name: CredentialName): CredentialSpec {
   const spec = credentials[name];
   if (spec === undefined) throw new Error(`${name} is not in the catalogue of credentials`);
   return spec;
+}
+
+/** Where a credential alone is enough to trade with real money; undefined for any other. */
+export function tradesAt(name: CredentialName): Exchange | undefined {
+  const spec = credentialSpec(name);
+  return spec.kind === "supplied" ? spec.tradesAt : undefined;
 }
 
 /** Names that share one generation number: the two halves of a pair rotate together, and so do a CA, its certificate and key. */

@@ -46,8 +46,15 @@ export interface SuppliedSpec {
   readonly kind: "supplied";
   /** Where the stack refuses to run without it: with real money, or in every environment but local. */
   readonly required: "live" | "outside-local" | "never";
+  /** Where it trades, if it can: without live trading it reaches no container, unless it is known to be of the place's sandbox. */
+  readonly tradesAt?: Exchange;
   readonly purpose: string;
 }
+
+/** Where a key alone is enough to trade; at Interactive Brokers the gateway's mode decides (components/broker). */
+export const exchanges = ["binance", "coinbase", "kraken", "freqtrade"] as const;
+
+export type Exchange = (typeof exchanges)[number];
 
 export type CredentialSpec = PasswordSpec | LastingSpec | SigningKeySpec | TlsSpec | SuppliedSpec;
 
@@ -76,6 +83,8 @@ const supplied = (purpose: string, required: SuppliedSpec["required"] = "never")
   required,
   purpose,
 });
+
+const exchangeKey = (purpose: string, tradesAt: Exchange): SuppliedSpec => ({ ...supplied(purpose), tradesAt });
 
 /**
  * Every credential but those that follow from the services' catalogue: each service's own NATS user, Redis user and Postgres role.
@@ -130,13 +139,14 @@ export const fixedCredentials = {
   "ib-account": supplied("Interactive Brokers account id", "live"),
   "tws-userid": supplied("Interactive Brokers login", "outside-local"),
   "tws-password": supplied("Interactive Brokers password", "outside-local"),
-  "binance-key": supplied("Binance API key"),
-  "binance-secret": supplied("Binance API secret"),
-  "coinbase-key": supplied("Coinbase API key"),
-  "coinbase-secret": supplied("Coinbase API secret"),
-  "kraken-key": supplied("Kraken API key"),
-  "kraken-secret": supplied("Kraken API secret"),
-  freqtrade: supplied("Freqtrade token"),
+  "binance-key": exchangeKey("Binance API key", "binance"),
+  "binance-secret": exchangeKey("Binance API secret", "binance"),
+  "coinbase-key": exchangeKey("Coinbase API key", "coinbase"),
+  "coinbase-secret": exchangeKey("Coinbase API secret", "coinbase"),
+  "coinbase-passphrase": exchangeKey("Coinbase API passphrase", "coinbase"),
+  "kraken-key": exchangeKey("Kraken API key", "kraken"),
+  "kraken-secret": exchangeKey("Kraken API secret", "kraken"),
+  freqtrade: exchangeKey("Freqtrade token", "freqtrade"),
   "smtp-user": supplied("SMTP login"),
   "smtp-password": supplied("SMTP password"),
   "telegram-token": supplied("Telegram bot token"),

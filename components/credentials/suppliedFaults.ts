@@ -1,6 +1,6 @@
 import { configCommand } from "../configCommand.ts";
 import { ownNames } from "../strength/words.ts";
-import { type CredentialName, credentialSpec } from "./catalogue.ts";
+import { type CredentialName, credentialSpec, tradesAt } from "./catalogue.ts";
 import { isMade, pairFault, suppliedFault } from "./supplied.ts";
 
 /** The second setting of live trading. */
@@ -42,4 +42,25 @@ export function confirmFaults(
   if (isLive === true && account !== undefined && liveConfirm.trim() !== account.trim())
     faults.push(`${LIVE_CONFIRM}: is not the account that ib-account names; set it with: ${set}`);
   return faults;
+}
+
+/**
+ * The faults of keys that could trade with real money while the stack trades on paper. An application may ask nobody whether it
+ * is live: what it has no key for, it cannot do.
+ */
+export function paperFaults(
+  { live, sandbox = [] }: { readonly live?: boolean; readonly sandbox?: readonly string[] },
+  supplied: Iterable<CredentialName>,
+  stack: string,
+): readonly string[] {
+  if (live === true) return [];
+  return [...supplied].flatMap((name) => {
+    const exchange = tradesAt(name);
+    if (exchange === undefined || sandbox.includes(exchange)) return [];
+    const remove = configCommand(stack, `rm ${name}`);
+    const mark = configCommand(stack, `set --path 'trading.sandbox[${sandbox.length}]' ${exchange}`);
+    return [
+      `${name}: trades with real money, and this stack trades on paper; remove it: ${remove}; or, if it is a key of ${exchange}'s sandbox: ${mark}`,
+    ];
+  });
 }

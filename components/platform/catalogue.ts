@@ -190,6 +190,7 @@ export const services = catalogue({
       "binance-secret",
       "coinbase-key",
       "coinbase-secret",
+      "coinbase-passphrase",
       "kraken-key",
       "kraken-secret",
       "freqtrade",

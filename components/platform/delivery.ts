@@ -54,6 +54,7 @@ export const fixedDelivery = {
   "binance-secret": { env: "BINANCE_API_SECRET" },
   "coinbase-key": { env: "COINBASE_API_KEY" },
   "coinbase-secret": { env: "COINBASE_API_SECRET" },
+  "coinbase-passphrase": { env: "COINBASE_API_PASSPHRASE" },
   "kraken-key": { env: "KRAKEN_API_KEY" },
   "kraken-secret": { env: "KRAKEN_API_SECRET" },
   freqtrade: { env: "FREQTRADE_TOKEN" },

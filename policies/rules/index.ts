@@ -33,6 +33,7 @@ import { credentialHardToGuess } from "./credentialHardToGuess.ts";
 import { credentialLongEnough } from "./credentialLongEnough.ts";
 import { credentialNotDefault } from "./credentialNotDefault.ts";
 import { credentialNotShown } from "./credentialNotShown.ts";
+import { exchangeKeysConfirmed } from "./exchangeKeysConfirmed.ts";
 import { imagePinned } from "./imagePinned.ts";
 import { keySize } from "./keySize.ts";
 import { liveTradingConfirmed } from "./liveTradingConfirmed.ts";
@@ -97,6 +98,7 @@ export const ruleGroups: Readonly<Record<string, readonly Rule[]>> = {
     networkInternal,
     segmentsNeeded,
     liveTradingConfirmed,
+    exchangeKeysConfirmed,
   ],
   "Volumes, keys and connections": [
     volumeProtected,

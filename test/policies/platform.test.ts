@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fixedCredentials } from "../../components/credentials/fixed.ts";
+import { exchanges, fixedCredentials } from "../../components/credentials/fixed.ts";
 import { serviceNames } from "../../components/platform/catalogue.ts";
 import { CONTAINER } from "../../policies/lib/types.ts";
 import { localConfig, runPlatform } from "../unit/lib/platform.ts";
@@ -23,8 +23,11 @@ const supplied = Object.fromEntries(
 const release = Object.fromEntries(
   serviceNames.map((name) => [name, { image: `registry.example/${name}:1.0@sha256:${"4b".repeat(32)}` }]),
 );
+/** Its keys are of the sandboxes: the platform trades on paper. */
+const trading = JSON.stringify({ sandbox: exchanges });
 const remote = (environment: string) => ({
   environment,
+  trading,
   domain: "trader.example.com",
   bindAddress: "0.0.0.0",
   httpPort: "80",
@@ -38,7 +41,7 @@ const run = (config: Readonly<Record<string, string>>) => runPlatform({ config, 
 
 describe("the whole platform breaks no rule", { timeout: 60_000 }, () => {
   it.each<[string, Readonly<Record<string, string>>]>([
-    ["local", { ...localConfig, ...supplied }],
+    ["local", { ...localConfig, ...supplied, trading }],
     ["staging", remote("staging")],
     ["production", remote("production")],
   ])("%s", async (_, config) => {
@@ -63,6 +66,20 @@ describe("the platform is refused", { timeout: 60_000 }, () => {
       Object.keys(weak).sort(),
     );
     for (const value of Object.values(weak)) expect(message).not.toContain(value);
+  });
+
+  it("with an exchange's key, where nothing says that it is of a sandbox or that trading is live", async () => {
+    const { resources } = await run(remote("production"));
+    const bare = resources.map((resource) => {
+      const labels = resource.inputs.labels as { label: string }[] | undefined;
+      if (resource.type !== CONTAINER || labels === undefined) return resource;
+      const left = labels.filter(({ label }) => label !== "autollm.sandbox");
+      return { ...resource, inputs: { ...resource.inputs, labels: left } };
+    });
+    const found = (await verdict(bare)).filter((fault) =>
+      / trades at \w+, and execution-crypto trades on paper/.test(fault),
+    );
+    expect(found).toHaveLength(8);
   });
 
   it("with weak credentials in its files, by the pack as well", async () => {

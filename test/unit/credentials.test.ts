@@ -8,6 +8,7 @@ import {
   isCredentialName,
   rotationUnit,
   rotationUnits,
+  tradesAt,
 } from "../../components/credentials/catalogue.ts";
 import { fixedCredentials, type PasswordSpec, ROTATION_DAYS } from "../../components/credentials/fixed.ts";
 import { grantedTo, readers, readersOf } from "../../components/credentials/grants.ts";
@@ -67,6 +68,7 @@ describe("the catalogue of credentials", () => {
     "binance-secret",
     "coinbase-key",
     "coinbase-secret",
+    "coinbase-passphrase",
     "kraken-key",
     "kraken-secret",
     "freqtrade",
@@ -150,7 +152,8 @@ describe("grants", () => {
 
   it("give the exchanges' keys to the crypto executor alone", () => {
     const exchanges = credentialNames.filter((name) => /^(binance|coinbase|kraken|freqtrade)/.test(name));
-    expect(exchanges).toHaveLength(7);
+    expect(exchanges).toHaveLength(8);
+    expect(exchanges.every((name) => tradesAt(name) !== undefined)).toBe(true);
     for (const name of exchanges) expect(readersOf(name)).toEqual(["execution-crypto"]);
   });
 

@@ -13,7 +13,11 @@ import type { Recording } from "./lib/mocks.ts";
 import { runPlatform } from "./lib/platform.ts";
 
 const settings: Settings = checkConfig({}, new Set()).settings;
-const live: Settings = { ...settings, environment: "production", trading: { live: true, liveConfirm: "U1234567" } };
+const live: Settings = {
+  ...settings,
+  environment: "production",
+  trading: { live: true, sandbox: [], liveConfirm: "U1234567" },
+};
 
 describe("the order in which services start", () => {
   it("puts what a service needs before it", () => {

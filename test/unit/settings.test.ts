@@ -308,6 +308,21 @@ describe("a wrong config is refused, with the key, the fault and the mend", () =
     ]);
   });
 
+  it("keys that trade with real money while the stack trades on paper, unless they are of a sandbox", () => {
+    const keys = { "binance-key": randomText(32), "kraken-secret": randomText(32) };
+    expect(faultsOf(keys, Object.keys(keys))).toEqual([
+      "binance-key: trades with real money, and this stack trades on paper; remove it: npm run pulumi -- config rm binance-key; or, if it is a key of binance's sandbox: npm run pulumi -- config set --path 'trading.sandbox[0]' binance",
+      expect.stringMatching(/^kraken-secret: trades with real money/),
+    ]);
+    const marked = { ...keys, trading: { sandbox: ["kraken"] } };
+    expect(faultsOf(marked, Object.keys(keys))).toEqual([
+      expect.stringMatching(/^binance-key: trades .*sandbox\[1\]' binance$/),
+    ]);
+    expect(check({ ...keys, trading: { sandbox: ["kraken", "binance"] } }, Object.keys(keys)).supplied.size).toBe(2);
+    const isLive = { ...production, ...forLive, ...keys, trading: { live: true, liveConfirm: "U1234567" } };
+    expect(check(isLive, [...SECRET, ...Object.keys(keys)]).supplied.has("binance-key")).toBe(true);
+  });
+
   it("live trading without what only its owner can supply", () => {
     expect(faultsOf({ ...production, trading: { live: true, liveConfirm: "U1234567" } })).toEqual(
       ["openai", "ib-account"].map(
@@ -363,7 +378,7 @@ describe("a right config", () => {
         release: {},
         generation: {},
         overlap: {},
-        trading: { live: false },
+        trading: { live: false, sandbox: [] },
         logLevel: "info",
         filesDir: "",
         dockerHost: "unix:///var/run/docker.sock",
@@ -375,7 +390,7 @@ describe("a right config", () => {
 
   it("may trade live in production, when it says so twice", () => {
     const trading = { live: true, liveConfirm: "U1234567" };
-    expect(check({ ...production, ...forLive, trading }).settings.trading).toEqual(trading);
+    expect(check({ ...production, ...forLive, trading }).settings.trading).toEqual({ ...trading, sandbox: [] });
   });
 
   it.each(["127.0.0.1", "127.1.2.3", "::1"])("may use any ports on the loopback address %s", (bindAddress) => {

@@ -38,7 +38,7 @@ describe("the stacks' files", () => {
   it.each(["local", "staging", "production"])("Pulumi.%s.yaml is right, and trades on paper", (stack) => {
     const settings = settingsOf(stack);
     expect(settings.environment).toBe(stack);
-    expect(settings.trading).toEqual({ live: false });
+    expect(settings.trading).toEqual({ live: false, sandbox: [] });
   });
 
   it("keep the local stack on the loopback", () => expect(settingsOf("local").bindAddress).toBe("127.0.0.1"));

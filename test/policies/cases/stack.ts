@@ -37,6 +37,12 @@ function joining(service: string, declared: string, networks: readonly StackSubj
   return [...networks, inStack(container({ props: { networksAdvanced }, labels }), networks)];
 }
 
+/** An executor with a file of a name, and labels. */
+const trading = (file: string, labels: Readonly<Record<string, string>>): readonly StackSubject[] => [
+  inStack(filesOf("execution-crypto", { [`run-secrets/env/${file}`]: secret() })),
+  inStack(container({ labels: { ...as("execution-crypto"), ...labels } })),
+];
+
 /** The command that limits redis's processes. */
 function processes(limit: string | typeof UNKNOWN): StackSubject {
   const create = limit === UNKNOWN ? UNKNOWN : `docker --host 'unix:///s' update --pids-limit ${limit} 1a2b >/dev/null`;
@@ -96,6 +102,21 @@ export const stackCases: Readonly<Record<string, RuleCases>> = {
       "no group": [running("redis", "70011")],
       "a neighbour's group": [running("redis", "70011:70011", ["70033"])],
       "a group of nobody that is saved, for the backup": [running("backup", "70080:70080", ["70011"])],
+    },
+  },
+  "exchange-keys-confirmed": {
+    pass: {
+      "no key of an exchange": trading("redis", {}),
+      "of a sandbox": trading("BINANCE_API_KEY", { "autollm.sandbox": "binance,kraken" }),
+      "live, which another rule looks at": trading("BINANCE_API_KEY", { "autollm.live": "true" }),
+    },
+    fail: {
+      "on paper": trading("BINANCE_API_KEY", {}),
+      "of another's sandbox": trading("KRAKEN_API_SECRET", { "autollm.sandbox": "binance" }),
+      "said to be off": trading("FREQTRADE_TOKEN", { "autollm.live": "false" }),
+      "in another workload's files": [
+        inStack(filesOf("reporter", { "run-secrets/env/COINBASE_API_PASSPHRASE": secret() })),
+      ],
     },
   },
   "segments-needed": {

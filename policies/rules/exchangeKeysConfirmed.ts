@@ -1,0 +1,46 @@
+import { tradesAt } from "../../components/credentials/catalogue.ts";
+import type { Exchange } from "../../components/credentials/fixed.ts";
+import { credentialsOfFile } from "../lib/credentialFiles.ts";
+import { label, labelList, service } from "../lib/labels.ts";
+import { payloadFiles } from "../lib/payload.ts";
+import type { StackFinding, StackRule, StackSubject } from "../lib/rule.ts";
+import { COMMANDS, CONTAINER } from "../lib/types.ts";
+import { isUnknown, text } from "../lib/value.ts";
+
+/** The command that writes a workload's files. */
+const SUFFIX = /-(?:live-)?files$/;
+
+const isCommand = (type: string) => COMMANDS.some((command) => command === type);
+
+/** The files by which a workload could trade at an exchange, whatever its labels say. */
+function keysOf({ props }: StackSubject): { readonly path: string; readonly exchange: Exchange }[] {
+  return (payloadFiles(text(props.stdin) ?? "") ?? []).flatMap((file) => {
+    const exchange = credentialsOfFile(file)
+      .map(tradesAt)
+      .find((each) => each !== undefined);
+    return exchange === undefined ? [] : [{ path: file.path, exchange }];
+  });
+}
+
+export const exchangeKeysConfirmed: StackRule = {
+  name: "exchange-keys-confirmed",
+  title: "A key that trades with real money reaches a container only if live trading was confirmed",
+  level: "mandatory",
+  severity: "critical",
+  why: "An application may know nothing of paper and live: what keeps it from trading is that it has no key.",
+  mend: "trade live by trading.live and trading.liveConfirm, name the exchange in trading.sandbox if the key is of its sandbox, or remove the key",
+  *checkStack(subjects): Generator<StackFinding> {
+    const containers = subjects.filter(({ type }) => type === CONTAINER);
+    for (const subject of subjects.filter((each) => isCommand(each.type) && SUFFIX.test(each.name))) {
+      const keys = keysOf(subject);
+      if (keys.length === 0) continue;
+      const workload = subject.name.replace(SUFFIX, "");
+      const container = containers.find((each) => service(each) === workload);
+      const live = container === undefined ? undefined : label(container, "autollm.live");
+      if (container !== undefined && (live === "true" || isUnknown(live))) continue;
+      const sandbox = (container === undefined ? undefined : labelList(container, "autollm.sandbox")) ?? [];
+      for (const { path, exchange } of keys.filter((key) => !sandbox.includes(key.exchange)))
+        yield { subject, key: `stdin file ${path}`, problem: `trades at ${exchange}, and ${workload} trades on paper` };
+    }
+  },
+};
