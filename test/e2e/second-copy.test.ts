@@ -100,7 +100,10 @@ describe("the second repository", () => {
     expect((await s3(all, "PUT", "", { versioning: "" }, versioning)).status).toBe(200);
 
     stack = await testStack("e2e-second");
-    await stack.pulumi("stack", "init", stack.name).catch(() => undefined);
+    await run("npm", ["run", "-s", "pulumi", "--", "stack", "init", stack.name], {
+      cwd: root,
+      env: { AUTOLLM_HOME: stack.home },
+    });
     await stack.pulumi("config", "set", "--path", "backup.s3", `s3:${url}/backups/e2e`);
     await stack.pulumi("config", "set", "--secret", "s3-access-key", writer.accessKey);
     await stack.pulumi("config", "set", "--secret", "s3-secret-key", writer.secretKey);
