@@ -179,6 +179,14 @@ export const proofs: Readonly<Record<string, Proof>> = {
     staging:
       "pulumi config set --path 'release.gateway-api.image' registry.example/gateway-api@sha256:$(openssl rand -hex 32) --stack staging",
   },
+  "pulumi config set application autollm --stack staging": { staging: true },
+  "pulumi config set --path 'release.portfolio-ledger.image' registry.example/portfolio-ledger@sha256:... --stack staging":
+    {
+      staging:
+        "pulumi config set --path 'release.portfolio-ledger.image' registry.example/portfolio-ledger@sha256:$(openssl rand -hex 32) --stack staging",
+    },
+  "pulumi config set --path 'release.gateway-api.environment.AUTH' '{\"jwt_secret\":\"${credential:jwt}\"}' --stack staging":
+    { staging: true },
   "pulumi config set --path backup.image IMAGE@sha256:... --stack staging": {
     staging:
       "pulumi config set --path backup.image registry.example/backup@sha256:$(openssl rand -hex 32) --stack staging",
