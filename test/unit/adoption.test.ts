@@ -2,11 +2,37 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { isCredentialName } from "../../components/credentials/catalogue.ts";
 import { rawKeyPair } from "../../components/credentials/keys.ts";
-import { adoptable, adoption } from "../../tools/lib/adoption.ts";
+import { adoptable, adoption, groups, notTaken } from "../../tools/lib/adoption.ts";
 
 const secret = () => randomBytes(24).toString("base64url");
 const noFile = () => undefined;
 const taken = (text: string) => adoption(text, noFile).taken.map(({ credential }) => credential);
+
+/** The names of the old application's template, and those that it reads by themselves. */
+const TEMPLATE = [
+  ...[
+    "ENVIRONMENT",
+    "LOG_LEVEL",
+    "TIMEZONE",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_DB",
+    "REDIS_USERNAME",
+    "REDIS_PASSWORD",
+  ],
+  ...["REDIS_TLS_ENABLED", "REDIS_URL", "OPENAI_API_KEY", "FINNHUB_API_KEY", "BINANCE_API_KEY", "BINANCE_API_SECRET"],
+  ...["KRAKEN_API_KEY", "KRAKEN_API_SECRET", "COINBASE_API_KEY", "COINBASE_API_SECRET", "COINBASE_API_PASSPHRASE"],
+  ...["IB_USERID", "IB_PASSWORD", "VNC_PASSWORD", "SMTP_USERNAME", "SMTP_HOST", "SMTP_PORT", "REPORT_RECIPIENTS"],
+  ...[
+    "MINIFLUX_API_TOKEN",
+    "MINIFLUX_WEBHOOK_SECRET",
+    "FREQTRADE_API_TOKEN",
+    "FREQTRADE_HOST",
+    "DUCKDB",
+    "RISK",
+    "LLM",
+  ],
+];
 
 describe("the variables of an old installation", () => {
   it("become credentials that the catalogue knows", () => {
@@ -14,7 +40,7 @@ describe("the variables of an old installation", () => {
       for (const name of credentials) expect(isCredentialName(name), name).toBe(true);
   });
 
-  it("are taken with their value as it is: quotes, comments and `export` are dotenv's", () => {
+  it("are taken with their value as it is: quotes, comments and `export` are docker compose's", () => {
     const [finnhub, jwt] = [secret(), secret()];
     const { taken: found, faults } = adoption(
       `# old\nexport FINNHUB_API_KEY="${finnhub}"\nJWT_SECRET=${jwt} # key\n`,
@@ -48,7 +74,9 @@ describe("the variables of an old installation", () => {
     const text = "LLM_SIGNING_PRIVATE_KEY_PATH=secrets/llm\nRISK_SIGNING_PRIVATE_KEY_PATH=secrets/risk\n";
     const { taken: found, faults } = adoption(text, files);
     expect(found.map(({ credential, value }) => [credential, value === seed])).toEqual([["llm-signing-private", true]]);
-    expect(faults).toEqual([expect.stringMatching(/^RISK_SIGNING_PRIVATE_KEY_PATH: names a file that cannot be read/)]);
+    expect(faults).toEqual([
+      expect.stringMatching(/^line 2: RISK_SIGNING_PRIVATE_KEY_PATH: names a file that cannot be read/),
+    ]);
   });
 
   it("are refused by name when they are known defaults, short or easy to guess, all at once and without their value", () => {
@@ -60,7 +88,7 @@ describe("the variables of an old installation", () => {
     };
     const text = Object.entries(weak).map(([name, value]) => `${name}=${value}\n`);
     const { faults, taken: found } = adoption(`${text.join("")}MINIFLUX_TOKEN=${secret()}\n`, noFile);
-    expect(faults.map((fault) => fault.split(":")[0])).toEqual(Object.keys(weak).sort());
+    expect(faults.map((fault) => fault.split(": ")[1])).toEqual(Object.keys(weak));
     for (const value of Object.values(weak)) expect(faults.join("\n")).not.toContain(value);
     expect(found.map(({ credential }) => credential)).toEqual(["miniflux"]);
   });
@@ -73,7 +101,56 @@ describe("the variables of an old installation", () => {
   it("that nothing here reads, are empty, or would trade live are told, and not taken", () => {
     const { ignored, taken: found } = adoption("LIVE=1\nFINNHUB_API_KEY=\nCOMPOSE_PROJECT_NAME=x\n", noFile);
     expect(found).toEqual([]);
-    expect(ignored.map(({ variable }) => variable)).toEqual(["COMPOSE_PROJECT_NAME", "FINNHUB_API_KEY", "LIVE"]);
-    expect(ignored[2]?.why).toContain("trading.liveConfirm");
+    expect(ignored.map(({ variable }) => variable)).toEqual(["LIVE", "FINNHUB_API_KEY", "COMPOSE_PROJECT_NAME"]);
+    expect(ignored[0]?.why).toContain("trading.liveConfirm");
+  });
+
+  it("that come in groups are taken by their members, and a group that is no JSON is refused with its line", () => {
+    const [jwt, mail, token] = [secret(), secret(), secret()];
+    const text = [
+      `AUTH={"jwt_secret":"${jwt}","webauthn_origin":"https://example.org"}`,
+      `REPORTER='{"smtp_password":"${mail}","smtp_host":"mail.example.org","report_recipients":["a@example.org"]}'`,
+      `TELEGRAM_BOT_TOKEN=${token}`,
+      "BROKERS={ib_account:",
+    ].join("\n");
+    const { taken: found, ignored, faults } = adoption(text, noFile);
+    expect(
+      found.map(({ variable, credential, value }) => [variable, credential, [jwt, mail, token].indexOf(value)]),
+    ).toEqual([
+      ["AUTH.jwt_secret", "jwt", 0],
+      ["REPORTER.smtp_password", "smtp-password", 1],
+      ["TELEGRAM_BOT_TOKEN", "telegram-token", 2],
+    ]);
+    expect(ignored.map(({ variable }) => variable)).toEqual(["REPORTER.smtp_host", "REPORTER.report_recipients"]);
+    expect(faults).toEqual([expect.stringMatching(/^line 4: BROKERS: is no JSON object/)]);
+  });
+
+  it("of the old application are all known: each is taken, or told why not", () => {
+    const plain = [...Object.values(groups).flatMap((members) => Object.values(members)), ...TEMPLATE];
+    for (const name of plain) expect(adoptable[name] ?? notTaken[name], name).toBeDefined();
+    for (const name of Object.keys(notTaken)) expect(adoptable[name], name).toBeUndefined();
+  });
+
+  it("keep every character, or are refused by name and line, and never shortened", () => {
+    const half = secret();
+    const kept = (line: string) => adoption(`JWT_SECRET=${line}\n`, noFile).taken.map(({ value }) => value);
+    expect(kept(`${half}#${half}`)).toEqual([`${half}#${half}`]);
+    expect(kept(`"${half}#\\"${half}" # why`)).toEqual([`${half}#"${half}`]);
+    expect(kept(`'${half}$$${half}'`)).toEqual([`${half}$$${half}`]);
+    expect(kept(`${half}$$${half}\r`)).toEqual([`${half}$${half}`]);
+    expect(kept(`"${half}\n${half}"`)).toEqual([`${half}\n${half}`]);
+    for (const line of [
+      `${half}$lost`,
+      `"${half}`,
+      `'${half}''${half}'`,
+      `"${half}"${half}`,
+      `" ${half}"`,
+      `\${X:-${half}}`,
+    ]) {
+      const { taken: found, faults } = adoption(`\uFEFF# old\nJWT_SECRET=${line}\n`, noFile);
+      expect(found, line.replaceAll(half, "_")).toEqual([]);
+      expect(faults[0]).toMatch(/^line 2: JWT_SECRET: /);
+      expect(faults.join()).not.toContain(half);
+    }
   });
 });

@@ -18,9 +18,18 @@ A value that is taken wins over a generated one, so that whatever runs keeps its
   --overwrite   also replace what the stack has set
   --yes         do not ask`;
 
+/** The text of a file, byte for byte: a byte that is no UTF-8 would otherwise become another character. */
+function decoded(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new UserError(`${path} is not UTF-8: save it as UTF-8, and look whether each value is still the old one`);
+  }
+}
+
 async function textOf(path: string): Promise<string> {
   if (!existsSync(path)) throw new UserError(`there is no file ${path}`, USAGE);
-  if (!path.endsWith(".enc")) return readFileSync(path, "utf8");
+  if (!path.endsWith(".enc")) return decoded(readFileSync(path), path);
   if ((await which("sops")) === undefined)
     throw new UserError(`${path} is encrypted, and sops is not installed: install it, or decrypt the file yourself`);
   const format = ["--input-type", "dotenv", "--output-type", "dotenv"];
