@@ -97,7 +97,6 @@ export const notTaken: Readonly<Record<string, string>> = {
   REPORT_RECIPIENTS: NO_PLACE,
   MINIFLUX_WEBHOOK_SECRET: NO_PLACE,
   FREQTRADE_HOST: NO_PLACE,
-  ...(Object.hasOwn(fixedDelivery, "coinbase-passphrase") ? {} : { COINBASE_API_PASSPHRASE: NO_PLACE }),
   LOG_LEVEL: OF_CONFIG("logLevel"),
   ENVIRONMENT: "the stack's name says it",
   ...Object.fromEntries(
