@@ -6,6 +6,7 @@ import { alertGroups } from "../../components/observability/alerts/rules.ts";
 import { sloRecordings } from "../../components/observability/alerts/slo.ts";
 import { services } from "../../components/platform/catalogue.ts";
 import { certificate } from "../../tools/checkImage/certificates.ts";
+import { companions } from "../../tools/checkImage/check.ts";
 import { dockerArgs } from "../../tools/checkImage/dockerArgs.ts";
 import { type Judged, judge, type Row, refusedPaths, type Seen } from "../../tools/checkImage/judge.ts";
 import { Made } from "../../tools/checkImage/made.ts";
@@ -108,11 +109,37 @@ describe("the judgement of an image", () => {
   });
 });
 
+describe("what a service stands on during a check", () => {
+  it("comes in the order in which it starts, each once, with what that stands on", () => {
+    expect(companions("portfolio-ledger", () => false)).toEqual(["postgres", "redis", "nats", "risk-manager"]);
+    expect(companions("execution-ib", () => false)).toEqual(["redis", "nats", "risk-manager", "ib-gateway"]);
+    expect(companions("risk-manager", () => false)).toEqual(["redis", "nats"]);
+    expect(companions("llm-agents", () => false)).toEqual(["redis", "nats", "risk-manager", "feature-pipeline"]);
+    expect(companions("backtest-engine", () => false)).toEqual([]);
+  });
+
+  it("needs nobody else for the streams where a part makes them", () => {
+    expect(companions("portfolio-ledger", () => true)).toEqual(["postgres", "nats", "nats-streams"]);
+  });
+});
+
 describe("the places that a program writes to", () => {
   it("are the deepest of each, without what is mounted, Docker's own and bytecode", () => {
     const diff = [
       ...["C /app", "A /app/data", "A /app/data/users.json", "A /app/__pycache__", "A /app/__pycache__/x.pyc"],
-      ...["C /etc", "A /etc/autollm", "C /tmp", "A /tmp/x", "C /run", "A /run/secrets", "A /app/reports", "D /app/old"],
+      ...[
+        "C /etc",
+        "A /etc/autollm",
+        "C /tmp",
+        "A /tmp/x",
+        "C /run",
+        "A /run/secrets",
+        "A /app/reports",
+        "D /app/old",
+        "C /usr",
+        "C /usr/sbin",
+        "A /usr/sbin/docker-init",
+      ],
     ].join("\n");
     expect(refusedPaths(diff, ["/tmp", "/app/reports", "/etc/autollm"])).toEqual(["/app/data/users.json"]);
   });
