@@ -52,6 +52,7 @@ const KEY_SERVICE = { needs: "a cloud's key service" };
 const SERVER = { needs: "a real host, with its domain" };
 const BY_HAND = { needs: "somebody to look at it: it runs for as long as one lets it" };
 const KEY_CHANGE = { seenIn: "test/e2e/host-access.test.ts" };
+const CHECK_IMAGE = { seenIn: "test/e2e/check-image.test.ts" };
 const FIXES = { seenIn: "test/e2e/host-fixes.test.ts" };
 const CI = { seenIn: ".ci/run" };
 const secret = (name: string) => `openssl rand -hex 16 | pulumi config set --secret ${name} --stack staging`;
@@ -80,6 +81,11 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run pulumi -- cancel --stack NAME": "npm run pulumi -- cancel --yes --stack local",
   "npm run drift -- --stack NAME": "npm run drift -- --stack local",
   "npm run drift -- --stack NAME --mend": { seenIn: "test/e2e/host.test.ts" },
+  "npm run check-image": CHECK_IMAGE,
+  "npm run check-image -- SERVICE IMAGE": CHECK_IMAGE,
+  "npm run check-image -- portfolio-ledger registry.example/portfolio-ledger:1 --application autollm": CHECK_IMAGE,
+  'npm run check-image -- portfolio-ledger IMAGE --release \'{"command": ["python", "-m", "app"], "writable": {"/app/data": {"memory": 64}}}\'':
+    CHECK_IMAGE,
   "npm run backtest": true,
   "npm run dashboards -- DIR": "npm run dashboards -- $STATE/pictures",
   "npm run kill-switch -- on": "npm run kill-switch -- on && npm run kill-switch -- off",
