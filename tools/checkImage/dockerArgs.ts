@@ -6,6 +6,8 @@ export interface DockerArgs {
   readonly network: string;
   /** Most processes and threads. */
   readonly pids: number;
+  /** More names than its own. */
+  readonly aliases?: readonly string[];
   /**
    * Whether it may write where it likes: as the image's own root, with a root file system that can be written to. Everything else
    * stays as it is. It shows where a program would write that is not allowed to.
@@ -23,9 +25,12 @@ const option = (name: string, values: readonly string[]) => values.flatMap((valu
  * The command line of Docker's client that makes a container as the stack declares it. All of its segments are one network, and
  * a volume is memory of its user.
  */
-export function dockerArgs(inputs: ContainerInputs, { name, network, pids, free = false }: DockerArgs): string[] {
+export function dockerArgs(
+  inputs: ContainerInputs,
+  { name, network, pids, aliases: more = [], free = false }: DockerArgs,
+): string[] {
   const [uid = "0", gid = uid] = (free ? "0:0" : (inputs.user ?? "0:0")).split(":");
-  const aliases = new Set((inputs.networksAdvanced ?? []).flatMap((each) => each.aliases ?? []));
+  const aliases = new Set([...(inputs.networksAdvanced ?? []).flatMap((each) => each.aliases ?? []), ...more]);
   const mounts = inputs.mounts ?? [];
   const tmpfs: Record<string, string> = {
     ...inputs.tmpfs,

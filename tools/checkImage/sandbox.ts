@@ -15,6 +15,8 @@ export interface ContainerState {
   readonly health: "healthy" | "unhealthy" | "starting" | "none";
 }
 
+type StartOptions = Pick<DockerArgs, "free" | "aliases">;
+
 const POLL_MS = 500;
 
 const pause = () => new Promise((done) => setTimeout(done, POLL_MS));
@@ -55,7 +57,7 @@ export class Sandbox {
   }
 
   /** Writes the files of a workload by the stack's own scripts, and starts its container. */
-  async start(plan: Plan, workload: string, { free = false }: Pick<DockerArgs, "free"> = {}): Promise<string> {
+  async start(plan: Plan, workload: string, { free = false, aliases = [] }: StartOptions = {}): Promise<string> {
     const inputs = plan.containers.get(workload);
     if (inputs === undefined) throw new Error(`the stack has no workload ${workload}`);
     for (const name of [`${workload}-files`, `${workload}-live-files`]) {
@@ -67,7 +69,7 @@ export class Sandbox {
       if (type === "bind" && source?.startsWith(`${this.folder}/`)) mkdirSync(source, { recursive: true });
     const limit = /--pids-limit (\d+)/.exec(plan.scripts.get(`${workload}-processes`)?.create ?? "")?.[1];
     const name = `${this.name}-${workload}${free ? "-free" : ""}`;
-    await this.docker(dockerArgs(inputs, { name, network: this.name, pids: Number(limit ?? 64), free }));
+    await this.docker(dockerArgs(inputs, { name, network: this.name, pids: Number(limit ?? 64), aliases, free }));
     await this.docker(["start", name]);
     return name;
   }
