@@ -1,3 +1,4 @@
+import { RunError } from "@pulumi/pulumi";
 import { credentialSpec } from "../../components/credentials/catalogue.ts";
 import { exchanges } from "../../components/credentials/fixed.ts";
 import { grantedTo } from "../../components/credentials/grants.ts";
@@ -14,6 +15,7 @@ import {
 import { orderStream } from "../../components/platform/order-stream.ts";
 import { nameIn } from "../../components/segments.ts";
 import { ensureImages, ensureOwnImages, registryReachable } from "../images/images.ts";
+import { USAGE } from "../lib/command.ts";
 import { say, step, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
 import { mountedPaths } from "./dockerArgs.ts";
@@ -71,7 +73,7 @@ async function imageId(image: string): Promise<string> {
   const { code, stdout } = await run("docker", ["image", "inspect", "--format", "{{.Id}}", image], {
     allowFailure: true,
   });
-  if (code !== 0) throw new UserError(`there is no image ${image} here: build it, or get it by docker pull`, 64);
+  if (code !== 0) throw new UserError(`there is no image ${image} here: build it, or get it by docker pull`, USAGE);
   return stdout.trim();
 }
 
@@ -105,7 +107,8 @@ async function planOf(args: CheckArgs, sandbox: Sandbox): Promise<{ plan: Plan; 
     },
   }).catch((error: unknown) => {
     // The program's own words on a config that it does not take.
-    throw error instanceof Error && error.constructor.name === "RunError" ? new UserError(error.message, 64) : error;
+    // It would name this check's own stack in the commands that fix it.
+    throw RunError.isInstance(error) ? new UserError(error.message.replaceAll(/; fix it with: .*/g, ""), USAGE) : error;
   });
   return { plan, ...(refusal === undefined ? {} : { refusal }) };
 }
@@ -292,7 +295,7 @@ async function watch(args: CheckArgs, sandbox: Sandbox, plan: Plan): Promise<See
 
 async function stopped(sandbox: Sandbox, container: string, limit: number): Promise<Seen["stop"]> {
   const begin = Date.now();
-  await sandbox.docker(["stop", "--time", String(limit), container]);
+  await sandbox.docker(["stop", "-t", String(limit), container]);
   const seconds = Math.round((Date.now() - begin) / 100) / 10;
   return { seconds, killed: (await sandbox.state(container)).exitCode === 137 };
 }

@@ -248,7 +248,13 @@ export function judge(seen: Seen, judged: Judged): Row[] {
   const named = (row: Row): Row =>
     row.fix === undefined ? row : { ...row, fix: row.fix.replaceAll("release.NAME", `release.${judged.service}`) };
   if (seen.refusal !== undefined)
-    return [short("starts", seen.refusal, "the stack refuses it in the same words before it replaces anything")];
+    return [
+      short(
+        "starts",
+        seen.refusal,
+        "change the image so; the stack refuses it in the same words before it replaces anything",
+      ),
+    ];
   const subjects =
     seen.refusedSubjects.length === 0
       ? []
