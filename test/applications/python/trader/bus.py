@@ -1,4 +1,4 @@
-"""NATS as an ordinary client uses it: login from the URL, the system's authorities, core subscriptions."""
+"""NATS as an ordinary client uses it: login from the URL, the system's authorities, core subscriptions, the standard inbox."""
 
 import json
 import logging
@@ -25,3 +25,7 @@ async def listen(client: Client, subject: str, handle: Callable[[dict], Awaitabl
             log.exception("a message on %s failed", subject)
 
     await client.subscribe(subject, cb=received)
+
+
+async def tell(client: Client, subject: str, message: dict) -> None:
+    await client.publish(subject, json.dumps(message).encode())

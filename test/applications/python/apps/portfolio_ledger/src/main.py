@@ -1,41 +1,36 @@
-"""Keeps what was executed in a table of its own."""
+"""Keeps what was executed in a table of its own, and the positions that follow from it."""
 
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import PlainTextResponse
-from prometheus_fastapi_instrumentator import Instrumentator
-from sqlalchemy import DateTime, String
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from trader.bus import connect, listen
 from trader.settings import load
+from trader.tables import Base, Execution, Position
+from trader.web import make, serve
 
 settings = load()
 engine = create_async_engine(settings.database.url)
 sessions = async_sessionmaker(engine)
 
 
-class Base(DeclarativeBase):
-    pass
-
-
-class Execution(Base):
-    __tablename__ = "executions"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    symbol: Mapped[str] = mapped_column(String(32))
-    received: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-
-
-async def filled(message: dict) -> None:
+async def filled(fill: dict) -> None:
+    symbol, side = str(fill.get("symbol", "")), str(fill.get("side", "buy"))
+    quantity, price = float(fill.get("quantity", 0)), float(fill.get("price", 0))
     async with sessions.begin() as session:
-        session.add(Execution(symbol=str(message.get("symbol", "")), received=datetime.now(UTC)))
+        session.add(
+            Execution(order_id=str(fill.get("id", "")), symbol=symbol, side=side, quantity=quantity, price=price)
+        )
+    async with sessions.begin() as session:
+        position = await session.get(Position, symbol)
+        if position is None:
+            position = Position(symbol=symbol, quantity=0.0, average_price=0.0, realized_pnl=0.0)
+            session.add(position)
+        position.quantity += quantity if side == "buy" else -quantity
+        position.average_price = price
     with Path("data/last.txt").open("w") as last:
-        last.write(str(message.get("symbol", "")))
+        last.write(symbol)
 
 
 @asynccontextmanager
@@ -49,14 +44,7 @@ async def life(_: FastAPI):
     await client.drain()
 
 
-app = FastAPI(lifespan=life)
-Instrumentator().instrument(app).expose(app)
-
-
-@app.get("/health", response_class=PlainTextResponse)
-async def health() -> str:
-    return "ok"
-
+app = make(life)
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="0.0.0.0", port=8073, log_config=None)
+    serve(app, 8073)

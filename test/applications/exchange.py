@@ -1,0 +1,34 @@
+"""The tests' exchange, with Python's own library: takes orders from whoever shows its key, fills each at once, and counts them.
+
+POST /orders takes an order; GET /orders tells how many there were, and which. EXCHANGE_KEY is the key that counts.
+"""
+
+import json
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+orders: list[dict] = []
+
+
+class Exchange(BaseHTTPRequestHandler):
+    def answer(self, status: int, body: dict) -> None:
+        text = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def do_GET(self) -> None:
+        self.answer(200, {"count": len(orders), "orders": orders})
+
+    def do_POST(self) -> None:
+        order = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+        if self.headers.get("X-API-Key") != os.environ["EXCHANGE_KEY"]:
+            self.answer(401, {"error": "no such key"})
+            return
+        orders.append(order)
+        self.answer(200, {"price": 101.5})
+
+
+ThreadingHTTPServer(("0.0.0.0", 8090), Exchange).serve_forever()

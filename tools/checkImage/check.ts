@@ -1,0 +1,327 @@
+import { credentialSpec } from "../../components/credentials/catalogue.ts";
+import { exchanges } from "../../components/credentials/fixed.ts";
+import { grantedTo } from "../../components/credentials/grants.ts";
+import { slotUser } from "../../components/data/slotUser.ts";
+import { imageNames } from "../../components/images.ts";
+import type { ApplicationName } from "../../components/platform/applications/index.ts";
+import {
+  isServiceName,
+  type ServiceName,
+  type ServiceSpec,
+  services,
+  underscored,
+} from "../../components/platform/catalogue.ts";
+import { orderStream } from "../../components/platform/order-stream.ts";
+import { nameIn } from "../../components/segments.ts";
+import { ensureImages, ensureOwnImages, registryReachable } from "../images/images.ts";
+import { say, step, UserError } from "../lib/log.ts";
+import { run } from "../lib/run.ts";
+import { mountedPaths } from "./dockerArgs.ts";
+import { type Judged, refusedPaths, type Seen, type StoreSeen } from "./judge.ts";
+import { randomText } from "./made.ts";
+import { type ContainerInputs, makePlan, type Plan } from "./plan.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { hidden, secretsOf } from "./secrets.ts";
+
+export interface CheckArgs {
+  readonly service: ServiceName;
+  /** An image of this machine's Docker. */
+  readonly image: string;
+  readonly application: ApplicationName;
+  /** What `release.NAME` would say besides the image. */
+  readonly release: Readonly<Record<string, unknown>>;
+}
+
+const STORES = ["postgres", "redis", "nats"] as const;
+/** Seconds that a store or a stand-in has to be healthy. */
+const PART_SECONDS = 120;
+/** Seconds after its start that a program has to log in to what it needs. */
+const LOGIN_SECONDS = 15;
+/** Seconds that a program has nothing to do before its memory is read. */
+const REST_SECONDS = 5;
+/** Last lines of a log that tell why a program ended. */
+const LAST_LINES = 3;
+const LINE_LENGTH = 300;
+
+const secondsOf = (duration: string | undefined) => {
+  const [, minutes = "0", seconds = "0"] = /^(?:(\d+)m)?(\d+)s$/.exec(duration ?? "") ?? [];
+  return 60 * Number(minutes) + Number(seconds);
+};
+
+/** Seconds after which Docker has called a container healthy or unhealthy. */
+function patience({ healthcheck }: ContainerInputs): number {
+  if (healthcheck === undefined) return 30;
+  const { startPeriod, interval, timeout, retries = 3 } = healthcheck;
+  return secondsOf(startPeriod) + retries * (secondsOf(interval) + secondsOf(timeout)) + 5;
+}
+
+/** The images of the parts around the image: pinned ones from their registry, or those that are built here. */
+async function partImages(): Promise<Record<string, string>> {
+  if (await registryReachable())
+    return { imageSource: "registry", localImages: JSON.stringify(await ensureOwnImages()) };
+  const built = await ensureImages(["postgres", "redis", "nats", "reference", "backup"]);
+  // The program names every part; those that do not run need no image.
+  const others = imageNames.map((name) => [name, `autollm.local/${name}:none`] as const);
+  return { imageSource: "local", localImages: JSON.stringify({ ...Object.fromEntries(others), ...built }) };
+}
+
+async function imageId(image: string): Promise<string> {
+  const { code, stdout } = await run("docker", ["image", "inspect", "--format", "{{.Id}}", image], {
+    allowFailure: true,
+  });
+  if (code !== 0) throw new UserError(`there is no image ${image} here: build it, or get it by docker pull`, 64);
+  return stdout.trim();
+}
+
+/** What the stack would do with the image, and the line by which it would refuse it. */
+async function planOf(args: CheckArgs, sandbox: Sandbox): Promise<{ plan: Plan; refusal?: string }> {
+  const { service, image, application, release } = args;
+  const id = await imageId(image);
+  const pinned = `check.invalid/${service}@sha256:${id.replace(/^sha256:/, "")}`;
+  const supplied = grantedTo(service).filter((name) => credentialSpec(name).kind === "supplied");
+  let refusal: string | undefined;
+  const plan = await makePlan({
+    stack: sandbox.name,
+    config: {
+      ...(await partImages()),
+      environment: "local",
+      filesDir: sandbox.folder,
+      ...(process.env.DOCKER_HOST === undefined ? {} : { dockerHost: process.env.DOCKER_HOST }),
+      application,
+      release: JSON.stringify({ [service]: { ...release, image: pinned } }),
+      // They are made up, and open nothing.
+      trading: JSON.stringify({ sandbox: exchanges }),
+    },
+    supplied: new Map(supplied.map((name) => [name, randomText(32)])),
+    imageIds: new Map([[`image-${service}`, id]]),
+    answer: async (name, script) => {
+      if (name !== `${service}-image-start`) return undefined;
+      const looked = await run("sh", ["-c", script.create], { allowFailure: true });
+      if (looked.code === 0) return looked.stdout;
+      refusal = looked.stderr.trim().replaceAll(pinned, image);
+      return "[]\nnull\n";
+    },
+  }).catch((error: unknown) => {
+    // The program's own words on a config that it does not take.
+    throw error instanceof Error && error.constructor.name === "RunError" ? new UserError(error.message, 64) : error;
+  });
+  return { plan, ...(refusal === undefined ? {} : { refusal }) };
+}
+
+/** The workloads that the service stands on, in the order in which they start. */
+function companions(service: ServiceName, plan: Plan): string[] {
+  const { needs, port }: ServiceSpec = services[service];
+  const stores = STORES.filter((store) => needs.includes(store));
+  // Somebody has to make the streams; and what a service calls answers it.
+  const maker = stores.includes("nats") ? [orderStream.owner] : [];
+  const peers = [...maker, ...needs.filter((need) => isServiceName(need) || need === "ib-gateway")];
+  const all = [
+    ...stores,
+    ...(plan.containers.has("nats-streams") && maker.length > 0 ? ["nats-streams"] : []),
+    ...peers,
+  ];
+  // NATS is also who asks the service over the network.
+  return [...new Set(port === null || all.includes("nats") ? all : ["nats", ...all])].filter(
+    (name) => name !== service,
+  );
+}
+
+/** One HTTP request from NATS's container: its status, 0 where there is no answer, and the body of a good one. */
+async function ask(sandbox: Sandbox, asker: string, url: string): Promise<{ status: number; body: string }> {
+  const { code, stdout, stderr } = await sandbox.docker(["exec", asker, "wget", "-q", "-T", "5", "-O", "-", url], {
+    allowFailure: true,
+  });
+  if (code === 0) return { status: 200, body: stdout };
+  // GNU's wget says nothing at all with -q, and tells an answer of the server by its exit code; BusyBox's writes it.
+  const said = /\b([45]\d\d)\b/.exec(stderr)?.[1];
+  return { status: said === undefined ? (code === 8 ? 500 : 0) : Number(said), body: "" };
+}
+
+/** How the service is logged in to the stores that it needs. */
+async function storesSeen(
+  { service }: CheckArgs,
+  sandbox: Sandbox,
+  started: ReadonlyMap<string, string>,
+): Promise<StoreSeen[]> {
+  const { needs }: ServiceSpec = services[service];
+  const seen: StoreSeen[] = [];
+  const nats = started.get("nats");
+  if (needs.includes("nats") && nats !== undefined) {
+    const { body } = await ask(sandbox, nats, `http://${nameIn("nats", "nats")}:8222/connz?auth=1&limit=1024`);
+    const { connections = [] } = JSON.parse(body === "" ? "{}" : body) as {
+      connections?: { authorized_user?: string; tls_version?: string }[];
+    };
+    // A fence or a generation may follow the name.
+    const own = connections.filter(({ authorized_user: user = "" }) => user.startsWith(slotUser(service, 1)));
+    const log = await sandbox.lines(nats);
+    seen.push({
+      store: "nats",
+      loggedIn: own.length > 0,
+      ...(own.length === 0 ? {} : { tls: own.every(({ tls_version: version }) => version !== undefined) }),
+      handshakeFailed: log.some((line) => line.includes("TLS handshake error")),
+    });
+  }
+  const postgres = started.get("postgres");
+  if (needs.includes("postgres") && postgres !== undefined) {
+    const sql = `SELECT count(*) FROM pg_stat_activity WHERE usename = '${underscored(service)}'`;
+    const query = ["psql", "--no-psqlrc", "-At", "--host=/tmp", "--username=postgres", `--command=${sql}`];
+    const { stdout } = await sandbox.docker(["exec", postgres, ...query], { allowFailure: true });
+    seen.push({ store: "postgres", loggedIn: Number(stdout) > 0 });
+  }
+  const redis = started.get("redis");
+  if (needs.includes("redis") && redis !== undefined) {
+    const list = ["/bin/sh", "/etc/autollm/acl.sh", "cli", "client", "list"];
+    const { stdout } = await sandbox.docker(["exec", redis, ...list], { allowFailure: true });
+    seen.push({ store: "redis", loggedIn: stdout.includes(` user=${slotUser(service, 1)} `) });
+  }
+  return seen;
+}
+
+/** What NATS refused the service: "publish to x", "subscribe to y", each once. */
+function refusedSubjects(service: ServiceName, log: readonly string[]): string[] {
+  const found = log.flatMap((line) => {
+    const [, verb, subject = ""] = /(Publish|Subscription) Violation - .*?Subject "([^"]+)"/.exec(line) ?? [];
+    if (verb === undefined || !line.includes(`"${service}`)) return [];
+    // What follows the prefix of an inbox is random.
+    const stable = subject.replace(/^(_INBOX\.).*/, "$1>");
+    return [`${verb === "Publish" ? "publish to" : "subscribe to"} ${stable}`];
+  });
+  return [...new Set(found)];
+}
+
+/** The memory that a container has in use, MiB. */
+async function memoryOf(sandbox: Sandbox, container: string): Promise<number | undefined> {
+  const { stdout } = await sandbox.docker(["stats", "--no-stream", "--format", "{{.MemUsage}}", container]);
+  const [, amount, unit = ""] = /^([\d.]+)([KMG]?i?B)/.exec(stdout) ?? [];
+  const factor = { B: 1 / 1024 / 1024, KiB: 1 / 1024, MiB: 1, GiB: 1024 }[unit];
+  return amount === undefined || factor === undefined ? undefined : Math.round(Number(amount) * factor);
+}
+
+/** Whether something in the container accepts connections at its port, seen from another one. */
+async function reaches(sandbox: Sandbox, asker: string, base: string): Promise<boolean> {
+  return (await ask(sandbox, asker, `${base}/health`)).status !== 0;
+}
+
+/** Runs the image as the stack would, and writes down what it does. */
+async function watch(args: CheckArgs, sandbox: Sandbox, plan: Plan): Promise<Seen> {
+  const { service } = args;
+  const { port }: ServiceSpec = services[service];
+  const inputs = plan.containers.get(service);
+  if (inputs === undefined) throw new Error(`the stack has no workload ${service}`);
+  const secrets = secretsOf(plan, service);
+  await sandbox.makeNetwork();
+  const started = new Map<string, string>();
+  const around = companions(service, plan);
+  await step(`starting what ${service} stands on: ${around.join(", ") || "nothing"}`, "under a minute", async () => {
+    for (const name of around) {
+      const container = await sandbox.start(plan, name);
+      started.set(name, container);
+      const { state } = await sandbox.settled(container, PART_SECONDS);
+      if (!state.running || state.health === "unhealthy") {
+        const last = (await sandbox.lines(container)).slice(-LAST_LINES).join(" | ");
+        throw new UserError(`${name} did not start, so the image cannot be checked: ${last}`);
+      }
+    }
+  });
+  const most = patience(inputs);
+  const container = await step(`starting ${args.image} as ${service}`, `at most ${most} s`, async () => {
+    const name = await sandbox.start(plan, service);
+    return { name, ...(await sandbox.settled(name, most)) };
+  });
+  const { name, state, seconds } = container;
+  const asker = started.get("nats");
+  const base = `http://${nameIn(service, service)}:${port}`;
+  const serving: Partial<Pick<Seen, "listens" | "healthStatus" | "metricsPage">> = {};
+  let stores: StoreSeen[] = [];
+  let memory: Seen["memory"];
+  if (state.running) {
+    if (port !== null && asker !== undefined) {
+      const health = await ask(sandbox, asker, `${base}/health`);
+      const page = await ask(sandbox, asker, `${base}/metrics`);
+      const isPage = page.status === 200 && /^# (TYPE|HELP) |^[a-z_:][\w:]*(\{|\s)/im.test(page.body);
+      Object.assign(serving, {
+        listens: health.status !== 0 || (await reaches(sandbox, asker, base)),
+        healthStatus: health.status,
+        ...(isPage ? { metricsPage: page.body } : {}),
+      });
+    }
+    const complete = await sandbox.eventually(LOGIN_SECONDS, async () => {
+      stores = await storesSeen(args, sandbox, started);
+      return stores.every(({ loggedIn }) => loggedIn) ? stores : undefined;
+    });
+    stores = complete ?? stores;
+    await new Promise((done) => setTimeout(done, REST_SECONDS * 1000));
+    const usedMiB = await memoryOf(sandbox, name);
+    if (usedMiB !== undefined) memory = { usedMiB, limitMiB: inputs.memory ?? 0 };
+  } else stores = await storesSeen(args, sandbox, started);
+  const after = await sandbox.state(name);
+  const stop = after.running ? await stopped(sandbox, name, inputs.stopTimeout ?? 15) : undefined;
+  const log = await sandbox.lines(name);
+  const ended = !state.running ? state : after.running ? undefined : after;
+  const isDone = port === null && ended?.exitCode === 0;
+  return {
+    ...(ended === undefined || isDone
+      ? {}
+      : { ended: { code: ended.exitCode, killedForMemory: ended.killedForMemory } }),
+    lastLines: hidden(secrets, log.slice(-LAST_LINES)).map((line) => line.slice(0, LINE_LENGTH)),
+    health: state.health === "starting" ? "unhealthy" : state.health,
+    seconds,
+    ...serving,
+    log: hidden(secrets, log),
+    leaked: [...secrets]
+      .filter(([, value]) => log.some((line) => line.includes(value)))
+      .map(([credential]) => credential),
+    written: await written(sandbox, plan, service, inputs),
+    stores,
+    refusedSubjects: asker === undefined ? [] : refusedSubjects(service, await sandbox.lines(asker)),
+    ...(stop === undefined ? {} : { stop }),
+    ...(memory === undefined ? {} : { memory }),
+  };
+}
+
+async function stopped(sandbox: Sandbox, container: string, limit: number): Promise<Seen["stop"]> {
+  const begin = Date.now();
+  await sandbox.docker(["stop", "--time", String(limit), container]);
+  const seconds = Math.round((Date.now() - begin) / 100) / 10;
+  return { seconds, killed: (await sandbox.state(container)).exitCode === 137 };
+}
+
+/** Runs the image once more, free to write where it likes, and answers where it did that the stack would refuse. */
+async function written(sandbox: Sandbox, plan: Plan, service: ServiceName, inputs: ContainerInputs): Promise<string[]> {
+  return step("running it once more, free to write anywhere", "the same time again at most", async () => {
+    const name = await sandbox.start(plan, service, { free: true });
+    await sandbox.settled(name, Math.min(patience(inputs), 60));
+    const { stdout } = await sandbox.docker(["diff", name]);
+    return refusedPaths(stdout, mountedPaths(inputs));
+  });
+}
+
+/** Checks an image. The sandbox is left as it is. */
+export async function checkImage(args: CheckArgs, sandbox: Sandbox): Promise<{ seen: Seen; judged: Judged }> {
+  const { plan, refusal } = await planOf(args, sandbox);
+  const { port }: ServiceSpec = services[args.service];
+  const inputs = plan.containers.get(args.service);
+  const writable = [
+    ...Object.keys(inputs?.tmpfs ?? {}),
+    ...(inputs?.mounts ?? []).filter(({ type }) => type === "volume").map(({ target }) => target),
+  ];
+  const judged = { service: args.service, port, writable };
+  if (refusal === undefined) return { seen: await watch(args, sandbox, plan), judged };
+  say(`the stack refuses ${args.image}`);
+  return {
+    seen: {
+      refusal,
+      ...{
+        lastLines: [],
+        health: "none",
+        seconds: 0,
+        log: [],
+        leaked: [],
+        written: [],
+        stores: [],
+        refusedSubjects: [],
+      },
+    },
+    judged,
+  };
+}

@@ -1,0 +1,76 @@
+import { type ApplicationName, applicationNames } from "../../components/platform/applications/index.ts";
+import { isServiceName, serviceNames } from "../../components/platform/catalogue.ts";
+import { checkImage } from "../checkImage/check.ts";
+import { judge } from "../checkImage/judge.ts";
+import { Sandbox } from "../checkImage/sandbox.ts";
+import { table } from "../checkImage/table.ts";
+import { command, USAGE } from "../lib/command.ts";
+import { say, UserError } from "../lib/log.ts";
+
+const HELP = `usage: npm run check-image -- SERVICE IMAGE [--application NAME] [--release JSON] [--json]
+
+Runs an image of this machine's Docker as the stack would run it as SERVICE, beside a NATS, a Postgres and a Redis of its own, with
+credentials that are made for it and open nothing, and without a way to the internet. Prints what falls short of what the stack
+wants, and how to fix it. All that it starts is removed at its end, also at Ctrl-C. Touches no stack.
+Ends with 0 where all is well, with 2 where something falls short.
+
+  --application NAME   the table by which the image is started: ${applicationNames.join(", ")} (default: conventions)
+  --release JSON       what release.SERVICE would say besides the image, such as '{"command": ["python", "-m", "app"]}'
+  --json               print {"service", "image", "ok", "checks": [{"check", "outcome", "detail", "fix"}]} on stdout`;
+
+/** Exit code where something falls short. */
+const FALLS_SHORT = 2;
+
+const isApplication = (name: string): name is ApplicationName => applicationNames.some((each) => each === name);
+
+function releaseOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // Reported below.
+  }
+  throw new UserError(`--release: is no JSON object\n\n${HELP}`, USAGE);
+}
+
+await command(
+  {
+    help: HELP,
+    positionals: true,
+    options: {
+      application: { type: "string", default: "conventions" },
+      release: { type: "string", default: "{}" },
+      json: { type: "boolean" },
+    },
+    changes: "nothing",
+  },
+  async ({ application, release, json }, [service, image, ...more]) => {
+    if (service === undefined || image === undefined || more.length > 0)
+      throw new UserError(`give a service and an image\n\n${HELP}`, USAGE);
+    if (!isServiceName(service))
+      throw new UserError(`"${service}" is no service; there are ${serviceNames.join(", ")}`, USAGE);
+    if (!isApplication(application))
+      throw new UserError(
+        `--application: there is no "${application}"; there are ${applicationNames.join(", ")}`,
+        USAGE,
+      );
+    const args = { service, image, application, release: releaseOf(release) };
+    const sandbox = new Sandbox((code) => process.exit(code));
+    try {
+      const { seen, judged } = await checkImage(args, sandbox);
+      const checks = judge(seen, judged);
+      const short = checks.filter(({ outcome }) => outcome === "short").length;
+      if (json === true)
+        process.stdout.write(`${JSON.stringify({ service, image, ok: short === 0, checks }, undefined, 2)}\n`);
+      else process.stdout.write(table(checks));
+      say(
+        short === 0
+          ? `${image} runs as ${service}`
+          : `${image} falls short as ${service} in ${short} of ${checks.length}`,
+      );
+      return short === 0 ? 0 : FALLS_SHORT;
+    } finally {
+      await sandbox.remove();
+    }
+  },
+);
