@@ -111,10 +111,15 @@ async function planOf(args: CheckArgs, sandbox: Sandbox): Promise<{ plan: Plan; 
 /** The workloads that the service stands on, in the order in which they start. */
 function companions(service: ServiceName, plan: Plan): string[] {
   const { needs, port }: ServiceSpec = services[service];
-  const stores = STORES.filter((store) => needs.includes(store));
   // Somebody has to make the streams; and what a service calls answers it.
-  const maker = stores.includes("nats") ? [orderStream.owner] : [];
+  const maker = needs.includes("nats") ? [orderStream.owner] : [];
   const peers = [...maker, ...needs.filter((need) => isServiceName(need) || need === "ib-gateway")];
+  // What it calls stands on stores as well.
+  const wanted = new Set<string>([
+    ...needs,
+    ...peers.flatMap((peer) => (isServiceName(peer) ? services[peer].needs : [])),
+  ]);
+  const stores = STORES.filter((store) => wanted.has(store));
   const all = [
     ...stores,
     ...(plan.containers.has("nats-streams") && maker.length > 0 ? ["nats-streams"] : []),
