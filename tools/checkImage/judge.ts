@@ -71,7 +71,7 @@ const REFUSED_WRITE = /read-only file ?system|EROFS|errno 30\b/i;
 /** Bytecode and lists of packages are kept where that is allowed, and nobody minds where it is not. */
 const HARMLESS = /\/__pycache__(\/|$)|\.pyc$|^\/root(\/\.(cache|local|config))?$/;
 /** What Docker itself makes in a container. */
-const DOCKERS_OWN = /^\/(dev|proc|sys|run|tmp|etc\/(hosts|hostname|resolv\.conf|mtab))(\/|$)/;
+const DOCKERS_OWN = /^\/(dev|proc|sys|run|tmp|(usr\/)?sbin\/docker-init|etc\/(hosts|hostname|resolv\.conf|mtab))(\/|$)/;
 
 const within = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
 
@@ -80,11 +80,16 @@ export function refusedPaths(diff: string, mounted: readonly string[]): string[]
   const paths = diff
     .split("\n")
     .filter((line) => /^[AC] /.test(line))
-    .map((line) => line.slice(2))
-    .filter((path) => !DOCKERS_OWN.test(path) && !HARMLESS.test(path))
-    // What is mounted there is written to by right, and Docker makes the way to it.
-    .filter((path) => !mounted.some((each) => within(path, each) || within(each, path)));
-  return paths.filter((path) => !paths.some((other) => other !== path && within(other, path))).sort();
+    .map((line) => line.slice(2));
+  return (
+    paths
+      // A folder is listed with whatever changed below it.
+      .filter((path) => !paths.some((other) => other !== path && within(other, path)))
+      .filter((path) => !DOCKERS_OWN.test(path) && !HARMLESS.test(path))
+      // What is mounted there is written to by right, and Docker makes the way to it.
+      .filter((path) => !mounted.some((each) => within(path, each) || within(each, path)))
+      .sort()
+  );
 }
 
 /** The folders of a list of files. */
