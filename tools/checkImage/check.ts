@@ -33,6 +33,8 @@ export interface CheckArgs {
 }
 
 const STORES = ["postgres", "redis", "nats"] as const;
+/** The part that makes the streams, where the stack has one; else a service does. */
+const STREAMS = "nats-streams";
 /** Seconds that a store or a stand-in has to be healthy. */
 const PART_SECONDS = 120;
 /** Seconds after its start that a program has to log in to what it needs. */
@@ -109,26 +111,27 @@ async function planOf(args: CheckArgs, sandbox: Sandbox): Promise<{ plan: Plan; 
 }
 
 /** The workloads that the service stands on, in the order in which they start. */
-function companions(service: ServiceName, plan: Plan): string[] {
-  const { needs, port }: ServiceSpec = services[service];
-  // Somebody has to make the streams; and what a service calls answers it.
-  const maker = needs.includes("nats") ? [orderStream.owner] : [];
-  const peers = [...maker, ...needs.filter((need) => isServiceName(need) || need === "ib-gateway")];
-  // What it calls stands on stores as well.
-  const wanted = new Set<string>([
-    ...needs,
-    ...peers.flatMap((peer) => (isServiceName(peer) ? services[peer].needs : [])),
-  ]);
-  const stores = STORES.filter((store) => wanted.has(store));
-  const all = [
-    ...stores,
-    ...(plan.containers.has("nats-streams") && maker.length > 0 ? ["nats-streams"] : []),
-    ...peers,
-  ];
+export function companions(service: ServiceName, declared: (workload: string) => boolean): string[] {
+  const stores = new Set<string>();
+  const peers = new Set<string>();
+  const add = (name: ServiceName) => {
+    const { needs }: ServiceSpec = services[name];
+    for (const store of STORES) if (needs.includes(store)) stores.add(store);
+    // Somebody has to make the streams; and what a service calls answers it.
+    const maker = needs.includes("nats") && name !== orderStream.owner && !declared(STREAMS) ? [orderStream.owner] : [];
+    for (const need of [...maker, ...needs]) {
+      if (need === "ib-gateway") peers.add(need);
+      if (!isServiceName(need) || need === service || peers.has(need)) continue;
+      // What it stands on itself comes before it.
+      add(need);
+      peers.add(need);
+    }
+  };
+  add(service);
   // NATS is also who asks the service over the network.
-  return [...new Set(port === null || all.includes("nats") ? all : ["nats", ...all])].filter(
-    (name) => name !== service,
-  );
+  if (services[service].port !== null) stores.add("nats");
+  const streams = stores.has("nats") && declared(STREAMS) ? [STREAMS] : [];
+  return [...STORES.filter((store) => stores.has(store)), ...streams, ...peers];
 }
 
 /** One HTTP request from NATS's container: its status, 0 where there is no answer, and the body of a good one. */
@@ -216,7 +219,7 @@ async function watch(args: CheckArgs, sandbox: Sandbox, plan: Plan): Promise<See
   const secrets = secretsOf(plan, service);
   await sandbox.makeNetwork();
   const started = new Map<string, string>();
-  const around = companions(service, plan);
+  const around = companions(service, (name) => plan.containers.has(name));
   await step(`starting what ${service} stands on: ${around.join(", ") || "nothing"}`, "under a minute", async () => {
     for (const name of around) {
       const container = await sandbox.start(plan, name);

@@ -1,0 +1,140 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { Row } from "../../tools/checkImage/judge.ts";
+import { ensureImages } from "../../tools/images/images.ts";
+import { run } from "../../tools/lib/run.ts";
+import { root } from "../../tools/lib/workspace.ts";
+import { goImage, startedBy } from "./lib/checkedImages.ts";
+import { eventually } from "./lib/http.ts";
+import { pythonApplication } from "./lib/python.ts";
+import { docker } from "./lib/stack.ts";
+
+const SERVICE = "portfolio-ledger";
+
+interface Report {
+  readonly code: number;
+  readonly ok: boolean;
+  readonly checks: readonly Row[];
+  readonly said: string;
+}
+
+const npm = (...args: readonly string[]) =>
+  run("npm", ["run", "-s", "check-image", "--", ...args], { cwd: root, allowFailure: true });
+
+async function checked(service: string, image: string, ...more: readonly string[]): Promise<Report> {
+  const { code, stdout, stderr } = await npm(service, image, "--json", ...more);
+  const report = JSON.parse(stdout === "" ? '{"ok": false, "checks": []}' : stdout) as Pick<Report, "ok" | "checks">;
+  return { code, ...report, said: stdout + stderr };
+}
+
+const row = ({ checks }: Report, check: string) => checks.find((each) => each.check === check);
+const shortOf = ({ checks }: Report) => checks.filter(({ outcome }) => outcome === "short").map(({ check }) => check);
+/** What checks have left behind on this machine. */
+const left = async () =>
+  [
+    await docker("ps", "--all", "--quiet", "--filter", "name=^check-"),
+    await docker("network", "ls", "--quiet", "--filter", "name=^check-"),
+  ].join("");
+
+describe("npm run check-image", () => {
+  let reference: string;
+  beforeAll(async () => {
+    reference = (await ensureImages(["reference"])).reference;
+  });
+
+  test.each(["portfolio-ledger", "gateway-api", "execution-crypto", "risk-manager"])(
+    "finds nothing short of the reference image as %s",
+    async (service) => {
+      const report = await checked(service, reference);
+      expect(shortOf(report), report.said).toEqual([]);
+      expect(report).toMatchObject({ code: 0, ok: true });
+      expect(row(report, "nats")?.detail).toContain("TLS");
+    },
+  );
+
+  test("finds what the Python ledger lacks and no more: the metrics of our rules", async () => {
+    const report = await checked(SERVICE, await pythonApplication(), "--application", "autollm");
+    expect(shortOf(report), report.said).toEqual(["metrics"]);
+    expect(row(report, "metrics")?.detail).toContain("http_requests_total without the label path");
+    expect(report.code).toBe(2);
+  });
+
+  test("finds where the Python ledger writes, if nobody told the stack", async () => {
+    const image = await pythonApplication();
+    const command = ["python", "-m", "apps.portfolio_ledger.src.main"];
+    const report = await checked(SERVICE, image, "--release", JSON.stringify({ command }));
+    expect(row(report, "starts"), report.said).toMatchObject({ outcome: "short" });
+    expect(row(report, "writes")?.detail).toContain("/app/data");
+    expect(row(report, "writes")?.fix).toContain(`release.${SERVICE}.writable./app`);
+    expect(report.code).toBe(2);
+  });
+
+  test("finds the stream and the inbox that NATS refuses the Python gateway", async () => {
+    const report = await checked("gateway-api", await pythonApplication(), "--application", "autollm");
+    expect(row(report, "subjects")?.detail, report.said).toMatch(/_INBOX\.>/);
+    expect(report.code).toBe(2);
+  });
+
+  test("says in one line that a static program without a shell cannot be started", async () => {
+    const image = await goImage();
+    const report = await checked(SERVICE, image);
+    expect(report.checks).toHaveLength(1);
+    expect(row(report, "starts")?.detail).toContain(`its image ${image} does not run /bin/sh as user`);
+    expect(report.code).toBe(2);
+  });
+
+  test("finds a program that takes no notice of SIGTERM", async () => {
+    const line = "trap '' TERM; node /app/reference.mjs & while :; do sleep 1; done";
+    const report = await checked(SERVICE, await startedBy("deaf", reference, line));
+    expect(shortOf(report), report.said).toEqual(["stops"]);
+    expect(report.code).toBe(2);
+  });
+
+  test("finds a program that logs plain text", async () => {
+    const line = "echo 'INFO: started'; exec node /app/reference.mjs";
+    const report = await checked(SERVICE, await startedBy("plain-log", reference, line));
+    expect(shortOf(report), report.said).toEqual(["logs"]);
+    expect(row(report, "logs")?.detail).toContain("INFO: started");
+  });
+
+  test("finds a program that logs its password, and does not show it", async () => {
+    const line = `printf '{"level":"info","message":"%s"}\\n' "$NATS_URL"; exec node /app/reference.mjs`;
+    const report = await checked(SERVICE, await startedBy("talkative", reference, line));
+    expect(shortOf(report), report.said).toEqual(["secrets"]);
+    expect(row(report, "secrets")?.detail).toContain("NATS_PASSWORD");
+  });
+
+  test("prints a table for people", async () => {
+    const { code, stdout } = await npm(SERVICE, await goImage());
+    expect(stdout).toMatch(/^starts {4}short {4}portfolio-ledger: its image .*\n {10}fix: /);
+    expect(code).toBe(2);
+  });
+
+  test.each([
+    ["no image", [SERVICE]],
+    ["an unknown service", ["ledger", "x"]],
+    ["an image that is not there", [SERVICE, "autollm.test/none:1"]],
+    ["an unknown application", [SERVICE, "x", "--application", "none"]],
+    ["no JSON", [SERVICE, "x", "--release", "{"]],
+  ])("ends with 64 for %s", async (_, args) => {
+    expect((await npm(...args)).code).toBe(64);
+  });
+
+  test("ends with 64 for a release that the config would refuse, in its words", async () => {
+    const { code, stderr } = await npm(SERVICE, reference, "--release", '{"memory": 1}');
+    expect(stderr).toContain(`release.${SERVICE}.memory`);
+    expect(code).toBe(64);
+  });
+
+  test("leaves nothing behind, also when it is interrupted", async () => {
+    expect(await left()).toBe("");
+    const node = join(root, "node_modules", ".bin", "node");
+    const child = spawn(node, ["tools/cli/check-image.ts", SERVICE, reference], { cwd: root, stdio: "ignore" });
+    const ended = new Promise<number | null>((done) => child.on("close", done));
+    await eventually("its first container", 60, async () => ((await left()) === "" ? undefined : true));
+    child.kill("SIGINT");
+    expect(await ended).toBe(130);
+    expect(await left()).toBe("");
+  });
+});
