@@ -179,6 +179,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
     staging:
       "pulumi config set --path 'release.gateway-api.image' registry.example/gateway-api@sha256:$(openssl rand -hex 32) --stack staging",
   },
+  "npm run check-image -- SERVICE IMAGE":
+    "npm run check-image -- reporter $(docker images --format '{{.Repository}}:{{.Tag}}' autollm.local/reference | head -n 1)",
   "pulumi config set application autollm --stack staging": { staging: true },
   "pulumi config set --path 'release.portfolio-ledger.image' registry.example/portfolio-ledger@sha256:... --stack staging":
     {
