@@ -57,7 +57,7 @@ const services = new Services("services", {
 });
 
 const ages = new CredentialAges("credential-ages", { ...settings, supplied });
-const edgeLimiter = new EdgeLimiter("edge-limiter", part);
+const edgeLimiter = new EdgeLimiter("edge-limiter", part, { dependsOn: redis });
 const caddy = new Caddy("caddy", { ...part, ...settings }, { dependsOn: edgeLimiter });
 const alertmanager = new Alertmanager("alertmanager", { ...part, url: caddy.url });
 const exporters = new Exporters(
@@ -101,8 +101,8 @@ const backup = new Backup(
 new FormerPasswords("former-passwords", {
   ...part,
   servers: { redis, nats, postgres },
-  readers: [services, exporters, backup],
-  workloads: [...services.workloads.keys(), ...exporters.workloads.keys(), "backup"],
+  readers: [services, exporters, backup, edgeLimiter],
+  workloads: [...services.workloads.keys(), ...exporters.workloads.keys(), "backup", "edge-limiter"],
 });
 
 const workloads = new Map([

@@ -19,10 +19,13 @@ export const partSegments = {
   traces: { internal: true, purpose: "the collector hands traces to Jaeger; Prometheus reads the figures of both" },
   loki: { internal: true, purpose: "Loki, for the log collector and Grafana; Prometheus reads its figures" },
   postgres: { internal: true, purpose: "Postgres, for its exporter and the backup" },
-  redis: { internal: true, purpose: "Redis, for its exporter and the backup" },
+  redis: { internal: true, purpose: "Redis, for its exporter, the backup and the edge's limiter" },
   nats: { internal: true, purpose: "NATS and its monitoring, for its exporter and the backup" },
   scrape: { internal: true, purpose: "parts that serve figures and nothing else, for Prometheus" },
-  "edge-limiter": { internal: true, purpose: "the limiter of logins, for the edge; Prometheus reads its figures" },
+  "edge-limiter": {
+    internal: true,
+    purpose: "the limiter of requests and logins, for the edge; Prometheus reads its figures",
+  },
 } as const;
 
 type PartSegment = keyof typeof partSegments;

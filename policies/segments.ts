@@ -42,7 +42,7 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   "redis-exporter": ["scrape", "redis"],
   "nats-exporter": ["scrape", "nats"],
   backup: ["scrape", "postgres", "redis", "nats", "egress"],
-  "edge-limiter": ["edge-limiter"],
+  "edge-limiter": ["edge-limiter", "redis"],
   "restore-test": [],
 };
 

@@ -110,6 +110,12 @@ export const fixedCredentials = {
     "Redis user of the metrics exporter, which may ask for figures and no key",
     "while-readers-move",
   ),
+  "redis-edge-limiter": password(
+    24,
+    "alphanumeric",
+    "Redis user of the edge's limiter, which reads and writes its own counts and nothing else",
+    "while-readers-move",
+  ),
   "redis-backup": password(
     24,
     "alphanumeric",

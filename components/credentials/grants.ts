@@ -10,6 +10,7 @@ const partGrants: Readonly<Record<string, readonly CredentialName[]>> = {
   nats: named("nats-"),
   grafana: ["grafana-admin", "grafana-secret"],
   caddy: ["caddy-admin"],
+  "edge-limiter": ["redis-edge-limiter"],
   "ib-gateway": ["tws-userid", "tws-password", "vnc"],
   alertmanager: ["slack-webhook", "pagerduty-key", "heartbeat-url"],
   "postgres-exporter": ["postgres-exporter"],

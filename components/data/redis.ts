@@ -10,7 +10,7 @@ import { callSegments } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
-import { backupRules, exporterRules, type RedisUser, redisAcl, serviceRules } from "./redisAcl.ts";
+import { backupRules, exporterRules, limiterRules, type RedisUser, redisAcl, serviceRules } from "./redisAcl.ts";
 import { slotUser } from "./slotUser.ts";
 
 const aclScript = readFileSync(new URL("redis-acl.sh", import.meta.url), "utf8");
@@ -42,6 +42,7 @@ const slotted = [
     return { credential: `redis-${service}`, name: service, rules: serviceRules(redis ?? { keys: [] }) } as const;
   }),
   { credential: "redis-exporter", name: "exporter", rules: exporterRules } as const,
+  { credential: "redis-edge-limiter", name: "edge-limiter", rules: limiterRules } as const,
 ];
 
 /** Redis: one user per service, each with its own keys, a snapshot a minute and a log of each write. */

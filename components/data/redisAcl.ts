@@ -64,6 +64,14 @@ export const exporterRules: readonly string[] = [
   ..."ping info client|setname latency|latest latency|histogram slowlog|len".split(" ").map((command) => `+${command}`),
 ];
 
+/** The limiter's rights: its own counts, by the one script that it sends; services/backup/src/sharedAttempts.ts says the same. */
+export const limiterRules: readonly string[] = [
+  "resetchannels",
+  "~edge:attempts:*",
+  "-@all",
+  ..."ping client|setinfo eval evalsha get set time".split(" ").map((command) => `+${command}`),
+];
+
 /** The backup's rights: to copy the whole data set, as a replica does, and neither to read a single key nor to write one. */
 export const backupRules: readonly string[] = [
   "resetchannels",

@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import { slotUser } from "../data/slotUser.ts";
 import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
+import { httpListen } from "../platform/httpListen.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
 
@@ -15,27 +17,36 @@ export const CLIENT_HEADER = "X-Client-Address";
 export const limiterTarget: ScrapeTarget = { job: "edge-limiter", address: LIMITER };
 
 /**
- * Says whether a client may make another attempt at a login. Stock Caddy cannot count, so it asks here before it computes
- * anything of a password. A program of our own, in the image of the other one: it outlives the stand-in application.
+ * Says whether a client may make another request, or another attempt at a login. Stock Caddy cannot count, so it asks here
+ * before anything is computed of either. A program of our own, in the image of the other one: it outlives the stand-in application.
  */
 export class EdgeLimiter extends pulumi.ComponentResource {
   readonly workload: Workload;
 
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:edge:EdgeLimiter", name, {}, opts);
+    const { credentials } = args;
     this.workload = runPart(
       "edge-limiter",
       args,
       {
         image: "backup",
         command: ["node", "/app/backup.mjs", "limiter"],
-        segments: ["edge-limiter"],
+        segments: ["edge-limiter", "redis"],
         serves: ["edge-limiter"],
         // Two beside each other for a moment count apart: twice the limit, once.
         deploy: "rolling",
         health: answersHttp(PORT, "/health"),
         memory: 96,
-        environment: { NODE_OPTIONS: "--max-old-space-size=48" },
+        environment: {
+          NODE_OPTIONS: "--max-old-space-size=48",
+          HTTP_LISTEN: httpListen("edge-limiter", ["edge-limiter"]),
+          REDIS_USERNAME: slotUser("edge-limiter", credentials.generation("redis-edge-limiter")),
+        },
+        files: {
+          "/run/secrets": { "redis-edge-limiter": credentials.require("edge-limiter", "redis-edge-limiter") },
+        },
+        credentials: ["redis-edge-limiter"],
       },
       this,
     );

@@ -1,11 +1,11 @@
 import { type Content, contentPolicy } from "./headers.ts";
 import { CLIENT_HEADER, LIMITER } from "./limiter.ts";
 
-/** Requests that carry a password or a token, which a slow hash is computed of. */
+/** Requests that are counted per client, and refused over a limit. */
 export interface Attempt {
   /** The limit that holds for them: see services/backup/src/attempts.ts. */
   readonly kind: string;
-  /** Caddy's matchers, all of which must hold. */
+  /** Caddy's matchers, all of which must hold; none for every request. */
   readonly match: readonly string[];
 }
 
@@ -19,7 +19,7 @@ export interface Route {
   readonly admin: boolean;
   /** Whether the edge's own login stands before it. */
   readonly login: boolean;
-  /** What the page behind it takes as a login by itself, and the edge limits. */
+  /** What the edge limits before the page behind it sees anything: in that order. */
   readonly attempts?: readonly Attempt[];
   /** Paths below it that are for the inside alone: they are not found. */
   readonly closed?: readonly string[];
@@ -32,6 +32,9 @@ export interface RouteArgs {
   /** Networks from which the admin pages answer; empty for all. */
   readonly adminNetworks: readonly string[];
 }
+
+/** A request of a service, whatever the service does with it. */
+export const anyRequest: Attempt = { kind: "request", match: [] };
 
 /** The edge's own login. */
 const adminLogin: Attempt = { kind: "admin-login", match: ["header Authorization *"] };
@@ -55,8 +58,12 @@ function ask(uri: string, condition = ""): string[] {
       "header_up -Authorization",
       "header_up -Cookie",
       "header_up -X-Forwarded-Uri",
-      "lb_try_duration 2s",
+      // As long as Docker takes to start it again, and longer than it takes to answer.
+      "lb_try_duration 5s",
       "lb_try_interval 100ms",
+      "transport http {",
+      "\tresponse_header_timeout 4s",
+      "}",
     ]),
     "}",
   ];
@@ -77,14 +84,14 @@ export function routeBlock(
   return [
     // Elsewhere there is no such page.
     ...matcher(`@route${index}`, conditions),
-    ...limited.flatMap(({ kind, match }) => matcher(`@${kind}${index}`, match)),
+    ...limited.flatMap(({ kind, match }) => (match.length === 0 ? [] : matcher(`@${kind}${index}`, match))),
     `handle @route${index} {`,
     ...indent([
       `header >Content-Security-Policy "${contentPolicy(content)}"`,
       // As written: by its own order Caddy would compute the password's hash before it asks.
       "route {",
       ...indent([
-        ...limited.flatMap(({ kind }) => ask(`/take/${kind}`, `@${kind}${index} `)),
+        ...limited.flatMap(({ kind, match }) => ask(`/take/${kind}`, match.length === 0 ? "" : `@${kind}${index} `)),
         ...(login ? ["basic_auth {", `\timport ${loginFile}`, "}", ...ask(`/return/${adminLogin.kind}`)] : []),
         // A new container of a rolling deploy takes over: try again for a moment instead of failing the request.
         `reverse_proxy ${upstream} {`,

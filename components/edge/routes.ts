@@ -1,12 +1,12 @@
 import { type ServiceSpec, serviceNames, services } from "../platform/catalogue.ts";
-import type { Route } from "./route.ts";
+import { anyRequest, type Route } from "./route.ts";
 
 /** The services' own routes, from their catalogue. */
 const serviceRoutes: readonly Route[] = serviceNames.flatMap((name) => {
   const { routes, port }: ServiceSpec = services[name];
   if (routes === undefined) return [];
   const paths = routes.map((prefix) => `${prefix}/*`);
-  return [{ paths, upstream: `${name}:${port}`, content: "data", admin: false, login: false }];
+  return [{ paths, upstream: `${name}:${port}`, content: "data", admin: false, login: false, attempts: [anyRequest] }];
 });
 
 /** What every page for administrators has, but Grafana, which has a login of its own. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { grantedTo } from "../credentials/grants.ts";
-import { addressNames } from "./addresses.ts";
+import { addressCredential, addressNames } from "./addresses.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
 import { type Reference, type ReferenceKind, references } from "./references.ts";
 
@@ -66,6 +66,13 @@ export const releaseSchema = startSchema.extend({ image: pinnedImage });
 /** How an image is run, as a table or the config says it. */
 export type Start = z.infer<typeof startSchema>;
 
+/** The names that start.sh takes for a value that reaches the container as a file. */
+const SECRET_NAME = /^(?!HOME$|NODE_|PYTHON)[A-Z][A-Z0-9_]*$/;
+
+/** Whether a reference puts a secret into a value. */
+const isSecret = (service: ServiceName, { kind, name }: Reference) =>
+  kind === "credential" || (kind === "address" && addressCredential(service, name) !== undefined);
+
 const known: Readonly<Record<ReferenceKind, (service: ServiceName) => readonly string[]>> = {
   credential: grantedTo,
   file: grantedTo,
@@ -83,6 +90,13 @@ export function referenceFaults(service: ServiceName, environment: Start["enviro
   return Object.entries(environment).flatMap(([name, value]) => {
     const found = references(value);
     if (typeof found === "string") return [[name, found] as [string, string]];
+    if (found.some((reference) => isSecret(service, reference)) && !SECRET_NAME.test(name))
+      return [
+        [
+          name,
+          "cannot hold a credential: such a variable's name has A-Z, 0-9 and _, and is neither HOME nor one of NODE_ and PYTHON",
+        ] as [string, string],
+      ];
     return found
       .filter(({ kind, name: target }: Reference) => !known[kind](service).includes(target))
       .map(({ kind, name: target }): [string, string] => {
@@ -105,7 +119,12 @@ export function startFaults(service: ServiceName, start: Start): [string, string
   if (start.deploy !== undefined && deploy.mode === "on-demand")
     faults.push(["deploy", `cannot be set: it is ${deploy.why}`]);
   const taken = ["/run/autollm", "/run/secrets", "/etc/autollm", ...volumes.map((each) => each.path)];
-  for (const each of Object.keys(start.writable ?? {})) {
+  const paths = Object.keys(start.writable ?? {});
+  for (const [index, each] of paths.entries()) {
+    const outer = paths.find((path) => each.startsWith(`${path}/`));
+    if (outer !== undefined) faults.push([`writable.${each}`, `lies in ${outer}, which is writable already`]);
+    const twin = paths.slice(0, index).find((path) => volumeNameOf(service, path) === volumeNameOf(service, each));
+    if (twin !== undefined) faults.push([`writable.${each}`, `would have the volume of ${twin}: choose another path`]);
     const other = taken.find((mine) => mine === each || mine.startsWith(`${each}/`) || each.startsWith(`${mine}/`));
     if (other !== undefined) faults.push([`writable.${each}`, `is ${other}, which the platform mounts`]);
   }

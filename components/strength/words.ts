@@ -57,6 +57,20 @@ export const PLACEHOLDERS: readonly string[] = [
   ...words("replace_me change_me change-me replace-me REPLACE_ME CHANGE_ME"),
 ];
 
+/**
+ * Known defaults as programs and examples spell them: what a running program is tried with. Few enough to be asked about within a
+ * minute under the edge's limit.
+ */
+export const SPELLED_DEFAULTS: readonly string[] = [
+  ...new Set([
+    ...words("replace_me changeme change_me change-me replace-me CHANGE_ME REPLACE_ME changethis change_this"),
+    ...words("secret jwt_secret jwt-secret jwtsecret your_jwt_secret your-jwt-secret secret_key secretkey my_secret"),
+    ...words("your_secret your_secret_key your_api_key your_token your-256-bit-secret dev_secret test_secret"),
+    ...words("admin password test default dev 123456 12345678 autollm token key"),
+    ...UNMISTAKABLE,
+  ]),
+];
+
 /** What people put around a known word to pass a rule about passwords. */
 export const AFFIXES: readonly string[] = ["", "1", "12", "123", "1234", "!", "2024", "2025", "2026"];
 

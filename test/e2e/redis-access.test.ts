@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { redisConf, redisServices } from "../../components/data/redis.ts";
-import { backupRules, exporterRules, type RedisUser, redisAcl, serviceRules } from "../../components/data/redisAcl.ts";
+import {
+  backupRules,
+  exporterRules,
+  limiterRules,
+  type RedisUser,
+  redisAcl,
+  serviceRules,
+} from "../../components/data/redisAcl.ts";
 import { type ServiceName, type ServiceSpec, services } from "../../components/platform/catalogue.ts";
 import { slidingWindowScript } from "../../services/reference/src/rate-limit.ts";
 import { ensureDocker } from "../../tools/docker/docker.ts";
@@ -21,6 +28,7 @@ const accessOf = (service: ServiceName) => (services[service] as ServiceSpec).re
 const users: readonly RedisUser[] = [
   ...redisServices.map((name) => ({ user: name, password: secret(), rules: serviceRules(accessOf(name)) })),
   { user: "exporter", password: secret(), rules: exporterRules },
+  { user: "edge-limiter", password: secret(), rules: limiterRules },
   { user: "backup", password: secret(), rules: backupRules },
   // What the test looks with.
   { user: "test", password: secret(), rules: ["~*", "&*", "+@all"] },
@@ -54,6 +62,7 @@ const alone: Readonly<Record<string, readonly string[]>> = {
     ...["auth", "hello", "quit", "reset", "ping", "info", "client|setname"],
     ...["latency|histogram", "latency|latest", "slowlog|len"],
   ],
+  "edge-limiter": [...["auth", "hello", "quit", "reset", "ping", "client|setinfo", "time"]],
   backup: ["auth", "hello", "quit", "reset", "ping", "psync", "replconf", "sync"],
 };
 const declared = (name: string) =>

@@ -41,10 +41,10 @@ describe("the catalogue of credentials", () => {
     expect(users).toEqual(["backup", ...services].map((name) => `nats-${name}`));
   });
 
-  it("has a Redis user for each service that needs Redis, for the exporter and for the backup, and none for all", () => {
+  it("has a Redis user for each service that needs Redis, for the exporter, the edge's limiter and the backup, and none for all", () => {
     const users = credentialNames.filter((name) => name.startsWith("redis"));
     const services = ["gateway-api", "data-ingestor", "risk-manager"];
-    expect(users).toEqual(["exporter", "backup", ...services].map((name) => `redis-${name}`));
+    expect(users).toEqual(["exporter", "edge-limiter", "backup", ...services].map((name) => `redis-${name}`));
   });
 
   it.each(["llm-signing-private", "llm-signing-public", "risk-signing-private", "risk-signing-public"] as const)(
@@ -138,7 +138,13 @@ describe("grants", () => {
     ["backtest-engine", []],
     ["grafana", ["grafana-admin", "grafana-secret"]],
     ["caddy", ["caddy-admin"]],
-    ["redis", ["redis-backup", "redis-data-ingestor", "redis-exporter", "redis-gateway-api", "redis-risk-manager"]],
+    [
+      "redis",
+      [
+        ...["redis-backup", "redis-data-ingestor", "redis-edge-limiter", "redis-exporter", "redis-gateway-api"],
+        "redis-risk-manager",
+      ],
+    ],
     ["redis-exporter", ["redis-exporter"]],
     [
       "backup",

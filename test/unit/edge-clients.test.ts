@@ -38,6 +38,15 @@ describe("a login", () => {
     expect(trimmed(publicSite)).toContain(`@grafana-token${route} header Authorization *`);
   });
 
+  it("is not needed for a request of a service to count, whatever it holds, before the service sees it", () => {
+    for (const path of ["/api/*", "/admin/*"])
+      expect(order(path)).toEqual([
+        "forward_auth edge-limiter:9190 {",
+        "uri /take/request?",
+        "reverse_proxy gateway-api:8000 {",
+      ]);
+  });
+
   it("has a limit of its kind", () => {
     const asked = [...publicSite.matchAll(/uri \/(?:take|return)\/([^?\s]+)\?/g)].map(([, kind]) => kind ?? "");
     expect(new Set(asked)).toEqual(new Set(Object.keys(attemptKinds)));

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { Attempts, attemptKinds, clientOf } from "../../services/backup/src/attempts.ts";
 import { serveLimiter } from "../../services/backup/src/limiter.ts";
+import { type CountAttempt, SharedAttempts } from "../../services/backup/src/sharedAttempts.ts";
 
 const guesses = { windows: [{ most: 3, seconds: 60 }], givenBack: true };
 const counted = { windows: [{ most: 3, seconds: 60 }], givenBack: false };
@@ -85,6 +86,56 @@ describe("attempts", () => {
   });
 });
 
+describe("requests that are counted in Redis", () => {
+  const start = (count: CountAttempt) => {
+    const clock = { now: 1_000_000 };
+    return { clock, attempts: new SharedAttempts("request", counted, count, () => clock.now) };
+  };
+
+  it("are refused as long as Redis said, without asking it again", async () => {
+    const count = vi.fn<CountAttempt>(async () => 1500);
+    const { clock, attempts } = start(count);
+    for (let index = 0; index < 100; index++) expect(await attempts.take("a")).toBe(2);
+    expect(count).toHaveBeenCalledTimes(1);
+    expect(count).toHaveBeenCalledWith("request:a", counted.windows[0]);
+    clock.now += 1500;
+    await attempts.take("a");
+    expect(count).toHaveBeenCalledTimes(2);
+  });
+
+  it("are limited here while Redis is away, which is asked again after two seconds", async () => {
+    const count = vi.fn<CountAttempt>(async () => {
+      throw new Error("away");
+    });
+    const { clock, attempts } = start(count);
+    for (let index = 0; index < 3; index++) expect(await attempts.take("a")).toBe(0);
+    expect(await attempts.take("a")).toBe(60);
+    expect(count).toHaveBeenCalledTimes(1);
+    expect(attempts.alone).toBe(true);
+    count.mockResolvedValue(0);
+    clock.now += 2001;
+    expect(await attempts.take("a")).toBe(0);
+    expect(attempts.alone).toBe(false);
+  });
+
+  it("of a flood of clients fill Redis no further than 20,000 keys a minute, and are limited here past that", async () => {
+    const seen = new Set<string>();
+    const { attempts } = start(async (key) => {
+      seen.add(key);
+      return 0;
+    });
+    for (let index = 0; index < 25_000; index++) await attempts.take(String(index));
+    expect(seen.size).toBe(20_000);
+    for (let index = 0; index < 2; index++) expect(await attempts.take("24999")).toBe(0);
+    expect(await attempts.take("24999")).toBe(60);
+  });
+
+  it("have one window and are never given back", () => {
+    expect(() => start(async () => 0)).not.toThrow();
+    expect(() => new SharedAttempts("guess", guesses, async () => 0)).toThrow("guess: has no single window");
+  });
+});
+
 describe("a client", () => {
   it.each([
     ["192.0.2.1", "192.0.2.1"],
@@ -102,8 +153,8 @@ describe("a client", () => {
 });
 
 describe("the limiter", () => {
-  const start = async () => {
-    const server = serveLimiter(0);
+  const start = async (count?: CountAttempt) => {
+    const server = serveLimiter(0, count);
     onTestFinished(() => {
       server.closeAllConnections();
       server.close();
@@ -126,6 +177,24 @@ describe("the limiter", () => {
     const page = await (await ask("/metrics")).text();
     expect(page).toContain('edge_attempts_refused_total{kind="grafana-login"} 1\n');
     expect(page).toContain(`edge_attempts_taken_total{kind="grafana-login"} ${most + 1}\n`);
+  });
+
+  it("counts requests in Redis, logins in its memory, and tells when Redis is away", async () => {
+    let answers: () => number = () => 0;
+    const ask = await start(async () => answers());
+    for (let index = 0; index < 150; index++) expect((await ask("/take/request", "192.0.2.1")).status).toBe(200);
+    answers = () => 30_001;
+    const refused = await ask("/take/request", "192.0.2.1");
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "31"]);
+    expect((await ask("/take/admin-login", "192.0.2.1")).status).toBe(200);
+    expect(await (await ask("/metrics")).text()).toContain("rate_limiter_local 0\n");
+    answers = () => {
+      throw new Error("away");
+    };
+    const most = attemptKinds.request?.windows[0]?.most ?? 0;
+    for (let index = 0; index < most; index++) expect((await ask("/take/request", "192.0.2.2")).status).toBe(200);
+    expect((await ask("/take/request", "192.0.2.2")).status).toBe(429);
+    expect(await (await ask("/metrics")).text()).toContain("rate_limiter_local 1\n");
   });
 
   it("gives right ones back", async () => {

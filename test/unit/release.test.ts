@@ -53,6 +53,7 @@ describe("release", () => {
       "environment.B",
       "environment.C",
       "writable./run/secrets",
+      "writable./run/secrets",
       "writable./run",
     ]);
     expect(problems[0]?.[1]).toMatch(
@@ -60,6 +61,25 @@ describe("release", () => {
     );
     expect(startFaults("execution-ib", { deploy: "rolling" })).toEqual([
       ["deploy", "must not be rolling: two executors would trade twice"],
+    ]);
+  });
+
+  it("refuses a name that the start wrapper would refuse, and paths that are in each other's way", () => {
+    const names = ["jwt_secret", "_AUTH", "PYTHON_AUTH", "NODE_AUTH", "HOME"];
+    const environment = Object.fromEntries(names.map((name) => [name, of("credential:jwt")]));
+    expect(startFaults("gateway-api", { environment }).map(([key]) => key)).toEqual(
+      names.map((name) => `environment.${name}`),
+    );
+    expect(startFaults("gateway-api", { environment: { HOME: "/app", jwt_url: of("file:nats-ca") } })).toEqual([]);
+    const writable = {
+      "/app": { memory: 1 },
+      "/app/a-b": { volume: true },
+      "/x/a.b": { memory: 1 },
+      "/x/a-b": { memory: 1 },
+    } as const;
+    expect(startFaults("gateway-api", { writable }).map(([key]) => key)).toEqual([
+      "writable./app/a-b",
+      "writable./x/a-b",
     ]);
   });
 

@@ -1,3 +1,7 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { defaultTokens } from "./defaultTokens.ts";
+import { smokeRoutes } from "./smokeRoutes.ts";
+
 /** What an environment answered to one request. */
 export interface Answer {
   readonly status: number;
@@ -23,6 +27,8 @@ export interface SmokeOptions {
   /** The certificate is Caddy's own: short-lived, and signed by nobody that the machine knows. */
   readonly insecure: boolean;
   readonly now: number;
+  /** Waits that many milliseconds. Default: really. */
+  readonly wait?: (milliseconds: number) => Promise<unknown>;
 }
 
 export interface CheckResult {
@@ -142,8 +148,8 @@ const checks: readonly Check[] = [
   },
   {
     name: "the API wants a token",
-    path: "/api/orders/smoke",
-    judge: (answer) => expectStatus(answer, [401, 403]),
+    path: smokeRoutes.token.path,
+    judge: (answer) => expectStatus(answer, smokeRoutes.token.expected),
   },
   {
     name: "metrics are not public",
@@ -165,6 +171,49 @@ export function redirectVerdict({ status, headers }: Answer, base: URL): Verdict
   return verdict(good, good ? `${status} to ${wanted}` : `answers ${status}, location ${location ?? "none"}`);
 }
 
+/** How many of the tokens are asked about at once. */
+const AT_ONCE = 6;
+/** The longest that the edge's limit makes a client wait, in seconds. */
+const LONGEST_WAIT = 60;
+
+/** A request that waits where the edge says that it was one too many. */
+async function patiently(
+  request: Request,
+  ask: Ask,
+  wait: (milliseconds: number) => Promise<unknown>,
+): Promise<Answer> {
+  const answer = await ask(request);
+  const seconds = Number(answer.headers["retry-after"]);
+  if (answer.status !== 429 || !(seconds > 0 && seconds <= LONGEST_WAIT)) return answer;
+  await wait((seconds + 1) * 1000);
+  return await ask(request);
+}
+
+/**
+ * Whether the running gateway refuses a token that anybody could have signed: what a config holds says nothing of a program that
+ * does not read it.
+ */
+async function tokensVerdict({ base, now, wait = pause }: SmokeOptions, ask: Ask): Promise<Verdict> {
+  const { path, expected } = smokeRoutes.token;
+  const url = new URL(path, base).href;
+  const tokens = defaultTokens(now);
+  const taken: string[] = [];
+  for (let first = 0; first < tokens.length; first += AT_ONCE) {
+    await Promise.all(
+      tokens.slice(first, first + AT_ONCE).map(async ({ name, token }) => {
+        const { status } = await patiently({ url, headers: { authorization: `Bearer ${token}` } }, ask, wait);
+        if (!(expected as readonly number[]).includes(status)) taken.push(`${name} (answers ${status})`);
+      }),
+    );
+  }
+  return verdict(
+    taken.length === 0,
+    taken.length === 0
+      ? `${tokens.length} tokens tried`
+      : `takes a token ${taken.sort().join(", ")}: the gateway does not use the stack's key; its setting has another name`,
+  );
+}
+
 /** Runs every check. Where nothing answers at all, that is the one result. */
 export async function smoke(options: SmokeOptions, ask: Ask): Promise<readonly CheckResult[]> {
   const results: CheckResult[] = [];
@@ -184,6 +233,7 @@ export async function smoke(options: SmokeOptions, ask: Ask): Promise<readonly C
     const answered = await record(name, async () => judge(await ask({ url, headers }), options));
     if (!answered && results.length === 1) return results;
   }
+  await record("the API refuses known keys", () => tokensVerdict(options, ask));
   const redirect = "HTTP leads to HTTPS";
   if (options.httpPort === undefined) {
     results.push({ name: redirect, outcome: "skipped", detail: "the port of HTTP is unknown: give --http-port" });

@@ -10,6 +10,8 @@ export interface AttemptKind {
   readonly windows: readonly Window[];
   /** Whether an attempt that turned out right is given back, so that wrong ones alone count. */
   readonly givenBack: boolean;
+  /** Whether it is counted in Redis, for all limiters together. Default: in the memory of this process. */
+  readonly shared?: true;
 }
 
 /** More than a person mistypes; an hour's guesses of one client are far below what any password takes. */
@@ -18,8 +20,10 @@ const guesses: readonly Window[] = [
   { most: 60, seconds: 3600 },
 ];
 
-/** What the edge asks before anything is computed of a password or token. */
+/** What the edge asks before anything is computed of a request, a password or a token. */
 export const attemptKinds: Readonly<Record<string, AttemptKind>> = {
+  /** A request to a service, whatever it holds (platform.md: 100 a minute per client, backed by Redis). */
+  request: { windows: [{ most: 100, seconds: 60 }], givenBack: false, shared: true },
   /** The edge's own login, before bcrypt. Each request carries it, so the right ones must not count. */
   "admin-login": { windows: guesses, givenBack: true },
   /** Grafana's login form. Its answer says whether it was right, and nobody logs in ten times within a minute. */

@@ -7,7 +7,7 @@ import { makeBackup } from "./backup.ts";
 import { endAll } from "./exec.ts";
 import { changeGrafanaKey, evictFromGrafana } from "./grafana.ts";
 import { restoreStream } from "./jetstream.ts";
-import { serveLimiter } from "./limiter.ts";
+import { runLimiter } from "./limiter.ts";
 import { withLock } from "./lock.ts";
 import { serveNatsMetrics } from "./natsMetrics.ts";
 import { fileOf, proveSnapshot, unpack } from "./open.ts";
@@ -45,7 +45,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   /** The program of another container of this image: NATS's figures for Prometheus. */
   "nats-metrics": async () => serveNatsMetrics(),
   /** The program of another container of this image: limits attempts at the edge. */
-  limiter: async () => serveLimiter(),
+  limiter: async () => runLimiter(),
   /** Before Grafana starts: has its database encrypted with its present secret key. */
   "grafana-key": async ([file = ""]) => {
     const given = await readGiven();

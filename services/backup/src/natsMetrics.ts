@@ -134,7 +134,7 @@ export function serveNatsMetrics(monitoring = "http://nats:8222", port = PORT): 
       response.setHeader("content-type", "text/plain; version=0.0.4").end(page);
     }
   });
-  listenAt(server, port);
+  void listenAt(server, port);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void server.close());
   return server;
 }

@@ -63,12 +63,12 @@ export async function serve(settings: Settings): Promise<void> {
       response.writeHead(closed === "" ? 200 : 503).end(closed === "" ? "ok\n" : `${closed}\n`);
     else response.writeHead(404).end();
   });
-  const server = listenAt(answering, PORT);
+  void listenAt(answering, PORT);
   let ending = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.once(signal, () => {
       ending = true;
-      server.close();
+      answering.close();
       // A run that is cut short leaves no snapshot; restic removes its lock, here and in the second repository.
       void endAll().finally(() => process.exit(0));
     });

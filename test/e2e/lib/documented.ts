@@ -81,8 +81,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run pulumi -- cancel --stack NAME": "npm run pulumi -- cancel --yes --stack local",
   "npm run drift -- --stack NAME": "npm run drift -- --stack local",
   "npm run drift -- --stack NAME --mend": { seenIn: "test/e2e/host.test.ts" },
-  "npm run check-image": CHECK_IMAGE,
-  "npm run check-image -- SERVICE IMAGE": CHECK_IMAGE,
+  "npm run check-image -- SERVICE IMAGE":
+    "npm run check-image -- reporter $(docker images --format '{{.Repository}}:{{.Tag}}' autollm.local/reference | head -n 1)",
   "npm run check-image -- portfolio-ledger registry.example/portfolio-ledger:1 --application autollm": CHECK_IMAGE,
   'npm run check-image -- portfolio-ledger IMAGE --release \'{"command": ["python", "-m", "app"], "writable": {"/app/data": {"memory": 64}}}\'':
     CHECK_IMAGE,

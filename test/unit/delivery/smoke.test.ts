@@ -1,4 +1,7 @@
+import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { isDefaultSecret } from "../../../components/strength/defaults.ts";
+import { SPELLED_DEFAULTS } from "../../../components/strength/words.ts";
 import {
   type Answer,
   type Ask,
@@ -33,7 +36,7 @@ const good: Readonly<Record<string, Answer>> = {
   "https://trader.example.com/grafana/api/health": answer(200, '{"database": "ok"}'),
   "https://trader.example.com/grafana/api/search": answer(401),
   "https://trader.example.com/grafana/api/user": answer(401),
-  "https://trader.example.com/api/orders/smoke": answer(401),
+  "https://trader.example.com/api/positions": answer(401),
   "https://trader.example.com/grafana/metrics": answer(404),
   "https://trader.example.com/metrics": answer(404),
   "https://trader.example.com/jaeger/": answer(404),
@@ -66,7 +69,6 @@ describe("smoke tests", () => {
     ["Grafana refuses admin/admin", "https://trader.example.com/grafana/api/user", answer(200, "{}")],
     ["Grafana's metrics are not public", "https://trader.example.com/grafana/metrics", answer(200, "up 1")],
     ["Grafana is healthy", "https://trader.example.com/grafana/api/health", answer(502)],
-    ["the API wants a token", "https://trader.example.com/api/orders/smoke", answer(200, "{}")],
     ["metrics are not public", "https://trader.example.com/metrics", answer(200, "up 1")],
     ["Jaeger is not public", "https://trader.example.com/jaeger/", answer(200)],
     ["HTTP leads to HTTPS", "http://trader.example.com:80/health", answer(200, "ok")],
@@ -117,10 +119,66 @@ describe("smoke tests", () => {
     expect(results.at(-1)).toMatchObject({ name: "HTTP leads to HTTPS", outcome: "skipped" });
   });
 
+  it("find an API that asks for no token", async () => {
+    expect(await failures({ "https://trader.example.com/api/positions": answer(200, "{}") })).toEqual([
+      "the API wants a token",
+      "the API refuses known keys",
+    ]);
+  });
+
+  /** A gateway that takes tokens of one key, by its own reading of them. */
+  const gateway =
+    (key: string | undefined, limit = Number.POSITIVE_INFINITY): Ask =>
+    async ({ url, headers: sent = {} }) => {
+      const token = /^Bearer (.*)$/.exec(sent.authorization ?? "")?.[1];
+      if (token === undefined) return good[url] ?? answer(500);
+      asked += 1;
+      if (asked > limit && !waited) return answer(429, "", { headers: { "retry-after": "17" } });
+      const [head = "", body = "", signature] = token.split(".");
+      const { alg } = JSON.parse(Buffer.from(head, "base64url").toString()) as { alg: string };
+      const signed = key === undefined ? "" : createHmac("sha256", key).update(`${head}.${body}`).digest("base64url");
+      return answer(alg === (key === undefined ? "none" : "HS256") && signature === signed ? 200 : 401);
+    };
+  let asked = 0;
+  let waited = false;
+  const known = async (ask: Ask) => {
+    asked = 0;
+    waited = false;
+    const wait = async () => {
+      waited = true;
+    };
+    const results = await smoke({ ...options, wait }, ask);
+    return results.find(({ name }) => name === "the API refuses known keys");
+  };
+
+  it.each([
+    ["replace_me", 'signed by "replace_me"'],
+    ["changeme", 'signed by "changeme"'],
+    ["your-256-bit-secret", 'signed by "your-256-bit-secret"'],
+    ["", "signed by an empty key"],
+    [undefined, "signed by nobody"],
+  ])("find a gateway that runs on %j, and name it", async (key, name) => {
+    const result = await known(gateway(key));
+    expect(result?.outcome).toBe("failed");
+    expect(result?.detail).toContain(`takes a token ${name} (answers 200)`);
+  });
+
+  it("wait where the edge's limit says so, and then go on", async () => {
+    expect(await known(gateway("a key of its own", 20))).toMatchObject({ outcome: "ok" });
+    expect(waited).toBe(true);
+    expect(await known(gateway("changeme", 3))).toMatchObject({ outcome: "failed" });
+  });
+
+  it("try known defaults alone, few enough for a minute", () => {
+    for (const each of SPELLED_DEFAULTS) expect(isDefaultSecret(each), each).toBe(true);
+    expect(SPELLED_DEFAULTS.length).toBeLessThan(80);
+    expect(SPELLED_DEFAULTS).toEqual(expect.arrayContaining(["replace_me", "changeme"]));
+  });
+
   it("send the default login with two requests only, and nothing else that could change a thing", async () => {
     const logins: string[] = [];
     await smoke(options, async ({ url, headers: sent = {} }) => {
-      if (sent.authorization !== undefined) logins.push(new URL(url).pathname);
+      if (sent.authorization?.startsWith("Basic ")) logins.push(new URL(url).pathname);
       return good[url] ?? answer(500);
     });
     expect(logins).toEqual(["/prometheus/api/v1/status/buildinfo", "/grafana/api/user"]);
