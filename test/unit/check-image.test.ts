@@ -6,7 +6,7 @@ import { alertGroups } from "../../components/observability/alerts/rules.ts";
 import { sloRecordings } from "../../components/observability/alerts/slo.ts";
 import { services } from "../../components/platform/catalogue.ts";
 import { certificate } from "../../tools/checkImage/certificates.ts";
-import { companions } from "../../tools/checkImage/check.ts";
+import { companions, refusedSubjects } from "../../tools/checkImage/check.ts";
 import { dockerArgs } from "../../tools/checkImage/dockerArgs.ts";
 import { type Judged, judge, type Row, refusedPaths, type Seen } from "../../tools/checkImage/judge.ts";
 import { Made } from "../../tools/checkImage/made.ts";
@@ -120,6 +120,27 @@ describe("what a service stands on during a check", () => {
 
   it("needs nobody else for the streams where a part makes them", () => {
     expect(companions("portfolio-ledger", () => true)).toEqual(["postgres", "nats", "nats-streams"]);
+  });
+});
+
+describe("the subjects that NATS refused a service", () => {
+  const by = (user: string, what: string) =>
+    `[1] 2026/11/29 [ERR] 10.0.0.3:48208 - cid:5 - "v2:python3" - ${user} - ${what}`;
+
+  it("are taken from its log, each once, in the words of older and newer servers", () => {
+    const log = [
+      by('"$G/user:gateway-api"', 'Subscription Violation - Subject "_INBOX.jtLka4Q6.*", SID 1'),
+      by('"$G/user:gateway-api"', 'Subscription Violation - Subject "_INBOX.other.*", SID 1'),
+      by('"$G/user:gateway-api-2"', 'Publish Violation - Subject "$JS.API.STREAM.CREATE.INTENTS"'),
+      by('"x"', 'Publish Violation - User "gateway-api", Subject "a.b"'),
+      by('"$G/user:reporter"', 'Publish Violation - Subject "c.d"'),
+      "[1] 2026/11/29 [INF] Server is ready",
+    ];
+    expect(refusedSubjects("gateway-api", log)).toEqual([
+      "subscribe to _INBOX.>",
+      "publish to $JS.API.STREAM.CREATE.INTENTS",
+      "publish to a.b",
+    ]);
   });
 });
 

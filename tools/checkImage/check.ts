@@ -148,6 +148,14 @@ async function ask(sandbox: Sandbox, asker: string, url: string): Promise<{ stat
   return { status: said === undefined ? (code === 8 ? 500 : 0) : Number(said), body: "" };
 }
 
+/** A connection as NATS's monitoring shows it. */
+interface Connection {
+  readonly authorized_user?: string;
+  readonly tls_version?: string;
+  /** When it ended. */
+  readonly stop?: string;
+}
+
 /** How the service is logged in to the stores that it needs. */
 async function storesSeen(
   { service }: CheckArgs,
@@ -158,17 +166,20 @@ async function storesSeen(
   const seen: StoreSeen[] = [];
   const nats = started.get("nats");
   if (needs.includes("nats") && nats !== undefined) {
-    const { body } = await ask(sandbox, nats, `http://${nameIn("nats", "nats")}:8222/connz?auth=1&limit=1024`);
-    const { connections = [] } = JSON.parse(body === "" ? "{}" : body) as {
-      connections?: { authorized_user?: string; tls_version?: string }[];
-    };
-    // A fence or a generation may follow the name.
-    const own = connections.filter(({ authorized_user: user = "" }) => user.startsWith(slotUser(service, 1)));
+    // Those that have ended, too: a program may log in, be refused a subject, and give up.
+    const { body } = await ask(
+      sandbox,
+      nats,
+      `http://${nameIn("nats", "nats")}:8222/connz?auth=1&state=all&limit=1024`,
+    );
+    const { connections = [] } = JSON.parse(body === "" ? "{}" : body) as { connections?: readonly Connection[] };
+    const own = connections.filter(({ authorized_user: user = "" }) => user.startsWith(service));
+    const open = own.filter(({ stop }) => stop === undefined);
     const log = await sandbox.lines(nats);
     seen.push({
       store: "nats",
       loggedIn: own.length > 0,
-      ...(own.length === 0 ? {} : { tls: own.every(({ tls_version: version }) => version !== undefined) }),
+      ...(open.length === 0 ? {} : { tls: open.every(({ tls_version: version }) => version !== undefined) }),
       handshakeFailed: log.some((line) => line.includes("TLS handshake error")),
     });
   }
@@ -188,11 +199,16 @@ async function storesSeen(
   return seen;
 }
 
-/** What NATS refused the service: "publish to x", "subscribe to y", each once. */
-function refusedSubjects(service: ServiceName, log: readonly string[]): string[] {
+/**
+ * What NATS's log says that it refused a service: "publish to x", "subscribe to y", each once. A fence or a generation may follow the
+ * service's name in its user's.
+ */
+export function refusedSubjects(service: ServiceName, log: readonly string[]): string[] {
   const found = log.flatMap((line) => {
     const [, verb, subject = ""] = /(Publish|Subscription) Violation - .*?Subject "([^"]+)"/.exec(line) ?? [];
-    if (verb === undefined || !line.includes(`"${service}`)) return [];
+    // Older servers write `User "NAME"`, newer ones `ACCOUNT/user:NAME`.
+    const user = /(?:\/user:|User ")([^"]+)"/.exec(line)?.[1];
+    if (verb === undefined || user?.startsWith(service) !== true) return [];
     // What follows the prefix of an inbox is random.
     const stable = subject.replace(/^(_INBOX\.).*/, "$1>");
     return [`${verb === "Publish" ? "publish to" : "subscribe to"} ${stable}`];
