@@ -3,6 +3,7 @@ import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { slotUser } from "../data/slotUser.ts";
 import type { Settings } from "../settings.ts";
 import { type ServiceName, underscored } from "./catalogue.ts";
+import type { Reference } from "./references.ts";
 
 /** What an address is made of: the settings, and the password of the service's own user, where it has one. */
 interface Known {
@@ -63,9 +64,10 @@ export function addressNames(service: ServiceName): readonly string[] {
     .map(([name]) => name);
 }
 
-/** The credential that an address holds; undefined for one that is no secret. */
-export function addressCredential(service: ServiceName, name: string): CredentialName | undefined {
-  const address = addresses[name];
+/** The credential whose value a reference puts into a text; undefined where it puts none. */
+export function credentialIn(service: ServiceName, { kind, name }: Reference): CredentialName | undefined {
+  if (kind === "credential") return name as CredentialName;
+  const address = kind === "address" ? addresses[name] : undefined;
   return address?.secret === true ? (`${address.need}-${service}` as CredentialName) : undefined;
 }
 

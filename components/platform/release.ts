@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { grantedTo } from "../credentials/grants.ts";
-import { addressCredential, addressNames } from "./addresses.ts";
+import { addressNames, credentialIn } from "./addresses.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
-import { type Reference, type ReferenceKind, references } from "./references.ts";
+import { type ReferenceKind, references } from "./references.ts";
 
 /** A reference pinned by digest: what `docker buildx imagetools inspect` prints. */
 export const pinnedImage = z
@@ -69,10 +69,6 @@ export type Start = z.infer<typeof startSchema>;
 /** The names that start.sh takes for a value that reaches the container as a file. */
 const SECRET_NAME = /^(?!HOME$|NODE_|PYTHON)[A-Z][A-Z0-9_]*$/;
 
-/** Whether a reference puts a secret into a value. */
-const isSecret = (service: ServiceName, { kind, name }: Reference) =>
-  kind === "credential" || (kind === "address" && addressCredential(service, name) !== undefined);
-
 const known: Readonly<Record<ReferenceKind, (service: ServiceName) => readonly string[]>> = {
   credential: grantedTo,
   file: grantedTo,
@@ -85,35 +81,32 @@ const wrong: Readonly<Record<ReferenceKind, string>> = {
   address: "no address of a part that the service needs",
 };
 
-/** What is wrong with the references of a service's environment, as path and problem. */
-export function referenceFaults(service: ServiceName, environment: Start["environment"] = {}): [string, string][] {
-  return Object.entries(environment).flatMap(([name, value]) => {
-    const found = references(value);
-    if (typeof found === "string") return [[name, found] as [string, string]];
-    if (found.some((reference) => isSecret(service, reference)) && !SECRET_NAME.test(name))
-      return [
-        [
-          name,
-          "cannot hold a credential: such a variable's name has A-Z, 0-9 and _, and is neither HOME nor one of NODE_ and PYTHON",
-        ] as [string, string],
-      ];
-    return found
-      .filter(({ kind, name: target }: Reference) => !known[kind](service).includes(target))
-      .map(({ kind, name: target }): [string, string] => {
-        const names = known[kind](service);
-        const may = names.length === 0 ? "it may name none" : `it may name ${names.join(", ")}`;
-        return [name, `refers to ${kind}:${target}, ${wrong[kind]}; ${may}`];
-      });
-  });
+/** What is wrong with a variable of a service. */
+function variableFaults(service: ServiceName, name: string, value: string): string[] {
+  const found = references(value);
+  if (typeof found === "string") return [found];
+  if (found.some((reference) => credentialIn(service, reference) !== undefined) && !SECRET_NAME.test(name))
+    return [
+      "cannot hold a credential: such a variable's name has A-Z, 0-9 and _, and is neither HOME nor one of NODE_ and PYTHON",
+    ];
+  return found
+    .filter((reference) => !known[reference.kind](service).includes(reference.name))
+    .map((reference) => {
+      const names = known[reference.kind](service);
+      const may = names.length === 0 ? "it may name none" : `it may name ${names.join(", ")}`;
+      return `refers to ${reference.kind}:${reference.name}, ${wrong[reference.kind]}; ${may}`;
+    });
 }
 
-/** What is wrong with how a service is to be started, as path and problem. */
-export function startFaults(service: ServiceName, start: Start): [string, string][] {
+/** A key below `release.NAME`, and what is wrong there. */
+type Fault = readonly [key: string, problem: string];
+
+/** What is wrong with how a service is to be started. */
+export function startFaults(service: ServiceName, start: Start): Fault[] {
   const { deploy, volumes }: ServiceSpec = services[service];
-  const faults = referenceFaults(service, start.environment).map(([name, problem]): [string, string] => [
-    `environment.${name}`,
-    problem,
-  ]);
+  const faults = Object.entries(start.environment ?? {}).flatMap(([name, value]) =>
+    variableFaults(service, name, value).map((problem): Fault => [`environment.${name}`, problem]),
+  );
   if (start.deploy === "rolling" && deploy.mode === "recreate")
     faults.push(["deploy", `must not be rolling: ${deploy.why}`]);
   if (start.deploy !== undefined && deploy.mode === "on-demand")

@@ -10,14 +10,13 @@ import { Workload, type WorkloadSpec } from "../runtime/workload.ts";
 import { serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
-import { applications } from "./applications/index.ts";
 import { isServiceName, type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
 import { deliveryOf } from "./delivery.ts";
 import { serviceEnvironment } from "./environment.ts";
 import { imageStart } from "./imageStart.ts";
 import { type Start, volumeNameOf } from "./release.ts";
 import { STAND_IN_COMMAND } from "./standIn.ts";
-import { fillEnvironment, startOf } from "./started.ts";
+import { applicationOf, fillEnvironment, startOf } from "./started.ts";
 
 export interface ServicesArgs extends PartArgs {
   readonly settings: Settings;
@@ -125,8 +124,6 @@ export class Services extends pulumi.ComponentResource {
     });
     const secret = Object.entries(filled.secret).map(([name, value]) => [`env/${name}`, value] as const);
     const files: FileTree = { ...tree, ...Object.fromEntries(secret) };
-    const application =
-      settings.release[service] === undefined ? applications.conventions : applications[settings.application];
     const writable = Object.entries(start.writable ?? {});
     return {
       image,
@@ -142,7 +139,7 @@ export class Services extends pulumi.ComponentResource {
       environment: { ...serviceEnvironment(service, settings, args.ibPort), ...environment, ...filled.plain },
       files: {
         "/run/autollm": { "start.sh": startScript, "health.sh": healthScript },
-        "/etc/autollm": application.files(settings),
+        "/etc/autollm": applicationOf(service, settings).files(settings),
         ...(Object.keys(files).length === 0 ? {} : { "/run/secrets": files }),
       },
       credentials: names,

@@ -1,12 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { CredentialName } from "../credentials/catalogue.ts";
 import type { Settings } from "../settings.ts";
-import { addressCredential, addressOf } from "./addresses.ts";
+import { addressOf, credentialIn } from "./addresses.ts";
+import type { Application } from "./applications/application.ts";
 import { applications } from "./applications/index.ts";
 import type { ServiceName } from "./catalogue.ts";
 import { deliveryOf, SECRET_FILES_DIR } from "./delivery.ts";
-import { fill, type Reference, references } from "./references.ts";
+import { fill, references } from "./references.ts";
 import type { Start } from "./release.ts";
+
+/** The application whose image a service runs; a stand-in follows the platform's conventions. */
+export function applicationOf(service: ServiceName, settings: Pick<Settings, "application" | "release">): Application {
+  return settings.release[service] === undefined ? applications.conventions : applications[settings.application];
+}
 
 /**
  * How a service's own image is started: what the config says, over what the application's table says. Of variables and writable
@@ -16,20 +22,13 @@ export function startOf(service: ServiceName, settings: Pick<Settings, "applicat
   const own = settings.release[service];
   if (own === undefined) return {};
   const { image: _, ...said } = own;
-  const table: Partial<Record<ServiceName, Start>> = applications[settings.application].services;
-  const row = table[service];
+  const row = applicationOf(service, settings).services[service];
   return {
     ...row,
     ...said,
     environment: { ...row?.environment, ...said.environment },
     writable: { ...row?.writable, ...said.writable },
   };
-}
-
-/** The credential whose value a reference puts into a text; undefined where it puts none. */
-function secretOf(service: ServiceName, { kind, name }: Reference): CredentialName | undefined {
-  if (kind === "credential") return name as CredentialName;
-  return kind === "address" ? addressCredential(service, name) : undefined;
 }
 
 export interface FilledArgs {
@@ -55,12 +54,12 @@ export function fillEnvironment(service: ServiceName, environment: Start["enviro
   for (const [variable, text] of Object.entries(environment ?? {})) {
     const found = references(text);
     if (typeof found === "string") throw new Error(`release.${service}.environment.${variable}: ${found}`);
-    const names = [...new Set(found.flatMap((reference) => secretOf(service, reference) ?? []))];
+    const names = [...new Set(found.flatMap((reference) => credentialIn(service, reference) ?? []))];
     const values = new Map(names.flatMap((name) => [[name, args.read(name)] as const]));
     const filled = (known: ReadonlyMap<CredentialName, string>) =>
       fill(text, (reference) => {
         const { kind, name } = reference;
-        const credential = secretOf(service, reference);
+        const credential = credentialIn(service, reference);
         const password = credential === undefined ? undefined : known.get(credential);
         if (kind === "credential") return password;
         if (kind === "address") return addressOf(name, { service, ...args }, password);
