@@ -4,9 +4,7 @@ import { payloadFiles } from "../lib/payload.ts";
 import type { ResourceRule } from "../lib/rule.ts";
 import { COMMANDS } from "../lib/types.ts";
 import { text } from "../lib/value.ts";
-
-/** The command that writes a workload's files, or those that it takes while it runs. */
-const SUFFIX = /-(?:live-)?files$/;
+import { workloadOfFiles } from "../lib/workloadFiles.ts";
 
 export const credentialFilesGranted: ResourceRule = {
   name: "credential-files-granted",
@@ -17,12 +15,13 @@ export const credentialFilesGranted: ResourceRule = {
   mend: "remove the file, or grant the credential in components/credentials",
   types: COMMANDS,
   *check({ name, props }) {
-    if (!SUFFIX.test(name)) return;
-    const granted: readonly string[] = grantedTo(name.replace(SUFFIX, ""));
+    const workload = workloadOfFiles(name);
+    if (workload === undefined) return;
+    const granted: readonly string[] = grantedTo(workload);
     for (const file of payloadFiles(text(props.stdin) ?? "") ?? []) {
       const possible = credentialsOfFile(file);
       if (possible.length > 0 && !possible.some((credential) => granted.includes(credential))) {
-        const problem = `holds the credential ${possible.join(" or ")}, which ${name.replace(SUFFIX, "")} is not granted`;
+        const problem = `holds the credential ${possible.join(" or ")}, which ${workload} is not granted`;
         yield { key: `stdin file ${file.path}`, problem };
       }
     }

@@ -6,9 +6,7 @@ import { payloadFiles } from "../lib/payload.ts";
 import type { StackFinding, StackRule, StackSubject } from "../lib/rule.ts";
 import { COMMANDS, CONTAINER } from "../lib/types.ts";
 import { isUnknown, text } from "../lib/value.ts";
-
-/** The command that writes a workload's files. */
-const SUFFIX = /-(?:live-)?files$/;
+import { workloadOfFiles } from "../lib/workloadFiles.ts";
 
 const isCommand = (type: string) => COMMANDS.some((command) => command === type);
 
@@ -31,10 +29,10 @@ export const exchangeKeysConfirmed: StackRule = {
   mend: "trade live by trading.live and trading.liveConfirm, name the exchange in trading.sandbox if the key is of its sandbox, or remove the key",
   *checkStack(subjects): Generator<StackFinding> {
     const containers = subjects.filter(({ type }) => type === CONTAINER);
-    for (const subject of subjects.filter((each) => isCommand(each.type) && SUFFIX.test(each.name))) {
-      const keys = keysOf(subject);
+    for (const subject of subjects.filter(({ type }) => isCommand(type))) {
+      const workload = workloadOfFiles(subject.name);
+      const keys = workload === undefined ? [] : keysOf(subject);
       if (keys.length === 0) continue;
-      const workload = subject.name.replace(SUFFIX, "");
       const container = containers.find((each) => service(each) === workload);
       const live = container === undefined ? undefined : label(container, "autollm.live");
       if (container !== undefined && (live === "true" || isUnknown(live))) continue;
