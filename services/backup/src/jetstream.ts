@@ -5,6 +5,7 @@ import { type ConnectionOptions, connect, type NatsConnection } from "@nats-io/t
 import type { ArchiveWriter } from "./archive.ts";
 import { JETSTREAM_DIR } from "./manifest.ts";
 import { requireSecret } from "./settings.ts";
+import { within } from "./within.ts";
 
 /** A stream as it was saved; its consumers' positions are in the snapshot too. */
 export interface StreamInfo {
@@ -38,15 +39,6 @@ const CHUNK_BYTES = 128 * 1024;
 const USER = "backup";
 export const INBOX = `_INBOX_${USER}`;
 
-/** A promise that is given up after a while: a client that waits for ever would hold up every later backup. */
-function within<T>(promise: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took more than ${LIMIT_MS / 1000} s`)), LIMIT_MS);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
 /** Connects as the user that may take snapshots and nothing else. */
 export function connectToNats(): Promise<NatsConnection> {
   const connection = connect({
@@ -58,12 +50,12 @@ export function connectToNats(): Promise<NatsConnection> {
     maxReconnectAttempts: 0,
     timeout: TIMEOUT_MS,
   } satisfies ConnectionOptions);
-  return within(connection, "the connection to NATS");
+  return within(LIMIT_MS, "the connection to NATS", connection);
 }
 
 /** Ends a connection, also one whose server is silent. */
 export const disconnect = (nats: NatsConnection) =>
-  within(nats.close(), "the end of the connection to NATS").catch(() => undefined);
+  within(LIMIT_MS, "the end of the connection to NATS", nats.close()).catch(() => undefined);
 
 /** One request to JetStream's API. @throws with the server's own words */
 async function ask<T>(nats: NatsConnection, subject: string, body: unknown): Promise<T> {

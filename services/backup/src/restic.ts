@@ -102,7 +102,7 @@ async function removeFormerKey(repository: Repository): Promise<void> {
   if (keys.code !== 0) return;
   const former = (JSON.parse(keys.stdout) as { id: string; current: boolean }[]).find(({ current }) => current);
   if (former === undefined) return;
-  // A key is removed by whoever has the repository alone, which the lock of a killed run would prevent.
+  // restic removes a key only under a lock of its own on the whole repository, which the lock of a killed run would prevent.
   await repository.release?.();
   const removed = await restic(repository, ["key", "remove", former.id]);
   // Another process may have removed it meanwhile: what counts is that it opens nothing any more.

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createClient } from "redis";
 import { type AttemptKind, Attempts, type Window } from "./attempts.ts";
 import { secret } from "./settings.ts";
+import { within } from "./within.ts";
 
 /** What counts attempts in Redis: answers the milliseconds to wait, 0 when the attempt was taken. */
 export type CountAttempt = (key: string, window: Window) => Promise<number>;
@@ -34,14 +35,6 @@ return 0
 `;
 const SCRIPT_HASH = createHash("sha1").update(SCRIPT).digest("hex");
 
-async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${milliseconds} ms`)), milliseconds);
-  });
-  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
 export interface RedisLogin {
   readonly host?: string;
   readonly port?: number;
@@ -66,7 +59,7 @@ export function redisCounter({ host = "redis", port = 6379, username, password }
     password,
     disableOfflineQueue: true,
   });
-  // Each failed command says so to whoever asked.
+  // Each failed command says so to its caller.
   client.on("error", () => undefined);
   let closed = false;
   const open = async () => {
@@ -91,7 +84,7 @@ export function redisCounter({ host = "redis", port = 6379, username, password }
   };
   return {
     async count(key, window) {
-      const answer = await within(PATIENCE_MS, evaluate(PREFIX + key, window));
+      const answer = await within(PATIENCE_MS, "Redis", evaluate(PREFIX + key, window));
       if (typeof answer !== "number") throw new Error("Redis gave no number");
       return answer;
     },
