@@ -41,8 +41,9 @@ const adminLogin: Attempt = { kind: "admin-login", match: ["header Authorization
 
 export const indent = (lines: readonly string[]) => lines.map((line) => (line === "" ? "" : `\t${line}`));
 
-/** A matcher of one line or more. */
+/** A matcher of one line or more; none where there is nothing to match. */
 function matcher(name: string, conditions: readonly string[]): string[] {
+  if (conditions.length === 0) return [];
   return conditions.length === 1 ? [`${name} ${conditions[0]}`] : [`${name} {`, ...indent(conditions), "}"];
 }
 
@@ -84,7 +85,7 @@ export function routeBlock(
   return [
     // Elsewhere there is no such page.
     ...matcher(`@route${index}`, conditions),
-    ...limited.flatMap(({ kind, match }) => (match.length === 0 ? [] : matcher(`@${kind}${index}`, match))),
+    ...limited.flatMap(({ kind, match }) => matcher(`@${kind}${index}`, match)),
     `handle @route${index} {`,
     ...indent([
       `header >Content-Security-Policy "${contentPolicy(content)}"`,

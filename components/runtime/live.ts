@@ -3,8 +3,9 @@ import type { Settings } from "../settings.ts";
 import { keyedDigest } from "./files.ts";
 
 /**
- * The labels by which the policies know that live trading was confirmed, or which exchanges' keys are of a sandbox. Labels are shown in previews and by
- * Docker, so the account stands there as a hash, under a key without which the few possible accounts cannot be tried out.
+ * The labels by which the policies know that live trading was confirmed, or which exchanges' keys are of a sandbox. Labels are
+ * shown in previews and by Docker, so the account stands there as a hash, under a key without which the few possible accounts
+ * cannot be tried out.
  */
 export function liveLabels(
   { live, liveConfirm, sandbox }: Settings["trading"],

@@ -50,11 +50,14 @@ const ISSUERS = words(
 );
 const THINGS = words("key api_key secret api_secret token password");
 
+/** What stands where a value is to be put. */
+const UNSET = words("replace_me change_me change-me replace-me REPLACE_ME CHANGE_ME");
+
 /** Placeholders as files of examples have them. */
 export const PLACEHOLDERS: readonly string[] = [
   ...ISSUERS.flatMap((issuer) => THINGS.map((thing) => `your_${issuer}_${thing}`)),
   ...THINGS.map((thing) => `your_${thing}`),
-  ...words("replace_me change_me change-me replace-me REPLACE_ME CHANGE_ME"),
+  ...UNSET,
 ];
 
 /**
@@ -63,8 +66,10 @@ export const PLACEHOLDERS: readonly string[] = [
  */
 export const SPELLED_DEFAULTS: readonly string[] = [
   ...new Set([
-    ...words("replace_me changeme change_me change-me replace-me CHANGE_ME REPLACE_ME changethis change_this"),
-    ...words("secret jwt_secret jwt-secret jwtsecret your_jwt_secret your-jwt-secret secret_key secretkey my_secret"),
+    ...UNSET,
+    ...words(
+      "change_this secret jwt_secret jwt-secret jwtsecret your_jwt_secret your-jwt-secret secret_key secretkey my_secret",
+    ),
     ...words("your_secret your_secret_key your_api_key your_token your-256-bit-secret dev_secret test_secret"),
     ...words("admin password test default dev 123456 12345678 autollm token key"),
     ...UNMISTAKABLE,

@@ -202,7 +202,7 @@ async function tokensVerdict({ base, now, wait = pause }: SmokeOptions, ask: Ask
     await Promise.all(
       tokens.slice(first, first + AT_ONCE).map(async ({ name, token }) => {
         const { status } = await patiently({ url, headers: { authorization: `Bearer ${token}` } }, ask, wait);
-        if (!(expected as readonly number[]).includes(status)) taken.push(`${name} (answers ${status})`);
+        if (!expected.includes(status)) taken.push(`${name} (answers ${status})`);
       }),
     );
   }
