@@ -1,4 +1,4 @@
-"""The tests' exchange, with Python's own library: takes orders from whoever shows its key, fills each at once, and counts them.
+"""The tests' exchange, with Python's own library: takes orders from a client that shows its key, fills each at once, and counts them.
 
 POST /orders takes an order; GET /orders tells how many there were, and which. EXCHANGE_KEY is the key that counts.
 """

@@ -329,7 +329,7 @@ describe("the secrets of a checked container", () => {
     expect([...secretsOf(plan, "portfolio-ledger")]).toEqual([["NATS_PASSWORD", value]]);
   });
 
-  it("are hidden from whoever reads its log", () => {
+  it("are hidden from a reader of its log", () => {
     expect(hidden(secretsOf(plan, "portfolio-ledger"), [`to nats://x:${value}@nats`])).toEqual([
       "to nats://x:***@nats",
     ]);

@@ -224,11 +224,6 @@ async function memoryOf(sandbox: Sandbox, container: string): Promise<number | u
   return amount === undefined || factor === undefined ? undefined : Math.round(Number(amount) * factor);
 }
 
-/** Whether something in the container accepts connections at its port, seen from another one. */
-async function reaches(sandbox: Sandbox, asker: string, base: string): Promise<boolean> {
-  return (await ask(sandbox, asker, `${base}/health`)).status !== 0;
-}
-
 /** Runs the image as the stack would, and writes down what it does. */
 async function watch(args: CheckArgs, sandbox: Sandbox, plan: Plan): Promise<Seen> {
   const { service } = args;
@@ -270,7 +265,7 @@ async function watch(args: CheckArgs, sandbox: Sandbox, plan: Plan): Promise<See
       const page = await ask(sandbox, asker, `${base}/metrics`);
       const isPage = page.status === 200 && /^# (TYPE|HELP) |^[a-z_:][\w:]*(\{|\s)/im.test(page.body);
       Object.assign(serving, {
-        listens: health.status !== 0 || (await reaches(sandbox, asker, base)),
+        listens: health.status !== 0,
         healthStatus: health.status,
         ...(isPage ? { metricsPage: page.body } : {}),
       });

@@ -20,7 +20,8 @@ interface CertRequest {
   readonly names: readonly string[];
 }
 
-function privateKeyPem(algorithm: string): string {
+/** A private key as the provider `tls` makes it. */
+export function privateKeyPem(algorithm: string): string {
   const { privateKey } =
     algorithm === "ED25519" ? generateKeyPairSync("ed25519") : generateKeyPairSync("ec", { namedCurve: "P-256" });
   return privateKey.export({ format: "pem", type: "pkcs8" }).toString();

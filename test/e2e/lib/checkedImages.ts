@@ -33,6 +33,10 @@ func main() {
     Dockerfile: 'FROM scratch\nCOPY program /program\nENTRYPOINT ["/program"]\n',
   });
 
+/** One file, and no shell. */
+export const imageWithoutShell = () =>
+  builtImage("no-shell", { Dockerfile: 'FROM scratch\nCOPY Dockerfile /program\nENTRYPOINT ["/program"]\n' });
+
 /** The reference service, started by a line of shell. */
 export const startedBy = (name: string, reference: string, line: string) =>
   builtImage(name, { Dockerfile: `FROM ${reference}\nCMD ["/bin/sh", "-c", ${JSON.stringify(line)}]\n` });

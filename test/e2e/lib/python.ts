@@ -42,16 +42,3 @@ export async function pythonApplication(): Promise<string> {
     rmSync(folder, { recursive: true, force: true });
   }
 }
-
-/** An image that holds one file and no shell. */
-export async function imageWithoutShell(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "autollm-no-shell-"));
-  try {
-    const dockerfile = 'FROM scratch\nCOPY Dockerfile /program\nENTRYPOINT ["/program"]\n';
-    await run("sh", ["-c", `cat > "$1/Dockerfile"`, "sh", folder], { input: dockerfile });
-    await build(["--tag", "autollm.test/no-shell:1", folder]);
-    return "autollm.test/no-shell:1";
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}

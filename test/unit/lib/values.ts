@@ -1,21 +1,12 @@
-import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { Made, privateKeyPem, randomText } from "../../../tools/checkImage/made.ts";
 
-const ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-/** A random text of letters and digits, made when the test runs so that no secret-looking value stands in the source. */
-export function randomText(length: number): string {
-  return [...randomBytes(length)].map((byte) => ALPHANUMERIC[byte % ALPHANUMERIC.length]).join("");
-}
-
-/** A private key as the tls provider makes it. */
-export function pem(algorithm: string): string {
-  const { privateKey } =
-    algorithm === "ED25519" ? generateKeyPairSync("ed25519") : generateKeyPairSync("ec", { namedCurve: "P-256" });
-  return privateKey.export({ format: "pem", type: "pkcs8" }).toString();
-}
+export { privateKeyPem as pem, randomText };
 
 const certificate = (): string =>
   `-----BEGIN CERTIFICATE-----\n${randomBytes(48).toString("base64")}\n-----END CERTIFICATE-----\n`;
+
+const made = new Made();
 
 /** What a provider's `create` adds to a resource's inputs, as far as the program reads it. */
 export function outputsOf(
@@ -25,13 +16,9 @@ export function outputsOf(
 ): Record<string, unknown> {
   switch (type) {
     case "random:index/randomPassword:RandomPassword":
-      return { result: randomText(Number(inputs.length)) };
-    case "random:index/randomBytes:RandomBytes": {
-      const bytes = randomBytes(Number(inputs.length));
-      return { hex: bytes.toString("hex"), base64: bytes.toString("base64") };
-    }
+    case "random:index/randomBytes:RandomBytes":
     case "tls:index/privateKey:PrivateKey":
-      return { privateKeyPem: pem(String(inputs.algorithm)) };
+      return made.outputs(type, inputs) ?? {};
     case "tls:index/selfSignedCert:SelfSignedCert":
     case "tls:index/locallySignedCert:LocallySignedCert":
       return { certPem: certificate() };
