@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
 import { images, type ThirdPartyImage } from "../../components/images.ts";
 import { STAND_IN_COMMAND } from "../../components/platform/standIn.ts";
+import { imagesTable, officialVersion } from "../../tools/docs/images.ts";
 import { ownImages, prepare, prepareOwn } from "../../tools/images/build.ts";
 import { catalogue, type LocalImage, localImageFor, localImageNames } from "../../tools/images/catalogue.ts";
 import { collectorManifest } from "../../tools/images/collector.ts";
@@ -37,6 +39,31 @@ describe("a local image and the official one that it stands for", () => {
     );
     expect(missing).toEqual(["nats-exporter"]);
     expect(localImageFor("ib-gateway")).toBe("reference");
+  });
+});
+
+describe("the version of a local image", () => {
+  const fromModule = standIns.flatMap(([name, official, image]) =>
+    image.kind === "go" && image.differs === undefined ? [[name, official, image.program] as const] : [],
+  );
+
+  // Prometheus numbers its module otherwise: v0.313.1 is 3.13.1.
+  test.each(fromModule)("%s is built in the version of the official image", (name, official, program) => {
+    const recipe = JSON.stringify(goPrograms[program]);
+    const version = officialVersion(official);
+    const [major, minor, patch] = version.split(".");
+    const module = name === "prometheus" ? `0.${major}${minor?.padStart(2, "0")}.${patch}` : version;
+    expect(recipe).toContain(`v${module}`);
+    if (name === "prometheus") expect(recipe).toContain(`version.Version=${version}`);
+  });
+
+  test("differs from the official one for a reason, or not at all", () => {
+    for (const [name, official, { differs }] of standIns)
+      if (differs !== undefined) expect(differs.version, name).not.toBe(officialVersion(official));
+  });
+
+  test("is what docs/images.md says", () => {
+    expect(readFileSync(new URL("../../docs/images.md", import.meta.url), "utf8")).toContain(imagesTable());
   });
 });
 

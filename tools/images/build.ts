@@ -8,7 +8,7 @@ import { step, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
 import { type BundleImage, catalogue, type LocalImage, type LocalImageName } from "./catalogue.ts";
 import { dockerfile, fileName, keyOf, localTag } from "./dockerfile.ts";
-import { buildGoProgram, goProgramKey } from "./go-programs.ts";
+import { buildGoProgram, type GoProgramName, goProgramKey } from "./go-programs.ts";
 
 const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -79,20 +79,23 @@ async function filesOf(image: LocalImage): Promise<Files> {
     case "debian":
       return { copy: {}, identity: "", fill: async () => {} };
     case "go":
-      return {
-        copy: image.copy,
-        identity: goProgramKey(image.program),
-        fill: async (context) => {
-          const built = await buildGoProgram(image.program);
-          for (const file of Object.keys(image.copy))
-            cpSync(join(built, file), join(context, file), { recursive: true });
-        },
-      };
+      return goFiles(image.program, image.copy);
     case "node":
       return nodeFiles();
     case "bundle":
       return bundleFiles(image);
   }
+}
+
+function goFiles(program: GoProgramName, copy: Files["copy"]): Files {
+  return {
+    copy,
+    identity: goProgramKey(program),
+    fill: async (context) => {
+      const built = await buildGoProgram(program);
+      for (const file of Object.keys(copy)) cpSync(join(built, file), join(context, file), { recursive: true });
+    },
+  };
 }
 
 /** Node comes from the npm package for Linux and this machine's processor, which the project depends on. */
@@ -110,12 +113,14 @@ async function bundleFiles(image: BundleImage): Promise<Files> {
   const text = await bundleText(image.entry);
   const digest = createHash("sha256").update(text).digest("hex");
   // Other bases than Node's lack it.
-  const node = image.base === "node" ? undefined : nodeFiles();
+  const node = image.base === "node" ? [] : [nodeFiles()];
+  const { program, copy } = image;
+  const parts = program === undefined || copy === undefined ? node : [...node, goFiles(program, copy)];
   return {
-    copy: { ...node?.copy, "bundle.mjs": image.target },
-    identity: `${node?.identity ?? ""}${digest}`,
+    copy: Object.assign({}, ...parts.map((part) => part.copy), { "bundle.mjs": image.target }) as Files["copy"],
+    identity: [...parts.map(({ identity }) => identity), digest].join(""),
     fill: async (context) => {
-      await node?.fill(context);
+      for (const part of parts) await part.fill(context);
       writeFileSync(join(context, "bundle.mjs"), text);
     },
   };

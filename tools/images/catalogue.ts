@@ -28,21 +28,29 @@ interface Common {
   readonly command: readonly string[];
   /** What asks the program for its version, for the test. */
   readonly version: readonly string[];
+  /** The version that it holds and tells, if it is not the official image's, and why. */
+  readonly differs?: { readonly version: string; readonly why: string };
+  /** What the official image has and this one does not. */
+  readonly lacks?: string;
+}
+
+/** A program that is built from Go modules, and where its files go. */
+interface Built {
+  readonly program: GoProgramName;
+  /** Files of the built program -> where they go. */
+  readonly copy: Readonly<Record<string, string>>;
 }
 
 export interface DebianImage extends Common {
   readonly kind: "debian";
 }
-export interface GoImage extends Common {
+export interface GoImage extends Common, Built {
   readonly kind: "go";
-  readonly program: GoProgramName;
-  /** Files of the built program -> where they go. */
-  readonly copy: Readonly<Record<string, string>>;
 }
 export interface NodeImage extends Common {
   readonly kind: "node";
 }
-export interface BundleImage extends Common {
+export interface BundleImage extends Common, Partial<Built> {
   readonly kind: "bundle";
   /** The program's first file, from the project's root. */
   readonly entry: string;
@@ -88,6 +96,8 @@ export const catalogue = {
   postgres: {
     kind: "debian",
     packages: ["postgresql-17", "locales"],
+    differs: { version: "17", why: "Debian's package, with its own fixes" },
+    lacks: "the image's own entrypoint script, which the platform does not use",
     before: [
       ...system("postgres", 70, 70, "/var/lib/postgresql"),
       // No cluster at install: the workload makes its own.
@@ -108,6 +118,7 @@ export const catalogue = {
   redis: {
     kind: "debian",
     packages: ["redis-server", "redis-tools"],
+    differs: { version: "8.0", why: "Debian's package: newer ones are no Go module" },
     before: system("redis", 999, 1000, "/data"),
     links: { "/usr/local/bin/redis-server": "/usr/bin/redis-server", "/usr/local/bin/redis-cli": "/usr/bin/redis-cli" },
     directories: [{ path: "/data", owner: "999:1000" }],
@@ -130,8 +141,9 @@ export const catalogue = {
     version: ["/usr/local/bin/nats-server", "--version"],
   },
   prometheus: {
-    kind: "debian",
-    packages: ["prometheus"],
+    kind: "go",
+    program: "prometheus",
+    copy: { prometheus: "/bin/prometheus" },
     directories: [
       { path: "/prometheus", owner: nobody },
       { path: "/etc/prometheus", owner: nobody },
@@ -142,9 +154,10 @@ export const catalogue = {
     version: ["/bin/prometheus", "--version"],
   },
   alertmanager: {
-    kind: "debian",
-    packages: ["prometheus-alertmanager"],
-    links: { "/bin/alertmanager": "/usr/bin/prometheus-alertmanager" },
+    kind: "go",
+    program: "alertmanager",
+    copy: { alertmanager: "/bin/alertmanager" },
+    lacks: "its web pages",
     directories: [
       { path: "/alertmanager", owner: nobody },
       { path: "/etc/alertmanager", owner: nobody },
@@ -155,9 +168,9 @@ export const catalogue = {
     version: ["/bin/alertmanager", "--version"],
   },
   "node-exporter": {
-    kind: "debian",
-    packages: ["prometheus-node-exporter"],
-    links: { "/bin/node_exporter": "/usr/bin/prometheus-node-exporter" },
+    kind: "go",
+    program: "node-exporter",
+    copy: { node_exporter: "/bin/node_exporter" },
     user: nobody,
     command: ["/bin/node_exporter"],
     version: ["/bin/node_exporter", "--version"],
@@ -165,25 +178,24 @@ export const catalogue = {
   "postgres-exporter": {
     kind: "debian",
     packages: ["prometheus-postgres-exporter"],
+    differs: { version: "0.17", why: "Debian's package: newer ones are no Go module" },
     links: { "/bin/postgres_exporter": "/usr/bin/prometheus-postgres-exporter" },
     user: nobody,
     command: ["/bin/postgres_exporter"],
     version: ["/bin/postgres_exporter", "--version"],
   },
   "redis-exporter": {
-    kind: "debian",
-    packages: ["prometheus-redis-exporter"],
-    links: { "/redis_exporter": "/usr/bin/prometheus-redis-exporter" },
+    kind: "go",
+    program: "redis-exporter",
+    copy: { redis_exporter: "/redis_exporter" },
     user: "59000:59000",
     command: ["/redis_exporter"],
     version: ["/redis_exporter", "--version"],
   },
   "blackbox-exporter": {
-    kind: "debian",
-    packages: ["prometheus-blackbox-exporter", "libcap2-bin"],
-    // Debian lets it send pings by a file capability, without which a hardened container cannot start it.
-    after: ["setcap -r /usr/bin/prometheus-blackbox-exporter || true"],
-    links: { "/bin/blackbox_exporter": "/usr/bin/prometheus-blackbox-exporter" },
+    kind: "go",
+    program: "blackbox-exporter",
+    copy: { blackbox_exporter: "/bin/blackbox_exporter" },
     directories: [{ path: "/etc/blackbox_exporter", owner: "0:0" }],
     user: "6170:0",
     command: ["/bin/blackbox_exporter", "--config.file=/etc/blackbox_exporter/config.yml"],
@@ -193,13 +205,15 @@ export const catalogue = {
     kind: "go",
     program: "cadvisor",
     copy: { cadvisor: "/usr/bin/cadvisor" },
+    lacks: "its web pages",
     user: nobody,
     command: ["/usr/bin/cadvisor", "-logtostderr"],
     version: ["/usr/bin/cadvisor", "-version"],
   },
   restic: {
-    kind: "debian",
-    packages: ["restic"],
+    kind: "go",
+    program: "restic",
+    copy: { restic: "/usr/bin/restic" },
     user: nobody,
     command: ["/usr/bin/restic"],
     version: ["/usr/bin/restic", "version"],
@@ -207,6 +221,8 @@ export const catalogue = {
   grafana: {
     kind: "go",
     program: "grafana",
+    differs: { version: "10.0", why: "newer ones are not published as a module" },
+    lacks: "gauges, and the former panels that were written for Angular; its pages are built by yarn, from npm",
     copy: {
       grafana: "/usr/share/grafana/bin/grafana",
       conf: "/usr/share/grafana/conf",
@@ -254,6 +270,8 @@ export const catalogue = {
     kind: "go",
     program: "jaeger",
     copy: { jaeger: "/cmd/jaeger/jaeger-linux" },
+    differs: { version: "1.76", why: "Jaeger 2.13, by its module's number: newer ones are not published as a module" },
+    lacks: "its web pages",
     env: { JAEGER_LISTEN_HOST: "0.0.0.0" },
     user: "10001:10001",
     command: ["/cmd/jaeger/jaeger-linux"],
@@ -263,6 +281,7 @@ export const catalogue = {
     kind: "go",
     program: "otel-collector",
     copy: { "otelcol-contrib": "/otelcol-contrib" },
+    lacks: "the components that `tools/images/collector.ts` does not name",
     directories: [{ path: "/etc/otelcol-contrib", owner: "0:0" }],
     user: "10001:10001",
     command: ["/otelcol-contrib", "--config", "/etc/otelcol-contrib/config.yaml"],
@@ -293,7 +312,9 @@ export const catalogue = {
     target: "/app/backup.mjs",
     // pg_dump and the scratch server of the restore test are the server's own version.
     base: "postgres",
-    packages: ["restic", "redis-tools", "libstdc++6"],
+    packages: ["redis-tools", "libstdc++6"],
+    program: "restic",
+    copy: { restic: "/usr/bin/restic" },
     // initdb and pg_dump look their user up.
     before: [
       `groupadd --gid ${BACKUP_UID} backup-runner`,

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { cacheDir } from "../lib/cache.ts";
 import { say, step, UserError } from "../lib/log.ts";
 import { run, which } from "../lib/run.ts";
@@ -30,15 +30,26 @@ const CADDY = "v2.11.4";
 const CADVISOR = "v0.60.5";
 const NATS = "v2.12.15";
 const COLLECTOR = "v0.158.0";
+const LOKI = "v3.7.4";
+const ALERTMANAGER = "v0.33.1";
+const NODE_EXPORTER = "v1.12.1";
+const BLACKBOX_EXPORTER = "v0.28.0";
+const REDIS_EXPORTER = "v1.88.0";
+const RESTIC = "v0.18.1";
+// Prometheus numbers its module otherwise: v0.313.1 is 3.13.1.
+const PROMETHEUS = { module: "v0.313.1", version: "3.13.1" };
 // The nearest ones that are published.
 const GRAFANA = "v1.9.2-0.20230609164553-81d85ce8028d";
 const JAEGER = "v1.76.0";
-const LOKI = "v3.7.8";
 /** For tests: an S3 server that knows policies and versions. */
 const VERSITYGW = "v1.8.0";
 /** For tests: a current Docker, as it is released as a module, and the runc that it needs. */
 const DOCKER = { module: "v2.0.0-beta.24", version: "29.0.0" };
 const RUNC = "v1.5.3";
+
+/** How Prometheus's programs are told their version. */
+const prometheusVersion = (version: string) =>
+  `-ldflags=-s -w -X github.com/prometheus/common/version.Version=${version.replace(/^v/, "")}`;
 
 /** The files of a program of ours, from the folder beside this file. */
 function folder(name: string): Record<string, string> {
@@ -60,6 +71,61 @@ export const goPrograms = {
     module: `github.com/nats-io/nats-server/v2@${NATS}`,
     commands: [build("nats-server", ".", "-ldflags=-s -w")],
     results: ["nats-server"],
+    cgo: false,
+    takes: "a minute",
+  },
+  prometheus: {
+    module: `github.com/prometheus/prometheus@${PROMETHEUS.module}`,
+    files: folder("prometheus"),
+    commands: [
+      ["bash", "pages.sh"],
+      build(
+        "prometheus",
+        "./cmd/prometheus",
+        "-tags=builtinassets,remove_all_sd",
+        prometheusVersion(PROMETHEUS.version),
+      ),
+    ],
+    results: ["prometheus"],
+    cgo: false,
+    takes: "4 minutes",
+  },
+  alertmanager: {
+    module: `github.com/prometheus/alertmanager@${ALERTMANAGER}`,
+    // Its pages are written in Elm, whose packages are in no registry that is in reach.
+    files: {
+      "ui/app/dist/index.html": "<!doctype html><title>Alertmanager</title><p>This local build has no pages.\n",
+    },
+    commands: [build("alertmanager", "./cmd/alertmanager", prometheusVersion(ALERTMANAGER))],
+    results: ["alertmanager"],
+    cgo: false,
+    takes: "a minute",
+  },
+  "node-exporter": {
+    module: `github.com/prometheus/node_exporter@${NODE_EXPORTER}`,
+    commands: [build("node_exporter", ".", prometheusVersion(NODE_EXPORTER))],
+    results: ["node_exporter"],
+    cgo: false,
+    takes: "half a minute",
+  },
+  "blackbox-exporter": {
+    module: `github.com/prometheus/blackbox_exporter@${BLACKBOX_EXPORTER}`,
+    commands: [build("blackbox_exporter", ".", prometheusVersion(BLACKBOX_EXPORTER))],
+    results: ["blackbox_exporter"],
+    cgo: false,
+    takes: "half a minute",
+  },
+  "redis-exporter": {
+    module: `github.com/oliver006/redis_exporter@${REDIS_EXPORTER}`,
+    commands: [build("redis_exporter", ".", `-ldflags=-s -w -X main.BuildVersion=${REDIS_EXPORTER}`)],
+    results: ["redis_exporter"],
+    cgo: false,
+    takes: "half a minute",
+  },
+  restic: {
+    module: `github.com/restic/restic@${RESTIC}`,
+    commands: [build("restic", "./cmd/restic", "-ldflags=-s -w")],
+    results: ["restic"],
     cgo: false,
     takes: "a minute",
   },
@@ -181,7 +247,10 @@ export async function buildGoProgram(name: GoProgramName): Promise<string> {
       rmSync(source, { recursive: true, force: true });
       mkdirSync(source);
       if (program.module !== undefined) await copyModule(program.module, source);
-      for (const [file, text] of Object.entries(program.files ?? {})) writeFileSync(join(source, file), text);
+      for (const [file, text] of Object.entries(program.files ?? {})) {
+        mkdirSync(dirname(join(source, file)), { recursive: true });
+        writeFileSync(join(source, file), text);
+      }
       const env = { CGO_ENABLED: program.cgo ? "1" : "0", GOFLAGS: "-buildvcs=false", GOWORK: "off" };
       for (const [command = "", ...args] of program.commands) {
         say(`    ${name}: ${command} ${args.slice(0, 2).join(" ")} ...`);
