@@ -19,6 +19,7 @@ import { Collector } from "./components/observability/telemetry/collector.ts";
 import { Jaeger } from "./components/observability/telemetry/jaeger.ts";
 import { LogCollector } from "./components/observability/telemetry/logCollector.ts";
 import { Loki } from "./components/observability/telemetry/loki.ts";
+import { KillSwitchMount } from "./components/platform/killSwitchMount.ts";
 import { Services } from "./components/platform/services.ts";
 import { ContainerNames } from "./components/runtime/containerNames.ts";
 import { ImageStore } from "./components/runtime/images.ts";
@@ -34,9 +35,10 @@ const segments = new Segments("segments", { provider: target.docker, range: sett
 const images = new ImageStore("images", { provider: target.docker, settings, loader: target.imageLoader });
 const part = { target, segments, images, credentials };
 
+const killSwitch = new KillSwitchMount("kill-switch", { target });
 const postgres = new Postgres("postgres", part);
 const redis = new Redis("redis", part);
-const nats = new Nats("nats", part);
+const nats = new Nats("nats", { ...part, killSwitch });
 const ibGateway = new IbGateway("ib-gateway", {
   ...part,
   ...settings,
@@ -51,7 +53,7 @@ const logCollector = new LogCollector("log-collector", part);
 
 const services = new Services("services", {
   ...part,
-  settings,
+  ...{ settings, killSwitch },
   ibPort: ibGateway.port,
   dependencies: { postgres, redis, nats, "ib-gateway": ibGateway },
 });
@@ -64,7 +66,7 @@ const exporters = new Exporters(
   "exporters",
   {
     ...part,
-    domain: settings.domain,
+    ...{ domain: settings.domain, killSwitch },
     credentialAges: ages.lines,
     ...(settings.host === undefined ? {} : { hostMetrics: METRICS_DIR }),
   },

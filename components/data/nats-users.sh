@@ -1,8 +1,10 @@
 #!/bin/sh
 # start: runs NATS. reload: has the running one take the present users. settle: also refuses the former ones, for good.
+# While the kill switch is on, it has no executors, and takes no approved order.
 set -eu
 # shellcheck disable=SC2034
-live=/run/live/current kept=/data/.generations active=/tmp/users.conf
+live=/run/live/current kept=/data/.generations active=/tmp/users.conf variant=''
+[ ! -e /run/kill-switch/on.prom ] || variant=-halted
 # shellcheck source=components/data/overlap.sh
 . /etc/autollm/overlap.sh
 config=/etc/autollm/nats.conf

@@ -3,7 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { serviceNeeds } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
-import { natsPermissions, type ServiceName, serviceNames } from "../platform/catalogue.ts";
+import { isExecutor, natsPermissions, type ServiceName, serviceNames } from "../platform/catalogue.ts";
+import type { KillSwitchMount } from "../platform/killSwitchMount.ts";
+import { APPROVED_ORDERS } from "../platform/order-stream.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
@@ -19,6 +21,8 @@ const usersScript = readFileSync(new URL("nats-users.sh", import.meta.url), "utf
 /** A user of NATS: a service, its password, and the subjects that it may use. */
 export interface NatsUser {
   readonly user: string;
+  /** The service whose user it is; absent for a part. */
+  readonly service?: ServiceName;
   readonly password: string;
   readonly permissions: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
 }
@@ -54,23 +58,43 @@ export function natsConfig(): string {
   return [...lines, 'include "../../tmp/users.conf"', ""].join("\n");
 }
 
-/** The users, as the configuration includes them. */
-export function natsUsers(users: readonly NatsUser[]): string {
+/**
+ * The users, as the configuration includes them.
+ * @param refused subjects on which nobody may publish
+ */
+export function natsUsers(users: readonly NatsUser[], refused: readonly string[] = []): string {
   const authorization = {
     timeout: 5,
     users: users.map(({ user, password, permissions }) => ({
       user,
       password,
-      permissions: { publish: { allow: permissions.publish }, subscribe: { allow: permissions.subscribe } },
+      permissions: {
+        publish: { allow: permissions.publish, ...(refused.length === 0 ? {} : { deny: refused }) },
+        subscribe: { allow: permissions.subscribe },
+      },
     })),
   };
   return `authorization: ${JSON.stringify(authorization, null, 2)}\n`;
 }
 
+/**
+ * The users while the kill switch is on: no executor is among them, and an approved order is accepted of nobody, so that none
+ * waits in a stream for the switch's end.
+ */
+export function haltedUsers(users: readonly NatsUser[]): string {
+  const others = users.filter(({ service }) => service === undefined || !isExecutor(service));
+  return natsUsers(others, [APPROVED_ORDERS]);
+}
+
 /** A service's user of a generation. */
 function userOf(service: ServiceName, generation: number, password: pulumi.Output<string>): pulumi.Output<NatsUser> {
   const user = slotUser(service, generation);
-  return password.apply((value) => ({ user, password: value, permissions: natsPermissions(service) }));
+  return password.apply((value) => ({ user, service, password: value, permissions: natsPermissions(service) }));
+}
+
+export interface NatsArgs extends PartArgs {
+  /** Where it sees the kill switch. */
+  readonly killSwitch: KillSwitchMount;
 }
 
 /** NATS with JetStream: TLS by the platform's own authority, one user a service, and only its own subjects. */
@@ -78,7 +102,7 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
   readonly workload: Workload;
   readonly settle = ["/bin/sh", "/etc/autollm/users.sh", "settle"];
 
-  constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: NatsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Nats", name, {}, opts);
     const { target, credentials } = args;
     const volume = new StatefulVolume(
@@ -96,6 +120,7 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
       const password = credentials.previous("nats", `nats-${service}`);
       return password === undefined ? [] : [userOf(service, credentials.generation(`nats-${service}`) - 1, password)];
     });
+    const sets = { settled: pulumi.all([...settled, backup]), overlap: pulumi.all([...settled, ...former, backup]) };
     this.workload = runPart(
       "nats",
       args,
@@ -114,13 +139,16 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
         live: {
           files: {
             ...credentialFiles(credentials, "nats", ["nats-ca", "nats-certificate", "nats-key"]),
-            settled: pulumi.all([...settled, backup]).apply(natsUsers),
-            overlap: pulumi.all([...settled, ...former, backup]).apply(natsUsers),
+            settled: sets.settled.apply((users) => natsUsers(users)),
+            "settled-halted": sets.settled.apply(haltedUsers),
+            overlap: sets.overlap.apply((users) => natsUsers(users)),
+            "overlap-halted": sets.overlap.apply(haltedUsers),
             generations: credentials.overlapping("nats"),
           },
           reload: ["/bin/sh", "/etc/autollm/users.sh", "reload"],
         },
         credentials: grantedTo("nats"),
+        hostMounts: [args.killSwitch.mount],
         volumes: [volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },

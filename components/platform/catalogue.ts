@@ -1,6 +1,6 @@
 import type { RedisAccess } from "../data/redisAcl.ts";
 import type { GrantableCredential } from "./delivery.ts";
-import { type NatsPermissions, permissionsOf } from "./order-stream.ts";
+import { APPROVED_ORDERS, type NatsPermissions, permissionsOf, subjectMatches } from "./order-stream.ts";
 
 /** What a service stands on besides other services. `nats`, `postgres` and `redis` bring the service's own credential along. */
 export type Dependency = "postgres" | "redis" | "nats" | "ib-gateway" | "data-volume";
@@ -253,6 +253,15 @@ export const serviceNames = Object.keys(services) as readonly ServiceName[];
 
 export function isServiceName(name: string): name is ServiceName {
   return Object.hasOwn(services, name);
+}
+
+/** The services that receive approved orders: none of them runs while the kill switch is on, and never two of one. */
+export const executors: readonly ServiceName[] = serviceNames.filter((name) =>
+  services[name].subscribes.some((pattern) => subjectMatches(pattern, APPROVED_ORDERS)),
+);
+
+export function isExecutor(service: ServiceName): boolean {
+  return executors.includes(service);
 }
 
 /** What a service's NATS user may publish and subscribe to. */

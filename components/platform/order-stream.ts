@@ -11,6 +11,9 @@ export const orderStream = {
   owner: "risk-manager",
 } as const;
 
+/** Where approved orders are published: who subscribes to it trades. */
+export const APPROVED_ORDERS = "risk.order.approved";
+
 /** What a NATS user may do; the subjects are allowed, all others refused. */
 export interface NatsPermissions {
   readonly publish: readonly string[];

@@ -10,10 +10,11 @@ import { Workload, type WorkloadSpec } from "../runtime/workload.ts";
 import { serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
-import { isServiceName, type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
+import { isExecutor, isServiceName, type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
 import { deliveryOf } from "./delivery.ts";
 import { serviceEnvironment } from "./environment.ts";
 import { imageStart } from "./imageStart.ts";
+import type { KillSwitchMount } from "./killSwitchMount.ts";
 import { type Start, volumeNameOf } from "./release.ts";
 import { STAND_IN_COMMAND } from "./standIn.ts";
 import { applicationOf, fillEnvironment, startOf } from "./started.ts";
@@ -22,16 +23,20 @@ export interface ServicesArgs extends PartArgs {
   readonly settings: Settings;
   /** IB Gateway's API port. */
   readonly ibPort: number;
+  /** Where the executors see the kill switch. */
+  readonly killSwitch: KillSwitchMount;
   /** What must be healthy before a service starts, by the name that `needs` uses. */
   readonly dependencies: Readonly<Record<string, pulumi.Resource>>;
 }
 
 const START = "/run/autollm/start.sh";
 const HEALTH = "/run/autollm/health.sh";
+const EXECUTOR_HEALTH = "/run/autollm/executor-health.sh";
 const WRAPPED = ["/bin/sh", START] as const;
 
 const startScript = readFileSync(new URL("start.sh", import.meta.url), "utf8");
 const healthScript = readFileSync(new URL("health.sh", import.meta.url), "utf8");
+const executorHealthScript = readFileSync(new URL("executor-health.sh", import.meta.url), "utf8");
 
 /** Names in the order in which they can start: what a service needs comes before it. */
 export function startOrder(
@@ -115,8 +120,10 @@ export class Services extends pulumi.ComponentResource {
     const entry: ServiceSpec = services[service];
     const start = startOf(service, settings);
     const image = this.#image(service, args);
-    const health =
+    const asked =
       start.health ?? (entry.port === null ? undefined : ["/bin/sh", HEALTH, String(entry.port), "/health"]);
+    const executes = isExecutor(service);
+    const health = executes && asked !== undefined ? ["/bin/sh", EXECUTOR_HEALTH, ...asked] : asked;
     const { tree, environment, names } = this.#granted(service, args);
     const filled = fillEnvironment(service, start.environment, {
       ...{ settings, ibPort: args.ibPort },
@@ -138,11 +145,17 @@ export class Services extends pulumi.ComponentResource {
       pids: start.pids ?? entry.resources.pids,
       environment: { ...serviceEnvironment(service, settings, args.ibPort), ...environment, ...filled.plain },
       files: {
-        "/run/autollm": { "start.sh": startScript, "health.sh": healthScript },
+        "/run/autollm": {
+          "start.sh": startScript,
+          "health.sh": healthScript,
+          ...(executes ? { "executor-health.sh": executorHealthScript } : {}),
+        },
         "/etc/autollm": applicationOf(service, settings).files(settings),
         ...(Object.keys(files).length === 0 ? {} : { "/run/secrets": files }),
       },
       credentials: names,
+      // The kill switch stops it, and an `up` meanwhile leaves it so.
+      ...(executes ? { hostMounts: [args.killSwitch.mount], mayBeStopped: true } : {}),
       volumes: [
         ...entry.volumes,
         ...writable.flatMap(([path, is]) => ("volume" in is ? [{ name: volumeNameOf(service, path), path }] : [])),

@@ -5,7 +5,9 @@
 #   REDIS_URL, NATS_URL     are completed with user and password, for programs that take one URL
 #   SSL_CERT_FILE, ...      name a file of the authorities that the image trusts and the platform's own, of NATS_CA_PATH
 #   HOME                    is /tmp where the image's own cannot be written to
-# AUTOLLM_SECRET_ENV_DIR names another directory, AUTOLLM_SCRATCH another than /tmp (for tests).
+# While the platform's kill switch is on, an executor's program is not started: KILL_SWITCH_FILE in killSwitch.ts.
+# AUTOLLM_SECRET_ENV_DIR names another directory, AUTOLLM_SCRATCH another than /tmp, AUTOLLM_KILL_SWITCH another than
+# /run/kill-switch (for tests).
 set -eu
 
 fail() {
@@ -31,6 +33,19 @@ with_login() {
 }
 
 [ "$#" -gt 0 ] || fail 'no program was named'
+
+# Only executors have this directory; the policy kill-switch-obeyed sees to it that each of them does.
+switch=${AUTOLLM_KILL_SWITCH:-/run/kill-switch}
+if [ -e "$switch" ]; then
+  # Of a directory that cannot be entered nobody knows what is in it.
+  if [ -e "$switch/on.prom" ] || [ ! -x "$switch" ]; then
+    echo 'start.sh: the kill switch is on: the program starts when it is off' >&2
+    while [ -e "$switch/on.prom" ] || [ ! -x "$switch" ]; do sleep 1; done
+    # NATS takes its users back at the same time.
+    sleep 1
+  fi
+fi
+unset switch
 
 newline='
 '

@@ -17,6 +17,13 @@ export type Deploy =
   /** A batch job: it is made ready and started by hand, and ends by itself. */
   | "on-demand";
 
+/** A directory or file of the host, mounted read-only. */
+export interface HostMount {
+  readonly source: pulumi.Input<string>;
+  /** Path inside the container. */
+  readonly path: string;
+}
+
 /** A workload, free of what engine runs it. */
 export interface WorkloadSpec {
   /** The image, by the id that the daemon resolved, and the reference that it was pinned by. */
@@ -58,7 +65,9 @@ export interface WorkloadSpec {
   /** Writable memory file systems: path to size in MiB. */
   readonly tmpfs?: Readonly<Record<string, number>>;
   /** Host directories, each read-only and each waived in the policies. */
-  readonly hostMounts?: readonly { readonly source: string; readonly path: string }[];
+  readonly hostMounts?: readonly HostMount[];
+  /** Whether an `up` may find it stopped and leave it so. Default false: it is started again. */
+  readonly mayBeStopped?: boolean;
   /** Published ports; only Caddy has any. */
   readonly ports?: readonly {
     readonly internal: number;
@@ -269,7 +278,13 @@ export class Workload extends pulumi.ComponentResource {
         destroyGraceSeconds: spec.stopTimeout ?? 15,
         ...(spec.deploy === "on-demand"
           ? { restart: "no", start: false, mustRun: false }
-          : { restart: "unless-stopped", wait: true, waitTimeout: healthyWithin(spec) }),
+          : {
+              restart: "unless-stopped",
+              wait: true,
+              waitTimeout: healthyWithin(spec),
+              // The provider removes a stopped container at a refresh, unless it need not run.
+              ...(spec.mayBeStopped === true ? { mustRun: false } : {}),
+            }),
       },
       {
         parent: this,

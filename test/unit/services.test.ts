@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { ibApiPort } from "../../components/broker/ibPort.ts";
+import { filesDirectory } from "../../components/filesDirectory.ts";
 import { conventions } from "../../components/platform/applications/conventions.ts";
 import { type ServiceName, serviceNames, services } from "../../components/platform/catalogue.ts";
 import { serviceEnvironment } from "../../components/platform/environment.ts";
@@ -8,7 +9,6 @@ import { startOrder } from "../../components/platform/services.ts";
 import { partReference } from "../../components/runtime/images.ts";
 import { serviceSeats } from "../../components/segments.ts";
 import { checkConfig, type Settings } from "../../components/settings.ts";
-import { filesDirectory } from "../../components/target.ts";
 import type { Recording } from "./lib/mocks.ts";
 import { runPlatform } from "./lib/platform.ts";
 
