@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { pipeline } from "node:stream/promises";
 import { loginOf } from "../../components/host/fromSettings.ts";
 import { sshCommand } from "../../components/host/login.ts";
+import type { Settings } from "../../components/settings.ts";
 import { asRoot, quote } from "../../components/shell.ts";
 import { UserError } from "./log.ts";
 import { type RunOptions, type RunResult, run } from "./run.ts";
@@ -28,10 +29,13 @@ export class Daemon {
   }
 
   static async of(workspace: Workspace): Promise<Daemon> {
-    const { host, dockerHost } = await settingsOf(workspace);
-    if (host === undefined) return new Daemon(workspace.stack, (args) => ["docker", ["--host", dockerHost, ...args]]);
+    return Daemon.at(workspace.stack, await settingsOf(workspace));
+  }
+
+  static at(stack: string, { host, dockerHost }: Pick<Settings, "host" | "dockerHost">): Daemon {
+    if (host === undefined) return new Daemon(stack, (args) => ["docker", ["--host", dockerHost, ...args]]);
     const ssh = sshCommand(loginOf(host));
-    return new Daemon(workspace.stack, (args) => [
+    return new Daemon(stack, (args) => [
       "sh",
       ["-c", `${ssh} ${quote(asRoot(["docker", ...args].map(quote).join(" ")))}`],
     ]);
