@@ -18,6 +18,7 @@ import type { KillSwitchMount } from "./killSwitchMount.ts";
 import { type Start, volumeNameOf } from "./release.ts";
 import { STAND_IN_COMMAND } from "./standIn.ts";
 import { applicationOf, fillEnvironment, startOf } from "./started.ts";
+import { WRAPPED } from "./wrapper.ts";
 
 export interface ServicesArgs extends PartArgs {
   readonly settings: Settings;
@@ -29,10 +30,8 @@ export interface ServicesArgs extends PartArgs {
   readonly dependencies: Readonly<Record<string, pulumi.Resource>>;
 }
 
-const START = "/run/autollm/start.sh";
 const HEALTH = "/run/autollm/health.sh";
 const EXECUTOR_HEALTH = "/run/autollm/executor-health.sh";
-const WRAPPED = ["/bin/sh", START] as const;
 
 const startScript = readFileSync(new URL("start.sh", import.meta.url), "utf8");
 const healthScript = readFileSync(new URL("health.sh", import.meta.url), "utf8");

@@ -48,12 +48,12 @@ tell_nats() {
   fi
 }
 
-# stop ID STATE: it is asked to end, and has half a second: it may be writing down what it has just bought. One that is paused is
+# stop ID STATE: it is asked to end, and has 0.3 s: it may be writing down what it has just bought. One that is paused is
 # not woken.
 stop() {
   if [ "$2" = running ]; then
     docker kill --signal TERM "$1" >/dev/null 2>&1 || true
-    sleep 0.5
+    sleep 0.3
   fi
   docker kill "$1" >/dev/null 2>&1 || true
 }

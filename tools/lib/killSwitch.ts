@@ -37,5 +37,7 @@ export async function killSwitch(daemon: Daemon, action: KillSwitchAction, detai
   const path = environment.find((variable) => variable.startsWith("KILL_SWITCH_FILE=")) ?? "";
   const hardened = ["--rm", "--interactive", "--network", "none", "--read-only", "--cap-drop", "ALL"];
   const options = [...hardened, "--user", user, "--env", path, "--volumes-from", container, "--entrypoint", "sh"];
-  return (await daemon.run(["run", ...options, image, "-c", scripts[action]], { input, limit: LIMIT_MS })).stdout.trim();
+  return (
+    await daemon.run(["run", ...options, image, "-c", scripts[action]], { input, limit: LIMIT_MS })
+  ).stdout.trim();
 }
