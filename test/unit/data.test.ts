@@ -1,7 +1,7 @@
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { type NatsUser, natsConfig, natsServices, natsUsers } from "../../components/data/nats.ts";
+import { haltedUsers, type NatsUser, natsConfig, natsServices, natsUsers } from "../../components/data/nats.ts";
 import { pgHba, postgresConf } from "../../components/data/postgres.ts";
 import { redisConf, redisServices } from "../../components/data/redis.ts";
 import { backupRules, exporterRules, redisAcl, serviceRules } from "../../components/data/redisAcl.ts";
@@ -51,6 +51,18 @@ describe("NATS", () => {
     );
     expect(natsConfig()).not.toMatch(/no_auth_user|token|authorization/);
     expect(natsConfig()).toContain('include "../../tmp/users.conf"');
+  });
+
+  it("has no executor while the kill switch is on, and takes an approved order of nobody", () => {
+    const all = serviceNames.map((service) => ({
+      ...{ user: service, service, password: randomText(20), permissions: natsPermissions(service) },
+    }));
+    const [, text = ""] = haltedUsers([...all, ...users]).split("authorization: ");
+    const halted = (JSON.parse(text) as { users: { user: string; permissions: { publish: { deny?: string[] } } }[] })
+      .users;
+    const gone = ["execution-ib", "execution-crypto"];
+    expect(halted.map(({ user }) => user)).toEqual([...serviceNames.filter((name) => !gone.includes(name)), "a", "b"]);
+    for (const { user, permissions } of halted) expect(permissions.publish.deny, user).toEqual(["risk.order.approved"]);
   });
 
   it("speaks TLS with its own certificate, and bounds what it stores", () => {

@@ -90,6 +90,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run dashboards -- DIR": "npm run dashboards -- $STATE/pictures",
   "npm run kill-switch -- on": "npm run kill-switch -- on && npm run kill-switch -- off",
   "npm run kill-switch -- off": "npm run kill-switch -- on && npm run kill-switch -- off",
+  "npm run kill-switch -- off --stack NAME": { seenIn: "test/e2e/kill-switch.test.ts" },
+  "npm run kill-switch -- status --stack NAME": { seenIn: "test/e2e/kill-switch.test.ts" },
   "npm run kill-switch -- on --reason TEXT":
     "npm run kill-switch -- on --reason drill && { npm run kill-switch -- status || [ $? = 2 ]; } && npm run kill-switch -- off",
 
