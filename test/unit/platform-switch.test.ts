@@ -147,7 +147,7 @@ describe("the platform's kill switch", () => {
   it.runIf(process.getuid?.() === 0)("ends processes by their users where Docker does not answer", async () => {
     writeFileSync(join(folder, "docker"), "#!/bin/sh\nexit 1\n");
     // Not the executors' own: this machine may run a stack.
-    const [theirs, others] = [3_000_000_000 + randomInt(1e8), 3_200_000_000 + randomInt(1e8)];
+    const [theirs, others] = [1_900_000_000 + randomInt(1e7), 2_000_000_000 + randomInt(1e7)];
     const executor = spawn("sleep", ["60"], { uid: theirs });
     const other = spawn("sleep", ["60"], { uid: others });
     onTestFinished(() => void other.kill());
