@@ -55,6 +55,7 @@ const services = new Services("services", {
   ...part,
   ...{ settings, killSwitch },
   ibPort: ibGateway.port,
+  natsDirectory: nats.directory,
   dependencies: { postgres, redis, nats, "ib-gateway": ibGateway },
 });
 

@@ -100,6 +100,8 @@ export interface NatsArgs extends PartArgs {
 /** NATS with JetStream: TLS by the platform's own authority, one user a service, and only its own subjects. */
 export class Nats extends pulumi.ComponentResource implements OverlappingServer {
   readonly workload: Workload;
+  /** Directory on the Docker host that is mounted at `LIVE_MOUNT`. */
+  readonly directory: string;
   readonly settle = ["/bin/sh", "/etc/autollm/users.sh", "settle"];
 
   constructor(name: string, args: NatsArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -154,6 +156,9 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
       },
       this,
     );
+    const { liveDirectory } = this.workload;
+    if (liveDirectory === undefined) throw new Error("nats has no live files");
+    this.directory = liveDirectory;
     this.registerOutputs({});
   }
 }

@@ -10,6 +10,11 @@ import { OTLP_ENDPOINT } from "./otlp.ts";
 /** Where the services find their YAML files. */
 const CONFIG_DIR = "/etc/autollm";
 
+/** The name of a service's NATS user; an executor's is followed by what its container has claimed. */
+export function natsUserOf(service: ServiceName, { generation }: Pick<Settings, "generation">): string {
+  return slotUser(service, generation[`nats-${service}`] ?? 1);
+}
+
 /** A service's environment: what platform.md names, as far as the service needs it, and never a secret. */
 export function serviceEnvironment(service: ServiceName, settings: Settings, ibPort: number): Record<string, string> {
   const entry: ServiceSpec = services[service];
@@ -25,9 +30,7 @@ export function serviceEnvironment(service: ServiceName, settings: Settings, ibP
     SYMBOLS_CONFIG: `${CONFIG_DIR}/symbols.yaml`,
     FEEDS_CONFIG: `${CONFIG_DIR}/feeds.yaml`,
     RISK_CONFIG: `${CONFIG_DIR}/risk.yaml`,
-    ...(needs("nats")
-      ? { NATS_URL: "tls://nats:4222", NATS_USER: slotUser(service, settings.generation[`nats-${service}`] ?? 1) }
-      : {}),
+    ...(needs("nats") ? { NATS_URL: "tls://nats:4222", NATS_USER: natsUserOf(service, settings) } : {}),
     ...(needs("redis")
       ? {
           REDIS_HOST: "redis",

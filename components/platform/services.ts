@@ -1,18 +1,19 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { grantedTo } from "../credentials/grants.ts";
+import { natsClaim } from "../data/natsClaim.ts";
 import type { FileTree } from "../runtime/files.ts";
 import type { ResolvedImage } from "../runtime/images.ts";
 import { liveLabels } from "../runtime/live.ts";
 import type { PartArgs } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { Workload, type WorkloadSpec } from "../runtime/workload.ts";
+import { type Claim, Workload, type WorkloadSpec } from "../runtime/workload.ts";
 import { serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
 import { isExecutor, isServiceName, type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
 import { deliveryOf } from "./delivery.ts";
-import { serviceEnvironment } from "./environment.ts";
+import { natsUserOf, serviceEnvironment } from "./environment.ts";
 import { imageStart } from "./imageStart.ts";
 import type { KillSwitchMount } from "./killSwitchMount.ts";
 import { type Start, volumeNameOf } from "./release.ts";
@@ -26,6 +27,8 @@ export interface ServicesArgs extends PartArgs {
   readonly ibPort: number;
   /** Where the executors see the kill switch. */
   readonly killSwitch: KillSwitchMount;
+  /** NATS's live directory: where an executor's claim of its user is noted. */
+  readonly natsDirectory: string;
   /** What must be healthy before a service starts, by the name that `needs` uses. */
   readonly dependencies: Readonly<Record<string, pulumi.Resource>>;
 }
@@ -155,6 +158,7 @@ export class Services extends pulumi.ComponentResource {
       credentials: names,
       // The kill switch stops it, and an `up` meanwhile leaves it so.
       ...(executes ? { hostMounts: [args.killSwitch.mount], mayBeStopped: true } : {}),
+      ...(executes ? { claim: this.#claim(service, args) } : {}),
       volumes: [
         ...entry.volumes,
         ...writable.flatMap(([path, is]) => ("volume" in is ? [{ name: volumeNameOf(service, path), path }] : [])),
@@ -170,6 +174,11 @@ export class Services extends pulumi.ComponentResource {
       },
       labels: liveLabels(settings.trading, args.credentials.digestKey),
     };
+  }
+
+  /** What comes before another container of an executor. */
+  #claim(service: ServiceName, { target, settings, natsDirectory }: ServicesArgs): Claim {
+    return natsClaim({ target, directory: natsDirectory, service, user: natsUserOf(service, settings) });
   }
 
   /** The granted credentials as files below /run/secrets, and the variables that tell where they are. */

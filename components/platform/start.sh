@@ -5,6 +5,7 @@
 #   REDIS_URL, NATS_URL     are completed with user and password, for programs that take one URL
 #   SSL_CERT_FILE, ...      name a file of the authorities that the image trusts and the platform's own, of NATS_CA_PATH
 #   HOME                    is /tmp where the image's own cannot be written to
+#   @@NATS_USER@@           in such a file is NATS_USER, which may be known only when the container is made
 # While the platform's kill switch is on, an executor's program is not started: KILL_SWITCH_FILE in killSwitch.ts.
 # AUTOLLM_SECRET_ENV_DIR names another directory, AUTOLLM_SCRATCH another than /tmp, AUTOLLM_KILL_SWITCH another than
 # /run/kill-switch (for tests).
@@ -49,6 +50,7 @@ unset switch
 
 newline='
 '
+mark=@@NATS_USER@@
 for file in "${AUTOLLM_SECRET_ENV_DIR:-/run/secrets/env}"/*; do
   [ -e "$file" ] || continue
   name=${file##*/}
@@ -61,9 +63,13 @@ for file in "${AUTOLLM_SECRET_ENV_DIR:-/run/secrets/env}"/*; do
   value=$(cat "$file" && printf x)
   value=${value%x}
   value=${value%"$newline"}
+  # An executor's user of NATS belongs to its container alone.
+  while [ -n "${NATS_USER:-}" ]; do
+    case $value in *"$mark"*) value=${value%%"$mark"*}$NATS_USER${value#*"$mark"} ;; *) break ;; esac
+  done
   export "$name=$value"
 done
-unset file name value
+unset file name value mark
 
 if [ -n "${REDIS_PASSWORD:-}" ]; then
   REDIS_URL=$(with_login "${REDIS_URL:-redis://${REDIS_HOST:-redis}:${REDIS_PORT:-6379}/${REDIS_DB:-0}}" "${REDIS_USERNAME:-}" "$REDIS_PASSWORD")

@@ -6,6 +6,7 @@ import type { Application } from "./applications/application.ts";
 import { applications } from "./applications/index.ts";
 import type { ServiceName } from "./catalogue.ts";
 import { deliveryOf, SECRET_FILES_DIR } from "./delivery.ts";
+import { NATS_USER_MARK } from "./natsUser.ts";
 import { fill, references } from "./references.ts";
 import type { Start } from "./release.ts";
 
@@ -70,7 +71,8 @@ export function fillEnvironment(service: ServiceName, environment: Start["enviro
     // Whether it is left out does not depend on what the values are.
     const tried = filled(new Map(present.map(([name]) => [name, ""])));
     if (tried === undefined) continue;
-    if (names.length === 0) plain[variable] = tried;
+    // What the start wrapper completes reaches it as a file.
+    if (names.length === 0 && !tried.includes(NATS_USER_MARK)) plain[variable] = tried;
     else
       secret[variable] = pulumi
         .all(present.map(([, value]) => value))
