@@ -187,6 +187,15 @@ export function joinTrees(trees: Readonly<Record<string, FileTree>>): { tree: Fi
   return { tree: Object.fromEntries(entries), folders };
 }
 
+/** JSON in which the order of keys says nothing. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}
+
 /** Variables as Docker takes them, in an order that stays. */
 function environmentList(environment: Readonly<Record<string, pulumi.Input<string>>>): pulumi.Output<string>[] {
   return Object.entries(environment)
@@ -306,7 +315,7 @@ export class Workload extends pulumi.ComponentResource {
           }),
     };
     // All that makes another container, so that none starts without a claim of its own.
-    const digest = pulumi.all([args.digestKey, inputs]).apply(([key, all]) => keyedDigest(key, JSON.stringify(all)));
+    const digest = pulumi.all([args.digestKey, inputs]).apply(([key, all]) => keyedDigest(key, canonical(all)));
     const claim = spec.claim?.(pulumi.unsecret(digest), { parent: this, dependsOn: written });
     this.container = new docker.Container(
       name,

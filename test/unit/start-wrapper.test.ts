@@ -48,6 +48,15 @@ describe.each(here)("the start wrapper in %s", (_, shell) => {
     return started.stdout;
   };
 
+  it("puts the name of its NATS user, which is its container's alone, wherever a file has the mark", () => {
+    put("MESSAGING", '{"a":"tls://@@NATS_USER@@:x@nats","b":"@@NATS_USER@@"}');
+    put("OTHER", "@@NATS_USER");
+    const words = 'printf "%s %s" "$MESSAGING" "$OTHER"';
+    expect(run({ NATS_USER: "execution-ib.1a2b" }, words)).toBe(
+      '{"a":"tls://execution-ib.1a2b:x@nats","b":"execution-ib.1a2b"} @@NATS_USER',
+    );
+  });
+
   it("makes a file of the authorities that the image trusts and the platform's own, and tells every client of it", () => {
     put("own.pem", "system");
     put("platform.pem", "platform\n");
