@@ -103,7 +103,7 @@ Over NATS, each subject from who publishes it to who receives it. What belongs t
 
 ${diagram(subjects())}
 
-llm-agents signs its intents and risk-manager its orders; whoever acts on one checks the signature first. The kill switch stops risk-manager and the executors alike.
+llm-agents signs its intents and risk-manager its orders; whoever acts on one checks the signature first. The platform's kill switch stops the executors themselves, and has NATS refuse approved orders; the application's own is a file that risk-manager and the stand-ins read.
 
 ## The components
 
