@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { grantedTo } from "../credentials/grants.ts";
+import { outsideSettings } from "../outside.ts";
 import { addressNames, credentialIn } from "./addresses.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
 import { type ReferenceKind, references } from "./references.ts";
@@ -73,12 +74,14 @@ const known: Readonly<Record<ReferenceKind, (service: ServiceName) => readonly s
   credential: grantedTo,
   file: grantedTo,
   address: addressNames,
+  setting: () => Object.keys(outsideSettings),
 };
 
 const wrong: Readonly<Record<ReferenceKind, string>> = {
   credential: "a credential that the service is not granted",
   file: "a credential that the service is not granted",
   address: "no address of a part that the service needs",
+  setting: "no setting that a variable may name",
 };
 
 /** What is wrong with a variable of a service. */

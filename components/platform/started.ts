@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { CredentialName } from "../credentials/catalogue.ts";
+import { type Outside, outsideSettings } from "../outside.ts";
 import type { Settings } from "../settings.ts";
 import { addressOf, credentialIn } from "./addresses.ts";
 import type { Application } from "./applications/application.ts";
@@ -32,7 +33,7 @@ export function startOf(service: ServiceName, settings: Pick<Settings, "applicat
 }
 
 export interface FilledArgs {
-  readonly settings: Pick<Settings, "generation">;
+  readonly settings: Pick<Settings, "generation"> & Outside;
   readonly ibPort: number;
   /** The value of a credential that the service is granted; undefined where nobody has supplied it. */
   readonly read: (name: CredentialName) => pulumi.Output<string> | undefined;
@@ -63,6 +64,7 @@ export function fillEnvironment(service: ServiceName, environment: Start["enviro
         const password = credential === undefined ? undefined : known.get(credential);
         if (kind === "credential") return password;
         if (kind === "address") return addressOf(name, { service, ...args }, password);
+        if (kind === "setting") return outsideSettings[name]?.(args.settings);
         const delivery = deliveryOf(name as CredentialName);
         return "file" in delivery ? `${SECRET_FILES_DIR}/${delivery.file}` : undefined;
       });

@@ -118,7 +118,7 @@ describe.each(applicationNames)("the application %s", (application) => {
       expect(startFaults(service, start)).toEqual([]);
       const read: string[] = [];
       const { plain } = fillEnvironment(service, start.environment, {
-        settings: { generation: {} },
+        settings: { generation: {}, mail: {}, domain: "localhost", httpsPort: 8443 },
         ibPort: 4002,
         read: (name) => {
           read.push(name);

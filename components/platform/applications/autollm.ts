@@ -8,6 +8,7 @@ import type { Application } from "./application.ts";
 const credential = (name: CredentialName) => refer("credential", name);
 const file = (name: CredentialName) => refer("file", name);
 const address = (name: string) => refer("address", name);
+const setting = (name: string) => refer("setting", name);
 
 /** Its settings come in groups, each a JSON text under the group's name. */
 const group = (members: object) => JSON.stringify(members);
@@ -59,7 +60,8 @@ export const autollm: Application = {
         MESSAGING,
         REDIS_URL,
         DATABASE: database("gateway-api"),
-        AUTH: group({ jwt_secret: credential("jwt") }),
+        AUTH: group({ jwt_secret: credential("jwt"), webauthn_origin: setting("url") }),
+        MINIFLUX_WEBHOOK_SECRET: credential("miniflux-webhook"),
       },
       // Its users.
       writable: { "/app/data": { volume: true } },
@@ -70,7 +72,12 @@ export const autollm: Application = {
     }),
     "news-ingestor": start({
       command: module("news_ingestor"),
-      environment: { MESSAGING, ALPACA_NEWS_API_KEY: credential("alpaca-news") },
+      environment: {
+        MESSAGING,
+        ALPACA_NEWS_API_KEY: credential("alpaca-news"),
+        MINIFLUX_API_TOKEN: credential("miniflux"),
+        MINIFLUX_WEBHOOK_SECRET: credential("miniflux-webhook"),
+      },
     }),
     "feature-pipeline": start({
       command: module("feature_pipeline"),
@@ -116,7 +123,7 @@ export const autollm: Application = {
       environment: {
         MESSAGING,
         SECRETS: group({ risk_public_key_path: file("risk-signing-public") }),
-        BROKERS: group({ freqtrade_token: credential("freqtrade") }),
+        BROKERS: group({ freqtrade_host: setting("freqtradeHost"), freqtrade_token: credential("freqtrade") }),
       },
     }),
     "portfolio-ledger": start({
@@ -129,6 +136,9 @@ export const autollm: Application = {
         MESSAGING,
         DATABASE: database("reporter"),
         REPORTER: group({
+          smtp_host: setting("mail.host"),
+          smtp_port: setting("mail.port"),
+          report_recipients: setting("mail.recipients"),
           smtp_username: credential("smtp-user"),
           smtp_password: credential("smtp-password"),
           telegram_bot_token: credential("telegram-token"),
