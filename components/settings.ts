@@ -19,7 +19,8 @@ import { proxyFaults } from "./networks.ts";
 import { freqtradeSchema, mailSchema } from "./outside.ts";
 import { applicationNames } from "./platform/applications/index.ts";
 import { serviceNames } from "./platform/catalogue.ts";
-import { pinnedImage, releaseSchema, startFaults } from "./platform/release.ts";
+import { pinnedImage, releaseSchema, sharingFaults, startFaults } from "./platform/release.ts";
+import { declaredStart } from "./platform/started.ts";
 
 const port = z.int().min(1).max(65535);
 const generation = z.int("must be a whole number, 1 or more").min(1, "must be 1 or more");
@@ -187,8 +188,11 @@ const schema = z
     for (const service of serviceNames) {
       const own = value.release[service];
       if (own === undefined) continue;
-      for (const [path, message] of startFaults(service, own)) fault(`release.${service}.${path}`, message);
+      for (const [path, message] of startFaults(service, declaredStart(service, value)))
+        fault(`release.${service}.${path}`, message);
     }
+    const declared = new Map(serviceNames.map((service) => [service, declaredStart(service, value)] as const));
+    for (const [service, path, message] of sharingFaults(declared)) fault(`release.${service}.${path}`, message);
     for (const wrong of proxyFaults(value.trustedProxies, value.adminNetworks)) fault("trustedProxies", wrong);
     if (value.acmeStaging && value.environment === "production") {
       fault("acmeStaging", "production needs a certificate that browsers trust");

@@ -5,7 +5,7 @@ import type { Settings } from "../settings.ts";
 import { addressOf, credentialIn } from "./addresses.ts";
 import type { Application } from "./applications/application.ts";
 import { applications } from "./applications/index.ts";
-import type { ServiceName } from "./catalogue.ts";
+import { type ServiceName, serviceNames } from "./catalogue.ts";
 import { deliveryOf, SECRET_FILES_DIR } from "./delivery.ts";
 import { fill, references } from "./references.ts";
 import type { Start } from "./release.ts";
@@ -15,21 +15,38 @@ export function applicationOf(service: ServiceName, settings: Pick<Settings, "ap
   return settings.release[service] === undefined ? applications.conventions : applications[settings.application];
 }
 
-/**
- * How a service's own image is started: what the config says, over what the application's table says. Of variables and writable
- * paths each one counts by itself; a stand-in is started by the platform's conventions.
- */
-export function startOf(service: ServiceName, settings: Pick<Settings, "application" | "release">): Start {
-  const own = settings.release[service];
-  if (own === undefined) return {};
-  const { image: _, ...said } = own;
-  const row = applicationOf(service, settings).services[service];
+type Declared = Pick<Settings, "application" | "release">;
+
+/** How a service is started where its image is the application's, whether or not a release names one. */
+export function declaredStart(service: ServiceName, { application, release }: Declared): Start {
+  const { image: _, ...said } = release[service] ?? { image: "" };
+  const row: Start | undefined = applications[application].services[service];
   return {
     ...row,
     ...said,
     environment: { ...row?.environment, ...said.environment },
     writable: { ...row?.writable, ...said.writable },
   };
+}
+
+/** The services that write to a volume of another's, by the path at which both have it. */
+export function sharers(
+  owner: ServiceName,
+  settings: Declared,
+): { readonly service: ServiceName; readonly path: string }[] {
+  return serviceNames.flatMap((service) =>
+    Object.entries(startOf(service, settings).writable ?? {}).flatMap(([path, is]) =>
+      "volume" in is && is.volume === owner ? [{ service, path }] : [],
+    ),
+  );
+}
+
+/**
+ * How a service's own image is started: what the config says, over what the application's table says. Of variables and writable
+ * paths each one counts by itself; a stand-in is started by the platform's conventions.
+ */
+export function startOf(service: ServiceName, settings: Declared): Start {
+  return settings.release[service] === undefined ? {} : declaredStart(service, settings);
 }
 
 export interface FilledArgs {

@@ -15,7 +15,9 @@ const group = (members: object) => JSON.stringify(members);
 
 /** What it is worth by its own reckoning: its limits are shares of that. */
 const NAV_USD = 1_000_000;
-const KILL_SWITCH = "/data/kill-switch";
+/** The folder that all its services had in common; the gateway and risk-manager do need it: one sets the switch, the other obeys. */
+const DATA = "/app/data";
+const KILL_SWITCH = `${DATA}/kill_switch.flag`;
 const CONFIG = "/etc/autollm";
 
 const MESSAGING = group({ nats_url: address("nats.url") });
@@ -38,7 +40,7 @@ const RISK = group({
 
 const module = (name: string) => ["python", "-m", `apps.${name}.src.main`];
 /** Its programs write below their working directory, and libraries below the home directory. */
-const scratch = { "/app/data": { memory: 64 }, "/app/reports": { memory: 64 } } as const;
+const scratch = { [DATA]: { memory: 64 }, "/app/reports": { memory: 64 } } as const;
 /** Python and its libraries take some seconds to load, and more on a busy host. */
 const startPeriod = 90;
 
@@ -63,8 +65,8 @@ export const autollm: Application = {
         AUTH: group({ jwt_secret: credential("jwt"), webauthn_origin: setting("url") }),
         MINIFLUX_WEBHOOK_SECRET: credential("miniflux-webhook"),
       },
-      // Its users.
-      writable: { "/app/data": { volume: true } },
+      // Its users, and the switch.
+      writable: { [DATA]: { volume: true } },
     }),
     "data-ingestor": start({
       command: module("data_ingestor"),
@@ -91,8 +93,9 @@ export const autollm: Application = {
         SECRETS: group({ llm_signing_private_key_path: file("llm-signing-private") }),
       },
       memory: 2048,
-      // An embedding model of some 90 MB is kept in the home directory's cache.
-      writable: { "/tmp": { memory: 512 } },
+      // An embedding model of some 90 MB is downloaded into the home directory's cache.
+      home: "/home/app",
+      writable: { "/home/app": { memory: 512 } },
     }),
     "risk-manager": start({
       command: module("risk_manager"),
@@ -103,7 +106,10 @@ export const autollm: Application = {
           risk_signing_private_key_path: file("risk-signing-private"),
           llm_public_key_path: file("llm-signing-public"),
         }),
+        // `npm run kill-switch` sets the same switch.
+        KILL_SWITCH_FILE: KILL_SWITCH,
       },
+      writable: { [DATA]: { volume: "gateway-api" } },
     }),
     "execution-ib": start({
       command: module("execution_ib"),
@@ -149,7 +155,9 @@ export const autollm: Application = {
     "backtest-engine": {
       command: ["python", "-m", "apps.backtest_engine.src.cli"],
       environment: { RISK },
-      writable: { "/tmp": { memory: 512 }, "/app/data": { memory: 64 } },
+      // It takes prices from the internet.
+      egress: true,
+      writable: { "/tmp": { memory: 512 }, [DATA]: { memory: 64 } },
     },
   },
   files: ({ symbols }) => ({
