@@ -71,8 +71,16 @@ export const startSchema = z.strictObject({
   deploy: z.enum(["rolling", "recreate"]).optional(),
 });
 
+/**
+ * The entry point and command that an image had when its digest was pinned (`npm run release:pin`): a preview shows them, and an
+ * image that has others is refused.
+ */
+const recordedSchema = z.strictObject({ entrypoint: z.array(z.string()), command: z.array(z.string()) });
+
+export type RecordedStart = z.infer<typeof recordedSchema>;
+
 /** `release.NAME` of the stack's config. */
-export const releaseSchema = startSchema.extend({ image: pinnedImage });
+export const releaseSchema = startSchema.extend({ image: pinnedImage, recorded: recordedSchema.optional() });
 
 /** How an image is run, as a table or the config says it. */
 export type Start = z.infer<typeof startSchema>;

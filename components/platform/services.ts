@@ -104,20 +104,21 @@ export class Services extends pulumi.ComponentResource {
 
   /** What runs inside: the stand-in's command line, the one that is set, or the image's own. */
   #command(service: ServiceName, image: ResolvedImage, start: Start, args: ServicesArgs) {
-    if (args.settings.release[service] === undefined) return { command: [...WRAPPED, ...STAND_IN_COMMAND] };
-    const own = imageStart(
+    const release = args.settings.release[service];
+    if (release === undefined) return { command: [...WRAPPED, ...STAND_IN_COMMAND] };
+    // The image is looked at in any case, so that one that cannot be started is refused while the former still runs.
+    const imageCommand = imageStart(
       {
         target: args.target,
         service,
         image,
         user: workloadUser(service),
         asksHealth: services[service].port !== null && start.health === undefined,
-        needsCommand: start.command === undefined,
+        command: start.command,
+        recorded: release.recorded,
       },
       { parent: this },
     );
-    // The image is looked at in any case, so that one that cannot be started is refused while the former still runs.
-    const imageCommand = own.apply((line) => start.command ?? line);
     return { command: WRAPPED, imageCommand };
   }
 

@@ -19,7 +19,7 @@ type Declared = Pick<Settings, "application" | "release">;
 
 /** How a service is started where its image is the application's, whether or not a release names one. */
 export function declaredStart(service: ServiceName, { application, release }: Declared): Start {
-  const { image: _, ...said } = release[service] ?? { image: "" };
+  const { image: _, recorded: __, ...said } = release[service] ?? { image: "" };
   const row: Start | undefined = applications[application].services[service];
   return {
     ...row,

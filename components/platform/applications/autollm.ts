@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import type { CredentialName } from "../../credentials/catalogue.ts";
+import { underscored } from "../catalogue.ts";
 import { refer } from "../references.ts";
 import type { Start } from "../release.ts";
 import { riskLimits } from "../riskLimits.ts";
@@ -54,6 +55,14 @@ const start = (own: Start): Start => ({
 /** AutoLLM Trader as its owner's repository has it: its images know nothing of this platform. */
 export const autollm: Application = {
   purpose: "AutoLLM Trader's own images, as its repository builds them",
+  build: {
+    repository: "bobplanket/Bototo",
+    branch: "main",
+    context: ".",
+    dockerfile: (service) =>
+      `infra/dockerfiles/${service === "gateway-api" ? "gateway" : underscored(service)}.Dockerfile`,
+  },
+  smoke: { token: { path: "/api/positions", expected: [401, 403] } },
   services: {
     "gateway-api": start({
       // Its image starts by a program of root's home, which no other user reaches.
