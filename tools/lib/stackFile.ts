@@ -24,7 +24,7 @@ export class StackFile {
 
   /** The value of a key of the project, as plain data; undefined where it is not set. */
   get(key: string): unknown {
-    return this.#config()[`${PROJECT}${key}`];
+    return this.config()[`${PROJECT}${key}`];
   }
 
   set(key: string, value: unknown): void {
@@ -38,13 +38,22 @@ export class StackFile {
   /** The images that the stack names, checked as the program checks them. */
   release(): Release {
     const release = this.get("release") ?? {};
-    // The program's own check, on this one key: a fault is told in the same words.
+    const application = this.application();
+    // The program's own check, on these keys alone: a fault is told in the same words.
     try {
-      checkConfig({ [`${PROJECT}release`]: JSON.stringify(release) }, new Set());
+      checkConfig(
+        { [`${PROJECT}release`]: JSON.stringify(release), [`${PROJECT}application`]: application },
+        new Set(),
+      );
     } catch (error) {
       throw error instanceof ConfigError ? new UserError(`${this.path}: ${error.message}`) : error;
     }
     return release as Release;
+  }
+
+  /** The table by which the application's images are built and started. */
+  application(): string {
+    return String(this.get("application") ?? "conventions");
   }
 
   setRelease(release: Release): void {
@@ -74,8 +83,14 @@ export class StackFile {
     renameSync(aside, this.path);
   }
 
-  #config(): Readonly<Record<string, unknown>> {
+  /** All keys with their values; a secret is an object with the key `secure`. */
+  config(): Readonly<Record<string, unknown>> {
     return (this.#document.toJS() as { config: Record<string, unknown> }).config;
+  }
+
+  /** Whether the stack takes settings from environments of Pulumi ESC, which only the engine can read. */
+  importsEnvironments(): boolean {
+    return this.#document.has("environment");
   }
 }
 
