@@ -57,7 +57,8 @@ afterEach(() => {
 });
 
 const detail = { reason: 'gone "mad"\nagain', by: "me", at: "2026-01-01T00:00:00Z" };
-const run = (action: "on" | "off" | "hold" | "status") => PlatformSwitch.of("test").run(action, detail);
+const run = (action: "on" | "off" | "hold" | "status") =>
+  PlatformSwitch.of("test").then((platform) => platform.run(action, detail));
 
 describe("the platform's kill switch", () => {
   it("is set before Docker is asked anything, keeps its first reason, and is read by anybody", async () => {
@@ -65,7 +66,7 @@ describe("the platform's kill switch", () => {
     expect(asked()).not.toContain("unset:");
     expect(readFileSync(marker, "utf8")).toBe(killSwitchText(detail));
     expect(statSync(marker).mode & 0o777).toBe(0o644);
-    const again = await PlatformSwitch.of("test").run("on", { ...detail, reason: "another" });
+    const again = await (await PlatformSwitch.of("test")).run("on", { ...detail, reason: "another" });
     expect(again).toMatchObject({ on: true, kept: true });
     expect(JSON.parse((await run("status")).detail)).toEqual(detail);
   });
@@ -172,15 +173,15 @@ describe("the platform's kill switch", () => {
     expect(other.exitCode ?? other.signalCode).toBeNull();
   });
 
-  it("finds where a stack runs by its file alone, whatever else is wrong in it", () => {
+  it("finds where a stack runs by its file alone, whatever else is wrong in it", async () => {
     const config = {
       "autollm:filesDir": join(folder, "files"),
       "autollm:relase": {},
       "autollm:openai": { secure: "x" },
     };
     writeFileSync(join(folder, "Pulumi.test.yaml"), JSON.stringify({ config }));
-    expect(PlatformSwitch.of("test").stack).toBe("test");
-    expect(() => PlatformSwitch.of("other")).toThrow("there is no stack other");
+    expect((await PlatformSwitch.of("test")).stack).toBe("test");
+    await expect(PlatformSwitch.of("other")).rejects.toThrow("there is no stack other");
   });
 
   it("reads what the script says", () => {

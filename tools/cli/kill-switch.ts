@@ -52,7 +52,7 @@ await command(
   },
   async ({ stack, reason, yes }, [action, ...rest]) => {
     if (!isAction(action) || rest.length > 0) throw new UserError(`say on, off or status\n\n${HELP}`, USAGE);
-    const platform = PlatformSwitch.of(stack);
+    const platform = await PlatformSwitch.of(stack);
     switch (action) {
       case "status":
         return status();

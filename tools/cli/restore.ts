@@ -74,7 +74,7 @@ await command(
       return 1;
     }
     const live = (await outputs(target)).trading === "live";
-    const { on } = await PlatformSwitch.of(into).run("status");
+    const { on } = await (await PlatformSwitch.of(into)).run("status");
     // They trade by themselves: with real money, a human compares the positions with the broker's first.
     const held = live || on ? executors : [];
     await restore({ source, manifest, into: await Daemon.of(target), held, without });

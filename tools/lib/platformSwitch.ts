@@ -13,7 +13,8 @@ import { Daemon } from "./daemon.ts";
 import { say, UserError } from "./log.ts";
 import { run } from "./run.ts";
 import { StackFile } from "./stackFile.ts";
-import { checkStackName, isShared, localHome, root } from "./workspace.ts";
+import { settingsOf } from "./stackSettings.ts";
+import { checkStackName, isShared, localHome, openWorkspace, root } from "./workspace.ts";
 
 const script = readFileSync(new URL("kill-switch.sh", import.meta.url), "utf8");
 
@@ -67,14 +68,16 @@ export function switchState(answer: string): SwitchState {
   };
 }
 
-/** What says where a stack runs, read from its file alone: neither the engine nor a secret is needed, and no other fault matters. */
+/** What says where a stack runs, read from its file alone where that has it all: neither the engine nor a secret is needed, and no other fault matters. */
 type Whereabouts = Pick<Settings, "host" | "dockerHost" | "filesDir" | "environment">;
 
-function whereaboutsOf(stack: string): Whereabouts {
+async function whereaboutsOf(stack: string): Promise<Whereabouts> {
   checkStackName(stack);
   const path = join(isShared(stack) ? root : localHome(), `Pulumi.${stack}.yaml`);
   if (!existsSync(path)) throw new UserError(`there is no stack ${stack}: ${path} is missing`);
   const file = new StackFile(path);
+  // Settings from somewhere else (Pulumi ESC) are known to the engine alone.
+  if (file.importsEnvironments()) return settingsOf(await openWorkspace(stack));
   const keys = ["host", "dockerHost", "filesDir", "networkRange"].flatMap((key) => {
     const value = file.get(key);
     if (value === undefined) return [];
@@ -105,8 +108,8 @@ export class PlatformSwitch {
   /**
    * @throws UserError when the stack has no file, or it does not say where the stack runs
    */
-  static of(stack: string): PlatformSwitch {
-    return new PlatformSwitch(stack, whereaboutsOf(stack));
+  static async of(stack: string): Promise<PlatformSwitch> {
+    return new PlatformSwitch(stack, await whereaboutsOf(stack));
   }
 
   /** Whether this machine has what it takes to ask; previews in CI have no key. */
@@ -156,7 +159,7 @@ export function switchNotice(stack: string, detail: string): string {
 /** Says, as the last words of a command, that the switch of a stack is on. A fault is told and fails nothing. */
 export async function tellKillSwitch(stack: string): Promise<void> {
   try {
-    const platform = PlatformSwitch.of(stack);
+    const platform = await PlatformSwitch.of(stack);
     if (!platform.isReachable) {
       say(`Whether the kill switch of ${stack} is on was not asked: this machine has no key of its host.`);
       return;
@@ -170,6 +173,6 @@ export async function tellKillSwitch(stack: string): Promise<void> {
 
 /** Stops what an update has started while the switch is on. Until then it waits and trades nothing. */
 export async function holdKillSwitch(stack: string): Promise<void> {
-  const { faults } = await PlatformSwitch.of(stack).run("hold");
+  const { faults } = await (await PlatformSwitch.of(stack)).run("hold");
   for (const fault of faults) say(fault);
 }

@@ -1,4 +1,5 @@
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "../../platform/catalogue.ts";
+import { KILL_SWITCH_METRIC } from "../../platform/killSwitch.ts";
 import { isDurable } from "../../platform/order-stream.ts";
 import { CONTAINER_INFO } from "../../runtime/containerNames.ts";
 import { edgeTargets } from "../blackbox.ts";
@@ -97,6 +98,7 @@ export const exposers: readonly Exposer[] = [
     mayLack: "it is there while a fix waits; SecurityFixesUnknown tells when nobody looks",
   },
   { metrics: ["host_security_checked_timestamp_seconds"], jobs: [], mayLack: "SecurityFixesUnknown tells of it" },
+  { metrics: [KILL_SWITCH_METRIC], jobs: ["node-exporter"], mayLack: "it is there while the kill switch is on" },
   { metrics: ["node_*", "host_*", "credential_*", CONTAINER_INFO], jobs: ["node-exporter"] },
   { metrics: ["container_*"], jobs: ["cadvisor"] },
   // Without an answer there is no certificate, and EdgeDown tells of that.
