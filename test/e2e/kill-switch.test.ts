@@ -180,6 +180,25 @@ describe("the platform's kill switch", () => {
     expect(await up()).not.toContain("The kill switch is ON");
   });
 
+  test("a former executor that goes on after a deploy, as one that could not be stopped, receives no order", async () => {
+    const former = await twin(stack, "execution-crypto");
+    onTestFinished(async () => void (await docker("rm", "--force", former)));
+    const given = async () =>
+      [...(await docker("logs", former)).matchAll(/^order \{"n":(\d+)\}$/gm)].map(([, n]) => Number(n));
+    await eventually("its orders", 30, async () => ((await given()).length > 0 ? true : undefined));
+    await docker("pause", former);
+    await release({ ...outside, AGAIN: "2" }, "3");
+    await up();
+    const deployed = orders.sent;
+    await docker("unpause", former);
+    await orders.more(100);
+    // What was in its hands before its user was revoked is its own.
+    expect(Math.max(...(await given()))).toBeLessThan(deployed);
+    await eventually("the new one's orders", 30, async () =>
+      Math.max(0, ...(await received())) > deployed ? true : undefined,
+    );
+  });
+
   test("works while NATS is down, the engine's state is away and another command holds the lock", async () => {
     const nats = await stack.container("nats");
     const folder = join(stack.home, "state");
@@ -203,6 +222,31 @@ describe("the platform's kill switch", () => {
     expect((await switchTo("off")).code).toBe(0);
   });
 });
+
+/** Starts a copy of a workload's container that the stack does not know: same image, files, user and networks. */
+async function twin(stack: TestStack, workload: string): Promise<string> {
+  const [original] = JSON.parse(await docker("inspect", await stack.container(workload))) as [
+    {
+      Image: string;
+      Config: { Entrypoint: string[]; Cmd: string[]; Env: string[]; User: string };
+      HostConfig: { Mounts: { Type: string; Source: string; Target: string }[]; Tmpfs: Record<string, string> };
+      NetworkSettings: { Networks: Record<string, object> };
+    },
+  ];
+  const [program = "", ...rest] = [...original.Config.Entrypoint, ...original.Config.Cmd];
+  const [first = "", ...networks] = Object.keys(original.NetworkSettings.Networks);
+  const name = `${stack.name}-twin`;
+  await docker(
+    ...["create", "--name", name, "--network", first, "--user", original.Config.User, "--memory", "256m"],
+    ...original.Config.Env.flatMap((variable) => ["--env", variable]),
+    ...original.HostConfig.Mounts.flatMap(({ Source, Target }) => ["--volume", `${Source}:${Target}:ro`]),
+    ...Object.keys(original.HostConfig.Tmpfs).flatMap((path) => ["--tmpfs", path]),
+    ...["--entrypoint", program, original.Image, ...rest],
+  );
+  for (const network of networks) await docker("network", "connect", network, name);
+  await docker("start", name);
+  return name;
+}
 
 /** Approves orders without end, as risk-manager would, and notes when each was sent. */
 class Orders {
