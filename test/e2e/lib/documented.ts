@@ -88,7 +88,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   'npm run check-image -- portfolio-ledger IMAGE --release \'{"command": ["python", "-m", "app"], "writable": {"/app/data": {"memory": 64}}}\'':
     CHECK_IMAGE,
   "npm run check-image -- gateway-api IMAGE --application acme": ACME,
-  "npm run backtest": true,
+  "npm run backtest -- ARGS": "npm run backtest && npm run backtest -- BTC-USD --start 2025-01-01",
   "npm run dashboards -- DIR": "npm run dashboards -- $STATE/pictures",
   "npm run kill-switch -- on": "npm run kill-switch -- on && npm run kill-switch -- off",
   "npm run kill-switch -- off": "npm run kill-switch -- on && npm run kill-switch -- off",
