@@ -15,8 +15,8 @@ export function applicationOf(service: ServiceName, settings: Pick<Settings, "ap
 }
 
 /**
- * How a service's own image is started: what the config says, over what the application's table says. Of variables and writable
- * paths each one counts by itself; a stand-in is started by the platform's conventions.
+ * How a service's own image is started: what the config says, over what the application's table says. Of variables,
+ * writable paths and rights in NATS each one counts by itself; a stand-in is started by the platform's conventions.
  */
 export function startOf(service: ServiceName, settings: Pick<Settings, "application" | "release">): Start {
   const own = settings.release[service];
@@ -28,6 +28,7 @@ export function startOf(service: ServiceName, settings: Pick<Settings, "applicat
     ...said,
     environment: { ...row?.environment, ...said.environment },
     writable: { ...row?.writable, ...said.writable },
+    messaging: { ...row?.messaging, ...said.messaging },
   };
 }
 

@@ -1,5 +1,5 @@
 import { type ServiceName, type ServiceSpec, services } from "../../components/platform/catalogue.ts";
-import { isDurable } from "../../components/platform/order-stream.ts";
+import { isDurable } from "../../components/platform/streams.ts";
 
 /** A metric that an alert or a promise about a service reads, and who shows it. */
 export interface NeededMetric {

@@ -63,6 +63,8 @@ export const autollm: Application = {
       },
       // Its users.
       writable: { "/app/data": { volume: true } },
+      // Alone of its programs, it waits for an answer of NATS: it makes its stream at its start.
+      messaging: { inbox: "standard", streams: ["INTENTS"] },
     }),
     "data-ingestor": start({
       command: module("data_ingestor"),
