@@ -115,7 +115,14 @@ const workloads = new Map([
   ...Object.entries({
     ...{ postgres, redis, nats, alertmanager, prometheus, caddy, grafana, backup, "ib-gateway": ibGateway },
     "restore-test": { workload: backup.restoreTest },
-    ...{ "nats-streams": natsStreams, "edge-limiter": edgeLimiter, jaeger, loki, "otel-collector": collector, "log-collector": logCollector },
+    ...{
+      "nats-streams": natsStreams,
+      "edge-limiter": edgeLimiter,
+      jaeger,
+      loki,
+      "otel-collector": collector,
+      "log-collector": logCollector,
+    },
   }).map(([name, { workload }]) => [name, workload] as const),
 ]);
 new ContainerNames("container-names", {

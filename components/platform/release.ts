@@ -130,7 +130,10 @@ export function startFaults(service: ServiceName, start: Start): Fault[] {
     faults.push(["messaging", "cannot be set: the service does not use NATS"]);
   for (const name of start.messaging?.streams ?? [])
     if (isStreamName(name) && !publishesTo(service, name))
-      faults.push(["messaging.streams", `names ${name}, a stream of the platform to which the service does not publish`]);
+      faults.push([
+        "messaging.streams",
+        `names ${name}, a stream of the platform to which the service does not publish`,
+      ]);
   const taken = ["/run/autollm", "/run/secrets", "/etc/autollm", ...volumes.map((each) => each.path)];
   const paths = Object.keys(start.writable ?? {});
   for (const [index, each] of paths.entries()) {

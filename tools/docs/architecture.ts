@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { routes } from "../../components/edge/routes.ts";
 import { serviceTargets } from "../../components/observability/prometheusConfig.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "../../components/platform/catalogue.ts";
-import { subjectMatches } from "../../components/platform/streams.ts";
+import { subjectMatches } from "../../components/platform/subjects.ts";
 import { root } from "../lib/workspace.ts";
 
 const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;

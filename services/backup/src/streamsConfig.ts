@@ -28,7 +28,15 @@ export const configOf = ({ purpose, subjects, size }: KeptStream): Config => ({
 });
 
 /** What would have a stream take in, change or give away messages beyond its subjects, or refuse them. */
-const NEVER = ["mirror", "sources", "republish", "subject_transform", "sealed", "no_ack", "discard_new_per_subject"] as const;
+const NEVER = [
+  "mirror",
+  "sources",
+  "republish",
+  "subject_transform",
+  "sealed",
+  "no_ack",
+  "discard_new_per_subject",
+] as const;
 
 /** A consumer's configuration as it is kept, beside its name, its subject and where it starts. */
 export const CONSUMER_CONFIG: Config = {

@@ -1,4 +1,4 @@
-import { type JetStreamApi, type KeptStream, type StreamState } from "./streamsApi.ts";
+import type { JetStreamApi, KeptStream, StreamState } from "./streamsApi.ts";
 import {
   CONSUMER_CONFIG,
   configOf,

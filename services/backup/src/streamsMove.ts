@@ -1,3 +1,4 @@
+import { subjectsMeet } from "../../../components/platform/subjects.ts";
 import type { JetStreamApi, KeptStream } from "./streamsApi.ts";
 import { CONSUMER_CONFIG, configOf, PREPARING, settledConfig } from "./streamsConfig.ts";
 
@@ -50,7 +51,12 @@ export async function placeBehind(api: JetStreamApi, { name }: KeptStream, subje
 }
 
 /** Gives a consumer its place in the new stream; in the former one it delivers nothing more. */
-async function moveConsumer(api: JetStreamApi, from: string, to: KeptStream, { name, subject }: KeptStream["consumers"][number]) {
+async function moveConsumer(
+  api: JetStreamApi,
+  from: string,
+  to: KeptStream,
+  { name, subject }: KeptStream["consumers"][number],
+) {
   if ((await api.consumer(to.name, name)) !== undefined || (await api.consumer(from, name)) === undefined) return;
   await api.pauseConsumer(from, name, PAUSE_MS);
   // What is still in work then is delivered again, as after a crash of its reader.
@@ -97,7 +103,10 @@ export async function moveSubjects(api: JetStreamApi, table: readonly KeptStream
   for (const { name: from, subjects: own } of table) {
     const now = await api.stream(from);
     const foreign = (now?.config.subjects ?? []).filter((subject) => !own.includes(subject));
-    const targets = table.filter(({ name, subjects }) => name !== from && subjects.some((each) => foreign.some((pattern) => matches(pattern, each))));
+    const targets = table.filter(
+      ({ name, subjects }) =>
+        name !== from && subjects.some((each) => foreign.some((pattern) => subjectsMeet(pattern, each))),
+    );
     if (now === undefined || targets.length === 0) continue;
     const copied: [KeptStream, number][] = [];
     for (const to of targets) {
@@ -126,10 +135,4 @@ export async function moveSubjects(api: JetStreamApi, table: readonly KeptStream
     await finishCopy(api, source.name, to, source.opt_start_seq ?? 1);
   }
   return done;
-}
-
-/** Whether a subject falls within a pattern: `*` is one token, `>` one or more. */
-function matches(pattern: string, subject: string): boolean {
-  const expression = pattern.replaceAll(".", "\\.").replaceAll("*", "[^.]+").replace(/>$/, ".+");
-  return new RegExp(`^${expression}$`).test(subject);
 }

@@ -41,7 +41,7 @@ export function streamsPage({ at, kept, repairs }: Seen): string {
     ...metric(
       "nats_stream_repairs_total",
       "counter",
-      "What was made or changed of the stream and its consumers.",
+      "What was made or changed of the stream and its consumers, without the first look.",
       [...repairs].map(([stream, count]) => `{stream="${stream}"} ${count}`),
     ),
     ...metric("nats_streams_checked_timestamp_seconds", "gauge", "When the streams were last looked at.", [
@@ -61,10 +61,12 @@ export function serveStreams(table: readonly KeptStream[], connected: Promise<Na
   const seen: Seen = { at: 0, kept: new Map(), repairs: new Map(table.map(({ name }) => [name, 0])) };
   const told = new Set<string>();
   const look = async () => {
+    const isFirst = seen.at === 0;
     seen.kept = await keepStreams(new JetStreamApi(await connected), table);
     seen.at = Date.now();
     for (const [stream, { repairs, faults }] of seen.kept) {
-      seen.repairs.set(stream, (seen.repairs.get(stream) ?? 0) + repairs.length);
+      // What the first look makes was nobody's doing.
+      if (!isFirst) seen.repairs.set(stream, (seen.repairs.get(stream) ?? 0) + repairs.length);
       for (const repair of repairs) log("warning", repair, { stream });
       for (const fault of faults.filter((each) => !told.has(each))) log("error", fault, { stream });
     }
@@ -79,8 +81,7 @@ export function serveStreams(table: readonly KeptStream[], connected: Promise<Na
     timer = setTimeout(loop, EVERY_MS);
   };
   void loop();
-  const isHealthy = () =>
-    Date.now() - seen.at < STALE_MS && [...seen.kept.values()].every(({ complete }) => complete);
+  const isHealthy = () => Date.now() - seen.at < STALE_MS && [...seen.kept.values()].every(({ complete }) => complete);
   const server = createServer((request, response) => {
     if (request.url === "/metrics")
       response.setHeader("content-type", "text/plain; version=0.0.4").end(streamsPage(seen));
