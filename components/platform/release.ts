@@ -126,7 +126,7 @@ export function startFaults(service: ServiceName, start: Start): Fault[] {
     faults.push(["deploy", `must not be rolling: ${deploy.why}`]);
   if (start.deploy !== undefined && deploy.mode === "on-demand")
     faults.push(["deploy", `cannot be set: it is ${deploy.why}`]);
-  if (start.messaging !== undefined && !serviceNeeds(service, "nats"))
+  if (Object.keys(start.messaging ?? {}).length > 0 && !serviceNeeds(service, "nats"))
     faults.push(["messaging", "cannot be set: the service does not use NATS"]);
   for (const name of start.messaging?.streams ?? [])
     if (isStreamName(name) && !publishesTo(service, name))
