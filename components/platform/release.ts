@@ -33,9 +33,9 @@ const STEERS = /^(PATH|IFS|ENV|BASH_ENV|LD_.*|AUTOLLM_.*)$/;
 
 /** How an image uses NATS beyond the subjects of its service. */
 const messagingSchema = z.strictObject({
-  /** `standard`: it receives replies at `_INBOX.>`, where others that do so can read them. Default: at an inbox of its own. */
-  inbox: z.literal("standard", "must be standard, or be left out").optional(),
-  /** Streams that it makes itself. */
+  /** `standard`: it receives replies at `_INBOX.>`, where all that do so can read them. Default `own`: at `_INBOX_<service>.>`. */
+  inbox: z.enum(["own", "standard"], "must be own or standard").optional(),
+  /** Streams that it makes itself. Default: none. */
   streams: z
     .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be a stream's name: letters, digits, _ and -"))
     .optional(),

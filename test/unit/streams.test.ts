@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { natsConfig } from "../../components/data/nats.ts";
 import { streamsFile } from "../../components/data/natsStreams.ts";
@@ -103,6 +104,18 @@ describe("the streams", () => {
     const [, most = "0"] = /max_file_store": (\d+)/.exec(natsConfig()) ?? [];
     const reserved = streams.reduce((sum, { size }) => sum + size, 0);
     expect(reserved).toBeLessThanOrEqual(Number(most) / 1024 / 1024 - 256);
+  });
+
+  it("are told in docs/application.md with their subjects and publishers", () => {
+    const page = readFileSync(new URL("../../docs/application.md", import.meta.url), "utf8");
+    const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (`.+`) \| (.+) \|$/gm)].map(([, ...cells]) => cells);
+    expect(rows).toEqual(
+      streams.map(({ name, subjects }) => [
+        name,
+        subjects.map((subject) => `\`${subject}\``).join(", "),
+        serviceNames.filter((service) => publishesTo(service, name)).join(", "),
+      ]),
+    );
   });
 
   it("reach their keeper as a table", () => {

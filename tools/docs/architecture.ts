@@ -99,7 +99,7 @@ Besides: Prometheus asks ${serviceTargets.length} services and all parts for the
 
 ## The way of an order
 
-Over NATS, each subject from who publishes it to who receives it. What belongs to an order is in a durable stream: accepted once, it survives a restart of anybody.
+Over NATS, each subject from who publishes it to who receives it. What belongs to an order is in durable streams, one for each set of publishers: accepted once, it survives a restart of anybody. The part nats-streams makes and keeps them.
 
 ${diagram(subjects())}
 
