@@ -78,6 +78,7 @@ const prometheus = new Prometheus(
   "prometheus",
   {
     ...part,
+    settings,
     parts: ["backup", ...(settings.host === undefined ? [] : ["host" as const])],
     targets: [
       ...exporters.targets,

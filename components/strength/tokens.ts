@@ -59,7 +59,7 @@ export function holdsRandom(text: string): boolean {
 }
 
 /** Slashes part the folders of a path, where one is a word, and belong to the text in base64. */
-function isPath(run: string): boolean {
+export function isPath(run: string): boolean {
   return run.split("/").some((part) => part.length < 2 || /^[a-z]{3,}$/.test(part));
 }
 

@@ -19,8 +19,11 @@ export const MIN_LENGTH = 12;
 export const VNC_LENGTH = 8;
 /** Guesses, as a power of ten, that a secret must stand; zxcvbn calls 10 "very unguessable". 8 random characters reach 8. */
 const MIN_GUESSES = 10;
-/** One in seven hundred random values of 8 characters is below 7, and one in four thousand below 6.5. */
-const VNC_GUESSES = 6;
+/**
+ * Of random values of 8 characters one in seven hundred is below 7, one in four thousand below 6.5 and one in twenty-five thousand
+ * below 6, each by a word that they happen to hold: what the stack makes must not be refused by chance.
+ */
+const VNC_GUESSES = 5;
 /** So many characters settle the matter for a random value. More than the second add time and no knowledge. */
 const FIRST_ESTIMATED = 12;
 const MAX_ESTIMATED = 64;

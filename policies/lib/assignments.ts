@@ -1,3 +1,4 @@
+import { withoutPem } from "../../components/strength/blobs.ts";
 import { isReference, isSecretUnder } from "../../components/strength/secretNames.ts";
 import { flagPasswords } from "./flags.ts";
 
@@ -116,7 +117,7 @@ const COMMENT = /^[ \t]*(#|-- |\/\/|;).*$/gm;
 /** The secrets that a text, of whatever format, assigns in plain. */
 export function assignments(text: string): readonly Assignment[] {
   // JSON in a string of JSON has its quotes escaped.
-  const code = text.replace(COMMENT, "").replaceAll('\\"', '"');
+  const code = withoutPem(text).replace(COMMENT, "").replaceAll('\\"', '"');
   const named = FORMS.flatMap(({ form, read, explicit = false }) =>
     [...code.matchAll(form)]
       .map((match) => ({ ...read(match), explicit }))

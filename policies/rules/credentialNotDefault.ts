@@ -1,3 +1,4 @@
+import { withoutBlobs } from "../../components/strength/blobs.ts";
 import { layers } from "../../components/strength/decode.ts";
 import { isUnmistakableDefault } from "../../components/strength/defaults.ts";
 import { defaultVia } from "../../components/strength/weak.ts";
@@ -11,7 +12,8 @@ const SEPARATORS = /[\s"'`,;=:@/&?|<>(){}[\]]+/;
 const problem = (via: string) => `holds a known default credential${via === "" ? "" : ` (${via} decoded)`}`;
 
 /** The words of a text that are a default whatever they stand for, also behind an encoding. */
-function hidden(text: string): string | undefined {
+function hidden(whole: string): string | undefined {
+  const text = withoutBlobs(whole);
   const parts = [...text.split(/\s+/), ...text.split(SEPARATORS)];
   // A flag may have its value glued to it: `-pVALUE`.
   const values = parts.filter(isGlued).map((part) => part.slice(2));

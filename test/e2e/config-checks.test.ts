@@ -13,6 +13,7 @@ import { collectorConfig, QUEUE_DIR } from "../../components/observability/telem
 import { jaegerConfig } from "../../components/observability/telemetry/jaegerConfig.ts";
 import { logCollectorConfig } from "../../components/observability/telemetry/logCollectorConfig.ts";
 import { lokiConfig } from "../../components/observability/telemetry/lokiConfig.ts";
+import { serviceNames } from "../../components/platform/catalogue.ts";
 import { ensureDocker } from "../../tools/docker/docker.ts";
 import { type RunResult, run } from "../../tools/lib/run.ts";
 import { alertCases } from "./alerts/all.ts";
@@ -87,7 +88,10 @@ describe("Prometheus", () => {
     write("rules.yml", rulesYaml({ jobs }));
     const config = prometheusConfig({
       targets: [
-        ...serviceTargets,
+        ...serviceTargets({
+          application: "autollm",
+          release: Object.fromEntries(serviceNames.map((name) => [name, { image: "x" }])),
+        }),
         {
           job: "edge",
           address: "blackbox-exporter:9115",

@@ -75,8 +75,9 @@ await command(
     if (json) {
       process.stdout.write(`${JSON.stringify({ url: base.origin, ok: failed === 0, checks }, undefined, 2)}\n`);
     } else {
+      const width = Math.max(...checks.map(({ name }) => name.length)) + 2;
       for (const { name, outcome, detail } of checks)
-        process.stdout.write(`${outcome.padEnd(8)}${name.padEnd(32)}${detail}\n`);
+        process.stdout.write(`${outcome.padEnd(8)}${name.padEnd(width)}${detail}\n`);
     }
     const passed = checks.filter(({ outcome }) => outcome === "ok").length;
     say(`${base.origin}: ${passed} ok, ${failed} failed, ${checks.length - passed - failed} skipped`);
