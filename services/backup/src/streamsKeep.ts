@@ -34,11 +34,11 @@ class Look {
     this.#stream = stream;
   }
 
-  /** Tries a repair; what cannot be done is a fault. */
-  async #attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+  /** Tries something; what cannot be done is a fault. */
+  async #attempt<T>(what: string, work: () => Promise<T>, isRepair = true): Promise<T | undefined> {
     try {
       const made = await work();
-      this.repairs.push(what);
+      if (isRepair) this.repairs.push(what);
       return made;
     } catch (error) {
       this.faults.push(`${what} failed: ${text(error)}`);
@@ -85,8 +85,11 @@ class Look {
     for (const consumer of consumers) await this.#consumer(consumer, isNew);
     const different = streamDifferences(this.#stream, now);
     if (different.length === 0 || (isNew && !this.complete)) return;
-    const changed = await this.#attempt(`changing ${different.join(", ")} of stream ${name}`, () =>
-      this.#api.updateStream(name, settledConfig(this.#stream, now)),
+    // A new stream only gets its description: that is the end of making it, and no repair.
+    const changed = await this.#attempt(
+      `changing ${different.join(", ")} of stream ${name}`,
+      () => this.#api.updateStream(name, settledConfig(this.#stream, now)),
+      !isNew,
     );
     const left = changed === undefined ? [] : streamDifferences(this.#stream, changed);
     if (left.length > 0)

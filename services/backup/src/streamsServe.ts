@@ -67,7 +67,7 @@ export function serveStreams(table: readonly KeptStream[], connected: Promise<Na
     for (const [stream, { repairs, faults }] of seen.kept) {
       // What the first look makes was nobody's doing.
       if (!isFirst) seen.repairs.set(stream, (seen.repairs.get(stream) ?? 0) + repairs.length);
-      for (const repair of repairs) log("warning", repair, { stream });
+      for (const repair of repairs) log(isFirst ? "info" : "warning", repair, { stream });
       for (const fault of faults.filter((each) => !told.has(each))) log("error", fault, { stream });
     }
     told.clear();
