@@ -1,4 +1,5 @@
 import { isServiceName, type ServiceSpec, serviceNames, services } from "../components/platform/catalogue.ts";
+import { declaredEgress } from "./lib/declared.ts";
 
 const service = (name: string): ServiceSpec | undefined => (isServiceName(name) ? services[name] : undefined);
 
@@ -59,7 +60,7 @@ export function neededSegments(workload: string): readonly string[] | undefined 
     ...(callsParts ? [`${workload}-calls`] : []),
     ...needs.filter(isServiceName).map((name) => `${workload}-to-${name}`),
     ...(needs.includes("ib-gateway") ? ["broker"] : []),
-    ...(egress ? ["egress"] : []),
+    ...(egress || (isServiceName(workload) && declaredEgress(workload)) ? ["egress"] : []),
   ];
 }
 

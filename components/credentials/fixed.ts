@@ -146,6 +146,7 @@ export const fixedCredentials = {
   openai: supplied("OpenAI API key", "live"),
   finnhub: supplied("Finnhub API key"),
   miniflux: supplied("Miniflux token"),
+  "miniflux-webhook": supplied("secret by which Miniflux's webhook is known"),
   "alpaca-news": supplied("Alpaca news API key"),
   "ib-account": supplied("Interactive Brokers account id", "live"),
   "tws-userid": supplied("Interactive Brokers login", "outside-local"),

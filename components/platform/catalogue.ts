@@ -81,7 +81,8 @@ export const services = catalogue({
     // The keys of its limiter. A gateway that limits by slowapi keeps them by its library's prefix: LIMITER/ in the older
     // versions of `limits`, LIMITS: in the newer ones; both count by Lua scripts.
     redis: { keys: ["ratelimit:*", "LIMITER/*", "LIMITS:*"], scripts: true },
-    credentials: ["jwt"],
+    // The webhook's way in is the gateway: news-ingestor has no route at the edge.
+    credentials: ["jwt", "miniflux-webhook"],
     readsTablesOf: ["portfolio-ledger"],
     routes: ["/api", "/admin"],
     deploy: { mode: "rolling", why: "keeps no state; a restart must not fail a request" },
@@ -112,7 +113,7 @@ export const services = catalogue({
     needs: ["nats"],
     publishes: ["news.item.created"],
     subscribes: [],
-    credentials: ["miniflux", "alpaca-news"],
+    credentials: ["miniflux", "miniflux-webhook", "alpaca-news"],
     deploy: { mode: "rolling", why: "an item's id makes it count once" },
     block: 3,
     egress: true,

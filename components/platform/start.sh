@@ -4,7 +4,8 @@
 #   /run/secrets/env/NAME   becomes the environment variable NAME of the program, verbatim but for one last newline
 #   REDIS_URL, NATS_URL     are completed with user and password, for programs that take one URL
 #   SSL_CERT_FILE, ...      name a file of the authorities that the image trusts and the platform's own, of NATS_CA_PATH
-#   HOME                    is /tmp where the image's own cannot be written to
+#   HOME                    is /tmp where the one that is set, or the image's own, cannot be written to
+#   AUTOLLM_UMASK           becomes the umask, for a service that shares a volume
 # AUTOLLM_SECRET_ENV_DIR names another directory, AUTOLLM_SCRATCH another than /tmp (for tests).
 set -eu
 
@@ -60,6 +61,10 @@ if [ -n "${NATS_PASSWORD:-}" ] && [ -n "${NATS_USER:-}" ]; then
 fi
 
 scratch=${AUTOLLM_SCRATCH:-/tmp}
+if [ -n "${AUTOLLM_UMASK:-}" ]; then umask "$AUTOLLM_UMASK"; fi
+unset AUTOLLM_UMASK
+# A home that is set may be a folder of what is writable, which is empty at first.
+if [ -n "${HOME:-}" ]; then mkdir -p "$HOME" 2>/dev/null || :; fi
 # An image knows nothing of the user that it runs as, who has no home.
 if [ -z "${HOME:-}" ] || [ ! -w "$HOME" ]; then export HOME="$scratch"; fi
 

@@ -124,9 +124,12 @@ describe("rotation units", () => {
 
 describe("grants", () => {
   it.each<[string, readonly string[]]>([
-    ["gateway-api", ["jwt", "nats-ca", "nats-gateway-api", "postgres-gateway-api", "redis-gateway-api"]],
+    [
+      "gateway-api",
+      ["jwt", "miniflux-webhook", "nats-ca", "nats-gateway-api", "postgres-gateway-api", "redis-gateway-api"],
+    ],
     ["data-ingestor", ["finnhub", "nats-ca", "nats-data-ingestor", "redis-data-ingestor"]],
-    ["news-ingestor", ["alpaca-news", "miniflux", "nats-ca", "nats-news-ingestor"]],
+    ["news-ingestor", ["alpaca-news", "miniflux", "miniflux-webhook", "nats-ca", "nats-news-ingestor"]],
     ["feature-pipeline", ["nats-ca", "nats-feature-pipeline"]],
     ["llm-agents", ["llm-signing-private", "nats-ca", "nats-llm-agents", "openai"]],
     [

@@ -96,6 +96,33 @@ describe("release", () => {
     ]);
   });
 
+  it("shares a volume where both say so, and no other", () => {
+    const own = { writable: { "/app/data": { volume: true } } };
+    const guest = { writable: { "/app/data": { volume: "gateway-api" } } };
+    expect(faultsOf({ "gateway-api": { image, ...own }, reporter: { image, ...guest } })).toBe("");
+    const faults = faultsOf({
+      reporter: { image, writable: { "/app/data": { volume: "reporter" }, "/x": { volume: "gateway-api" } } },
+      "risk-manager": { image, writable: { "/app/data": { volume: "nobody" } } },
+    });
+    expect(faults).toContain("release.risk-manager.writable./app/data: must be {memory: MiB}, {volume: true}");
+    const both = faultsOf({ reporter: { image, ...guest }, "gateway-api": { image, ...guest } });
+    expect(both).toContain(
+      "release.reporter.writable./app/data: names the volume of gateway-api at this path, which has none of its own there: release.gateway-api.writable./app/data must be {volume: true}",
+    );
+    expect(both).toContain("release.gateway-api.writable./app/data: names the volume of gateway-api");
+  });
+
+  it("has a home where it may write, and a way out of its own for a batch job alone", () => {
+    const writable = { "/home/app": { memory: 64 } } as const;
+    for (const home of ["/home/app", "/home/app/deep", "/tmp/x"])
+      expect(startFaults("llm-agents", { home, writable })).toEqual([]);
+    expect(startFaults("llm-agents", { home: "/home", writable })).toEqual([
+      ["home", "lies in none of the paths that it may write to: /tmp, /home/app"],
+    ]);
+    expect(startFaults("backtest-engine", { egress: true })).toEqual([]);
+    expect(startFaults("gateway-api", { egress: true }).map(([key]) => key)).toEqual(["egress"]);
+  });
+
   it("counts variable by variable over the application's table, and not at all for a stand-in", () => {
     const settings = { application: "autollm", release: { reporter: { image, environment: { X: "1" } } } } as const;
     const start = startOf("reporter", settings);
@@ -131,7 +158,7 @@ describe.each(applicationNames)("the application %s", (application) => {
       expect(startFaults(service, start)).toEqual([]);
       const read: string[] = [];
       const { plain } = fillEnvironment(service, start.environment, {
-        settings: { generation: {} },
+        settings: { generation: {}, mail: {}, domain: "localhost", httpsPort: 8443 },
         ibPort: 4002,
         read: (name) => {
           read.push(name);
@@ -155,5 +182,5 @@ it("AutoLLM Trader's files name symbols as its exchanges do, and the platform's 
   expect(symbols.map(({ symbol }: { symbol: string }) => symbol)).toEqual(["BTC/USDT", "BRK-B", "SPY"]);
   const { risk_manager: risk } = parseYaml(String(files["risk.yaml"]));
   expect(risk.position_limits.max_leverage).toBe(3);
-  expect(risk.kill_switch.storage_file).toBe("/data/kill-switch");
+  expect(risk.kill_switch.storage_file).toBe("/app/data/kill_switch.flag");
 });

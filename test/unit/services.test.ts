@@ -10,7 +10,7 @@ import { serviceSeats } from "../../components/segments.ts";
 import { checkConfig, type Settings } from "../../components/settings.ts";
 import { filesDirectory } from "../../components/target.ts";
 import type { Recording } from "./lib/mocks.ts";
-import { runPlatform } from "./lib/platform.ts";
+import { runPlatform, runProduction } from "./lib/platform.ts";
 
 const settings: Settings = checkConfig({}, new Set()).settings;
 const live: Settings = {
@@ -179,6 +179,54 @@ describe("where files go on the Docker host", () => {
       /^\/var\/lib\/autollm\/files\/mine$/,
     ],
   ] as const)("%s", (_, given, path) => expect(filesDirectory(given, "mine")).toMatch(path));
+});
+
+describe("the services of another application", () => {
+  let platform: Recording;
+  beforeAll(async () => {
+    platform = await runProduction({ application: "autollm" });
+  });
+  const volumeOf = (name: ServiceName, path: string) =>
+    platform.container(name).mounts?.find(({ type, target }) => type === "volume" && target === path);
+  const variable = (name: ServiceName, key: string) =>
+    platform
+      .container(name)
+      .envs?.find((each) => each.startsWith(`${key}=`))
+      ?.slice(key.length + 1);
+
+  it("share one volume where they are declared to: by the group of its owner, and nobody else is in it", () => {
+    expect(volumeOf("risk-manager", "/app/data")?.source).toBe(volumeOf("gateway-api", "/app/data")?.source);
+    expect(volumeOf("risk-manager", "/app/data")?.readOnly).toBeUndefined();
+    const grouped = serviceNames.filter((name) => platform.container(name).groupAdds !== undefined);
+    expect(grouped).toEqual(["risk-manager"]);
+    expect(platform.container("risk-manager").groupAdds).toEqual([String(services["gateway-api"].uid)]);
+    const masked = serviceNames.filter((name) => variable(name, "AUTOLLM_UMASK") !== undefined);
+    expect(masked).toEqual(["gateway-api", "risk-manager"]);
+  });
+
+  it("have it opened to that group by its owner, without any capability, before either starts", () => {
+    const script = platform.resources.find(({ name }) => name === "app-gateway-api-app-data-shared");
+    expect(script?.inputs.create).toMatch(/--user 70101:70101 .*--cap-drop ALL/);
+    expect(script?.inputs.create).not.toMatch(/cap-add/);
+    const opened = platform.resources.filter(({ name }) => name.endsWith("-shared"));
+    expect(opened.map(({ name }) => name)).toEqual(["app-gateway-api-app-data-shared"]);
+  });
+
+  it("have the home that their entry names", () => {
+    expect(variable("llm-agents", "HOME")).toBe("/home/app");
+    expect(variable("llm-agents", "XDG_CACHE_HOME")).toBe("/home/app/.cache");
+    expect(platform.container("llm-agents").tmpfs).toHaveProperty("/home/app");
+    expect(variable("gateway-api", "HOME")).toBeUndefined();
+  });
+
+  it("have a way out where their entry says so, the batch job too", async () => {
+    const networks = (recording: Recording) => recording.container("backtest-engine").networksAdvanced?.length;
+    expect(networks(platform)).toBe(1);
+    expect(platform.container("backtest-engine").networkMode).toBe("bridge");
+    const plain = await runProduction();
+    expect(networks(plain)).toBe(0);
+    expect(plain.container("backtest-engine").networkMode).toBe("none");
+  });
 });
 
 describe("the services that run", () => {

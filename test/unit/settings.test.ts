@@ -371,6 +371,7 @@ describe("a right config", () => {
         adminNetworks: [],
         trustedProxies: [],
         networkRange: "10.213.0.0/20",
+        mail: {},
         vncServer: false,
         imageSource: "registry",
         localImages: {},

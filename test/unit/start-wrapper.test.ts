@@ -48,6 +48,16 @@ describe.each(here)("the start wrapper in %s", (_, shell) => {
     return started.stdout;
   };
 
+  it("makes the home that is set, and lets a group write where the platform says so", () => {
+    const home = join(directory, "made", "home");
+    // What is beside the credentials here is none of them.
+    const secrets = join(directory, "env");
+    mkdirSync(secrets);
+    const words = 'umask; echo "$HOME"; env | grep -c AUTOLLM_UMASK; [ -d "$HOME" ] && echo there';
+    const said = run({ HOME: home, AUTOLLM_UMASK: "002", AUTOLLM_SECRET_ENV_DIR: secrets }, words);
+    expect(said.replace(/^0+/, "")).toBe(`2\n${home}\n0\nthere\n`);
+  });
+
   it("makes a file of the authorities that the image trusts and the platform's own, and tells every client of it", () => {
     put("own.pem", "system");
     put("platform.pem", "platform\n");

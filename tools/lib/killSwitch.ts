@@ -24,11 +24,25 @@ export async function killSwitch(daemon: Daemon, action: KillSwitchAction, detai
   const running = await daemon.run(["exec", "--interactive", container, ...shell], { input, allowFailure: true });
   if (running.code === 0) return running.stdout.trim();
   // It is down: the same in a container of its image that has its volumes, user and nothing else.
-  const format = "{{.Image}} {{.Config.User}}{{range .Config.Env}} {{.}}{{end}}";
+  const format =
+    "{{.Image}} {{.Config.User}} {{range $index, $group := .HostConfig.GroupAdd}}{{if $index}},{{end}}{{$group}}{{end}}{{range .Config.Env}} {{.}}{{end}}";
   const inspected = await daemon.ask("inspect", "--format", format, container);
-  const [image = "", user = "", ...environment] = inspected.split(" ");
+  const [image = "", user = "", groups = "", ...environment] = inspected.split(" ");
   const path = environment.find((variable) => variable.startsWith("KILL_SWITCH_FILE=")) ?? "";
   const hardened = ["--rm", "--interactive", "--network", "none", "--read-only", "--cap-drop", "ALL"];
-  const options = [...hardened, "--user", user, "--env", path, "--volumes-from", container, "--entrypoint", "sh"];
+  // The file may lie in a volume that it shares by a group.
+  const joined = groups.split(",").flatMap((group) => (group === "" ? [] : ["--group-add", group]));
+  const options = [
+    ...hardened,
+    "--user",
+    user,
+    ...joined,
+    "--env",
+    path,
+    "--volumes-from",
+    container,
+    "--entrypoint",
+    "sh",
+  ];
   return (await daemon.run(["run", ...options, image, "-c", scripts[action]], { input })).stdout.trim();
 }

@@ -38,13 +38,22 @@ export class StackFile {
   /** The images that the stack names, checked as the program checks them. */
   release(): Release {
     const release = this.get("release") ?? {};
-    // The program's own check, on this one key: a fault is told in the same words.
+    const application = this.application();
+    // The program's own check, on these keys alone: a fault is told in the same words.
     try {
-      checkConfig({ [`${PROJECT}release`]: JSON.stringify(release) }, new Set());
+      checkConfig(
+        { [`${PROJECT}release`]: JSON.stringify(release), [`${PROJECT}application`]: application },
+        new Set(),
+      );
     } catch (error) {
       throw error instanceof ConfigError ? new UserError(`${this.path}: ${error.message}`) : error;
     }
     return release as Release;
+  }
+
+  /** The table by which the application's images are built and started. */
+  application(): string {
+    return String(this.get("application") ?? "conventions");
   }
 
   setRelease(release: Release): void {

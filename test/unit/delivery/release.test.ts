@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { deployments, previousRelease, type Update } from "../../../tools/lib/history.ts";
-import { changeTable, type Release, releaseChanges, sameRelease } from "../../../tools/lib/release.ts";
+import { changeTable, pinned, type Release, releaseChanges, sameRelease } from "../../../tools/lib/release.ts";
 import { BACKUP, StackFile } from "../../../tools/lib/stackFile.ts";
 
 const image = (name: string, digit: string) => `registry.example/${name}@sha256:${digit.repeat(64)}`;
@@ -69,6 +69,24 @@ describe("the history", () => {
     expect(previousRelease(history, two, "2026-01-05")).toBeUndefined();
     expect(previousRelease([], two)).toBeUndefined();
     expect(previousRelease(history.slice(2, 4), one)).toBeUndefined();
+  });
+});
+
+describe("a digest that is pinned", () => {
+  const own = { entrypoint: ["/entry"], command: ["serve", "--quiet"] };
+  const former = { image: image("reporter", "1"), health: ["/health"], recorded: { entrypoint: [], command: ["old"] } };
+
+  it("has what its image starts recorded beside it, and keeps what else the release says", () => {
+    expect(pinned(former, { image: image("reporter", "2"), ...own })).toEqual({
+      image: image("reporter", "2"),
+      health: ["/health"],
+      recorded: own,
+    });
+  });
+
+  it("keeps nothing of what was recorded of the former image", () => {
+    expect(pinned(former, image("reporter", "2"))).toEqual({ image: image("reporter", "2"), health: ["/health"] });
+    expect(pinned(undefined, image("reporter", "2"))).toEqual({ image: image("reporter", "2") });
   });
 });
 
