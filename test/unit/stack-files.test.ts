@@ -55,9 +55,9 @@ describe("Pulumi.yaml", () => {
   const { config } = projectFile.parse(read("Pulumi.yaml"));
   const defaults = checkConfig({}, new Set()).settings;
 
-  it("lists every setting with its default, those without one as empty, since Pulumi takes a key without a default for required", () => {
+  it("lists every setting with its default, `host` as empty, since Pulumi takes a key without a default for required", () => {
     const listed = Object.entries(config).filter(([, entry]) => "default" in entry);
-    expect(listed.map(([key]) => key).sort()).toEqual([...Object.keys(defaults), "host", "freqtradeHost"].sort());
+    expect(listed.map(([key]) => key).sort()).toEqual([...Object.keys(defaults), "host"].sort());
     const given = listed.map(([key, entry]) => [`autollm:${key}`, text(entry.default)] as const);
     expect(checkConfig(Object.fromEntries(given), new Set()).settings).toEqual(defaults);
   });
