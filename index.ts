@@ -75,6 +75,7 @@ const prometheus = new Prometheus(
   "prometheus",
   {
     ...part,
+    settings,
     parts: ["backup", ...(settings.host === undefined ? [] : ["host" as const])],
     targets: [
       ...exporters.targets,

@@ -14,11 +14,17 @@ export interface ThirdPartyImage {
   readonly program: string;
   /** Directories that the program writes and that must outlive the container. */
   readonly dataDirs: readonly DataDir[];
-  /** Capabilities that the program cannot be started without. */
-  readonly capabilities: readonly string[];
+  /**
+   * Capabilities that the program cannot be started without. With the prefix: every daemon takes a name with or without it, but
+   * the official docker plugin reads it back with the prefix, and each refresh would then see a difference.
+   */
+  readonly capabilities: readonly Capability[];
   /** Health check in Docker's form that works in the official and in the local image, or why there is none. */
   readonly healthcheck: readonly string[] | { readonly none: string };
 }
+
+/** A Linux capability as capabilities(7) names it. */
+export type Capability = `CAP_${string}`;
 
 export interface DataDir {
   readonly path: string;
@@ -49,7 +55,7 @@ export const images = {
       { path: "/config", owner: "workload" },
     ],
     // The program's file carries this capability: the kernel refuses to start it where the capability is dropped.
-    capabilities: ["NET_BIND_SERVICE"],
+    capabilities: ["CAP_NET_BIND_SERVICE"],
     healthcheck: httpGet("http://127.0.0.1:2019/config/"),
   },
   postgres: {

@@ -21,7 +21,7 @@ export const waivers: readonly Waiver[] = [
   {
     rule: "container-capabilities-dropped",
     service: "caddy",
-    value: "NET_BIND_SERVICE",
+    value: "CAP_NET_BIND_SERVICE",
     reason: "the file of the program carries this capability, and the kernel refuses to start it where it is dropped",
   },
   {

@@ -1,5 +1,6 @@
 import type { CredentialName } from "../credentials/catalogue.ts";
 import { serviceNames, services, underscored } from "../platform/catalogue.ts";
+import { schemaGuardSql } from "./postgres-guard.ts";
 
 /** The platform's database. */
 export const POSTGRES_DATABASE = "autollm";
@@ -81,9 +82,24 @@ export const endFormerSessionsSql = [
   "",
 ].join("\n");
 
+/**
+ * Where a role's bare names are looked up: what it creates is its own, and what it does not have is an owner's that it may read.
+ * A session keeps the path that it began with, so those with another one are ended.
+ */
+function searchPathSql({ role, reads }: PostgresRole): string[] {
+  const path = [role, ...reads].join(", ");
+  return [
+    `SELECT coalesce(rolconfig @> ARRAY['search_path=${path}'], false) AS settled FROM pg_roles WHERE rolname = '${role}' \\gset`,
+    "\\if :settled",
+    "\\else",
+    `ALTER ROLE ${role} SET search_path = ${path};`,
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}';`,
+    "\\endif",
+  ];
+}
+
 function schemaSql({ role, reads }: PostgresRole): string[] {
   return [
-    `ALTER ROLE ${role} SET search_path = ${role};`,
     ...reads.flatMap((owner) => [
       `GRANT USAGE ON SCHEMA ${owner} TO ${role};`,
       `GRANT SELECT ON ALL TABLES IN SCHEMA ${owner} TO ${role};`,
@@ -92,12 +108,13 @@ function schemaSql({ role, reads }: PostgresRole): string[] {
   ];
 }
 
+const owners = () => postgresRoles.filter(({ ownsSchema }) => ownsSchema);
+
 /** The schemas, with what each role may read in others'. In a database that is empty, it also holds for tables to come. */
 export function schemasSetupSql(): string[] {
-  const owners = postgresRoles.filter(({ ownsSchema }) => ownsSchema);
   return [
-    ...owners.map(({ role }) => `CREATE SCHEMA IF NOT EXISTS ${role} AUTHORIZATION ${role};`),
-    ...owners.flatMap(schemaSql),
+    ...owners().map(({ role }) => `CREATE SCHEMA IF NOT EXISTS ${role} AUTHORIZATION ${role};`),
+    ...owners().flatMap(schemaSql),
   ];
 }
 
@@ -124,6 +141,8 @@ export function postgresSetupSql(verifiers: ReadonlyMap<string, string>): string
     ...postgresRoles.flatMap((role) => roleSql(role, verifiers)),
     // Schemas after all roles: a grant names roles on both sides.
     ...schemasSetupSql(),
+    ...owners().flatMap(searchPathSql),
+    ...schemaGuardSql(),
     "",
   ].join("\n");
 }

@@ -7,7 +7,7 @@ import { nameIn } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import { dashboards } from "./dashboards/dashboards.ts";
 import { dashboardJson } from "./dashboards/render.ts";
-import { DASHBOARDS, grafanaIni, grafanaProvisioning } from "./grafanaConfig.ts";
+import { DASHBOARDS, dataSourceNames, grafanaIni, grafanaProvisioning } from "./grafanaConfig.ts";
 import { grafanaEviction, grafanaKey } from "./grafanaDatabase.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
@@ -34,7 +34,7 @@ export class Grafana extends pulumi.ComponentResource {
       { parent: this },
     );
     const database = { ...args, volume: this.volume.volumeName };
-    const key = grafanaKey(database, this);
+    const key = grafanaKey(database, dataSourceNames(args.target.environment), this);
     const mount = this.volume.at("/var/lib/grafana");
     this.workload = runPart(
       "grafana",

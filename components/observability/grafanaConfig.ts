@@ -134,6 +134,11 @@ export function grafanaIni(rootUrl: string): string {
     .join("\n");
 }
 
+/** The data sources as `uid=name`. */
+export function dataSourceNames(environment: string): string[] {
+  return dataSources(environment).map(({ uid, name }) => `${uid}=${name}`);
+}
+
 /**
  * Provisioning: the data sources and the folder of dashboards, both read-only in Grafana's pages.
  * `environment` is the name that the dashboards' choice shows.
@@ -141,8 +146,6 @@ export function grafanaIni(rootUrl: string): string {
 export function grafanaProvisioning(environment: string): FileTree {
   const provisioned = {
     apiVersion: 1,
-    // Its name before it took its environment's: Grafana refuses a second one of the same uid.
-    deleteDatasources: [{ name: "Prometheus", orgId: 1 }],
     datasources: dataSources(environment),
   };
   return {

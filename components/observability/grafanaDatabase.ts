@@ -12,6 +12,9 @@ interface DatabaseArgs extends PartArgs {
   readonly volume: pulumi.Input<string>;
 }
 
+/** What a program of the backup's image is told, after the database's path. */
+type Words = readonly string[];
+
 /** A mark of each of Grafana's credentials that gives nothing of it away. */
 function marks({ credentials }: PartArgs) {
   const mark = (name: "grafana-admin" | "grafana-secret") =>
@@ -27,7 +30,12 @@ function marks({ credentials }: PartArgs) {
  * Runs a program of the backup's image on Grafana's database, as Grafana's user: Grafana's own image has nothing that speaks SQLite.
  * The program looks by itself whether there is anything to do, so it may run again for any reason.
  */
-function onDatabase(name: string, program: string, args: DatabaseArgs, opts: pulumi.CustomResourceOptions) {
+function onDatabase(
+  name: string,
+  [program = "", ...words]: Words,
+  args: DatabaseArgs,
+  opts: pulumi.CustomResourceOptions,
+) {
   const { target } = args;
   const confined =
     "--rm --interactive --network none --read-only --cap-drop ALL --security-opt no-new-privileges:true --memory 128m --pids-limit 64";
@@ -37,7 +45,7 @@ function onDatabase(name: string, program: string, args: DatabaseArgs, opts: pul
       name,
       target,
       {
-        create: pulumi.interpolate`${docker} --volume ${args.volume}:/var/lib/grafana --entrypoint node ${args.images.get("backup").id} /app/backup.mjs ${program} ${DATABASE}`,
+        create: pulumi.interpolate`${docker} --volume ${args.volume}:/var/lib/grafana --entrypoint node ${args.images.get("backup").id} /app/backup.mjs ${[program, DATABASE, ...words].map(quote).join(" ")}`,
         stdin,
         triggers: [],
       },
@@ -45,13 +53,16 @@ function onDatabase(name: string, program: string, args: DatabaseArgs, opts: pul
     );
 }
 
-/** Before Grafana starts: what it stored encrypted is encrypted with its present secret key. Answers what the start waits for. */
-export function grafanaKey(args: DatabaseArgs, parent: pulumi.Resource): pulumi.Resource {
+/**
+ * Before Grafana starts: what it stored encrypted is encrypted with its present secret key, and the provisioned data sources have
+ * their names (`uid=name`). Answers what the start waits for.
+ */
+export function grafanaKey(args: DatabaseArgs, sources: Words, parent: pulumi.Resource): pulumi.Resource {
   const files = {
     "grafana-secret": args.credentials.require("grafana", "grafana-secret"),
     "secret-key-mark": marks(args)["secret-key-mark"],
   };
-  return onDatabase("grafana-key", "grafana-key", args, { parent })(
+  return onDatabase("grafana-key", ["grafana-key", ...sources], args, { parent })(
     pulumi.secret(pulumi.output(files).apply(encodeFiles)),
     { additionalSecretOutputs: ["stdin"] },
   );
@@ -59,7 +70,7 @@ export function grafanaKey(args: DatabaseArgs, parent: pulumi.Resource): pulumi.
 
 /** When Grafana runs with another administrator's password: ends what was opened under the former one. */
 export function grafanaEviction(args: DatabaseArgs, parent: pulumi.Resource, running: pulumi.Resource): void {
-  onDatabase("grafana-eviction", "grafana-evict", args, { parent, dependsOn: running })(
+  onDatabase("grafana-eviction", ["grafana-evict"], args, { parent, dependsOn: running })(
     pulumi.output(marks(args)).apply(encodeFiles),
   );
 }

@@ -3,12 +3,15 @@ import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
 import { calledSegments, nameIn } from "../segments.ts";
+import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
 import type { OptionalPart } from "./alerts/alert.ts";
 import { rulesYaml } from "./alerts/rules.ts";
 import { prometheusConfig, type ScrapeTarget, serviceTargets } from "./prometheusConfig.ts";
 
 export interface PrometheusArgs extends PartArgs {
+  /** Whose images the services run. */
+  readonly settings: Pick<Settings, "application" | "release">;
   /** Targets besides the services and Prometheus itself. */
   readonly targets: readonly ScrapeTarget[];
   /** Where alerts go. */
@@ -38,7 +41,7 @@ export class Prometheus extends pulumi.ComponentResource {
     );
     // The pages are served below a path, behind Caddy's login; so are Prometheus's own metrics.
     const self: ScrapeTarget = { job: "prometheus", address: "prometheus:9090", path: "/prometheus/metrics" };
-    const targets = [...serviceTargets, ...args.targets, self];
+    const targets = [...serviceTargets(args.settings), ...args.targets, self];
     const config = prometheusConfig({
       targets,
       externalLabels: { environment: target.environment },

@@ -1,6 +1,10 @@
 import { stringify } from "yaml";
+import { type MetricMapping, mappingsOf } from "../platform/applications/application.ts";
 import { serviceNames, services } from "../platform/catalogue.ts";
+import { applicationOf } from "../platform/started.ts";
+import type { Settings } from "../settings.ts";
 import { PROBE } from "./nodeExporter.ts";
+import { relabelings } from "./relabeling.ts";
 
 /** Something that answers GET with Prometheus metrics. */
 export interface ScrapeTarget {
@@ -17,6 +21,8 @@ export interface ScrapeTarget {
   readonly containers?: boolean;
   /** Whether its series are of file systems as `nodeExporterScript` names them: they get the host's mount points. */
   readonly fileSystems?: boolean;
+  /** Names of its own for what the platform measures too. */
+  readonly mappings?: readonly MetricMapping[];
   /** More labels of every series. */
   readonly labels?: Readonly<Record<string, string>>;
 }
@@ -31,11 +37,13 @@ export interface PrometheusConfigArgs {
   readonly alertmanager?: { readonly address: string; readonly path: string };
 }
 
-/** The services' own targets, straight from their catalogue. */
-export const serviceTargets: readonly ScrapeTarget[] = serviceNames.flatMap((name) => {
-  const { port } = services[name];
-  return port === null ? [] : [{ job: name, address: `${name}:${port}` }];
-});
+/** The services' own targets, straight from their catalogue, each with the names of the application whose image it runs. */
+export const serviceTargets = (settings: Pick<Settings, "application" | "release">): readonly ScrapeTarget[] =>
+  serviceNames.flatMap((name) => {
+    const { port } = services[name];
+    const mappings = mappingsOf(applicationOf(name, settings), name);
+    return port === null ? [] : [{ job: name, address: `${name}:${port}`, mappings }];
+  });
 
 /** What is kept of the control groups' figures: the others would be thousands of series that nobody looks at. */
 const containerFigures =
@@ -60,7 +68,8 @@ const fileSystemRelabeling = [
 ];
 
 /** One job a target, so that a job's name is the service's name everywhere. */
-function scrapeConfig({ job, address, path, probe, interval, containers, fileSystems, labels }: ScrapeTarget) {
+function scrapeConfig(target: ScrapeTarget) {
+  const { job, address, path, probe, interval, containers, fileSystems, mappings = [], labels } = target;
   return {
     job_name: job,
     ...(interval === undefined ? {} : { scrape_interval: interval }),
@@ -78,6 +87,7 @@ function scrapeConfig({ job, address, path, probe, interval, containers, fileSys
         { honor_timestamps: false, metric_relabel_configs: containerRelabeling }
       : {}),
     ...(fileSystems === true ? { metric_relabel_configs: fileSystemRelabeling } : {}),
+    ...(mappings.length === 0 ? {} : { metric_relabel_configs: relabelings(mappings) }),
     static_configs: [{ targets: [address], ...(labels === undefined ? {} : { labels }) }],
   };
 }

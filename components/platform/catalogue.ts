@@ -43,7 +43,7 @@ export interface ServiceSpec<Peer extends string = string> {
   readonly redis?: RedisAccess;
   /** What it may read beyond what follows from `needs`. */
   readonly credentials: readonly GrantableCredential[];
-  /** Services whose Postgres tables it may select from. */
+  /** Services whose Postgres tables it may select from; it finds them by their bare names, after its own. */
   readonly readsTablesOf?: readonly Peer[];
   /** Path prefixes that the edge forwards to it. */
   readonly routes?: readonly `/${string}`[];

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Capability } from "../images.ts";
 import { quote } from "../shell.ts";
 import { encodeFiles, type FilesArgs, type FileTree, keyedDigest, WRITE_DIRECTORY } from "./files.ts";
 import { shell } from "./target.ts";
@@ -22,7 +23,7 @@ export interface LiveFilesArgs extends LiveSpec, Pick<FilesArgs, "target" | "dig
   /** Numeric `uid:gid` as which the check runs. */
   readonly user: string;
   /** The capabilities without which its image cannot start. */
-  readonly capabilities: readonly string[];
+  readonly capabilities: readonly Capability[];
   /** Its image: a container of another one is about to be replaced, and is left alone. */
   readonly imageId: pulumi.Input<string>;
   /** Its label `autollm.segments`: a container of other networks is about to be replaced as well, and may lack a name that the files use. */

@@ -1,5 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import type { Capability } from "../images.ts";
 import { namesIn, type SegmentName } from "../segments.ts";
 import { quote } from "../shell.ts";
 import { Files, type FileTree } from "./files.ts";
@@ -69,7 +70,7 @@ export interface WorkloadSpec {
   /** Settings of its own network, as the kernel names them. */
   readonly sysctls?: Readonly<Record<string, string>>;
   /** Capabilities kept of those that are dropped, each waived in the policies. */
-  readonly capabilities?: readonly string[];
+  readonly capabilities?: readonly Capability[];
   /** More labels. */
   readonly labels?: Readonly<Record<string, pulumi.Input<string>>>;
   /** The name that it has for itself. Default: its own with `-host` behind it. */

@@ -5,7 +5,8 @@ import { hasUnknown, isUnknown, record, texts } from "../lib/value.ts";
 import { waived } from "../waivers.ts";
 
 const NAME = "container-capabilities-dropped";
-const bare = (capability: string) => capability.toUpperCase().replace(/^CAP_/, "");
+/** A capability as capabilities(7) names it: a daemon takes it without its prefix, and in any case. */
+const fullName = (capability: string) => capability.toUpperCase().replace(/^(CAP_)?/, "CAP_");
 
 export const containerCapabilitiesDropped: ResourceRule = {
   name: NAME,
@@ -19,10 +20,10 @@ export const containerCapabilitiesDropped: ResourceRule = {
     const { capabilities } = subject.props;
     if (isUnknown(capabilities)) return;
     const { drops, adds } = record(capabilities);
-    if (!hasUnknown(drops) && !texts(drops).some((drop) => bare(drop) === "ALL")) {
+    if (!hasUnknown(drops) && !texts(drops).some((drop) => drop.toUpperCase() === "ALL")) {
       yield { key: "capabilities.drops", problem: "lacks ALL", mend: 'set capabilities.drops to ["ALL"]' };
     }
-    for (const added of texts(adds).map(bare)) {
+    for (const added of texts(adds).map(fullName)) {
       if (!waived(NAME, service(subject), added)) {
         yield {
           key: "capabilities.adds",

@@ -67,15 +67,13 @@ describe("an application that knows nothing of the platform", () => {
     expect(await docker("exec", container, "cat", "/app/data/last.txt")).toMatch(/\w/);
   });
 
-  test("is scraped", async () => {
+  test("is scraped, and what it names otherwise is stored under the platform's names", async () => {
     const admin = login("admin", await stack.output("adminPassword"));
     await eventually("its own metrics", 60, async () => {
-      const query = encodeURIComponent(
-        `http_requests_total{service="${SERVICE}"} or http_requests_total{job="${SERVICE}"}`,
-      );
+      const query = encodeURIComponent(`http_requests_total{job="${SERVICE}",path!="",handler=""}`);
       const { body } = await https(`${stack.url}/prometheus/api/v1/query?query=${query}`, { headers: admin });
       const { data } = JSON.parse(body) as { data: { result: { metric: Record<string, string> }[] } };
-      return data.result.some(({ metric }) => metric.handler === "/metrics" || metric.handler === "/health")
+      return data.result.some(({ metric }) => metric.path === "/metrics" || metric.path === "/health")
         ? true
         : undefined;
     });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { METRIC_PRESENT } from "../../components/observability/alerts/needed.ts";
 import { dashboards } from "../../components/observability/dashboards/dashboards.ts";
 import { dashboardJson } from "../../components/observability/dashboards/render.ts";
 import { type PanelTarget, panelQuery } from "../../tools/lib/panelQuery.ts";
@@ -123,6 +124,19 @@ describe("watching", () => {
         );
         return filled.length === targets.length ? true : undefined;
       });
+    });
+  });
+
+  test("each metric that an alert needs is there, once its service is up", async () => {
+    type Series = { readonly metric: Readonly<Record<string, string>>; readonly value: readonly [number, string] };
+    await eventually("no metric that is missing", 150, async () => {
+      const { result } = await prometheus<{ result: readonly Series[] }>(`query?query=${METRIC_PRESENT}`);
+      const missing = result
+        .filter(({ value }) => value[1] === "0")
+        .map(({ metric }) => `${metric.job} ${metric.metric}`);
+      if (result.length > 80 && missing.length === 0) return true;
+      console.info(`${result.length} metrics are looked for; missing: ${missing.join(", ")}`);
+      return undefined;
     });
   });
 

@@ -2,26 +2,24 @@ import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:cry
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { alertGroups } from "../../components/observability/alerts/rules.ts";
-import { sloRecordings } from "../../components/observability/alerts/slo.ts";
+import { applications } from "../../components/platform/applications/index.ts";
 import { services } from "../../components/platform/catalogue.ts";
 import { certificate } from "../../tools/checkImage/certificates.ts";
 import { companions, refusedSubjects } from "../../tools/checkImage/check.ts";
 import { dockerArgs } from "../../tools/checkImage/dockerArgs.ts";
 import { type Judged, judge, type Row, refusedPaths, type Seen } from "../../tools/checkImage/judge.ts";
 import { Made } from "../../tools/checkImage/made.ts";
-import { missingMetrics, neededMetrics, shownMetrics } from "../../tools/checkImage/metrics.ts";
+import { missingMetrics, neededOf, shownMetrics } from "../../tools/checkImage/metrics.ts";
 import type { ContainerInputs, Plan } from "../../tools/checkImage/plan.ts";
 import { hidden, secretsOf } from "../../tools/checkImage/secrets.ts";
 import { table } from "../../tools/checkImage/table.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { randomText } from "./lib/values.ts";
 
-const judged: Judged = { service: "portfolio-ledger", port: 8073, writable: ["/tmp"] };
+const judged: Judged = { service: "portfolio-ledger", application: "conventions", port: 8073, writable: ["/tmp"] };
 
-const page = neededMetrics
-  .filter(({ of }) => of("portfolio-ledger"))
-  .map(({ name, labels = [] }) => `${name}{${labels.map((label) => `${label}="x"`).join(",")}} 1`)
+const page = neededOf("portfolio-ledger")
+  .map(({ name, labels }) => `${name}{${labels.map((label) => `${label}="x"`).join(",")}} 1`)
   .join("\n");
 
 /** An image of which nothing falls short. */
@@ -120,7 +118,12 @@ describe("the judgement of an image", () => {
   });
 
   it("asks a batch job for no page", () => {
-    const rows = judge(good, { service: "backtest-engine", port: null, writable: ["/tmp", "/reports"] });
+    const rows = judge(good, {
+      service: "backtest-engine",
+      application: "conventions",
+      port: null,
+      writable: ["/tmp", "/reports"],
+    });
     expect(rows.map(({ check }) => check)).not.toContain("health");
   });
 
@@ -187,27 +190,40 @@ describe("the places that a program writes to", () => {
 });
 
 describe("the metrics that the rules read", () => {
-  const rules = [...alertGroups({ jobs: [] }).flatMap(({ alerts }) => alerts), ...sloRecordings].map(
-    ({ expr }) => expr,
-  );
-  const read = (name: string) => rules.some((expr) => new RegExp(`\\b${name}(_bucket|_count|_sum)?\\b`).test(expr));
-
-  it("are all read by some rule", () => {
-    expect(neededMetrics.filter(({ name }) => !read(name)).map(({ name }) => name)).toEqual([]);
+  it("are those of its row in the alerts' own table", () => {
+    const names = neededOf("portfolio-ledger").map(({ name }) => name);
+    expect(names.sort()).toEqual([
+      "dependency_up",
+      "http_request_duration_seconds",
+      "http_requests_total",
+      "nats_messages_total",
+      "process_resident_memory_bytes",
+      "process_start_time_seconds",
+    ]);
+    expect(neededOf("execution-ib").map(({ name }) => name)).toContain("orders_submitted_total");
+    expect(neededOf("backtest-engine")).toEqual([]);
   });
 
-  it("are all that the rules read of what a service can show", () => {
-    // The reference service shows every metric of a service that the platform knows.
+  it("are all shown by the stand-ins, which show every metric of a service that the platform knows", () => {
     const source = readFileSync(join(root, "services", "reference", "src", "metrics.ts"), "utf8");
     const shown = [...source.matchAll(/(?:counter|gauge|histogram)\("([a-z0-9_]+)"/g)].map(([, name = ""]) => name);
     expect(shown.length).toBeGreaterThan(20);
-    const needed = neededMetrics.map(({ name }) => name);
-    expect(shown.filter((name) => read(name) && !needed.includes(name))).toEqual([]);
+    const needed = (Object.keys(services) as (keyof typeof services)[]).flatMap((service) => neededOf(service));
+    const unknown = needed.filter(({ name }) => !name.startsWith("process_") && !shown.includes(name));
+    expect(unknown).toEqual([]);
   });
 
-  it("are shown by some service each", () => {
-    const names = Object.keys(services) as (keyof typeof services)[];
-    for (const { name, of } of neededMetrics) expect(names.some(of), name).toBe(true);
+  it("may have the application's own names, if its table maps them", () => {
+    const text = [
+      "# TYPE gateway_http_requests_total counter",
+      'gateway_http_requests_total{endpoint="/api/positions",method="GET",status="200"} 1.0',
+      "# TYPE gateway_request_latency_seconds histogram",
+      'gateway_request_latency_seconds_bucket{handler="/api/positions",le="0.5"} 1.0',
+    ].join("\n");
+    const missing = (application: "autollm" | "conventions") =>
+      missingMetrics("gateway-api", text, applications[application]).filter((each) => each.startsWith("http_"));
+    expect(missing("autollm")).toEqual([]);
+    expect(missing("conventions")).toEqual(["http_requests_total", "http_request_duration_seconds"]);
   });
 
   it("are found by their declaration, as histograms, and by their labels", () => {
@@ -225,7 +241,7 @@ describe("the metrics that the rules read", () => {
       "llm_errors_total",
       "process_start_time_seconds",
     ]);
-    const missing = missingMetrics("llm-agents", text);
+    const missing = missingMetrics("llm-agents", text, applications.conventions);
     expect(missing).toContain("http_requests_total without the label path");
     expect(missing).toContain("process_resident_memory_bytes");
     expect(missing.join()).not.toMatch(/llm_errors_total|http_request_duration_seconds/);

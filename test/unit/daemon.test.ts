@@ -35,7 +35,7 @@ async function daemon(config: Readonly<Record<string, unknown>>): Promise<Daemon
     { objectValue, secret: false },
   ]);
   const pulumi = async () => ({ code: 0, stdout: JSON.stringify(Object.fromEntries(entries)), stderr: "" });
-  return Daemon.of({ stack: "test", pulumi } as unknown as Workspace);
+  return Daemon.of({ stack: "test", cwd: folder, pulumi } as unknown as Workspace);
 }
 
 describe("the Docker daemon of a stack", () => {

@@ -3,7 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { changeGrafanaKey, decrypt, encrypt, evictFromGrafana } from "../../services/backup/src/grafana.ts";
+import {
+  changeGrafanaKey,
+  decrypt,
+  encrypt,
+  evictFromGrafana,
+  nameDataSources,
+  provisionedDataSources,
+} from "../../services/backup/src/grafana.ts";
 import { randomText } from "./lib/values.ts";
 
 /** A database with the tables that Grafana 10 and 13 have of those that matter here. */
@@ -119,5 +126,32 @@ describe("Grafana's secret key", () => {
   it("encrypts as Grafana does: AES-CFB under PBKDF2, made here by openssl and Python as pkg/services/encryption has it", () => {
     const sealed = Buffer.from("KllXVnpMV05tWWcqYWJjZGVmZ2gAAQIDBAUGBwgJCgsMDQ4Pl0JpyYDf", "base64");
     expect(decrypt(sealed, "nobody").toString()).toBe("opened");
+  });
+});
+
+describe("Grafana's data sources", () => {
+  const table =
+    "CREATE TABLE data_source (id INTEGER PRIMARY KEY, org_id INTEGER, uid TEXT, name TEXT, read_only INTEGER, UNIQUE (org_id, name), UNIQUE (org_id, uid))";
+  const names = (sql: (text: string) => Record<string, unknown>[]) =>
+    Object.fromEntries(sql("SELECT uid, name FROM data_source").map(({ uid, name }) => [String(uid), String(name)]));
+
+  it("take the stack's names after a restore from an environment of another name, and the operator's own stay", () => {
+    const [production, staging] = [grafana(), grafana()];
+    for (const { sql } of [production, staging]) sql(table);
+    production.sql(
+      "INSERT INTO data_source VALUES (1, 1, 'prometheus', 'production', 1), (2, 1, 'loki', 'Loki', 1), (3, 1, 'own', 'staging', 0)",
+    );
+    staging.sql("INSERT INTO data_source VALUES (1, 1, 'prometheus', 'staging', 1), (2, 1, 'loki', 'Loki', 1)");
+    expect(nameDataSources(production.file, provisionedDataSources(staging.file))).toEqual(["prometheus"]);
+    expect(names(production.sql)).toEqual({ prometheus: "staging", loki: "Loki", own: "staging (own)" });
+  });
+
+  it("that have their names are left alone, as is a database that is not there", () => {
+    const { file, sql } = grafana();
+    sql(table);
+    sql("INSERT INTO data_source VALUES (1, 1, 'prometheus', 'local', 1)");
+    expect(nameDataSources(file, new Map([["prometheus", "local"]]))).toEqual([]);
+    expect(nameDataSources(`${file}.none`, new Map([["prometheus", "local"]]))).toEqual([]);
+    expect(provisionedDataSources(`${file}.none`).size).toBe(0);
   });
 });

@@ -1,6 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { postgresRoles, postgresSetupSql } from "../../components/data/postgres-roles.ts";
+import { schemaGuardSql } from "../../components/data/postgres-guard.ts";
+import { postgresRoles, postgresSetupSql, schemasSetupSql } from "../../components/data/postgres-roles.ts";
 import { scramVerifier } from "../../components/data/scram.ts";
 import { randomText } from "./lib/values.ts";
 
@@ -56,6 +57,24 @@ describe("Postgres roles", () => {
       expect(sql).toContain(`GRANT SELECT ON ALL TABLES IN SCHEMA portfolio_ledger TO ${reader};`);
     }
     expect(sql).not.toMatch(/GRANT (ALL|INSERT|UPDATE|DELETE)/);
+  });
+
+  it("look bare names up in their own schema first, then in those that they read", () => {
+    const paths = statements.filter((line) => line.includes("SET search_path = ") && line.startsWith("ALTER ROLE"));
+    expect(paths).toEqual([
+      "ALTER ROLE gateway_api SET search_path = gateway_api, portfolio_ledger;",
+      "ALTER ROLE portfolio_ledger SET search_path = portfolio_ledger;",
+      "ALTER ROLE reporter SET search_path = reporter, portfolio_ledger;",
+    ]);
+  });
+
+  it("are guarded after all grants, by names of pg_catalog alone", () => {
+    const guard = statements.findIndex((line) => line.startsWith("CREATE OR REPLACE FUNCTION public."));
+    expect(guard).toBeGreaterThan(statements.findLastIndex((line) => line.startsWith("GRANT ")));
+    expect(statements[guard]).toContain("SECURITY DEFINER SET search_path = pg_catalog, pg_temp");
+    // A restore sets the schemas up before their rows are there, and the guard after them.
+    expect(schemasSetupSql().join("\n")).not.toContain("EVENT TRIGGER");
+    expect(schemaGuardSql().join("\n")).toContain("CREATE EVENT TRIGGER");
   });
 
   it("give nobody more than it needs", () => {

@@ -384,7 +384,7 @@ export async function checkImage(args: CheckArgs, sandbox: Sandbox): Promise<{ s
     ...Object.keys(inputs?.tmpfs ?? {}),
     ...(inputs?.mounts ?? []).filter(({ type }) => type === "volume").map(({ target }) => target),
   ];
-  const judged = { service: args.service, port, writable };
+  const judged = { service: args.service, application: args.application, port, writable };
   if (refusal === undefined) return { seen: await watch(args, sandbox, plan), judged };
   say(`the stack refuses ${args.image}`);
   return {

@@ -1,3 +1,4 @@
+import { type ApplicationName, applications } from "../../components/platform/applications/index.ts";
 import type { ServiceName } from "../../components/platform/catalogue.ts";
 import { refer } from "../../components/platform/references.ts";
 import { missingMetrics } from "./metrics.ts";
@@ -56,6 +57,8 @@ export interface Row {
 
 export interface Judged {
   readonly service: ServiceName;
+  /** Whose image it is. */
+  readonly application: ApplicationName;
   readonly port: number | null;
   /** The paths where it may write. */
   readonly writable: readonly string[];
@@ -133,7 +136,7 @@ function judgeStart(seen: Seen): Row {
   );
 }
 
-function judgeServing(seen: Seen, { service, port }: Judged): Row[] {
+function judgeServing(seen: Seen, { service, application, port }: Judged): Row[] {
   if (port === null) return [];
   const fix = `listen on 0.0.0.0:${port}, or on every name in HTTP_LISTEN`;
   if (seen.ended !== undefined)
@@ -153,7 +156,8 @@ function judgeServing(seen: Seen, { service, port }: Judged): Row[] {
             `GET /health ${seen.healthStatus === 0 || seen.healthStatus === undefined ? "is not answered" : `answers ${seen.healthStatus}`}, and its health check says ${seen.health} after ${seen.seconds} s`,
             "answer 200 at /health as soon as it can serve; a slow start: release.NAME.startPeriod; another page: release.NAME.health",
           );
-  const missing = seen.metricsPage === undefined ? [] : missingMetrics(service, seen.metricsPage);
+  const missing =
+    seen.metricsPage === undefined ? [] : missingMetrics(service, seen.metricsPage, applications[application]);
   const metrics =
     seen.metricsPage === undefined
       ? short("metrics", "GET /metrics shows no page of metrics", "serve Prometheus's text format at /metrics")
@@ -162,7 +166,7 @@ function judgeServing(seen: Seen, { service, port }: Judged): Row[] {
         : short(
             "metrics",
             `the rules read ${missing.length} that it does not show: ${missing.join(", ")}`,
-            "export them by these names: an alert whose metric is missing never fires (docs/observability.md)",
+            "export them by these names, or map its own in the application's table (docs/application.md): an alert whose metric is missing never fires",
           );
   return [
     seen.listens === true

@@ -1,44 +1,13 @@
-import { type ServiceName, type ServiceSpec, services } from "../../components/platform/catalogue.ts";
-import { isDurable } from "../../components/platform/order-stream.ts";
+import { metricsNeeded } from "../../components/observability/alerts/rules.ts";
+import { type Application, mappingsOf } from "../../components/platform/applications/application.ts";
+import type { ServiceName } from "../../components/platform/catalogue.ts";
 
-/** A metric that an alert or a promise about a service reads, and who shows it. */
-export interface NeededMetric {
-  readonly name: string;
-  /** Labels without which the rules do not find it. */
-  readonly labels?: readonly string[];
-  readonly of: (service: ServiceName) => boolean;
+/** What the alerts read of a service, a histogram's series as that histogram. */
+export function neededOf(service: ServiceName) {
+  const needed = metricsNeeded({ jobs: [] }).filter(({ jobs }) => jobs.includes(service));
+  const families = Map.groupBy(needed, ({ metric }) => metric.replace(/_(bucket|sum|count)$/, ""));
+  return [...families].map(([name, rows]) => ({ name, labels: [...new Set(rows.flatMap(({ labels }) => labels))] }));
 }
-
-const spec = (service: ServiceName): ServiceSpec => services[service];
-const serves = (service: ServiceName) => spec(service).port !== null;
-const only =
-  (...names: readonly ServiceName[]) =>
-  (service: ServiceName) =>
-    names.includes(service);
-const isExecutor = (service: ServiceName) => spec(service).publishes.includes("exec.order.filled");
-const isOnTheWay = (service: ServiceName) =>
-  [...spec(service).publishes, ...spec(service).subscribes].some((subject) => isDurable(subject));
-
-/** The services' own metrics that the rules read; a unit test compares them with the rules. */
-export const neededMetrics: readonly NeededMetric[] = [
-  { name: "process_start_time_seconds", of: serves },
-  { name: "process_resident_memory_bytes", of: serves },
-  { name: "http_requests_total", labels: ["path", "status"], of: serves },
-  { name: "http_request_duration_seconds", labels: ["path"], of: serves },
-  { name: "dependency_up", labels: ["dependency"], of: (service) => serves(service) && spec(service).needs.length > 0 },
-  { name: "nats_messages_total", labels: ["subject", "status"], of: isOnTheWay },
-  { name: "rate_limiter_local", of: only("gateway-api") },
-  // Lag is measured where ticks arrive.
-  { name: "market_feed_lag_seconds", of: only("risk-manager") },
-  { name: "llm_errors_total", of: only("llm-agents") },
-  { name: "llm_request_duration_seconds", of: only("llm-agents") },
-  ...["orders_submitted_total", "orders_filled_total", "orders_failed_total"].map((name) => ({ name, of: isExecutor })),
-  ...["order_latency_seconds", "order_slippage_bps"].map((name) => ({ name, of: isExecutor })),
-  ...[
-    ...["kill_switch_active", "daily_pnl", "daily_loss_limit", "portfolio_var_95", "portfolio_var_limit"],
-    ...["portfolio_leverage_ratio", "position_concentration_pct"],
-  ].map((name) => ({ name, of: only("risk-manager") })),
-];
 
 /** The names that a page of metrics declares or shows, each with the labels that its series have. */
 export function shownMetrics(page: string): ReadonlyMap<string, ReadonlySet<string>> {
@@ -67,16 +36,30 @@ export function shownMetrics(page: string): ReadonlyMap<string, ReadonlySet<stri
   return shown;
 }
 
+/** The names under which Prometheus stores what an application shows. */
+function platformNames(
+  shown: ReadonlyMap<string, ReadonlySet<string>>,
+  application: Application,
+  service: ServiceName,
+) {
+  const named = new Map(shown);
+  for (const { metric, as = metric, labels = {} } of mappingsOf(application, service)) {
+    const has = shown.get(metric);
+    if (has === undefined) continue;
+    named.delete(metric);
+    named.set(as, new Set([...has].map((label) => labels[label] ?? label)));
+  }
+  return named;
+}
+
 /** What a service's page of metrics lacks, each in a few words. */
-export function missingMetrics(service: ServiceName, page: string): string[] {
-  const shown = shownMetrics(page);
-  return neededMetrics
-    .filter(({ of }) => of(service))
-    .flatMap(({ name, labels = [] }) => {
-      const has = shown.get(name);
-      if (has === undefined) return [name];
-      // A metric without a series yet shows no label.
-      const without = has.size === 0 ? [] : labels.filter((label) => !has.has(label));
-      return without.length === 0 ? [] : [`${name} without the label ${without.join(", ")}`];
-    });
+export function missingMetrics(service: ServiceName, page: string, application: Application): string[] {
+  const shown = platformNames(shownMetrics(page), application, service);
+  return neededOf(service).flatMap(({ name, labels }) => {
+    const has = shown.get(name);
+    if (has === undefined) return [name];
+    // A metric without a series yet shows no label.
+    const without = has.size === 0 ? [] : labels.filter((label) => !has.has(label));
+    return without.length === 0 ? [] : [`${name} without the label ${without.join(", ")}`];
+  });
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { routes } from "../../components/edge/routes.ts";
-import { serviceTargets } from "../../components/observability/prometheusConfig.ts";
+import { serviceJobs } from "../../components/observability/alerts/services.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "../../components/platform/catalogue.ts";
 import { subjectMatches } from "../../components/platform/order-stream.ts";
 import { root } from "../lib/workspace.ts";
@@ -95,7 +95,7 @@ Callers are on the left. Caddy is the one door; what stands behind a login says 
 
 ${diagram(["client([clients]) --> caddy", ...groups, ...calls()])}
 
-Besides: Prometheus asks ${serviceTargets.length} services and all parts for their metrics every 15 s; services send traces to a collector, and it to Jaeger; a second collector reads every container's log and sends it to Loki; the backup reads everything at night.
+Besides: Prometheus asks ${serviceJobs.length} services and all parts for their metrics every 15 s; services send traces to a collector, and it to Jaeger; a second collector reads every container's log and sends it to Loki; the backup reads everything at night.
 
 ## The way of an order
 

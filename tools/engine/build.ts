@@ -60,7 +60,7 @@ function linkFlags({ plugin }: EnginePart): string {
   return flags.join(" ");
 }
 
-/** Mends a part's upstream modules: a checked download is copied into the workspace, patched there, and taken instead. */
+/** Fixes a part's upstream modules: a checked download is copied into the workspace, patched there, and used instead. */
 async function applyPatches(workspace: string, part: EnginePart): Promise<void> {
   for (const { module, file, find, replace } of patches.filter((patch) => patch.part === part.name)) {
     await go(workspace, "mod", "download", module);
@@ -69,6 +69,8 @@ async function applyPatches(workspace: string, part: EnginePart): Promise<void> 
     mkdirSync(dirname(copy), { recursive: true });
     await run("cp", ["-R", stdout.trim(), copy]);
     await run("chmod", ["-R", "u+w", copy]);
+    // A folder is a module only if it says so; modules from before go.mod do not.
+    if (!existsSync(join(copy, "go.mod"))) writeFileSync(join(copy, "go.mod"), `module ${module}\n`);
     const text = readFileSync(join(copy, file), "utf8");
     if (text.split(find).length !== 2)
       throw new Error(`the patch of ${module}/${file} does not fit; see tools/engine/patches.ts`);

@@ -1,4 +1,4 @@
-/** A mend of one place in an upstream module, made at build time; it fails the build when the place has changed. */
+/** A fix of one place in an upstream module, made at build time; it fails the build if the place has changed. */
 export interface Patch {
   /** The part of the engine that is built with it. */
   readonly part: string;
@@ -10,7 +10,7 @@ export interface Patch {
   readonly replace: string;
 }
 
-/** Faults of the versions that can be had, mended in later ones. */
+/** Faults of the versions that are available, fixed in later ones. */
 export const patches: readonly Patch[] = [
   {
     part: "pulumi-resource-docker",
@@ -28,5 +28,13 @@ export const patches: readonly Patch[] = [
 						continue
 					}
 					if infos.State.Health.Status`,
+  },
+  {
+    part: "pulumi-resource-docker",
+    module: "github.com/docker/docker",
+    file: "api/common.go",
+    why: "Docker 29 refuses clients older than API 1.44 by default. An older daemon says what it knows, and the client asks in that version",
+    find: `DefaultVersion = "1.41"`,
+    replace: `DefaultVersion = "1.44"`,
   },
 ];

@@ -36,6 +36,9 @@ const JAEGER = "v1.76.0";
 const LOKI = "v3.7.8";
 /** For tests: an S3 server that knows policies and versions. */
 const VERSITYGW = "v1.8.0";
+/** For tests: a current Docker, as it is released as a module, and the runc that it needs. */
+const DOCKER = { module: "v2.0.0-beta.24", version: "29.0.0" };
+const RUNC = "v1.5.3";
 
 /** The files of a program of ours, from the folder beside this file. */
 function folder(name: string): Record<string, string> {
@@ -130,6 +133,29 @@ export const goPrograms = {
     results: ["versitygw"],
     cgo: false,
     takes: "3 minutes",
+  },
+  "docker-engine": {
+    module: `github.com/moby/moby/v2@${DOCKER.module}`,
+    commands: ["dockerd", "docker-proxy"].map((program) =>
+      build(
+        program,
+        `./cmd/${program}`,
+        "-mod=mod",
+        "-tags=netgo osusergo exclude_graphdriver_btrfs",
+        `-ldflags=-X github.com/moby/moby/v2/dockerversion.Version=${DOCKER.version}`,
+      ),
+    ),
+    results: ["dockerd", "docker-proxy"],
+    cgo: true,
+    takes: "6 minutes",
+  },
+  // Needs Debian's libseccomp-dev and pkg-config.
+  runc: {
+    module: `github.com/opencontainers/runc@${RUNC}`,
+    commands: [build("runc", ".", "-tags=seccomp")],
+    results: ["runc"],
+    cgo: true,
+    takes: "a minute",
   },
 } as const satisfies Record<string, GoProgram>;
 

@@ -20,18 +20,25 @@ type Line = (args: readonly string[]) => readonly [string, readonly string[]];
 /** The Docker daemon that a stack runs on: this machine's, or its host's over SSH. */
 export class Daemon {
   readonly stack: string;
+  /** Whether it runs on this machine. */
+  readonly here: boolean;
   readonly #line: Line;
 
-  private constructor(stack: string, line: Line) {
+  private constructor(stack: string, here: boolean, line: Line) {
     this.stack = stack;
+    this.here = here;
     this.#line = line;
   }
 
   static async of(workspace: Workspace): Promise<Daemon> {
     const { host, dockerHost } = await settingsOf(workspace);
-    if (host === undefined) return new Daemon(workspace.stack, (args) => ["docker", ["--host", dockerHost, ...args]]);
+    if (host === undefined)
+      return new Daemon(workspace.stack, dockerHost.startsWith("unix:"), (args) => [
+        "docker",
+        ["--host", dockerHost, ...args],
+      ]);
     const ssh = sshCommand(loginOf(host));
-    return new Daemon(workspace.stack, (args) => [
+    return new Daemon(workspace.stack, false, (args) => [
       "sh",
       ["-c", `${ssh} ${quote(asRoot(["docker", ...args].map(quote).join(" ")))}`],
     ]);

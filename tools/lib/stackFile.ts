@@ -24,7 +24,7 @@ export class StackFile {
 
   /** The value of a key of the project, as plain data; undefined where it is not set. */
   get(key: string): unknown {
-    return this.#config()[`${PROJECT}${key}`];
+    return this.config()[`${PROJECT}${key}`];
   }
 
   set(key: string, value: unknown): void {
@@ -83,8 +83,14 @@ export class StackFile {
     renameSync(aside, this.path);
   }
 
-  #config(): Readonly<Record<string, unknown>> {
+  /** All keys with their values; a secret is an object with the key `secure`. */
+  config(): Readonly<Record<string, unknown>> {
     return (this.#document.toJS() as { config: Record<string, unknown> }).config;
+  }
+
+  /** Whether the stack takes settings from environments of Pulumi ESC, which only the engine can read. */
+  importsEnvironments(): boolean {
+    return this.#document.has("environment");
   }
 }
 

@@ -1,13 +1,53 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { checkConfig, type Settings } from "../../components/settings.ts";
+import { StackFile } from "./stackFile.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** A stack's settings, as the program would read them. Secrets are not decrypted. */
-export async function settingsOf(workspace: Workspace): Promise<Settings> {
+interface Entry {
+  /** The text that the program is given; undefined if it is, or holds, a secret. */
+  readonly text: string | undefined;
+  readonly secret: boolean;
+}
+
+/** Whether a value of a stack's file is encrypted, or holds something that is. */
+function isSecret(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return Object.hasOwn(value, "secure") || Object.values(value).some(isSecret);
+}
+
+function fromFile(file: StackFile): Record<string, Entry> {
+  return Object.fromEntries(
+    Object.entries(file.config()).map(([key, value]) => {
+      const secret = isSecret(value);
+      const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+      return [key, { text: secret ? undefined : text, secret }];
+    }),
+  );
+}
+
+async function fromEngine(workspace: Workspace): Promise<Record<string, Entry>> {
   const { stdout } = await workspace.pulumi(["config", "--json", "--stack", workspace.stack]);
   const config = JSON.parse(stdout) as Record<string, { value?: string; objectValue?: unknown; secret: boolean }>;
-  const texts = Object.entries(config).map(
-    ([key, { value, objectValue }]) => [key, objectValue === undefined ? value : JSON.stringify(objectValue)] as const,
+  return Object.fromEntries(
+    Object.entries(config).map(([key, { value, objectValue, secret }]) => [
+      key,
+      { text: objectValue === undefined ? value : JSON.stringify(objectValue), secret },
+    ]),
   );
-  const secret = Object.keys(config).filter((key) => config[key]?.secret === true);
+}
+
+/**
+ * A stack's settings, as the program would read them. Secrets are not decrypted. The stack's file is read directly, since a
+ * start of the engine takes most of a second; the engine is asked if the file takes settings from somewhere else
+ * (Pulumi ESC) or is not there.
+ * @throws ConfigError with all faults of the config
+ */
+export async function settingsOf(workspace: Workspace): Promise<Settings> {
+  const path = join(workspace.cwd, `Pulumi.${workspace.stack}.yaml`);
+  const file = existsSync(path) ? new StackFile(path) : undefined;
+  const entries = file === undefined || file.importsEnvironments() ? await fromEngine(workspace) : fromFile(file);
+  const texts = Object.entries(entries).map(([key, { text }]) => [key, text] as const);
+  const secret = Object.keys(entries).filter((key) => entries[key]?.secret === true);
   return checkConfig(Object.fromEntries(texts), new Set(secret), workspace.stack).settings;
 }

@@ -1,6 +1,7 @@
 import { mendInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
+import { checkDaemon } from "./preflight.ts";
 import { showUnhealthy } from "./unhealthy.ts";
 import { root, type Workspace } from "./workspace.ts";
 
@@ -13,6 +14,7 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   const { stack, local } = workspace;
   // A stack that an earlier version made has none yet.
   if (local) await ensureNetworkRange(workspace);
+  await checkDaemon(workspace);
   await mendInterrupted(workspace);
   const args = ["up", "--stack", stack, "--policy-pack", `${root}/policies`, "--suppress-outputs"];
   const { code } = await step(

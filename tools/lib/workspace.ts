@@ -59,7 +59,7 @@ function localProject(home: string): string {
   mkdirSync(join(home, "state"), { recursive: true, mode: 0o700 });
   chmodSync(home, 0o700);
   const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as Record<string, unknown>;
-  const text = stringify({ ...project, main: "program/index.ts", backend: { url: `file://${join(home, "state")}` } });
+  const text = stringify({ ...project, main: "program/start.js", backend: { url: `file://${join(home, "state")}` } });
   // Made aside and renamed: another command may be at work in the same folder.
   const aside = join(home, `.new-${process.pid}`);
   writeFileSync(aside, text);

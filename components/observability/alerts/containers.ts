@@ -57,8 +57,9 @@ export const containerAlerts: readonly AlertGroup[] = [
       },
       {
         name: "ContainerNotRunning",
-        // Longer than an `up` takes, which removes some containers first and writes the new names last.
-        expr: `(${CONTAINER_INFO}{deploy!="on-demand"} unless on (container_id) container_last_seen) and on () up{job="cadvisor"} == 1`,
+        // Longer than an `up` takes, which removes some containers first and writes the new names last. Where no container is
+        // seen, none is known to be missing.
+        expr: `(${CONTAINER_INFO}{deploy!="on-demand"} unless on (container_id) container_last_seen) and on () count(container_last_seen) > 0`,
         for: "10m",
         severity: "warning",
         service: "{{ $labels.service }}",

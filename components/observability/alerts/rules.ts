@@ -5,6 +5,7 @@ import { dataAlerts } from "./data.ts";
 import { fixesAlerts } from "./fixes.ts";
 import { hostAlerts } from "./host.ts";
 import { type MarketCalendar, marketRecordings, nyse } from "./market.ts";
+import { missingMetricAlerts, type NeededMetric, neededMetrics, presenceRecordings } from "./needed.ts";
 import { securityAlerts } from "./security.ts";
 import { memoryLimits, serviceAlerts } from "./services.ts";
 import { sloAlerts, sloRecordings } from "./slo.ts";
@@ -26,8 +27,10 @@ export interface RulesArgs {
 /** A series that repeats itself slowly needs no evaluation every 15 seconds. */
 const SLOW = "1m";
 
-/** Every alert of a stack, by group. */
-export function alertGroups({ jobs, parts = [] }: Pick<RulesArgs, "jobs" | "parts">): readonly AlertGroup[] {
+type Alerted = Pick<RulesArgs, "jobs" | "parts">;
+
+/** Every alert of a stack on what its services and parts show, by group. */
+function readingAlerts({ jobs, parts = [] }: Alerted): readonly AlertGroup[] {
   return [
     ...tradingAlerts,
     ...serviceAlerts,
@@ -43,6 +46,18 @@ export function alertGroups({ jobs, parts = [] }: Pick<RulesArgs, "jobs" | "part
     name,
     alerts: alerts.filter(({ needs }) => needs === undefined || parts.includes(needs)),
   }));
+}
+
+/** Every alert of a stack, by group. */
+export const alertGroups = (args: Alerted): readonly AlertGroup[] => [...readingAlerts(args), ...missingMetricAlerts];
+
+/** Every metric that a stack's alerts read, with who shows it. */
+export function metricsNeeded(args: Alerted): readonly NeededMetric[] {
+  const recordings = [...marketRecordings(nyse), ...memoryLimits, ...containerRecordings, ...sloRecordings];
+  return neededMetrics(
+    readingAlerts(args).flatMap(({ alerts }) => alerts),
+    recordings,
+  );
 }
 
 const alertRule = (alert: Alert, runbooks: string) => ({
@@ -68,12 +83,14 @@ const recordingGroup = (name: string, recordings: readonly Recording[], interval
 });
 
 /** The recording rules of a stack, by group. */
-export function recordingGroups({ calendar = nyse }: RulesArgs) {
+export function recordingGroups(args: RulesArgs) {
+  const { calendar = nyse } = args;
   return [
     recordingGroup("market calendar", marketRecordings(calendar)),
     recordingGroup("memory limits", memoryLimits, SLOW),
     recordingGroup("container figures", containerRecordings),
     recordingGroup("service level objectives", sloRecordings),
+    recordingGroup("needed metrics", presenceRecordings(metricsNeeded(args)), SLOW),
   ];
 }
 

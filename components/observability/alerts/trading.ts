@@ -53,8 +53,8 @@ export const tradingAlerts: readonly AlertGroup[] = [
       },
       {
         name: "NoOrdersProcessed",
-        // No series at all is no order at all.
-        expr: `(sum(increase(orders_submitted_total[2m])) or vector(0)) == 0 and on () ${MARKET_OPEN} == 1`,
+        // Without the metric nobody knows whether there were orders, and MetricMissing or MetricNeverSeen tells so.
+        expr: `sum(increase(orders_submitted_total[2m])) == 0 and on () ${MARKET_OPEN} == 1`,
         for: "15m",
         severity: "warning",
         service: "execution",

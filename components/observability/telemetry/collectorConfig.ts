@@ -72,6 +72,9 @@ export const collectorBase = {
     file_storage: {
       directory: QUEUE_DIR,
       timeout: "5s",
+      // A damaged file is set aside as FILE.TIME.backup, with a line in the log, and an empty one takes its place: the program
+      // would otherwise end at each start. What the file held is lost to the receivers, and no order is in it.
+      recreate: true,
       // Without it the file keeps the size of the longest queue that there ever was.
       compaction: {
         directory: QUEUE_DIR,

@@ -13,6 +13,10 @@ export interface LogCollectorConfigArgs {
   readonly logs: string;
 }
 
+/** Where a line in JSON may say its level; the first that is there counts. Python's loggers write the second, Google's the third. */
+export const LEVEL_FIELDS = ["level", "levelname", "severity"] as const;
+const lineField = (name: string) => `attributes.line?.${name}`;
+
 /** Steps from a line of Docker's file to what the container printed, and whose it is. */
 const operators = (stack: string) => [
   // Docker adds the container's labels behind the line; in the line itself the quotes would be escaped.
@@ -45,12 +49,17 @@ const operators = (stack: string) => [
     parse_to: "attributes.line",
     on_error: "send_quiet",
   },
-  {
+  ...LEVEL_FIELDS.map((field, index) => ({
     type: "severity_parser",
-    if: "attributes.line?.level != nil",
-    parse_from: "attributes.line.level",
+    if: [
+      ...LEVEL_FIELDS.slice(0, index).map((former) => `${lineField(former)} == nil`),
+      `${lineField(field)} != nil`,
+    ].join(" and "),
+    parse_from: `attributes.line.${field}`,
+    // Python's words, beside those that the collector knows.
+    mapping: { warn: "warning", fatal: "critical" },
     on_error: "send_quiet",
-  },
+  })),
   {
     type: "trace_parser",
     if: "attributes.line?.trace_id != nil",

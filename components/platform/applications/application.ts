@@ -3,6 +3,20 @@ import type { Settings } from "../../settings.ts";
 import type { ServiceName } from "../catalogue.ts";
 import type { Start } from "../release.ts";
 
+/** What an application measures under a name of its own, for the platform's dashboards, alerts and service level objectives. */
+export interface MetricMapping {
+  /** The services that show it. Default: all of them. */
+  readonly services?: readonly ServiceName[];
+  /** Its own name; a histogram's without `_bucket`, `_sum` and `_count`. */
+  readonly metric: string;
+  /** The platform's name for it. Default: the same. A service must not show both. */
+  readonly as?: string;
+  /** Its own labels, each with the platform's name for it. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** By the platform's label: its own values, each with the platform's. Two series must not become one. */
+  readonly values?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
 /** A page of the application's gateway that the smoke tests ask for, and the statuses of which it must be answered with one. */
 export interface SmokeRoute {
   readonly path: string;
@@ -28,6 +42,8 @@ export interface Application {
   readonly purpose: string;
   /** By service; what a row does not say is the image's own, or the catalogue's. */
   readonly services: Readonly<Partial<Record<ServiceName, Start>>>;
+  /** Its names for what the platform measures too. Default: they are the platform's. */
+  readonly metrics?: readonly MetricMapping[];
   /** Absent where its owner builds the images elsewhere. */
   readonly build?: Build;
   /** What the smoke tests ask: a page that takes a token, which refuses whoever has none. */
@@ -35,3 +51,7 @@ export interface Application {
   /** The YAML files below /etc/autollm, the same for every service. */
   readonly files: (settings: Pick<Settings, "symbols">) => FileTree;
 }
+
+/** What a table says about the metrics of one service. */
+export const mappingsOf = ({ metrics = [] }: Application, service: ServiceName): readonly MetricMapping[] =>
+  metrics.filter(({ services }) => services === undefined || services.includes(service));

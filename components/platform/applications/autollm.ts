@@ -169,6 +169,26 @@ export const autollm: Application = {
       writable: { "/tmp": { memory: 512 }, [DATA]: { memory: 64 } },
     },
   },
+  metrics: [
+    // prometheus-fastapi-instrumentator's names; a status such as 5xx is one of the platform's 5.. as well.
+    { metric: "http_requests_total", labels: { handler: "path" } },
+    { metric: "http_request_duration_seconds", labels: { handler: "path" } },
+    {
+      services: ["gateway-api"],
+      metric: "gateway_http_requests_total",
+      as: "http_requests_total",
+      labels: { endpoint: "path", handler: "path" },
+    },
+    {
+      services: ["gateway-api"],
+      metric: "gateway_request_latency_seconds",
+      as: "http_request_duration_seconds",
+      labels: { endpoint: "path", handler: "path" },
+    },
+    // Who proposed an intent is the service that counts it: the agents by themselves, or the gateway for a person.
+    { services: ["llm-agents"], metric: "llm_intents_total", values: { status: { auto: "proposed" } } },
+    { services: ["gateway-api"], metric: "llm_intents_total", values: { status: { manual: "proposed" } } },
+  ],
   files: ({ symbols }) => ({
     "symbols.yaml": stringify({ symbols: symbols.map(symbolRow) }),
     "feeds.yaml": stringify({

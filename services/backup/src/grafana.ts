@@ -155,3 +155,39 @@ export function changeGrafanaKey(
     return "changed";
   });
 }
+
+/**
+ * Gives provisioned data sources the names that this stack provisions them by. Grafana ends at its start if a data source has
+ * the uid of a provisioned one and another name, as after a restore from an environment of another name. One of the operator's
+ * own that has such a name keeps everything else and gets ` (own)` behind it.
+ * @param names of the data sources, by uid
+ * @returns the uids of those that had another name
+ */
+export function nameDataSources(file: string, names: ReadonlyMap<string, string>): string[] {
+  if (!existsSync(file)) return [];
+  const database = new GrafanaDatabase(file);
+  return database.change(() => {
+    if (!database.has("data_source")) return [];
+    const present = new Map(
+      database.rows("SELECT uid, name FROM data_source").map(({ uid, name }) => [String(uid), String(name)]),
+    );
+    const wrong = [...names].filter(([uid, name]) => present.has(uid) && present.get(uid) !== name);
+    for (const [uid, name] of wrong) {
+      database.run("UPDATE data_source SET name = name || ' (own)' WHERE uid <> ? AND name = ?", uid, name);
+      database.run("UPDATE data_source SET name = ? WHERE uid = ?", name, uid);
+    }
+    return wrong.map(([uid]) => uid);
+  });
+}
+
+/** The names by uid of a database's provisioned data sources, which nobody can change in Grafana's pages. */
+export function provisionedDataSources(file: string): ReadonlyMap<string, string> {
+  if (!existsSync(file)) return new Map();
+  const database = new DatabaseSync(file, { readOnly: true, timeout: BUSY_MS });
+  try {
+    const rows = database.prepare("SELECT uid, name FROM data_source WHERE read_only = 1").all();
+    return new Map(rows.map(({ uid, name }) => [String(uid), String(name)]));
+  } finally {
+    database.close();
+  }
+}

@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { connect } from "@nats-io/transport-node";
 import { makeBackup } from "./backup.ts";
 import { endAll } from "./exec.ts";
-import { changeGrafanaKey, evictFromGrafana } from "./grafana.ts";
+import { changeGrafanaKey, evictFromGrafana, nameDataSources, provisionedDataSources } from "./grafana.ts";
 import { restoreStream } from "./jetstream.ts";
 import { runLimiter } from "./limiter.ts";
 import { withLock } from "./lock.ts";
@@ -46,10 +46,15 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   "nats-metrics": async () => serveNatsMetrics(),
   /** The program of another container of this image: limits attempts at the edge. */
   limiter: async () => runLimiter(),
-  /** Before Grafana starts: has its database encrypted with its present secret key. */
-  "grafana-key": async ([file = ""]) => {
+  /** Before Grafana starts: has its database encrypted with its present secret key, and its data sources named as provisioned. */
+  "grafana-key": async ([file = "", ...sources]) => {
     const given = await readGiven();
+    nameDataSources(file, new Map(sources.map((source) => source.split("=", 2) as [string, string])));
     answer(changeGrafanaKey(file, given("grafana-secret"), given("secret-key-mark")));
+  },
+  /** Before a database takes another's place: has its data sources named as they are in that one. */
+  "grafana-sources": async ([file = "", present = ""]) => {
+    answer(nameDataSources(file, provisionedDataSources(present)));
   },
   /** While Grafana runs: ends what was opened under a former password. */
   "grafana-evict": async ([file = ""]) => {

@@ -35,6 +35,9 @@ export class Bus {
     this.#config = config;
     this.#log = log;
     this.#metrics = metrics;
+    // Counters that begin at 0 show their first event as an increase, and tell a quiet subject from one that nobody counts.
+    for (const subject of (config.spec?.publishes ?? []).filter(isDurable)) this.#count(subject, "published", 0);
+    for (const subject of (config.spec?.subscribes ?? []).filter(isDurable)) this.#count(subject, "received", 0);
     this.#connected = retryForever(
       this.#stopped.signal,
       () => this.#connect(),
@@ -206,8 +209,8 @@ export class Bus {
     await connection.drain();
   }
 
-  #count(subject: string, status: string): void {
-    this.#metrics.messages.inc({ subject, status });
+  #count(subject: string, status: string, by = 1): void {
+    this.#metrics.messages.inc({ subject, status }, by);
   }
 }
 

@@ -16,6 +16,8 @@ const memory = (service: string, share: number): Case => ({
 const starts = (service: string, times: string): Case => ({
   series: { ...info(service), [own("container_start_time_seconds")]: times },
 });
+/** A container that runs, whatever becomes of the one that is looked at. */
+const another = { 'container_last_seen{job="cadvisor",container_id="another"}': rising(15) };
 const cadvisor = (up: number) => ({ 'up{job="cadvisor"}': constant(up) });
 
 export const containerCases: readonly AlertCase[] = [
@@ -35,12 +37,17 @@ export const containerCases: readonly AlertCase[] = [
   {
     alert: "ContainerNotRunning",
     service: "backup",
-    fires: [{ series: { ...info("backup"), ...cadvisor(1) }, at: "15m" }],
+    fires: [{ series: { ...info("backup"), ...cadvisor(1), ...another }, at: "15m" }],
     quiet: [
-      { series: { ...info("backup"), ...cadvisor(1), [own("container_last_seen")]: rising(15) }, at: "15m" },
+      {
+        series: { ...info("backup"), ...cadvisor(1), ...another, [own("container_last_seen")]: rising(15) },
+        at: "15m",
+      },
       // A batch job ends by itself, and while nobody looks nothing is known.
-      { series: { ...info("backtest-engine", "on-demand"), ...cadvisor(1) }, at: "15m" },
+      { series: { ...info("backtest-engine", "on-demand"), ...cadvisor(1), ...another }, at: "15m" },
       { series: { ...info("backup"), ...cadvisor(0) }, at: "15m" },
+      // No container is seen at all: the figures are missing, and not all containers.
+      { series: { ...info("backup"), ...cadvisor(1) }, at: "15m" },
     ],
   },
   {

@@ -18,6 +18,13 @@ const queue = (bytes: number): Case => ({
   },
 });
 
+const LSM = 'jaeger_storage_badger_size_bytes_lsm{job="jaeger"}';
+/** Jaeger, up or not, with all that alerts need of it but one metric. */
+const jaeger = (up: 0 | 1) => ({
+  'up{job="jaeger"}': constant(up),
+  'jaeger_storage_badger_size_bytes_vlog{job="jaeger"}': constant(5),
+});
+
 export const watchingCases: readonly AlertCase[] = [
   { alert: "DeadMansSwitch", service: "prometheus", fires: [{ series: {} }], quiet: [] },
   gauge("SilenceActive", "alertmanager", 'alertmanager_silences{job="alertmanager",state="active"}', 1, 0),
@@ -94,6 +101,33 @@ export const watchingCases: readonly AlertCase[] = [
     ],
   },
   { alert: "TraceStoreLarge", service: "jaeger", fires: [traceStore(9e9)], quiet: [traceStore(7e9)] },
+  {
+    alert: "MetricMissing",
+    service: "jaeger",
+    // There for five minutes, then gone for longer than a restart's counters need.
+    fires: [{ series: { ...jaeger(1), [LSM]: `5x20 _x400` }, at: "45m" }],
+    quiet: [
+      { series: { ...jaeger(1), [LSM]: "5x20 _x400" }, at: "30m" },
+      { series: { ...jaeger(1), [LSM]: constant(5) }, at: "45m" },
+      // Its job is down, which others tell, or never showed it.
+      { series: { ...jaeger(0), [LSM]: "5x20 _x400" }, at: "45m" },
+      { series: jaeger(1), at: "45m" },
+    ],
+  },
+  {
+    alert: "MetricNeverSeen",
+    service: "jaeger",
+    // Within the first hours, and a day after it went.
+    fires: [
+      { series: jaeger(1), at: "70m" },
+      { series: { ...jaeger(1), [LSM]: "5x5 _x400" }, at: "27h", every: "5m" },
+    ],
+    quiet: [
+      { series: jaeger(1), at: "50m" },
+      { series: jaeger(0), at: "70m" },
+      { series: { ...jaeger(1), [LSM]: constant(5) }, at: "70m" },
+    ],
+  },
   {
     alert: "MarketCalendarEnding",
     service: "prometheus",

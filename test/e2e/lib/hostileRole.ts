@@ -5,7 +5,7 @@ export const PROOF = "/tmp/hostile";
 /** What its code writes into the server's log: the way in which it was run, and as whom. */
 export const HOSTILE_LINE = /hostile (\w+) as (\w+)\/(\w+)/g;
 
-const FUNCTIONS = `
+const functionsOf = (role: string) => `
 CREATE FUNCTION ran(kind text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
   RAISE LOG 'hostile % as %/%', kind, current_user, session_user;
   BEGIN
@@ -15,19 +15,19 @@ CREATE FUNCTION ran(kind text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
   RETURN true;
 END $$;
 CREATE FUNCTION ran_immutable(kind text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
-  RETURN ${HOSTILE_ROLE}.ran(kind);
+  RETURN ${role}.ran(kind);
 END $$;
 CREATE FUNCTION ran_trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  PERFORM ${HOSTILE_ROLE}.ran('trigger');
+  PERFORM ${role}.ran('trigger');
   RETURN NEW;
 END $$;`;
 
 /** Ways in which a table's owner has code run by whoever reads, dumps, restores or sums the table. */
-const ways: Readonly<Record<string, string>> = {
+const waysOf = (role: string): Readonly<Record<string, string>> => ({
   check: "CREATE TABLE h_check (x int CHECK (ran('check')))",
   domain: "CREATE DOMAIN h_int AS int CHECK (ran('domain')); CREATE TABLE h_domain (x h_int)",
   cast: `CREATE TABLE h_cast (x int);
-    CREATE FUNCTION row_text(h_cast) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM ${HOSTILE_ROLE}.ran('cast'); RETURN ''; END $$;
+    CREATE FUNCTION row_text(h_cast) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM ${role}.ran('cast'); RETURN ''; END $$;
     CREATE CAST (h_cast AS text) WITH FUNCTION row_text(h_cast) AS IMPLICIT`,
   index: "CREATE TABLE h_index (x int); CREATE INDEX ON h_index (x) WHERE ran_immutable('index')",
   statistics:
@@ -40,7 +40,7 @@ const ways: Readonly<Record<string, string>> = {
   policy: `CREATE TABLE h_policy (x int); CREATE POLICY p ON h_policy USING (ran('policy'));
     ALTER TABLE h_policy ENABLE ROW LEVEL SECURITY; ALTER TABLE h_policy FORCE ROW LEVEL SECURITY`,
   default: "CREATE TABLE h_default (x int, y boolean DEFAULT ran('default'))",
-};
+});
 
 /** In place of what pg_catalog has: for whoever looks a name up without saying where. */
 const SHADOWS = `
@@ -50,13 +50,16 @@ CREATE OPERATOR || (LEFTARG = text, RIGHTARG = text, FUNCTION = textcat_hostile)
 CREATE MATERIALIZED VIEW h_materialized AS SELECT ran('materialized');
 CREATE VIEW h_view AS SELECT ran('view');`;
 
-export const hostileWays = Object.keys(ways);
+export const hostileWays = Object.keys(waysOf(HOSTILE_ROLE));
 
-/** Makes all of it, with one row in each table; run as the hostile role. */
-export const hostileSql = [
-  `SET search_path = ${HOSTILE_ROLE};`,
-  FUNCTIONS,
-  ...Object.entries(ways).map(([kind, sql]) => `${sql}; INSERT INTO h_${kind} (x) VALUES (1);`),
-  SHADOWS,
-  "",
-].join("\n");
+/** Makes all of it in a role's schema, with one row in each table; run as that role. */
+export const hostileSqlOf = (role: string) =>
+  [
+    `SET search_path = ${role};`,
+    functionsOf(role),
+    ...Object.entries(waysOf(role)).map(([kind, sql]) => `${sql}; INSERT INTO h_${kind} (x) VALUES (1);`),
+    SHADOWS,
+    "",
+  ].join("\n");
+
+export const hostileSql = hostileSqlOf(HOSTILE_ROLE);

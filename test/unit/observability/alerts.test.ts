@@ -1,11 +1,18 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { alertGroups, recordingGroups, rulesYaml } from "../../../components/observability/alerts/rules.ts";
+import { exposers, METRIC_PRESENT, neededMetrics } from "../../../components/observability/alerts/needed.ts";
+import { metricsOf, selectorsOf } from "../../../components/observability/alerts/promql.ts";
+import {
+  alertGroups,
+  metricsNeeded,
+  recordingGroups,
+  rulesYaml,
+} from "../../../components/observability/alerts/rules.ts";
 import { queuedSubjects, serviceJobs } from "../../../components/observability/alerts/services.ts";
 import { slos, sloWindows } from "../../../components/observability/alerts/slo.ts";
 import { serviceNames, services } from "../../../components/platform/catalogue.ts";
-import { knownMetrics, metricsOf } from "./promql.ts";
+import { exporterLines, knownMetrics } from "./promql.ts";
 
 const jobs = [...serviceJobs, "prometheus", "grafana"];
 const alerts = alertGroups({ jobs, parts: ["backup", "host"] }).flatMap((group) => group.alerts);
@@ -138,10 +145,106 @@ test("the rules file is YAML, with every alert in it and a link to its page", ()
   expect(new Set(groups.map(({ name }) => name)).size).toBe(groups.length);
 });
 
-test("the metrics of an expression are what is neither function, label, window nor keyword", () => {
-  expect(
-    metricsOf(
-      'sum by (le, job) (rate(a_bucket{le="1",x=~"b_total"}[5m])) / on (job) group_left () b:c offset 5m and vector(1e3) > 0',
-    ),
-  ).toEqual(["a_bucket", "b:c"]);
+describe("an expression", () => {
+  test("is read for its metrics: what is neither function, label, window nor keyword", () => {
+    expect(
+      metricsOf(
+        'sum by (le, job) (rate(a_bucket{le="1",x=~"b_total"}[5m])) / on (job) group_left () b:c offset 5m and vector(1e3) > 0',
+      ),
+    ).toEqual(["a_bucket", "b:c"]);
+    expect(selectorsOf('a{x=~"b|c",y!=\'\\"\'}')).toEqual([
+      {
+        metric: "a",
+        matchers: [
+          { label: "x", operator: "=~", value: "b|c" },
+          { label: "y", operator: "!=", value: '"' },
+        ],
+      },
+    ]);
+  });
+
+  test("that is none, or names no metric, is refused", () => {
+    expect(() => metricsOf("sum(a b)")).toThrow(/no PromQL at "b\)": sum\(a b\)/);
+    expect(() => metricsOf('{__name__="a"}')).toThrow(/names no metric/);
+  });
+});
+
+describe("the metrics that alerts need", () => {
+  const args = { jobs, parts: ["backup", "host"] as const };
+  const needed = metricsNeeded(args);
+  const recorded = recordingGroups(args).flatMap(({ rules }) => rules);
+  const present = recorded.filter(({ record }) => record === METRIC_PRESENT);
+  const names = new Set(needed.map(({ metric }) => metric));
+
+  test("are all that an alert or a promise reads, by itself or by what is recorded", () => {
+    const records = new Set(recorded.map(({ record }) => record));
+    const rules = [
+      ...alerts,
+      ...recorded.filter(({ record }) => record.startsWith("slo:") || record === METRIC_PRESENT),
+    ];
+    const read = rules.flatMap(({ expr }) => metricsOf(expr)).filter((metric) => !records.has(metric));
+    expect(read.length).toBeGreaterThan(100);
+    expect(read.filter((metric) => !names.has(metric))).toEqual([]);
+    for (const metric of ["container_memory_rss", "order_latency_seconds_count", "daily_pnl"])
+      expect(names).toContain(metric);
+  });
+
+  test("are told when they are missing, but for those whose absence is no fault for a reason", () => {
+    const told = new Set(present.map(({ labels }) => labels?.metric));
+    for (const { metric, mayLack } of needed) expect(told.has(metric), metric).toBe(mayLack === undefined);
+    expect(needed.filter(({ mayLack }) => mayLack !== undefined).map(({ metric }) => metric)).toEqual([
+      "up",
+      "host_security_fixes_oldest_timestamp_seconds",
+      "host_security_checked_timestamp_seconds",
+      "backup_last_success_timestamp_seconds",
+      "backup_second_copy_last_success_timestamp_seconds",
+      "backup_second_copy_last_success",
+      "backup_second_copy_append_only",
+      "backup_second_copy_prune_due_snapshots",
+      "loki_discarded_samples_total",
+    ]);
+    for (const name of ["BackupUnknown", "SecurityFixesUnknown", "TargetMissing", "ServiceDown"])
+      expect(byName.get(name)?.expr).toContain("absent(");
+  });
+
+  test("come with the alerts that are blind without them", () => {
+    const row = present.find(({ labels }) => labels?.metric === "daily_pnl");
+    expect(row?.labels?.alerts).toBe("DailyLossLimitApproaching, DailyLossLimitBreached");
+    expect(row?.expr).toContain('count by (job) (daily_pnl{job=~"risk-manager"})');
+  });
+
+  test("are shown by the parts to which the table gives them, as those were seen", () => {
+    const seen = new Set(exporterLines());
+    const parts = needed.filter(
+      ({ jobs: shows, mayLack }) => mayLack === undefined && !serviceJobs.includes(shows[0] ?? ""),
+    );
+    // Files that node-exporter reads are written by programs of our own, and tested there.
+    const files = /^(host_|credential_|container_info$|backup_)/;
+    const unseen = parts.filter(
+      ({ metric, jobs: shows }) => !files.test(metric) && !shows.some((job) => seen.has(`${job} ${metric}`)),
+    );
+    expect(unseen.map(({ metric }) => metric)).toEqual([]);
+    expect(parts.length).toBeGreaterThan(40);
+  });
+
+  test("without anybody who shows them are a fault of the table", () => {
+    expect(() => neededMetrics([{ name: "Strange", expr: "strange_total > 1" }], [])).toThrow(
+      /Strange: no row of `exposers` .* tells who shows strange_total/,
+    );
+  });
+
+  test("have no row in the table that no alert needs", () => {
+    const fits = (pattern: string, name: string) =>
+      pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+    const idle = exposers
+      .flatMap(({ metrics }) => metrics)
+      .filter((pattern) => ![...names].some((name) => fits(pattern, name)));
+    expect(idle).toEqual([]);
+  });
+});
+
+describe("an alert on what does not happen", () => {
+  test.each(["NoOrdersProcessed", "LogsMissing", "OrderQueueGrowing"])("%s is silent where nobody counts", (name) => {
+    expect(byName.get(name)?.expr).not.toMatch(/or vector|absent|or 0 \*/);
+  });
 });

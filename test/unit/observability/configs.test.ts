@@ -6,6 +6,26 @@ import { blackboxConfig, edgeTargets } from "../../../components/observability/b
 import { redisPasswords } from "../../../components/observability/exporters.ts";
 import { grafanaProvisioning } from "../../../components/observability/grafanaConfig.ts";
 import { prometheusConfig, serviceTargets } from "../../../components/observability/prometheusConfig.ts";
+import type { Relabeling } from "../../../components/observability/relabeling.ts";
+import type { Application } from "../../../components/platform/applications/application.ts";
+import { applications } from "../../../components/platform/applications/index.ts";
+import { knownMetrics } from "./promql.ts";
+
+type Series = Readonly<Record<string, string>>;
+
+/** What Prometheus stores of a series: each step by its documentation (action `replace`). */
+function stored(steps: readonly Relabeling[], series: Series): Series {
+  const labels = new Map(Object.entries(series));
+  for (const { source_labels, regex, target_label, replacement } of steps) {
+    const text = source_labels.map((label) => labels.get(label) ?? "").join(";");
+    const found = new RegExp(`^(?:${regex})$`).exec(text);
+    if (found === null) continue;
+    const value = replacement.replaceAll(/[$](\d)/g, (_, group: string) => found[Number(group)] ?? "");
+    if (value === "") labels.delete(target_label);
+    else labels.set(target_label, value);
+  }
+  return Object.fromEntries(labels);
+}
 
 interface Receiver {
   readonly name: string;
@@ -68,9 +88,12 @@ describe("alertmanager.yml", () => {
   });
 });
 
+/** Services that all run their stand-ins. */
+const standIns = { application: "conventions", release: {} } as const;
+
 describe("prometheus.yml", () => {
   const config = (args: Partial<Parameters<typeof prometheusConfig>[0]>) =>
-    parse(prometheusConfig({ targets: serviceTargets, externalLabels: {}, ...args })) as {
+    parse(prometheusConfig({ targets: serviceTargets(standIns), externalLabels: {}, ...args })) as {
       scrape_configs: Record<string, unknown>[];
       alerting?: unknown;
       rule_files?: unknown;
@@ -78,13 +101,52 @@ describe("prometheus.yml", () => {
 
   test("has one job a service, named after it", () => {
     const jobs = config({}).scrape_configs.map(({ job_name }) => job_name);
-    expect(jobs).toEqual(serviceTargets.map(({ job }) => job));
+    expect(jobs).toEqual(serviceTargets(standIns).map(({ job }) => job));
     expect(jobs).toHaveLength(10);
   });
 
   test("has no alerting without an Alertmanager, and no rules without a file", () => {
     expect(config({})).not.toHaveProperty("alerting");
     expect(config({})).not.toHaveProperty("rule_files");
+  });
+
+  test("renames what an application's own image shows, and nothing of a stand-in", () => {
+    const image = `registry.example/x@sha256:${"a".repeat(64)}`;
+    const settings = {
+      application: "autollm",
+      release: { "gateway-api": { image }, "llm-agents": { image } },
+    } as const;
+    const jobs = config({ targets: serviceTargets(settings) }).scrape_configs;
+    const renamed = (job: string) =>
+      (jobs.find(({ job_name }) => job_name === job)?.metric_relabel_configs ?? []) as Relabeling[];
+    expect(renamed("portfolio-ledger")).toEqual([]);
+    const show = (job: string, series: Series) => stored(renamed(job), series);
+    expect(show("gateway-api", { __name__: "gateway_http_requests_total", endpoint: "/api/x", status: "500" })).toEqual(
+      { __name__: "http_requests_total", path: "/api/x", status: "500" },
+    );
+    expect(
+      show("gateway-api", { __name__: "gateway_request_latency_seconds_bucket", handler: "/api/x", le: "0.5" }),
+    ).toEqual({ __name__: "http_request_duration_seconds_bucket", path: "/api/x", le: "0.5" });
+    expect(show("llm-agents", { __name__: "http_requests_total", handler: "/health", status: "2xx" })).toEqual({
+      ...{ __name__: "http_requests_total", path: "/health", status: "2xx" },
+    });
+    expect(show("llm-agents", { __name__: "llm_intents_total", status: "auto" }).status).toBe("proposed");
+    expect(show("gateway-api", { __name__: "llm_intents_total", status: "manual" }).status).toBe("proposed");
+    const others: Series[] = [
+      { __name__: "other_total", handler: "x", endpoint: "y" },
+      { __name__: "http_requests_total_more", handler: "x" },
+      { __name__: "llm_intents_total", status: "automatic" },
+    ];
+    for (const series of others) expect(show("gateway-api", series)).toEqual(series);
+  });
+
+  test("maps to names and labels that the platform knows", async () => {
+    const known = await knownMetrics();
+    const mappings = Object.values(applications as Readonly<Record<string, Application>>).flatMap(
+      ({ metrics = [] }) => metrics,
+    );
+    expect(mappings.length).toBeGreaterThan(0);
+    for (const { metric, as = metric } of mappings) expect(known.has(as) || known.has(`${as}_count`), as).toBe(true);
   });
 
   test("names what a prober asked as the instance", () => {

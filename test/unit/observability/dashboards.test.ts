@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { metricsOf } from "../../../components/observability/alerts/promql.ts";
 import { dashboards } from "../../../components/observability/dashboards/dashboards.ts";
 import { annotations, dashboardJson } from "../../../components/observability/dashboards/render.ts";
-import { knownMetrics, metricsOf } from "./promql.ts";
+import { knownMetrics } from "./promql.ts";
 
 /** platform.md's five dashboards, and a word of each panel's title. */
 const promised: Readonly<Record<string, readonly string[]>> = {

@@ -5,23 +5,6 @@ import { CONTAINER_INFO } from "../../../components/runtime/containerNames.ts";
 import { metrics } from "../../../services/backup/src/status.ts";
 import * as reference from "../../../services/reference/src/metrics.ts";
 
-/** What PromQL itself calls things; a name before a parenthesis is a function. */
-const KEYWORDS = new Set("and or unless bool on ignoring by without group_left group_right offset inf nan".split(" "));
-
-/** The metrics that an expression reads: what is left when texts, label matchers, label lists, windows and functions are gone. */
-export function metricsOf(expr: string): readonly string[] {
-  const bare = expr
-    .replaceAll(/"[^"]*"/g, "")
-    .replaceAll(/\{[^}]*\}/g, " ")
-    .replaceAll(/\[[^\]]*\]/g, " ")
-    .replaceAll(/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, " ")
-    .replaceAll(/\boffset\s+\w+/g, " ");
-  const names = bare.matchAll(/(?<![\w.:])([a-zA-Z_:][\w:]*)(\s*\()?/g);
-  return [
-    ...new Set([...names].flatMap(([, name = "", call]) => (call === undefined && !KEYWORDS.has(name) ? [name] : []))),
-  ];
-}
-
 /** The names under which a metric of prom-client is scraped. */
 async function referenceMetrics(): Promise<readonly string[]> {
   const { Metrics, ...groups } = reference;
@@ -33,13 +16,14 @@ async function referenceMetrics(): Promise<readonly string[]> {
   );
 }
 
-/** Names by the job that exposes them, as the exporters of the local stack were seen to. */
-export function exporterMetrics(): readonly string[] {
-  const lines = readFileSync(new URL("exporter-metrics.txt", import.meta.url), "utf8")
+/** `JOB NAME`, as the exporters of the local stack were seen to show them. */
+export const exporterLines = (): readonly string[] =>
+  readFileSync(new URL("exporter-metrics.txt", import.meta.url), "utf8")
     .trim()
     .split("\n");
-  return lines.map((line) => line.split(" ")[1] ?? "");
-}
+
+/** What the exporters of the local stack were seen to show. */
+export const exporterMetrics = (): readonly string[] => exporterLines().map((line) => line.split(" ")[1] ?? "");
 
 const backupMetrics = metrics.map(({ name }) => name);
 /** Prometheus makes these itself. */

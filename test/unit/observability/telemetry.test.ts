@@ -25,6 +25,21 @@ const letters = (length: number) =>
     .replaceAll(/[^A-Za-z0-9]/g, "")
     .slice(0, length);
 
+it("a line in JSON tells its level by the first of three names that it has", () => {
+  const { receivers } = parse(logCollectorConfig({ stack: "local", logs: "http://loki:3100/otlp" })) as {
+    receivers: { file_log: { operators: { type: string; if?: string; parse_from?: string }[] } };
+  };
+  const parsers = receivers.file_log.operators.filter(({ type }) => type === "severity_parser");
+  expect(parsers.map((parser) => [parser.if, parser.parse_from])).toEqual([
+    ["attributes.line?.level != nil", "attributes.line.level"],
+    ["attributes.line?.level == nil and attributes.line?.levelname != nil", "attributes.line.levelname"],
+    [
+      "attributes.line?.level == nil and attributes.line?.levelname == nil and attributes.line?.severity != nil",
+      "attributes.line.severity",
+    ],
+  ]);
+});
+
 const hidesAttribute = (name: string) => secretKeys.some((pattern) => new RegExp(pattern.slice(4), "i").test(name));
 
 describe("what looks like a secret", () => {

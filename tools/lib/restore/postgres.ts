@@ -1,3 +1,4 @@
+import { schemaGuardSql } from "../../../components/data/postgres-guard.ts";
 import {
   POSTGRES_DATABASE,
   POSTGRES_RESTORED,
@@ -111,6 +112,8 @@ export class PostgresTarget {
       manifest.format === FORMER_FORMAT ? there(sums).map((sum) => ({ ...sum, checksum: "" })) : there(sums);
     const differences = tableDifferences(comparable(savedTables(manifest)), comparable(found));
     if (differences.length > 0) throw new UserError(`the restored database differs: ${differences.join("; ")}`);
+    // Last: before their rows come, all tables are empty, and a reader's would be taken for copies of its owner's.
+    await this.#sql(POSTGRES_RESTORED, [...schemaGuardSql(), ""].join("\n"));
   }
 
   async #restore(source: Source, { format }: Manifest, { schema, owner }: SavedSchema): Promise<void> {

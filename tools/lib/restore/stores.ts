@@ -9,9 +9,10 @@ export function restoreVolume(source: Source, name: string, volume: Volume): Pro
   return handOver(source, "unpack", `${VOLUMES_DIR}/${name}`, volume, putInPlace);
 }
 
-/** Grafana's database; its plugins stay. */
+/** Grafana's database; its plugins stay. Its data sources take the names that they have in the stack's present one. */
 export function restoreGrafana(source: Source, volume: Volume): Promise<void> {
   return handOver(source, "cat", GRAFANA_DB, volume, [
+    `node /app/backup.mjs grafana-sources ${ASIDE}/new/${GRAFANA_DB} /volume/${GRAFANA_DB}`,
     ...["-journal", "-wal", "-shm"].map((kind) => `rm -f /volume/${GRAFANA_DB}${kind}`),
     `mv ${ASIDE}/new/${GRAFANA_DB} /volume/${GRAFANA_DB}`,
     `rm -rf ${ASIDE}`,

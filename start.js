@@ -1,0 +1,10 @@
+// Pulumi's entry, in plain JavaScript: a Node that is too old for TypeScript gets one clear line. The program is index.ts.
+import { RunError } from "@pulumi/pulumi";
+import { nodeFault } from "./components/nodeVersion.js";
+
+// Pulumi takes the outputs of a program that is loaded later from a default export alone.
+export default async () => {
+  const fault = nodeFault();
+  if (fault !== undefined) throw new RunError(fault);
+  return { ...(await import("./index.ts")) };
+};

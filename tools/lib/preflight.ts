@@ -1,0 +1,165 @@
+import { statfs } from "node:fs/promises";
+import { ConfigError } from "../../components/settings.ts";
+import { Daemon } from "./daemon.ts";
+import { say, UserError } from "./log.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** What a Docker daemon says of itself, and what its machine has. */
+export interface DaemonFacts {
+  /** Newest version of its API, and the oldest that it still answers. */
+  readonly api: string;
+  readonly minApi: string;
+  readonly operatingSystem: string;
+  readonly osType: string;
+  readonly architecture: string;
+  readonly storageDriver: string;
+  readonly securityOptions: readonly string[];
+  readonly root: string;
+  /** Whether the kernel enforces what containers are limited to. */
+  readonly limits: { readonly memory: boolean; readonly pids: boolean };
+  readonly memoryBytes: number;
+  /** Free bytes where the daemon keeps its images and volumes; undefined if that place cannot be asked. */
+  readonly freeBytes: number | undefined;
+}
+
+export interface Verdict {
+  readonly faults: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** The API that the official docker plugin needs for volumes that take nothing from their image: Docker 26. */
+const OFFICIAL_API = "1.45";
+/** The API that the built docker plugin speaks at most (tools/engine/patches.ts), and the oldest in which it was tried: Docker 20.10. */
+const BUILT_API = { newest: "1.44", oldest: "1.41" };
+/** The data root to which the log collector's mount is bound, and that policies/waivers.ts allows. */
+const DATA_ROOT = "/var/lib/docker";
+const GIB = 1024 ** 3;
+/** All containers of a stack at rest take about 3 GiB (docs/performance.md); the images about 3 GiB of disk. */
+const MEMORY_GIB = { least: 3, enough: 6 };
+const DISK_GIB = { least: 2, enough: 10 };
+
+/** Compares two versions of Docker's API, `1.45` and the like. */
+function older(a: string, b: string): boolean {
+  const [aMajor = 0, aMinor = 0] = a.split(".").map(Number);
+  const [bMajor = 0, bMinor = 0] = b.split(".").map(Number);
+  return aMajor < bMajor || (aMajor === bMajor && aMinor < bMinor);
+}
+
+const gib = (bytes: number) => `${(bytes / GIB).toFixed(1)} GiB`;
+
+/** What keeps a stack from running on a daemon, and what it would suffer from. Each line says what to do. */
+export function judgeDaemon(facts: DaemonFacts, origin: "official" | "built"): Verdict {
+  const faults: string[] = [];
+  const warnings: string[] = [];
+  const { api, minApi, securityOptions, root, memoryBytes, freeBytes } = facts;
+  if (facts.osType !== "linux") faults.push(`it runs ${facts.osType} containers: use Docker Engine on Linux`);
+  if (!["x86_64", "amd64", "aarch64", "arm64"].includes(facts.architecture))
+    faults.push(`its architecture is ${facts.architecture}: the images exist for x86_64 and aarch64`);
+  if (/docker desktop/i.test(facts.operatingSystem))
+    faults.push("it is Docker Desktop, whose containers do not see this machine's files: use Docker Engine");
+  if (root.startsWith("/var/snap/"))
+    faults.push("it comes from a snap, which sees no files outside of its own: use Debian's or Docker's own package");
+  else if (root !== DATA_ROOT && !securityOptions.some((option) => /name=(rootless|userns)/.test(option)))
+    faults.push(
+      `its data-root is ${root}, and the log collector reads ${DATA_ROOT}: mount that disk at ${DATA_ROOT} instead`,
+    );
+  if (securityOptions.some((option) => option.includes("name=rootless")))
+    faults.push("it is rootless, so files cannot be given to the containers' users: use a daemon that root runs");
+  if (securityOptions.some((option) => option.includes("name=userns")))
+    faults.push("it maps users (userns-remap), so files cannot be given to the containers' users: switch that off");
+  if (origin === "official" && older(api, OFFICIAL_API))
+    faults.push(`its API is ${api}, and the docker plugin needs ${OFFICIAL_API}: update it to Docker 26 or newer`);
+  if (origin === "built" && older(api, BUILT_API.oldest))
+    faults.push(`its API is ${api}, and ${BUILT_API.oldest} is needed: update it to Docker 20.10 or newer`);
+  if (origin === "built" && older(BUILT_API.newest, minApi))
+    faults.push(
+      `it takes API ${minApi} and newer, and the docker plugin that was built here speaks ${BUILT_API.newest}: install the Pulumi CLI`,
+    );
+  if (!facts.limits.memory)
+    warnings.push(
+      "its kernel does not limit containers' memory: one that leaks takes the host's (kernel option memory cgroup)",
+    );
+  if (!facts.limits.pids) warnings.push("its kernel does not limit containers' processes (kernel option pids cgroup)");
+  if (["vfs", "devicemapper", "aufs"].includes(facts.storageDriver))
+    warnings.push(`its storage driver is ${facts.storageDriver}, which is slow and large: use overlay2`);
+  if (memoryBytes < MEMORY_GIB.least * GIB)
+    faults.push(`its machine has ${gib(memoryBytes)} of memory: ${MEMORY_GIB.enough} GiB are needed`);
+  else if (memoryBytes < MEMORY_GIB.enough * GIB)
+    warnings.push(`its machine has ${gib(memoryBytes)} of memory: ${MEMORY_GIB.enough} GiB are recommended`);
+  if (freeBytes !== undefined && freeBytes < DISK_GIB.least * GIB)
+    faults.push(
+      `${root} has ${gib(freeBytes)} free: ${DISK_GIB.enough} GiB are needed (docker system df tells what is used)`,
+    );
+  else if (freeBytes !== undefined && freeBytes < DISK_GIB.enough * GIB)
+    warnings.push(`${root} has ${gib(freeBytes)} free: ${DISK_GIB.enough} GiB are recommended (docker system df)`);
+  return { faults, warnings };
+}
+
+interface Info {
+  readonly OperatingSystem: string;
+  readonly OSType: string;
+  readonly Architecture: string;
+  readonly Driver: string;
+  readonly SecurityOptions: readonly string[] | null;
+  readonly DockerRootDir: string;
+  readonly MemoryLimit: boolean;
+  readonly PidsLimit: boolean;
+  readonly MemTotal: number;
+}
+
+/** Asks a daemon about itself; undefined if none answers, as on a host that is still bare. */
+async function askDaemon(daemon: Daemon): Promise<DaemonFacts | undefined> {
+  const [version, info] = await Promise.all([
+    daemon.run(["version", "--format", "{{.Server.APIVersion}} {{.Server.MinAPIVersion}}"], { allowFailure: true }),
+    daemon.run(["info", "--format", "{{json .}}"], { allowFailure: true }),
+  ]);
+  if (version.code !== 0 || info.code !== 0) return undefined;
+  const [api = "", minApi = ""] = version.stdout.trim().split(" ");
+  const told = JSON.parse(info.stdout) as Info;
+  return {
+    api,
+    minApi,
+    operatingSystem: told.OperatingSystem,
+    osType: told.OSType,
+    architecture: told.Architecture,
+    storageDriver: told.Driver,
+    securityOptions: told.SecurityOptions ?? [],
+    root: told.DockerRootDir,
+    limits: { memory: told.MemoryLimit, pids: told.PidsLimit },
+    memoryBytes: told.MemTotal,
+    freeBytes: daemon.here ? await freeBytes(told.DockerRootDir) : undefined,
+  };
+}
+
+/** Free bytes of a folder's file system; undefined if this user may not look. */
+async function freeBytes(folder: string): Promise<number | undefined> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Refuses a Docker daemon on which the stack cannot run, before anything changes, and warns of what it would suffer from.
+ * @throws UserError with all faults at once
+ */
+export async function checkDaemon(workspace: Workspace): Promise<void> {
+  const daemon = await daemonOf(workspace);
+  const facts = daemon === undefined ? undefined : await askDaemon(daemon);
+  if (facts === undefined) return;
+  const { faults, warnings } = judgeDaemon(facts, workspace.engine.origin);
+  for (const warning of warnings) say(`warning: the Docker daemon: ${warning}`);
+  if (faults.length > 0) throw new UserError(["this Docker daemon cannot run the stack:", ...faults].join("\n  "));
+}
+
+/** The stack's daemon; undefined if its config has faults, of which the program tells all. */
+async function daemonOf(workspace: Workspace): Promise<Daemon | undefined> {
+  try {
+    return await Daemon.of(workspace);
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined;
+    throw error;
+  }
+}
