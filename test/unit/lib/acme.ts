@@ -15,6 +15,7 @@ export const acme: Application = {
     image: (service) => `acme-${service}`,
   },
   smoke: { token: { path: "/api/v1/orders", expected: [401] } },
+  metrics: [{ metric: "acme_requests_total", as: "http_requests_total", labels: { route: "path", code: "status" } }],
   services: {
     "gateway-api": {
       environment: {
