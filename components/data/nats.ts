@@ -3,14 +3,16 @@ import * as pulumi from "@pulumi/pulumi";
 import { serviceNeeds } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
-import { isExecutor, natsPermissions, type ServiceName, serviceNames } from "../platform/catalogue.ts";
+import { isExecutor, type ServiceName, serviceNames } from "../platform/catalogue.ts";
 import type { KillSwitchMount } from "../platform/killSwitchMount.ts";
-import { APPROVED_ORDERS } from "../platform/order-stream.ts";
+import { type NatsPermissions, natsPermissions, STREAMS_USER, streamsPermissions } from "../platform/natsRights.ts";
+import { APPROVED_ORDERS } from "../platform/subjects.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { callSegments, nameIn } from "../segments.ts";
+import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
@@ -24,7 +26,7 @@ export interface NatsUser {
   /** The service whose user it is; absent for a part. */
   readonly service?: ServiceName;
   readonly password: string;
-  readonly permissions: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
+  readonly permissions: NatsPermissions;
 }
 
 const MIB = 1024 * 1024;
@@ -86,13 +88,9 @@ export function haltedUsers(users: readonly NatsUser[]): string {
   return natsUsers(others, [APPROVED_ORDERS]);
 }
 
-/** A service's user of a generation. */
-function userOf(service: ServiceName, generation: number, password: pulumi.Output<string>): pulumi.Output<NatsUser> {
-  const user = slotUser(service, generation);
-  return password.apply((value) => ({ user, service, password: value, permissions: natsPermissions(service) }));
-}
-
 export interface NatsArgs extends PartArgs {
+  /** What the services' images are granted besides. */
+  readonly settings: Pick<Settings, "application" | "release">;
   /** Where it sees the kill switch. */
   readonly killSwitch: KillSwitchMount;
 }
@@ -106,7 +104,7 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
 
   constructor(name: string, args: NatsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Nats", name, {}, opts);
-    const { target, credentials } = args;
+    const { target, credentials, settings } = args;
     const volume = new StatefulVolume(
       "nats-data",
       { target, ...volumeOwner(workloadUser("nats"), args.images) },
@@ -114,7 +112,19 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
     );
     const backup = credentials
       .require("nats", "nats-backup")
-      .apply((password) => ({ user: "backup", password, permissions: backupPermissions }));
+      .apply((password): NatsUser => ({ user: "backup", password, permissions: backupPermissions }));
+    const streams = credentials
+      .require("nats", "nats-streams")
+      .apply((password): NatsUser => ({ user: STREAMS_USER, password, permissions: streamsPermissions }));
+    /** A service's user of a generation. */
+    const userOf = (service: ServiceName, generation: number, password: pulumi.Output<string>) =>
+      password.apply(
+        (value): NatsUser => ({
+          ...{ user: slotUser(service, generation), service },
+          password: value,
+          permissions: natsPermissions(service, settings),
+        }),
+      );
     const settled = natsServices.map((service) =>
       userOf(service, credentials.generation(`nats-${service}`), credentials.require("nats", `nats-${service}`)),
     );
@@ -122,15 +132,19 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
       const password = credentials.previous("nats", `nats-${service}`);
       return password === undefined ? [] : [userOf(service, credentials.generation(`nats-${service}`) - 1, password)];
     });
-    const sets = { settled: pulumi.all([...settled, backup]), overlap: pulumi.all([...settled, ...former, backup]) };
+    const parts = [backup, streams];
+    const sets = {
+      settled: pulumi.all([...settled, ...parts]),
+      overlap: pulumi.all([...settled, ...former, ...parts]),
+    };
     this.workload = runPart(
       "nats",
       args,
       {
         image: "nats",
         command: ["/bin/sh", "/etc/autollm/users.sh", "start"],
-        segments: ["nats", ...callSegments("nats")],
-        serves: ["nats", ...callSegments("nats")],
+        segments: ["nats", "nats-streams", ...callSegments("nats")],
+        serves: ["nats", "nats-streams", ...callSegments("nats")],
         deploy: "recreate",
         health: ["wget", "-q", "-O", "/dev/null", `http://${MONITORING}/healthz`],
         memory: 512,

@@ -1,6 +1,6 @@
 import { executors, serviceNames, services } from "../../platform/catalogue.ts";
 import { KILL_SWITCH_METRIC } from "../../platform/killSwitch.ts";
-import { isDurable } from "../../platform/order-stream.ts";
+import { isDurable } from "../../platform/streams.ts";
 import { type AlertGroup, JOB, type Recording } from "./alert.ts";
 
 const MAX_RESTARTS = 2;
