@@ -1,12 +1,11 @@
 // The entry is JavaScript: Pulumi compiles a pack's TypeScript entry by ts-node, checking all types at every start. Node alone
-// runs what is imported from here.
-import { createRequire } from "node:module";
-import { nodeFault } from "../components/nodeVersion.js";
+// runs what is imported from here, and a Node that is too old for TypeScript gets one clear line.
+import { nodeFault } from "../components/nodeVersion.cjs";
 
 const fault = nodeFault();
 if (fault !== undefined) {
   console.error(fault);
   process.exit(1);
 }
-// Not `await import`: Pulumi requires this file, and what is required cannot wait.
-createRequire(import.meta.url)("./pack.ts");
+// Nobody waits for it here: Pulumi requires this module, and can require none that waits.
+void import("./pack.ts");
