@@ -121,7 +121,8 @@ case $ACTION in
   off)
     # They are started while the switch is on, and wait for its end: so their health has the whole start period.
     if [ -e "$switch" ]; then
-      for each in $(cat "$stopped" 2>/dev/null); do
+      services=$(cat "$stopped" 2>/dev/null || true)
+      for each in $services; do
         # The newest: an update may have left a former one.
         name=$(docker ps --all --filter "label=autollm.stack=$STACK" --filter "label=autollm.service=$each" --format '{{.Names}}' | head -n 1)
         if [ -z "$name" ]; then
