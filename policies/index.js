@@ -7,4 +7,5 @@ if (fault !== undefined) {
   console.error(fault);
   process.exit(1);
 }
-await import("./pack.ts");
+// Not awaited: Pulumi loads this file by `require`, which refuses a module that waits while it is loaded.
+import("./pack.ts");
