@@ -14,7 +14,8 @@ test("the pack starts as Pulumi starts it, and answers on a port", async () => {
     said += text.toString();
   });
   try {
-    const [first] = (await Promise.race([once(pack.stdout, "data"), once(pack, "exit")])) as [unknown];
+    const ended = once(pack, "exit").then(() => ["it ended"]);
+    const [first] = (await Promise.race([once(pack.stdout, "data"), ended])) as [unknown];
     expect(String(first), said).toMatch(/^\d+\s*$/);
   } finally {
     pack.kill("SIGKILL");
