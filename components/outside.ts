@@ -53,13 +53,14 @@ export const mailSchema = z.strictObject({
   recipients: z.array(z.email("must be a mail address")).optional(),
 });
 
-/** `freqtradeHost` of the stack's config: where execution-crypto finds Freqtrade's API. */
-export const freqtradeSchema = refined(addressFault);
+/** `freqtradeHost` of the stack's config: where execution-crypto finds Freqtrade's API; empty for none. */
+export const freqtradeSchema = refined((text) => (text === "" ? undefined : addressFault(text)));
 
 /** The settings of what is outside. */
 export interface Outside {
   readonly mail: z.infer<typeof mailSchema>;
-  readonly freqtradeHost?: string | undefined;
+  /** Empty for none. */
+  readonly freqtradeHost: string;
   readonly domain: string;
   readonly httpsPort: number;
 }
@@ -76,7 +77,7 @@ export const outsideSettings: Readonly<Record<string, (settings: Outside) => Set
   "mail.host": ({ mail }) => mail.host,
   "mail.port": ({ mail }) => mail.port,
   "mail.recipients": ({ mail }) => mail.recipients,
-  freqtradeHost: ({ freqtradeHost }) => freqtradeHost,
+  freqtradeHost: ({ freqtradeHost }) => (freqtradeHost === "" ? undefined : freqtradeHost),
   url: publicUrl,
 };
 
@@ -110,7 +111,7 @@ export function outsideDestinations({
 }: Pick<Outside, "mail" | "freqtradeHost">): PrivateDestination[] {
   const places = [
     mail.host === undefined ? undefined : { host: mail.host, port: mail.port },
-    freqtradeHost === undefined ? undefined : placeOf(freqtradeHost),
+    freqtradeHost === "" ? undefined : placeOf(freqtradeHost),
   ];
   return places.flatMap((place) =>
     place === undefined || isIP(place.host) === 0 || !isPrivate(place.host)

@@ -132,8 +132,7 @@ const schema = z
       })
       .prefault({}),
     mail: mailSchema.prefault({}),
-    // Pulumi wants a default of every key that it knows: an empty one is none.
-    freqtradeHost: z.preprocess((value) => (value === "" ? undefined : value), freqtradeSchema.optional()),
+    freqtradeHost: freqtradeSchema.default(""),
     vncServer: z.boolean().default(false),
     symbols: z
       .array(z.string().regex(/^[A-Z0-9.-]+$/, "must be upper case, such as BTC-USD"))

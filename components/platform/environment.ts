@@ -22,7 +22,7 @@ export function serviceEnvironment(service: ServiceName, settings: Settings, ibP
     ...(isGranted(service, "smtp-user")
       ? { SMTP_HOST: mail.host, SMTP_PORT: mail.port?.toString(), REPORT_RECIPIENTS: mail.recipients?.join(",") }
       : {}),
-    ...(isGranted(service, "freqtrade") ? { FREQTRADE_HOST: freqtradeHost } : {}),
+    ...(isGranted(service, "freqtrade") ? { FREQTRADE_HOST: freqtradeHost === "" ? undefined : freqtradeHost } : {}),
   };
   return {
     ENVIRONMENT: settings.environment,

@@ -8,6 +8,7 @@ import { root } from "../../tools/lib/workspace.ts";
 import { goImage, startedBy } from "./lib/checkedImages.ts";
 import { eventually } from "./lib/http.ts";
 import { pythonApplication } from "./lib/python.ts";
+import { startRegistry } from "./lib/registry.ts";
 import { docker } from "./lib/stack.ts";
 
 const SERVICE = "portfolio-ledger";
@@ -95,6 +96,38 @@ describe("npm run check-image", () => {
     expect(report.checks).toHaveLength(1);
     expect(row(report, "starts")?.detail).toContain(`its image ${image} does not run /bin/sh as user`);
     expect(report.code).toBe(2);
+  });
+
+  test("says how long a slow program takes, and how much a large one", async () => {
+    const slow = await checked(SERVICE, await startedBy("slow", reference, "sleep 60; exec node /app/reference.mjs"));
+    expect(shortOf(slow), slow.said).toEqual(["health"]);
+    expect(row(slow, "health")?.detail).toMatch(/^it is healthy after (6|7)\d s/);
+    expect(row(slow, "health")?.fix).toBe(`release.${SERVICE}.startPeriod: 120`);
+    // As a Java virtual machine is: hundreds of MiB, whatever it has to do.
+    const large = `exec node -e "globalThis.heap = Buffer.alloc(600 << 20, 1); import('/app/reference.mjs')"`;
+    const report = await checked(SERVICE, await startedBy("large", reference, large));
+    expect(row(report, "starts")?.detail, report.said).toMatch(
+      /ran out of memory at its limit of 256 MiB; if it may, it takes 6\d\d MiB/,
+    );
+    const [, memory = "0"] = /memory: (\d+)/.exec(row(report, "starts")?.fix ?? "") ?? [];
+    const more = ["--release", JSON.stringify({ memory: Number(memory) })];
+    const roomy = await checked(SERVICE, await startedBy("large", reference, large), ...more);
+    expect(shortOf(roomy), roomy.said).toEqual([]);
+  });
+
+  test("fetches an image that is named by its digest from its registry, or says in one line why not", async () => {
+    const registry = await startRegistry();
+    try {
+      const pinned = await registry.push(reference, "backtest-engine", "1");
+      await docker("rmi", "--force", pinned, pinned.replace(/@.*/, ":1"));
+      const report = await checked("backtest-engine", pinned);
+      expect(report.code, report.said).toBe(0);
+    } finally {
+      await registry.stop();
+    }
+    const none = await npm("backtest-engine", `127.0.0.1:1/none@sha256:${"0a".repeat(32)}`);
+    expect(none.code).toBe(64);
+    expect(none.stderr).toMatch(/error: .* is not here, and was not fetched from its registry: .*\n$/);
   });
 
   test("finds a program that takes no notice of SIGTERM", async () => {

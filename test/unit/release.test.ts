@@ -158,7 +158,7 @@ describe.each(applicationNames)("the application %s", (application) => {
       expect(startFaults(service, start)).toEqual([]);
       const read: string[] = [];
       const { plain } = fillEnvironment(service, start.environment, {
-        settings: { generation: {}, mail: {}, domain: "localhost", httpsPort: 8443 },
+        settings: { generation: {}, mail: {}, freqtradeHost: "", domain: "localhost", httpsPort: 8443 },
         ibPort: 4002,
         read: (name) => {
           read.push(name);

@@ -212,6 +212,18 @@ describe("the services of another application", () => {
     expect(opened.map(({ name }) => name)).toEqual(["app-gateway-api-app-data-shared"]);
   });
 
+  it("start what was recorded when their images were pinned, unless their entry says another command", async () => {
+    const image = `r.example/x@sha256:${"ab".repeat(32)}`;
+    const recorded = { entrypoint: ["/entry"], command: ["serve"] };
+    const release = Object.fromEntries(serviceNames.map((name) => [name, { image, recorded }]));
+    const plain = await runProduction({ release: JSON.stringify(release) });
+    expect(plain.container("reporter").command).toEqual(["/run/autollm/start.sh", "/entry", "serve"]);
+    const script = plain.resources.find(({ name }) => name === "reporter-image-start")?.inputs.create;
+    expect(script).toContain(`'["/entry"]\n["serve"]'`);
+    const table = await runProduction({ release: JSON.stringify(release), application: "autollm" });
+    expect(table.container("reporter").command?.slice(1)).toEqual(["python", "-m", "apps.reporter.src.main"]);
+  });
+
   it("have the home that their entry names", () => {
     expect(variable("llm-agents", "HOME")).toBe("/home/app");
     expect(variable("llm-agents", "XDG_CACHE_HOME")).toBe("/home/app/.cache");

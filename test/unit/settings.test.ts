@@ -372,6 +372,7 @@ describe("a right config", () => {
         trustedProxies: [],
         networkRange: "10.213.0.0/20",
         mail: {},
+        freqtradeHost: "",
         vncServer: false,
         imageSource: "registry",
         localImages: {},
