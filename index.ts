@@ -6,6 +6,7 @@ import { CredentialAges } from "./components/credentials/credentialAges.ts";
 import { Credentials } from "./components/credentials/credentials.ts";
 import { FormerPasswords } from "./components/data/formerPasswords.ts";
 import { Nats } from "./components/data/nats.ts";
+import { NatsStreams, streamsTarget } from "./components/data/natsStreams.ts";
 import { Postgres } from "./components/data/postgres.ts";
 import { Redis } from "./components/data/redis.ts";
 import { Caddy } from "./components/edge/caddy.ts";
@@ -36,7 +37,8 @@ const part = { target, segments, images, credentials };
 
 const postgres = new Postgres("postgres", part);
 const redis = new Redis("redis", part);
-const nats = new Nats("nats", part);
+const nats = new Nats("nats", { ...part, settings });
+const natsStreams = new NatsStreams("nats-streams", part, { dependsOn: nats });
 const ibGateway = new IbGateway("ib-gateway", {
   ...part,
   ...settings,
@@ -53,7 +55,8 @@ const services = new Services("services", {
   ...part,
   settings,
   ibPort: ibGateway.port,
-  dependencies: { postgres, redis, nats, "ib-gateway": ibGateway },
+  // Who uses NATS finds its streams.
+  dependencies: { postgres, redis, nats: natsStreams, "ib-gateway": ibGateway },
 });
 
 const ages = new CredentialAges("credential-ages", { ...settings, supplied });
@@ -82,6 +85,7 @@ const prometheus = new Prometheus(
       ...telemetry,
       caddy.target,
       limiterTarget,
+      streamsTarget,
       alertmanager.target,
       grafanaTarget,
       backupTarget,
@@ -112,7 +116,14 @@ const workloads = new Map([
   ...Object.entries({
     ...{ postgres, redis, nats, alertmanager, prometheus, caddy, grafana, backup, "ib-gateway": ibGateway },
     "restore-test": { workload: backup.restoreTest },
-    ...{ "edge-limiter": edgeLimiter, jaeger, loki, "otel-collector": collector, "log-collector": logCollector },
+    ...{
+      "nats-streams": natsStreams,
+      "edge-limiter": edgeLimiter,
+      jaeger,
+      loki,
+      "otel-collector": collector,
+      "log-collector": logCollector,
+    },
   }).map(([name, { workload }]) => [name, workload] as const),
 ]);
 new ContainerNames("container-names", {

@@ -17,7 +17,7 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   ],
   postgres: ["postgres", ...callersOf("postgres")],
   redis: ["redis", ...callersOf("redis")],
-  nats: ["nats", ...callersOf("nats")],
+  nats: ["nats", "nats-streams", ...callersOf("nats")],
   "ib-gateway": ["broker", "egress"],
   prometheus: [
     "prometheus",
@@ -44,6 +44,7 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   "nats-exporter": ["scrape", "nats"],
   backup: ["scrape", "postgres", "redis", "nats", "egress"],
   "edge-limiter": ["edge-limiter", "redis"],
+  "nats-streams": ["scrape", "nats-streams"],
   "restore-test": [],
 };
 

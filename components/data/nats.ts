@@ -3,12 +3,14 @@ import * as pulumi from "@pulumi/pulumi";
 import { serviceNeeds } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
-import { natsPermissions, type ServiceName, serviceNames } from "../platform/catalogue.ts";
+import { type ServiceName, serviceNames } from "../platform/catalogue.ts";
+import { type NatsPermissions, natsPermissions, STREAMS_USER, streamsPermissions } from "../platform/natsRights.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { callSegments, nameIn } from "../segments.ts";
+import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
@@ -20,7 +22,7 @@ const usersScript = readFileSync(new URL("nats-users.sh", import.meta.url), "utf
 export interface NatsUser {
   readonly user: string;
   readonly password: string;
-  readonly permissions: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
+  readonly permissions: NatsPermissions;
 }
 
 const MIB = 1024 * 1024;
@@ -67,10 +69,9 @@ export function natsUsers(users: readonly NatsUser[]): string {
   return `authorization: ${JSON.stringify(authorization, null, 2)}\n`;
 }
 
-/** A service's user of a generation. */
-function userOf(service: ServiceName, generation: number, password: pulumi.Output<string>): pulumi.Output<NatsUser> {
-  const user = slotUser(service, generation);
-  return password.apply((value) => ({ user, password: value, permissions: natsPermissions(service) }));
+export interface NatsArgs extends PartArgs {
+  /** What the services' images are granted besides. */
+  readonly settings: Pick<Settings, "application" | "release">;
 }
 
 /** NATS with JetStream: TLS by the platform's own authority, one user a service, and only its own subjects. */
@@ -78,9 +79,9 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
   readonly workload: Workload;
   readonly settle = ["/bin/sh", "/etc/autollm/users.sh", "settle"];
 
-  constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: NatsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Nats", name, {}, opts);
-    const { target, credentials } = args;
+    const { target, credentials, settings } = args;
     const volume = new StatefulVolume(
       "nats-data",
       { target, ...volumeOwner(workloadUser("nats"), args.images) },
@@ -89,6 +90,18 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
     const backup = credentials
       .require("nats", "nats-backup")
       .apply((password) => ({ user: "backup", password, permissions: backupPermissions }));
+    const streams = credentials
+      .require("nats", "nats-streams")
+      .apply((password) => ({ user: STREAMS_USER, password, permissions: streamsPermissions }));
+    /** A service's user of a generation. */
+    const userOf = (service: ServiceName, generation: number, password: pulumi.Output<string>) =>
+      password.apply(
+        (value): NatsUser => ({
+          user: slotUser(service, generation),
+          password: value,
+          permissions: natsPermissions(service, settings),
+        }),
+      );
     const settled = natsServices.map((service) =>
       userOf(service, credentials.generation(`nats-${service}`), credentials.require("nats", `nats-${service}`)),
     );
@@ -102,8 +115,8 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
       {
         image: "nats",
         command: ["/bin/sh", "/etc/autollm/users.sh", "start"],
-        segments: ["nats", ...callSegments("nats")],
-        serves: ["nats", ...callSegments("nats")],
+        segments: ["nats", "nats-streams", ...callSegments("nats")],
+        serves: ["nats", "nats-streams", ...callSegments("nats")],
         deploy: "recreate",
         health: ["wget", "-q", "-O", "/dev/null", `http://${MONITORING}/healthz`],
         memory: 512,
@@ -114,8 +127,8 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
         live: {
           files: {
             ...credentialFiles(credentials, "nats", ["nats-ca", "nats-certificate", "nats-key"]),
-            settled: pulumi.all([...settled, backup]).apply(natsUsers),
-            overlap: pulumi.all([...settled, ...former, backup]).apply(natsUsers),
+            settled: pulumi.all([...settled, backup, streams]).apply(natsUsers),
+            overlap: pulumi.all([...settled, ...former, backup, streams]).apply(natsUsers),
             generations: credentials.overlapping("nats"),
           },
           reload: ["/bin/sh", "/etc/autollm/users.sh", "reload"],

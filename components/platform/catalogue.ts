@@ -1,6 +1,5 @@
 import type { RedisAccess } from "../data/redisAcl.ts";
 import type { GrantableCredential } from "./delivery.ts";
-import { type NatsPermissions, permissionsOf } from "./order-stream.ts";
 
 /** What a service stands on besides other services. `nats`, `postgres` and `redis` bring the service's own credential along. */
 export type Dependency = "postgres" | "redis" | "nats" | "ib-gateway" | "data-volume";
@@ -36,7 +35,7 @@ export interface ServiceSpec<Peer extends string = string> {
   /** Where it serves /health and /metrics; null when it serves nothing. */
   readonly port: number | null;
   readonly needs: readonly (Dependency | Peer)[];
-  /** NATS subjects; `>` stands for one token or more. */
+  /** NATS subjects; `>` stands for one token or more. Which of them are durable: streams.ts. */
   readonly publishes: readonly string[];
   readonly subscribes: readonly string[];
   /** What its Redis user may touch; it goes with the need `redis`, and without it the user reaches no key. */
@@ -254,11 +253,6 @@ export const serviceNames = Object.keys(services) as readonly ServiceName[];
 
 export function isServiceName(name: string): name is ServiceName {
   return Object.hasOwn(services, name);
-}
-
-/** What a service's NATS user may publish and subscribe to. */
-export function natsPermissions(service: ServiceName): NatsPermissions {
-  return permissionsOf(service, services[service]);
 }
 
 /** A service's name where only letters, digits and underscores may stand: its Postgres role and schema, its CI job. */

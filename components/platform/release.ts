@@ -1,9 +1,11 @@
 import { z } from "zod";
+import { serviceNeeds } from "../credentials/catalogue.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { outsideSettings } from "../outside.ts";
 import { addressNames, credentialIn } from "./addresses.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
 import { type ReferenceKind, references } from "./references.ts";
+import { isStreamName, publishesTo } from "./streams.ts";
 
 /** A reference pinned by digest: what `docker buildx imagetools inspect` prints. */
 export const pinnedImage = z
@@ -36,6 +38,18 @@ const writable = z.union(
 /** Names that steer the start itself, or would load code into it. */
 const STEERS = /^(PATH|IFS|ENV|BASH_ENV|LD_.*|AUTOLLM_.*)$/;
 
+/** How an image uses NATS beyond the subjects of its service. */
+const messagingSchema = z.strictObject({
+  /** `standard`: it receives replies at `_INBOX.>`, where all that do so can read them. Default `own`: at `_INBOX_<service>.>`. */
+  inbox: z.enum(["own", "standard"], "must be own or standard").optional(),
+  /** Streams that it makes itself. Default: none. */
+  streams: z
+    .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be a stream's name: letters, digits, _ and -"))
+    .optional(),
+});
+
+export type Messaging = z.infer<typeof messagingSchema>;
+
 /**
  * How a service's image is run. Of all but `image` the application's table has a value, and then the catalogue: what stands here
  * wins over both.
@@ -67,6 +81,7 @@ export const startSchema = z.strictObject({
   pids: z.int("must be a whole number").min(2, "must be 2 or more").max(32_768, "must be 32768 or less").optional(),
   /** Seconds until a failing health check counts. */
   startPeriod: z.int("must be whole seconds").min(1, "must be 1 or more").max(3600, "must be 3600 or less").optional(),
+  messaging: messagingSchema.optional(),
   /** How a deploy replaces it; an executor is always recreated. */
   deploy: z.enum(["rolling", "recreate"]).optional(),
 });
@@ -132,6 +147,14 @@ export function startFaults(service: ServiceName, start: Start): Fault[] {
     faults.push(["deploy", `must not be rolling: ${deploy.why}`]);
   if (start.deploy !== undefined && deploy.mode === "on-demand")
     faults.push(["deploy", `cannot be set: it is ${deploy.why}`]);
+  if (Object.keys(start.messaging ?? {}).length > 0 && !serviceNeeds(service, "nats"))
+    faults.push(["messaging", "cannot be set: the service does not use NATS"]);
+  for (const name of start.messaging?.streams ?? [])
+    if (isStreamName(name) && !publishesTo(service, name))
+      faults.push([
+        "messaging.streams",
+        `names ${name}, a stream of the platform to which the service does not publish`,
+      ]);
   if (start.egress !== undefined && deploy.mode !== "on-demand")
     faults.push([
       "egress",

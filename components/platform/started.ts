@@ -26,6 +26,7 @@ export function declaredStart(service: ServiceName, { application, release }: De
     ...said,
     environment: { ...row?.environment, ...said.environment },
     writable: { ...row?.writable, ...said.writable },
+    messaging: { ...row?.messaging, ...said.messaging },
   };
 }
 
@@ -42,8 +43,8 @@ export function sharers(
 }
 
 /**
- * How a service's own image is started: what the config says, over what the application's table says. Of variables and writable
- * paths each one counts by itself; a stand-in is started by the platform's conventions.
+ * How a service's own image is started: what the config says, over what the application's table says. Of variables, writable
+ * paths and rights in NATS each one counts by itself; a stand-in is started by the platform's conventions.
  */
 export function startOf(service: ServiceName, settings: Declared): Start {
   return settings.release[service] === undefined ? {} : declaredStart(service, settings);

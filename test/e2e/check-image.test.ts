@@ -74,13 +74,18 @@ describe("npm run check-image", () => {
     expect(report.code).toBe(2);
   });
 
-  test("finds the stream and the inbox that NATS refuses the Python gateway", async () => {
+  test("finds no subject that NATS refuses the Python gateway, which its application's table grants its stream and inbox", async () => {
     const report = await checked("gateway-api", await pythonApplication(), "--application", "autollm");
-    expect(shortOf(report), report.said).toContain("subjects");
-    expect(row(report, "subjects")?.detail).toContain(
+    for (const check of ["starts", "nats", "subjects"]) expect(row(report, check)?.outcome, report.said).toBe("ok");
+  });
+
+  test("finds the stream and the inbox that NATS refuses a gateway whose entry does not ask for them", async () => {
+    const release = JSON.stringify({ messaging: { inbox: "own", streams: [] } });
+    const image = await pythonApplication();
+    const report = await checked("gateway-api", image, "--application", "autollm", "--release", release);
+    expect(row(report, "subjects")?.detail, report.said).toContain(
       "subscribe to _INBOX.>, publish to $JS.API.STREAM.CREATE.INTENTS",
     );
-    expect(row(report, "nats")?.outcome).toBe("ok");
     expect(report.code).toBe(2);
   });
 

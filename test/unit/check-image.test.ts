@@ -134,15 +134,11 @@ describe("the judgement of an image", () => {
 
 describe("what a service stands on during a check", () => {
   it("comes in the order in which it starts, each once, with what that stands on", () => {
-    expect(companions("portfolio-ledger", () => false)).toEqual(["postgres", "redis", "nats", "risk-manager"]);
-    expect(companions("execution-ib", () => false)).toEqual(["redis", "nats", "risk-manager", "ib-gateway"]);
-    expect(companions("risk-manager", () => false)).toEqual(["redis", "nats"]);
-    expect(companions("llm-agents", () => false)).toEqual(["redis", "nats", "risk-manager", "feature-pipeline"]);
-    expect(companions("backtest-engine", () => false)).toEqual([]);
-  });
-
-  it("needs nobody else for the streams where a part makes them", () => {
-    expect(companions("portfolio-ledger", () => true)).toEqual(["postgres", "nats", "nats-streams"]);
+    expect(companions("portfolio-ledger")).toEqual(["postgres", "nats", "nats-streams"]);
+    expect(companions("execution-ib")).toEqual(["redis", "nats", "nats-streams", "risk-manager", "ib-gateway"]);
+    expect(companions("risk-manager")).toEqual(["redis", "nats", "nats-streams"]);
+    expect(companions("llm-agents")).toEqual(["nats", "nats-streams", "feature-pipeline"]);
+    expect(companions("backtest-engine")).toEqual([]);
   });
 });
 

@@ -64,6 +64,19 @@ describe("release", () => {
     ]);
   });
 
+  it("grants rights in NATS to a service that uses it, and a stream of the platform to those who publish to it", () => {
+    expect(startFaults("gateway-api", { messaging: { inbox: "standard", streams: ["INTENTS", "AUDIT"] } })).toEqual([]);
+    expect(startFaults("llm-agents", { messaging: { streams: ["ORDERS"] } })).toEqual([
+      ["messaging.streams", "names ORDERS, a stream of the platform to which the service does not publish"],
+    ]);
+    expect(startFaults("backtest-engine", { messaging: { inbox: "standard" } })).toEqual([
+      ["messaging", "cannot be set: the service does not use NATS"],
+    ]);
+    const faults = faultsOf({ "gateway-api": { image, messaging: { inbox: "other", streams: ["A.B"] } } });
+    expect(faults).toContain("release.gateway-api.messaging.inbox: must be own or standard");
+    expect(faults).toContain("release.gateway-api.messaging.streams.0: must be a stream's name");
+  });
+
   it("refuses a name that the start wrapper would refuse, and paths that are in each other's way", () => {
     const names = ["jwt_secret", "_AUTH", "PYTHON_AUTH", "NODE_AUTH", "HOME"];
     const environment = Object.fromEntries(names.map((name) => [name, of("credential:jwt")]));

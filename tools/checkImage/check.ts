@@ -12,7 +12,6 @@ import {
   services,
   underscored,
 } from "../../components/platform/catalogue.ts";
-import { orderStream } from "../../components/platform/order-stream.ts";
 import { pinnedImage } from "../../components/platform/release.ts";
 import { nameIn } from "../../components/segments.ts";
 import { ensureImages, ensureOwnImages, registryReachable } from "../images/images.ts";
@@ -36,7 +35,7 @@ export interface CheckArgs {
 }
 
 const STORES = ["postgres", "redis", "nats"] as const;
-/** The part that makes the streams, where the stack has one; else a service does. */
+/** The part that makes the streams. */
 const STREAMS = "nats-streams";
 /** Seconds that a store or a stand-in has to be healthy. */
 const PART_SECONDS = 120;
@@ -132,15 +131,14 @@ async function planOf(args: CheckArgs, sandbox: Sandbox): Promise<{ plan: Plan; 
 }
 
 /** The workloads that the service stands on, in the order in which they start. */
-export function companions(service: ServiceName, declared: (workload: string) => boolean): string[] {
+export function companions(service: ServiceName): string[] {
   const stores = new Set<string>();
   const peers = new Set<string>();
   const add = (name: ServiceName) => {
     const { needs }: ServiceSpec = services[name];
     for (const store of STORES) if (needs.includes(store)) stores.add(store);
-    // Somebody has to make the streams; and what a service calls answers it.
-    const maker = needs.includes("nats") && name !== orderStream.owner && !declared(STREAMS) ? [orderStream.owner] : [];
-    for (const need of [...maker, ...needs]) {
+    // What a service calls answers it.
+    for (const need of needs) {
       if (need === "ib-gateway") peers.add(need);
       if (!isServiceName(need) || need === service || peers.has(need)) continue;
       // What it stands on itself comes before it.
@@ -151,8 +149,7 @@ export function companions(service: ServiceName, declared: (workload: string) =>
   add(service);
   // NATS is also who asks the service over the network.
   if (services[service].port !== null) stores.add("nats");
-  const streams = stores.has("nats") && declared(STREAMS) ? [STREAMS] : [];
-  return [...STORES.filter((store) => stores.has(store)), ...streams, ...peers];
+  return [...STORES.filter((store) => stores.has(store)), ...(stores.has("nats") ? [STREAMS] : []), ...peers];
 }
 
 /** One HTTP request from NATS's container: its status, 0 where there is no answer, and the body of a good one. */
@@ -251,7 +248,7 @@ async function watch(args: CheckArgs, sandbox: Sandbox, plan: Plan): Promise<See
   const secrets = secretsOf(plan, service);
   await sandbox.makeNetwork();
   const started = new Map<string, string>();
-  const around = companions(service, (name) => plan.containers.has(name));
+  const around = companions(service);
   await step(`starting what ${service} stands on: ${around.join(", ") || "nothing"}`, "under a minute", async () => {
     const start = async (name: string) => {
       // Nobody takes traces there; without the name, a program would wait for its resolver.

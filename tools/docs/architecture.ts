@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { routes } from "../../components/edge/routes.ts";
 import { serviceJobs } from "../../components/observability/alerts/services.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "../../components/platform/catalogue.ts";
-import { subjectMatches } from "../../components/platform/order-stream.ts";
+import { subjectMatches } from "../../components/platform/subjects.ts";
 import { root } from "../lib/workspace.ts";
 
 const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
@@ -99,7 +99,7 @@ Besides: Prometheus asks ${serviceJobs.length} services and all parts for their 
 
 ## The way of an order
 
-Over NATS, each subject from who publishes it to who receives it. What belongs to an order is in a durable stream: accepted once, it survives a restart of anybody.
+Over NATS, each subject from who publishes it to who receives it. What belongs to an order is in durable streams, one for each set of publishers: accepted once, it survives a restart of anybody. The part nats-streams makes and keeps them.
 
 ${diagram(subjects())}
 

@@ -1,5 +1,5 @@
 import { serviceNames, services } from "../../platform/catalogue.ts";
-import { isDurable } from "../../platform/order-stream.ts";
+import { isDurable } from "../../platform/streams.ts";
 import { type AlertGroup, JOB, type Recording } from "./alert.ts";
 
 const MAX_RESTARTS = 2;

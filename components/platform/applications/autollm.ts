@@ -76,6 +76,8 @@ export const autollm: Application = {
       },
       // Its users, and the switch.
       writable: { [DATA]: { volume: true } },
+      // Alone of its programs, it waits for an answer of NATS: it makes its stream at its start.
+      messaging: { inbox: "standard", streams: ["INTENTS"] },
     }),
     "data-ingestor": start({
       command: module("data_ingestor"),
