@@ -20,7 +20,7 @@ import { freqtradeSchema, mailSchema } from "./outside.ts";
 import { applicationNames } from "./platform/applications/index.ts";
 import { serviceNames } from "./platform/catalogue.ts";
 import { pinnedImage, releaseSchema, sharingFaults, startFaults } from "./platform/release.ts";
-import { declaredStart } from "./platform/started.ts";
+import { declaredStart, referenceFaults } from "./platform/started.ts";
 
 const port = z.int().min(1).max(65535);
 const generation = z.int("must be a whole number, 1 or more").min(1, "must be 1 or more");
@@ -336,6 +336,11 @@ export function checkConfig(
   }
   const result = schema.safeParse(raw);
   if (!result.success) faults.push(...schemaFaults(result.error, stack));
+  else
+    for (const [key, problem] of referenceFaults(result.data, supplied))
+      faults.push(
+        `${key}: ${problem}; supply it, or let the reference stand alone, and it is left out where nobody has`,
+      );
   if (faults.length > 0 || !result.success) throw new ConfigError(faults);
   return { settings: result.data, supplied };
 }

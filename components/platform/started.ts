@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { CredentialName } from "../credentials/catalogue.ts";
+import { type CredentialName, credentialSpec } from "../credentials/catalogue.ts";
 import { type Outside, outsideSettings } from "../outside.ts";
 import type { Settings } from "../settings.ts";
 import { addressOf, credentialIn } from "./addresses.ts";
@@ -48,6 +48,30 @@ export function sharers(
  */
 export function startOf(service: ServiceName, settings: Declared): Start {
   return settings.release[service] === undefined ? {} : declaredStart(service, settings);
+}
+
+/**
+ * What is wrong with the variables of the services that run their own images, as the config stands: a reference within a longer
+ * text to what nobody has supplied. One that stands alone is left out, and is no fault.
+ */
+export function referenceFaults(
+  settings: Declared & Outside,
+  supplied: ReadonlySet<CredentialName>,
+): (readonly [key: string, problem: string])[] {
+  const lacks = (name: CredentialName) => credentialSpec(name).kind === "supplied" && !supplied.has(name);
+  return serviceNames.flatMap((service) =>
+    Object.entries(startOf(service, settings).environment ?? {}).flatMap(([variable, text]) => {
+      try {
+        fill(text, ({ kind, name }) => {
+          if (kind === "setting") return outsideSettings[name]?.(settings);
+          return kind === "credential" && lacks(name as CredentialName) ? undefined : "";
+        });
+        return [];
+      } catch (error) {
+        return [[`release.${service}.environment.${variable}`, error instanceof Error ? error.message : ""] as const];
+      }
+    }),
+  );
 }
 
 export interface FilledArgs {

@@ -123,6 +123,21 @@ describe("release", () => {
     expect(startFaults("gateway-api", { egress: true }).map(([key]) => key)).toEqual(["egress"]);
   });
 
+  it("names the variable that needs within a longer text what nobody has supplied", () => {
+    const environment = { TOKEN: `Bearer ${of("credential:openai")}`, MAIL: `smtp://${of("setting:mail.host")}` };
+    const faults = faultsOf({
+      "llm-agents": { image, environment },
+      reporter: { image, environment: { ONE: of("setting:mail.host") } },
+    });
+    expect(faults).toContain(
+      "release.llm-agents.environment.TOKEN: refers to credential:openai, which nobody has supplied",
+    );
+    expect(faults).toContain(
+      "release.llm-agents.environment.MAIL: refers to setting:mail.host, which nobody has supplied",
+    );
+    expect(faults).not.toContain("reporter");
+  });
+
   it("counts variable by variable over the application's table, and not at all for a stand-in", () => {
     const settings = { application: "autollm", release: { reporter: { image, environment: { X: "1" } } } } as const;
     const start = startOf("reporter", settings);

@@ -297,7 +297,7 @@ export function judge(seen: Seen, judged: Judged): Row[] {
           short(
             "subjects",
             `NATS refused it ${list(seen.refusedSubjects)}`,
-            "use the subjects of its row in components/platform/catalogue.ts, and the inbox that is its own (docs/application.md)",
+            "use the subjects of its row in components/platform/catalogue.ts and the inbox that is its own, or grant it the standard one and a stream of its own by `messaging` (docs/application.md)",
           ),
         ];
   return [

@@ -21,7 +21,9 @@ A value that is taken wins over a generated one, so that whatever runs keeps its
   --yes         do not ask`;
 
 /** A stack's config as `pulumi config --json` tells it. */
-type Config = Readonly<Record<string, { readonly objectValue?: Readonly<Record<string, unknown>> } | undefined>>;
+type Config = Readonly<
+  Record<string, { readonly value?: string; readonly objectValue?: Readonly<Record<string, unknown>> } | undefined>
+>;
 
 /** Settings that are lists. */
 const LISTS: ReadonlySet<AdoptedSetting> = new Set(["mail.recipients"]);
@@ -29,7 +31,8 @@ const LISTS: ReadonlySet<AdoptedSetting> = new Set(["mail.recipients"]);
 function isSet(config: Config, setting: AdoptedSetting): boolean {
   const [key = "", member] = setting.split(".");
   const found = config[`autollm:${key}`];
-  return member === undefined ? found !== undefined : found?.objectValue?.[member] !== undefined;
+  // The project's defaults are among them, where empty means none.
+  return member === undefined ? (found?.value ?? "") !== "" : found?.objectValue?.[member] !== undefined;
 }
 
 /** The text of a file, byte for byte: a byte that is no UTF-8 would otherwise become another character. */

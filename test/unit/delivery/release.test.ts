@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { refer } from "../../../components/platform/references.ts";
 import { deployments, previousRelease, type Update } from "../../../tools/lib/history.ts";
 import { changeTable, pinned, type Release, releaseChanges, sameRelease } from "../../../tools/lib/release.ts";
 import { BACKUP, StackFile } from "../../../tools/lib/stackFile.ts";
@@ -109,6 +110,17 @@ describe("a stack's file", () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it("judges a release by the application and the credentials that stand beside it", () => {
+    const env = { TOKEN: `Bearer ${refer("credential", "openai")}` };
+    const release = { "llm-agents": { image: image("llm-agents", "1"), environment: env } };
+    const of = (more: string) =>
+      new StackFile("Pulumi.x.yaml", `config:\n  autollm:release: ${JSON.stringify(release)}\n${more}`).release();
+    expect(() => of("")).toThrow(/credential:openai, which nobody has supplied/);
+    expect(of("  autollm:openai:\n    secure: v1:abc:def\n  autollm:kraken-key:\n    secure: v1:abc:def\n")).toEqual(
+      release,
+    );
   });
 
   it("carries the backup's image with the services', and keeps what else is said of the backup", () => {
