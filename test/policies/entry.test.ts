@@ -7,6 +7,8 @@ import { root } from "../../tools/lib/workspace.ts";
 test("the pack starts as Pulumi starts it, and answers on a port", async () => {
   const loader = join(root, "node_modules", "@pulumi", "pulumi", "cmd", "run-policy-pack");
   const pack = spawn(process.execPath, [loader, "127.0.0.1:1", join(root, "policies")], {
+    // The folder from which the engine starts it.
+    cwd: join(root, "policies"),
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";
