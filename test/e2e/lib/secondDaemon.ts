@@ -28,11 +28,14 @@ export async function startDocker29(name: string): Promise<SecondDaemon> {
   if ((await which("pkg-config")) === undefined)
     await run("apt-get", ["install", "--yes", "--no-install-recommends", "libseccomp-dev", "pkg-config"]);
   const programs = [await buildGoProgram("runc"), await buildGoProgram("docker-engine")];
-  const folder = mkdtempSync(join(tmpdir(), `autollm-${name}-`));
+  // Where daemons have their sockets. What an interrupted run left there is not used again.
+  const folder = join("/run", `autollm-${name}`);
+  rmSync(folder, { recursive: true, force: true });
   const host = `unix://${folder}/docker.sock`;
   const namespace = `autollm-${name}`;
   const enter = ["nsenter", `--net=/run/netns/${namespace}`];
-  for (const part of ["data", "exec"]) mkdirSync(join(folder, part));
+  const data = mkdtempSync(join(tmpdir(), `autollm-${name}-`));
+  mkdirSync(join(folder, "exec"), { recursive: true });
   await run("ip", ["netns", "add", namespace]);
   await run("ip", ["-netns", namespace, "link", "set", "lo", "up"]);
   const log = openSync(join(folder, "log"), "a");
@@ -63,7 +66,7 @@ export async function startDocker29(name: string): Promise<SecondDaemon> {
     child.kill("SIGTERM");
     await ended;
     await run("ip", ["netns", "delete", namespace], { allowFailure: true });
-    rmSync(folder, { recursive: true, force: true });
+    for (const path of [folder, data]) rmSync(path, { recursive: true, force: true });
   };
   try {
     await eventually("Docker 29 answers", 60, async () => {
