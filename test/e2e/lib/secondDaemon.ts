@@ -40,7 +40,7 @@ export async function startDocker29(name: string): Promise<SecondDaemon> {
   await run("ip", ["-netns", namespace, "link", "set", "lo", "up"]);
   const log = openSync(join(folder, "log"), "a");
   const start =
-    'mount --bind "$0/data" /var/lib/docker && exec dockerd --host "unix://$0/docker.sock" --exec-root "$0/exec" --pidfile "$0/pid"';
+    'mount --bind "$1" /var/lib/docker && exec dockerd --host "unix://$0/docker.sock" --exec-root "$0/exec" --pidfile "$0/pid"';
   const [program = "", ...args] = [
     ...enter,
     "unshare",
@@ -51,6 +51,7 @@ export async function startDocker29(name: string): Promise<SecondDaemon> {
     "-c",
     start,
     folder,
+    data,
   ];
   const child = spawn(program, args, {
     detached: true,
@@ -69,11 +70,13 @@ export async function startDocker29(name: string): Promise<SecondDaemon> {
     for (const path of [folder, data]) rmSync(path, { recursive: true, force: true });
   };
   try {
-    await eventually("Docker 29 answers", 60, async () => {
-      if (child.exitCode !== null) throw new Error(readFileSync(join(folder, "log"), "utf8").slice(-2000));
+    await eventually("Docker 29 answers, or has ended", 60, async () => {
+      if (child.exitCode !== null) return true;
       const { code } = await run("docker", ["--host", host, "version"], { allowFailure: true });
       return code === 0 ? true : undefined;
     });
+    if (child.exitCode !== null)
+      throw new Error(`Docker 29 ended: ${readFileSync(join(folder, "log"), "utf8").slice(-2000)}`);
   } catch (error) {
     await stop();
     throw error;
