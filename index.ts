@@ -6,6 +6,7 @@ import { CredentialAges } from "./components/credentials/credentialAges.ts";
 import { Credentials } from "./components/credentials/credentials.ts";
 import { FormerPasswords } from "./components/data/formerPasswords.ts";
 import { Nats } from "./components/data/nats.ts";
+import { NatsStreams, streamsTarget } from "./components/data/natsStreams.ts";
 import { Postgres } from "./components/data/postgres.ts";
 import { Redis } from "./components/data/redis.ts";
 import { Caddy } from "./components/edge/caddy.ts";
@@ -19,6 +20,7 @@ import { Collector } from "./components/observability/telemetry/collector.ts";
 import { Jaeger } from "./components/observability/telemetry/jaeger.ts";
 import { LogCollector } from "./components/observability/telemetry/logCollector.ts";
 import { Loki } from "./components/observability/telemetry/loki.ts";
+import { KillSwitchMount } from "./components/platform/killSwitchMount.ts";
 import { Services } from "./components/platform/services.ts";
 import { ContainerNames } from "./components/runtime/containerNames.ts";
 import { ImageStore } from "./components/runtime/images.ts";
@@ -34,9 +36,11 @@ const segments = new Segments("segments", { provider: target.docker, range: sett
 const images = new ImageStore("images", { provider: target.docker, settings, loader: target.imageLoader });
 const part = { target, segments, images, credentials };
 
+const killSwitch = new KillSwitchMount("kill-switch", { target });
 const postgres = new Postgres("postgres", part);
 const redis = new Redis("redis", part);
-const nats = new Nats("nats", part);
+const nats = new Nats("nats", { ...part, settings, killSwitch });
+const natsStreams = new NatsStreams("nats-streams", part, { dependsOn: nats });
 const ibGateway = new IbGateway("ib-gateway", {
   ...part,
   ...settings,
@@ -51,9 +55,11 @@ const logCollector = new LogCollector("log-collector", part);
 
 const services = new Services("services", {
   ...part,
-  settings,
+  ...{ settings, killSwitch },
   ibPort: ibGateway.port,
-  dependencies: { postgres, redis, nats, "ib-gateway": ibGateway },
+  natsDirectory: nats.directory,
+  // Who uses NATS finds its streams.
+  dependencies: { postgres, redis, nats: natsStreams, "ib-gateway": ibGateway },
 });
 
 const ages = new CredentialAges("credential-ages", { ...settings, supplied });
@@ -64,7 +70,7 @@ const exporters = new Exporters(
   "exporters",
   {
     ...part,
-    domain: settings.domain,
+    ...{ domain: settings.domain, killSwitch },
     credentialAges: ages.lines,
     ...(settings.host === undefined ? {} : { hostMetrics: METRICS_DIR }),
   },
@@ -82,6 +88,7 @@ const prometheus = new Prometheus(
       ...telemetry,
       caddy.target,
       limiterTarget,
+      streamsTarget,
       alertmanager.target,
       grafanaTarget,
       backupTarget,
@@ -112,7 +119,14 @@ const workloads = new Map([
   ...Object.entries({
     ...{ postgres, redis, nats, alertmanager, prometheus, caddy, grafana, backup, "ib-gateway": ibGateway },
     "restore-test": { workload: backup.restoreTest },
-    ...{ "edge-limiter": edgeLimiter, jaeger, loki, "otel-collector": collector, "log-collector": logCollector },
+    ...{
+      "nats-streams": natsStreams,
+      "edge-limiter": edgeLimiter,
+      jaeger,
+      loki,
+      "otel-collector": collector,
+      "log-collector": logCollector,
+    },
   }).map(([name, { workload }]) => [name, workload] as const),
 ]);
 new ContainerNames("container-names", {

@@ -1,10 +1,12 @@
 // Pulumi's entry, in plain JavaScript: a Node that is too old for TypeScript gets one clear line. The program is index.ts.
-import { RunError } from "@pulumi/pulumi";
-import { nodeFault } from "./components/nodeVersion.js";
+import { nodeFault } from "./components/nodeVersion.cjs";
 
 // Pulumi takes the outputs of a program that is loaded later from a default export alone.
 export default async () => {
   const fault = nodeFault();
-  if (fault !== undefined) throw new RunError(fault);
+  if (fault !== undefined) {
+    console.error(fault);
+    process.exit(1);
+  }
   return { ...(await import("./index.ts")) };
 };

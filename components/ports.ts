@@ -25,6 +25,7 @@ const partPorts: Readonly<Record<string, Listening>> = {
   "postgres-exporter": { scrape: [9187] },
   "redis-exporter": { scrape: [9121] },
   "nats-exporter": { scrape: [7777] },
+  "nats-streams": { scrape: [9191] },
   "blackbox-exporter": { scrape: [9115] },
   cadvisor: { [EVERYWHERE]: [8080] },
   backup: { scrape: [9180] },

@@ -26,6 +26,7 @@ export const partSegments = {
     internal: true,
     purpose: "the limiter of requests and logins, for the edge; Prometheus reads its figures",
   },
+  "nats-streams": { internal: true, purpose: "NATS, for the keeper of its streams" },
 } as const;
 
 type PartSegment = keyof typeof partSegments;

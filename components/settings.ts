@@ -16,9 +16,11 @@ import { destinationFault } from "./host/egress.ts";
 import { systemAccounts } from "./host/systemAccounts.ts";
 import { DEFAULT_RANGE, overlap, rangeFault } from "./networkRange.ts";
 import { proxyFaults } from "./networks.ts";
+import { freqtradeSchema, mailSchema } from "./outside.ts";
 import { applicationNames } from "./platform/applications/index.ts";
 import { serviceNames } from "./platform/catalogue.ts";
-import { pinnedImage, releaseSchema, startFaults } from "./platform/release.ts";
+import { pinnedImage, releaseSchema, sharingFaults, startFaults } from "./platform/release.ts";
+import { declaredStart, referenceFaults } from "./platform/started.ts";
 
 const port = z.int().min(1).max(65535);
 const generation = z.int("must be a whole number, 1 or more").min(1, "must be 1 or more");
@@ -129,6 +131,8 @@ const schema = z
         testMemory: z.int("must be whole MiB").min(256, "must be 256 or more").default(1024),
       })
       .prefault({}),
+    mail: mailSchema.prefault({}),
+    freqtradeHost: freqtradeSchema.default(""),
     vncServer: z.boolean().default(false),
     symbols: z
       .array(z.string().regex(/^[A-Z0-9.-]+$/, "must be upper case, such as BTC-USD"))
@@ -183,8 +187,11 @@ const schema = z
     for (const service of serviceNames) {
       const own = value.release[service];
       if (own === undefined) continue;
-      for (const [path, message] of startFaults(service, own)) fault(`release.${service}.${path}`, message);
+      for (const [path, message] of startFaults(service, declaredStart(service, value)))
+        fault(`release.${service}.${path}`, message);
     }
+    const declared = new Map(serviceNames.map((service) => [service, declaredStart(service, value)] as const));
+    for (const [service, path, message] of sharingFaults(declared)) fault(`release.${service}.${path}`, message);
     for (const wrong of proxyFaults(value.trustedProxies, value.adminNetworks)) fault("trustedProxies", wrong);
     if (value.acmeStaging && value.environment === "production") {
       fault("acmeStaging", "production needs a certificate that browsers trust");
@@ -306,7 +313,7 @@ export function checkConfig(
     } else if (settingNames.includes(key)) {
       if (text === undefined) continue;
       // Free-form text keeps its type, even where it looks like a number.
-      raw[key] = key === "domain" || key === "filesDir" ? text : parseRaw(text);
+      raw[key] = ["domain", "filesDir", "freqtradeHost"].includes(key) ? text : parseRaw(text);
     } else if (Object.hasOwn(retiredCredentials, key)) {
       faults.push(
         `${key}: is no longer a credential: ${retiredCredentials[key]?.join(", ")} took its place. Remove it with: ${configCommand(stack, `rm ${key}`)}`,
@@ -329,6 +336,11 @@ export function checkConfig(
   }
   const result = schema.safeParse(raw);
   if (!result.success) faults.push(...schemaFaults(result.error, stack));
+  else
+    for (const [key, problem] of referenceFaults(result.data, supplied))
+      faults.push(
+        `${key}: ${problem}; supply it, or let the reference stand alone, and it is left out where nobody has`,
+      );
   if (faults.length > 0 || !result.success) throw new ConfigError(faults);
   return { settings: result.data, supplied };
 }

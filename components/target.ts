@@ -1,24 +1,12 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { filesDirectory } from "./filesDirectory.ts";
 import { hostOptions, loginOf } from "./host/fromSettings.ts";
 import { Host } from "./host/host.ts";
 import { readKeyPair } from "./host/keys.ts";
 import { sharedConnection, sshCommand, sshOptions } from "./host/login.ts";
 import type { Target } from "./runtime/target.ts";
 import type { Settings } from "./settings.ts";
-
-/** Where the files go unless the config says otherwise: in the user's own state for a local stack, else where the host keeps its state. */
-export function filesDirectory(
-  { environment, filesDir, host }: Pick<Settings, "environment" | "filesDir" | "host">,
-  stack: string,
-): string {
-  if (filesDir !== "") return filesDir;
-  return environment === "local" && host === undefined
-    ? join(homedir(), ".local", "state", "autollm-trader", stack)
-    : `/var/lib/autollm/files/${stack}`;
-}
 
 /** Where the stack runs: this machine's Docker, or that of a host which is set up first. */
 export function makeTarget(settings: Settings): Target {

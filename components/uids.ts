@@ -15,6 +15,7 @@ const parts: Readonly<Record<string, number>> = {
   "edge-limiter": 70_002,
   redis: 70_011,
   nats: 70_012,
+  "nats-streams": 70_013,
   "ib-gateway": 70_021,
   prometheus: 70_031,
   alertmanager: 70_032,

@@ -1,4 +1,5 @@
 import { isServiceName, type ServiceSpec, serviceNames, services } from "../components/platform/catalogue.ts";
+import { declaredEgress } from "./lib/declared.ts";
 
 const service = (name: string): ServiceSpec | undefined => (isServiceName(name) ? services[name] : undefined);
 
@@ -16,7 +17,7 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   ],
   postgres: ["postgres", ...callersOf("postgres")],
   redis: ["redis", ...callersOf("redis")],
-  nats: ["nats", ...callersOf("nats")],
+  nats: ["nats", "nats-streams", ...callersOf("nats")],
   "ib-gateway": ["broker", "egress"],
   prometheus: [
     "prometheus",
@@ -43,6 +44,7 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   "nats-exporter": ["scrape", "nats"],
   backup: ["scrape", "postgres", "redis", "nats", "egress"],
   "edge-limiter": ["edge-limiter", "redis"],
+  "nats-streams": ["scrape", "nats-streams"],
   "restore-test": [],
 };
 
@@ -58,7 +60,7 @@ export function neededSegments(workload: string): readonly string[] | undefined 
     ...(callsParts ? [`${workload}-calls`] : []),
     ...needs.filter(isServiceName).map((name) => `${workload}-to-${name}`),
     ...(needs.includes("ib-gateway") ? ["broker"] : []),
-    ...(egress ? ["egress"] : []),
+    ...(egress || (isServiceName(workload) && declaredEgress(workload)) ? ["egress"] : []),
   ];
 }
 

@@ -1,14 +1,17 @@
 import { isServiceName, services } from "../components/platform/catalogue.ts";
-import { ownerOfVolume } from "../components/platform/release.ts";
+import { ownerOfVolume, volumeNameOf } from "../components/platform/release.ts";
+import { sharing } from "./lib/declared.ts";
 
 /** Who may mount a volume. */
 export interface VolumeUse {
   readonly writer: string;
+  /** Those who may write to it besides, as the stack's config or the application's table declares. */
+  readonly sharers: readonly string[];
   /** Those who may read it. */
   readonly readers: readonly string[];
 }
 
-const of = (writer: string, ...readers: string[]): VolumeUse => ({ writer, readers });
+const of = (writer: string, ...readers: string[]): VolumeUse => ({ writer, sharers: [], readers });
 
 /** The volumes of the parts around the services. A second opinion: it is written apart from the components. */
 const partVolumes: Readonly<Record<string, VolumeUse>> = {
@@ -43,7 +46,9 @@ export function volumeUse(volume: string): VolumeUse | undefined {
   if (Object.hasOwn(volumes, volume)) return volumes[volume];
   // What an application keeps beside the catalogue's volumes: `release` in the config, or the application's table, says where.
   const owner = ownerOfVolume(volume);
-  return owner === undefined ? undefined : of(owner, "backup");
+  if (owner === undefined) return undefined;
+  const sharers = sharing().filter((each) => each.owner === owner && volumeNameOf(owner, each.path) === volume);
+  return { ...of(owner, "backup"), sharers: sharers.map(({ service }) => service) };
 }
 
 /** The volumes whose name Docker's may be, longest first: the engine adds seven hex digits to a resource's name. */
@@ -54,4 +59,6 @@ export function volumeOfDockerName(dockerName: string): string | undefined {
 
 /** Where a row is added for a new volume of a workload. */
 export const whereToAdd = (workload: string): string =>
-  isServiceName(workload) ? "the service's entry in components/platform/catalogue.ts" : "policies/volumes.ts";
+  isServiceName(workload)
+    ? "the service's entry in components/platform/catalogue.ts, or the path in its `writable`"
+    : "policies/volumes.ts";

@@ -121,6 +121,11 @@ export const fixedCredentials = {
     "alphanumeric",
     "Redis user of the backup, which may copy the data set and nothing else",
   ),
+  "nats-streams": password(
+    24,
+    "alphanumeric",
+    "NATS user of the keeper of the streams, which may make and change those of the platform and nothing else",
+  ),
   "nats-backup": password(24, "alphanumeric", "NATS user of the backup, which may take snapshots and nothing else"),
   "backup-key": {
     kind: "lasting",
@@ -141,6 +146,7 @@ export const fixedCredentials = {
   openai: supplied("OpenAI API key", "live"),
   finnhub: supplied("Finnhub API key"),
   miniflux: supplied("Miniflux token"),
+  "miniflux-webhook": supplied("secret by which Miniflux's webhook is known"),
   "alpaca-news": supplied("Alpaca news API key"),
   "ib-account": supplied("Interactive Brokers account id", "live"),
   "tws-userid": supplied("Interactive Brokers login", "outside-local"),

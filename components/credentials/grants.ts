@@ -8,6 +8,7 @@ const partGrants: Readonly<Record<string, readonly CredentialName[]>> = {
   postgres: named("postgres-"),
   redis: named("redis-"),
   nats: named("nats-"),
+  "nats-streams": ["nats-streams", "nats-ca"],
   grafana: ["grafana-admin", "grafana-secret"],
   caddy: ["caddy-admin"],
   "edge-limiter": ["redis-edge-limiter"],

@@ -3,12 +3,16 @@ import * as pulumi from "@pulumi/pulumi";
 import { serviceNeeds } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
-import { natsPermissions, type ServiceName, serviceNames } from "../platform/catalogue.ts";
+import { isExecutor, type ServiceName, serviceNames } from "../platform/catalogue.ts";
+import type { KillSwitchMount } from "../platform/killSwitchMount.ts";
+import { type NatsPermissions, natsPermissions, STREAMS_USER, streamsPermissions } from "../platform/natsRights.ts";
+import { APPROVED_ORDERS } from "../platform/subjects.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { callSegments, nameIn } from "../segments.ts";
+import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
@@ -19,8 +23,10 @@ const usersScript = readFileSync(new URL("nats-users.sh", import.meta.url), "utf
 /** A user of NATS: a service, its password, and the subjects that it may use. */
 export interface NatsUser {
   readonly user: string;
+  /** The service whose user it is; absent for a part. */
+  readonly service?: ServiceName;
   readonly password: string;
-  readonly permissions: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
+  readonly permissions: NatsPermissions;
 }
 
 const MIB = 1024 * 1024;
@@ -54,33 +60,51 @@ export function natsConfig(): string {
   return [...lines, 'include "../../tmp/users.conf"', ""].join("\n");
 }
 
-/** The users, as the configuration includes them. */
-export function natsUsers(users: readonly NatsUser[]): string {
+/**
+ * The users, as the configuration includes them.
+ * @param refused subjects on which nobody may publish
+ */
+export function natsUsers(users: readonly NatsUser[], refused: readonly string[] = []): string {
   const authorization = {
     timeout: 5,
     users: users.map(({ user, password, permissions }) => ({
       user,
       password,
-      permissions: { publish: { allow: permissions.publish }, subscribe: { allow: permissions.subscribe } },
+      permissions: {
+        publish: { allow: permissions.publish, ...(refused.length === 0 ? {} : { deny: refused }) },
+        subscribe: { allow: permissions.subscribe },
+      },
     })),
   };
   return `authorization: ${JSON.stringify(authorization, null, 2)}\n`;
 }
 
-/** A service's user of a generation. */
-function userOf(service: ServiceName, generation: number, password: pulumi.Output<string>): pulumi.Output<NatsUser> {
-  const user = slotUser(service, generation);
-  return password.apply((value) => ({ user, password: value, permissions: natsPermissions(service) }));
+/**
+ * The users while the kill switch is on: no executor is among them, and an approved order is accepted of nobody, so that none
+ * waits in a stream for the switch's end.
+ */
+export function haltedUsers(users: readonly NatsUser[]): string {
+  const others = users.filter(({ service }) => service === undefined || !isExecutor(service));
+  return natsUsers(others, [APPROVED_ORDERS]);
+}
+
+export interface NatsArgs extends PartArgs {
+  /** What the services' images are granted besides. */
+  readonly settings: Pick<Settings, "application" | "release">;
+  /** Where it sees the kill switch. */
+  readonly killSwitch: KillSwitchMount;
 }
 
 /** NATS with JetStream: TLS by the platform's own authority, one user a service, and only its own subjects. */
 export class Nats extends pulumi.ComponentResource implements OverlappingServer {
   readonly workload: Workload;
+  /** Directory on the Docker host that is mounted at `LIVE_MOUNT`. */
+  readonly directory: string;
   readonly settle = ["/bin/sh", "/etc/autollm/users.sh", "settle"];
 
-  constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: NatsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Nats", name, {}, opts);
-    const { target, credentials } = args;
+    const { target, credentials, settings } = args;
     const volume = new StatefulVolume(
       "nats-data",
       { target, ...volumeOwner(workloadUser("nats"), args.images) },
@@ -88,7 +112,19 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
     );
     const backup = credentials
       .require("nats", "nats-backup")
-      .apply((password) => ({ user: "backup", password, permissions: backupPermissions }));
+      .apply((password): NatsUser => ({ user: "backup", password, permissions: backupPermissions }));
+    const streams = credentials
+      .require("nats", "nats-streams")
+      .apply((password): NatsUser => ({ user: STREAMS_USER, password, permissions: streamsPermissions }));
+    /** A service's user of a generation. */
+    const userOf = (service: ServiceName, generation: number, password: pulumi.Output<string>) =>
+      password.apply(
+        (value): NatsUser => ({
+          ...{ user: slotUser(service, generation), service },
+          password: value,
+          permissions: natsPermissions(service, settings),
+        }),
+      );
     const settled = natsServices.map((service) =>
       userOf(service, credentials.generation(`nats-${service}`), credentials.require("nats", `nats-${service}`)),
     );
@@ -96,14 +132,19 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
       const password = credentials.previous("nats", `nats-${service}`);
       return password === undefined ? [] : [userOf(service, credentials.generation(`nats-${service}`) - 1, password)];
     });
+    const parts = [backup, streams];
+    const sets = {
+      settled: pulumi.all([...settled, ...parts]),
+      overlap: pulumi.all([...settled, ...former, ...parts]),
+    };
     this.workload = runPart(
       "nats",
       args,
       {
         image: "nats",
         command: ["/bin/sh", "/etc/autollm/users.sh", "start"],
-        segments: ["nats", ...callSegments("nats")],
-        serves: ["nats", ...callSegments("nats")],
+        segments: ["nats", "nats-streams", ...callSegments("nats")],
+        serves: ["nats", "nats-streams", ...callSegments("nats")],
         deploy: "recreate",
         health: ["wget", "-q", "-O", "/dev/null", `http://${MONITORING}/healthz`],
         memory: 512,
@@ -114,18 +155,24 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
         live: {
           files: {
             ...credentialFiles(credentials, "nats", ["nats-ca", "nats-certificate", "nats-key"]),
-            settled: pulumi.all([...settled, backup]).apply(natsUsers),
-            overlap: pulumi.all([...settled, ...former, backup]).apply(natsUsers),
+            settled: sets.settled.apply((users) => natsUsers(users)),
+            "settled-halted": sets.settled.apply(haltedUsers),
+            overlap: sets.overlap.apply((users) => natsUsers(users)),
+            "overlap-halted": sets.overlap.apply(haltedUsers),
             generations: credentials.overlapping("nats"),
           },
           reload: ["/bin/sh", "/etc/autollm/users.sh", "reload"],
         },
         credentials: grantedTo("nats"),
+        hostMounts: [args.killSwitch.mount],
         volumes: [volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },
       this,
     );
+    const { liveDirectory } = this.workload;
+    if (liveDirectory === undefined) throw new Error("nats has no live files");
+    this.directory = liveDirectory;
     this.registerOutputs({});
   }
 }

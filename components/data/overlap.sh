@@ -1,5 +1,6 @@
 # Two sets of passwords: one takes the values of the generation before as well, one refuses them. Whoever sources this has set
-# `live` (the directory of the files that count now), `kept` (a file in the volume) and `active` (what the server reads).
+# `live` (the directory of the files that count now), `kept` (a file in the volume) and `active` (what the server reads), and
+# may set `variant` (what follows the names of both sets).
 # shellcheck shell=sh disable=SC2154
 
 # The volume remembers the generations whose predecessors are refused. A new volume: nobody holds an old value.
@@ -10,5 +11,5 @@ settle() { cp "$live/generations" "$kept.new" && mv "$kept.new" "$kept"; }
 choose() {
   set=settled
   cmp -s "$live/generations" "$kept" || set=overlap
-  (umask 077 && cat "$live/$set" >"$active.new")
+  (umask 077 && cat "$live/$set${variant:-}" >"$active.new")
 }

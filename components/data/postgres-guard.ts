@@ -25,7 +25,7 @@ export const migrationTables: Readonly<Record<string, string>> = {
 /** What the guard waits for somebody else's lock. It then gives up, and tries again at the next change of any schema. */
 const LOCK_WAIT = "3s";
 /** Two changes of schemas see each other by this lock. */
-const LOCK = 0x61_75_74_6f;
+export const GUARD_LOCK = 0x61_75_74_6f;
 /** Privileges that let another role's statement run the code of a table's owner, its triggers, unasked. */
 const BEYOND_SELECT = "INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER";
 
@@ -45,7 +45,7 @@ function guardBody(): string {
 BEGIN
   -- What follows changes schemas too, and so comes here again: each of its steps may be repeated.
   BEGIN
-    PERFORM pg_advisory_xact_lock(${LOCK});
+    PERFORM pg_advisory_xact_lock(${GUARD_LOCK});
   EXCEPTION WHEN lock_not_available OR deadlock_detected THEN NULL;
   END;
 

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import bcrypt from "bcryptjs";
 import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
+import { publicUrl } from "../outside.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
@@ -58,7 +59,7 @@ export class Caddy extends pulumi.ComponentResource {
       trustedProxies,
       acmeStaging,
     } = args;
-    this.url = `https://${domain}${httpsPort === 443 ? "" : `:${httpsPort}`}`;
+    this.url = publicUrl({ domain, httpsPort });
     const volume = new StatefulVolume(
       "caddy-data",
       { target, ...volumeOwner(workloadUser("caddy"), args.images) },

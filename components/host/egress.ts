@@ -53,11 +53,18 @@ function within(network: string, range: string): boolean {
   return list.check(address, kind);
 }
 
+/** The range, closed whatever the config says, in which a network lies; undefined for any other. */
+export const closedRange = (network: string): string | undefined =>
+  [...closed.ipv4, ...closed.ipv6].find((range) => within(network, range));
+
+/** Whether a network is a private one, which containers reach only where the config opens it. */
+export const isPrivate = (network: string): boolean => declarable.some((range) => within(network, range));
+
 /** What is wrong with a declared destination; undefined when nothing is. */
 export function destinationFault(network: string): string | undefined {
-  const never = [...closed.ipv4, ...closed.ipv6].find((range) => within(network, range));
+  const never = closedRange(network);
   if (never !== undefined) return `lies in ${never}, which stays closed: a cloud's metadata service or a special range`;
-  if (declarable.some((range) => within(network, range))) return undefined;
+  if (isPrivate(network)) return undefined;
   return `is not inside one private range (${declarable.join(", ")}); public addresses need no entry`;
 }
 

@@ -1,3 +1,4 @@
+import { outsideDestinations } from "../outside.ts";
 import type { Settings } from "../settings.ts";
 import type { KeyPair } from "./keys.ts";
 import type { Login } from "./login.ts";
@@ -9,7 +10,8 @@ export function loginOf({ address, port, hostKey, privateKeyPath }: NonNullable<
 }
 
 /** What the settings want the host to be. */
-export function hostOptions({ host, httpPort, httpsPort, trustedProxies }: Settings, keys: KeyPair): HostOptions {
+export function hostOptions(settings: Settings, keys: KeyPair): HostOptions {
+  const { host, httpPort, httpsPort, trustedProxies } = settings;
   return {
     address: host?.address ?? "",
     deployer: DEPLOYER,
@@ -18,7 +20,8 @@ export function hostOptions({ host, httpPort, httpsPort, trustedProxies }: Setti
     hostKey: host?.hostKey ?? "",
     sshPort: host?.port ?? 22,
     trustedNetworks: host?.trustedNetworks ?? [],
-    privateDestinations: host?.privateDestinations ?? [],
+    // What the services are told to call they reach without a second entry.
+    privateDestinations: [...(host?.privateDestinations ?? []), ...outsideDestinations(settings)],
     trustedProxies,
     publicPorts: [httpPort, httpsPort],
     publicUdpPorts: [httpsPort],

@@ -3,6 +3,8 @@ import { agesAsMetrics } from "../credentials/ages.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { slotUser } from "../data/slotUser.ts";
 import { httpListen } from "../platform/httpListen.ts";
+import { KILL_SWITCH_MOUNT } from "../platform/killSwitch.ts";
+import type { KillSwitchMount } from "../platform/killSwitchMount.ts";
 import { type PartArgs, type PartSpec, runPart } from "../runtime/part.ts";
 import { answersHttp, type Deploy, type Workload } from "../runtime/workload.ts";
 import { nameIn, type SegmentName } from "../segments.ts";
@@ -14,6 +16,8 @@ import type { ScrapeTarget } from "./prometheusConfig.ts";
 export interface ExportersArgs extends PartArgs {
   /** The public host name. */
   readonly domain: string;
+  /** The kill switch, which is a metric while it is on. */
+  readonly killSwitch: KillSwitchMount;
   /** Since when each credential has its value: see `CredentialAges`. */
   readonly credentialAges: pulumi.Input<string>;
   /** Directory on the Docker host into which the host's own programs write metrics. Default: none, as on a machine that the stack does not set up. */
@@ -55,16 +59,16 @@ const between = (asked: SegmentName) =>
 
 /** The exporters, by name. NATS's has no image with a verified digest: the services' own counters stand in for it. */
 export function exporters(
-  args: Pick<ExportersArgs, "domain" | "credentials" | "credentialAges" | "hostMetrics">,
+  args: Pick<ExportersArgs, "domain" | "credentials" | "credentialAges" | "hostMetrics" | "killSwitch">,
 ): Readonly<Record<string, Exporter>> {
-  const { domain, credentials, credentialAges, hostMetrics } = args;
+  const { domain, credentials, credentialAges, hostMetrics, killSwitch } = args;
   const redisUser = slotUser("exporter", credentials.generation("redis-exporter"));
   return {
     "node-exporter": {
       spec: {
         image: "node-exporter",
         command: [
-          ...["/bin/sh", "/etc/autollm/start.sh"],
+          ...["/bin/sh", "/etc/autollm/start.sh", `--collector.textfile.directory=${KILL_SWITCH_MOUNT}`],
           ...(hostMetrics === undefined ? [] : [`--collector.textfile.directory=${HOST_METRICS}`]),
         ],
         segments: ["scrape"],
@@ -73,7 +77,10 @@ export function exporters(
         files: { "/etc/autollm": { "start.sh": `${nodeExporterScript}\n` } },
         // Read at each scrape.
         live: { files: { "credentials.prom": pulumi.output(credentialAges).apply(agesAsMetrics) }, reload: ["true"] },
-        hostMounts: [...hostFiles, ...(hostMetrics === undefined ? [] : [{ source: hostMetrics, path: HOST_METRICS }])],
+        hostMounts: [
+          ...[...hostFiles, killSwitch.mount],
+          ...(hostMetrics === undefined ? [] : [{ source: hostMetrics, path: HOST_METRICS }]),
+        ],
         tmpfs: { "/tmp": 1 },
       },
       targets: [{ job: "node-exporter", address: "node-exporter:9100", fileSystems: true }],

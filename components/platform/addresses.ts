@@ -2,7 +2,8 @@ import { type CredentialName, serviceNeeds } from "../credentials/catalogue.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { slotUser } from "../data/slotUser.ts";
 import type { Settings } from "../settings.ts";
-import { type ServiceName, underscored } from "./catalogue.ts";
+import { isExecutor, type ServiceName, underscored } from "./catalogue.ts";
+import { NATS_USER_MARK } from "./natsUser.ts";
 import type { Reference } from "./references.ts";
 
 /** What an address is made of: the settings, and the password of the service's own user, where it has one. */
@@ -23,7 +24,10 @@ interface Address {
 }
 
 const user = (store: "nats" | "redis", { service, settings }: Known) =>
-  slotUser(service, settings.generation[`${store}-${service}`] ?? 1);
+  // An executor's is known only when its container is made.
+  store === "nats" && isExecutor(service)
+    ? NATS_USER_MARK
+    : slotUser(service, settings.generation[`${store}-${service}`] ?? 1);
 
 /** Where the parts answer, and as whom a service logs in there: what `${address:NAME}` may name. */
 const addresses: Readonly<Record<string, Address>> = {

@@ -1,6 +1,6 @@
 import type { RedisAccess } from "../data/redisAcl.ts";
 import type { GrantableCredential } from "./delivery.ts";
-import { type NatsPermissions, permissionsOf } from "./order-stream.ts";
+import { APPROVED_ORDERS, subjectMatches } from "./subjects.ts";
 
 /** What a service stands on besides other services. `nats`, `postgres` and `redis` bring the service's own credential along. */
 export type Dependency = "postgres" | "redis" | "nats" | "ib-gateway" | "data-volume";
@@ -36,7 +36,7 @@ export interface ServiceSpec<Peer extends string = string> {
   /** Where it serves /health and /metrics; null when it serves nothing. */
   readonly port: number | null;
   readonly needs: readonly (Dependency | Peer)[];
-  /** NATS subjects; `>` stands for one token or more. */
+  /** NATS subjects; `>` stands for one token or more. Which of them are durable: streams.ts. */
   readonly publishes: readonly string[];
   readonly subscribes: readonly string[];
   /** What its Redis user may touch; it goes with the need `redis`, and without it the user reaches no key. */
@@ -82,7 +82,8 @@ export const services = catalogue({
     // The keys of its limiter. A gateway that limits by slowapi keeps them by its library's prefix: LIMITER/ in the older
     // versions of `limits`, LIMITS: in the newer ones; both count by Lua scripts.
     redis: { keys: ["ratelimit:*", "LIMITER/*", "LIMITS:*"], scripts: true },
-    credentials: ["jwt"],
+    // The webhook's way in is the gateway: news-ingestor has no route at the edge.
+    credentials: ["jwt", "miniflux-webhook"],
     readsTablesOf: ["portfolio-ledger"],
     routes: ["/api", "/admin"],
     deploy: { mode: "rolling", why: "keeps no state; a restart must not fail a request" },
@@ -113,7 +114,7 @@ export const services = catalogue({
     needs: ["nats"],
     publishes: ["news.item.created"],
     subscribes: [],
-    credentials: ["miniflux", "alpaca-news"],
+    credentials: ["miniflux", "miniflux-webhook", "alpaca-news"],
     deploy: { mode: "rolling", why: "an item's id makes it count once" },
     block: 3,
     egress: true,
@@ -255,9 +256,13 @@ export function isServiceName(name: string): name is ServiceName {
   return Object.hasOwn(services, name);
 }
 
-/** What a service's NATS user may publish and subscribe to. */
-export function natsPermissions(service: ServiceName): NatsPermissions {
-  return permissionsOf(service, services[service]);
+/** The services that receive approved orders: none of them runs while the kill switch is on, and never two of one. */
+export const executors: readonly ServiceName[] = serviceNames.filter((name) =>
+  services[name].subscribes.some((pattern) => subjectMatches(pattern, APPROVED_ORDERS)),
+);
+
+export function isExecutor(service: ServiceName): boolean {
+  return executors.includes(service);
 }
 
 /** A service's name where only letters, digits and underscores may stand: its Postgres role and schema, its CI job. */

@@ -48,6 +48,7 @@ export const fixedDelivery = {
   openai: { env: "OPENAI_API_KEY" },
   finnhub: { env: "FINNHUB_API_KEY" },
   miniflux: { env: "MINIFLUX_TOKEN" },
+  "miniflux-webhook": { env: "MINIFLUX_WEBHOOK_SECRET" },
   "alpaca-news": { env: "ALPACA_NEWS_API_KEY" },
   "ib-account": { env: "IB_ACCOUNT" },
   "binance-key": { env: "BINANCE_API_KEY" },

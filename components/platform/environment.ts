@@ -1,4 +1,5 @@
-import { serviceNeeds } from "../credentials/catalogue.ts";
+import { type CredentialName, serviceNeeds } from "../credentials/catalogue.ts";
+import { grantedTo } from "../credentials/grants.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { slotUser } from "../data/slotUser.ts";
 import { nameIn, serviceSeats } from "../segments.ts";
@@ -10,10 +11,24 @@ import { OTLP_ENDPOINT } from "./otlp.ts";
 /** Where the services find their YAML files. */
 const CONFIG_DIR = "/etc/autollm";
 
+/** The name of a service's NATS user; an executor's is followed by what its container has claimed. */
+export function natsUserOf(service: ServiceName, { generation }: Pick<Settings, "generation">): string {
+  return slotUser(service, generation[`nats-${service}`] ?? 1);
+}
+
+const isGranted = (service: ServiceName, name: CredentialName) => grantedTo(service).includes(name);
+
 /** A service's environment: what platform.md names, as far as the service needs it, and never a secret. */
 export function serviceEnvironment(service: ServiceName, settings: Settings, ibPort: number): Record<string, string> {
   const entry: ServiceSpec = services[service];
   const needs = (part: string) => serviceNeeds(service, part);
+  const { mail, freqtradeHost } = settings;
+  const outside = {
+    ...(isGranted(service, "smtp-user")
+      ? { SMTP_HOST: mail.host, SMTP_PORT: mail.port?.toString(), REPORT_RECIPIENTS: mail.recipients?.join(",") }
+      : {}),
+    ...(isGranted(service, "freqtrade") ? { FREQTRADE_HOST: freqtradeHost === "" ? undefined : freqtradeHost } : {}),
+  };
   return {
     ENVIRONMENT: settings.environment,
     LOG_LEVEL: settings.logLevel,
@@ -25,9 +40,7 @@ export function serviceEnvironment(service: ServiceName, settings: Settings, ibP
     SYMBOLS_CONFIG: `${CONFIG_DIR}/symbols.yaml`,
     FEEDS_CONFIG: `${CONFIG_DIR}/feeds.yaml`,
     RISK_CONFIG: `${CONFIG_DIR}/risk.yaml`,
-    ...(needs("nats")
-      ? { NATS_URL: "tls://nats:4222", NATS_USER: slotUser(service, settings.generation[`nats-${service}`] ?? 1) }
-      : {}),
+    ...(needs("nats") ? { NATS_URL: "tls://nats:4222", NATS_USER: natsUserOf(service, settings) } : {}),
     ...(needs("redis")
       ? {
           REDIS_HOST: "redis",
@@ -54,6 +67,10 @@ export function serviceEnvironment(service: ServiceName, settings: Settings, ibP
     ...(needs("data-volume")
       ? { KILL_SWITCH_FILE: "/data/kill-switch", DUCKDB_PATH: "/data/features.duckdb", PARQUET_ROOT: "/data/parquet" }
       : {}),
+    // Where the config says nothing, the program's own default counts.
+    ...Object.fromEntries(
+      Object.entries(outside).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+    ),
     // The edge alone may tell who the client is.
     ...(entry.routes === undefined ? {} : { TRUSTED_PROXY: nameIn("caddy", service) }),
   };

@@ -2,6 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { ResolvedImage } from "../runtime/images.ts";
 import { shell, type Target } from "../runtime/target.ts";
 import { quote } from "../shell.ts";
+import type { RecordedStart } from "./release.ts";
 
 /** The programs of which health.sh needs one. */
 export const HEALTH_PROGRAMS = ["wget", "curl", "python3", "node", "bash"] as const;
@@ -14,12 +15,21 @@ export interface ImageStartArgs {
   readonly user: string;
   /** Whether its health is asked for by health.sh. */
   readonly asksHealth: boolean;
-  /** Whether its own command line is needed. */
-  readonly needsCommand: boolean;
+  /** The command line that is set; absent where the image's own is needed. */
+  readonly command?: readonly string[] | undefined;
+  /** The entry point and command that the image must have. */
+  readonly recorded?: RecordedStart | undefined;
 }
 
 const CONFINED =
   "--rm --network none --read-only --cap-drop ALL --security-opt no-new-privileges:true --pids-limit 16 --memory 64m";
+
+/** A list as Go's JSON has it, which escapes what HTML would take for its own. */
+const goJson = (list: readonly string[]) =>
+  JSON.stringify(list).replace(
+    /[<>&\u2028\u2029]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 
 /**
  * A script that prints the image's command line as two lines of JSON, its entry point and its command, or fails with one line
@@ -32,7 +42,7 @@ export function imageStartScript(
     readonly reference: string;
   },
 ): string {
-  const { dockerSocket, imageId, reference, service, user, asksHealth, needsCommand } = args;
+  const { dockerSocket, imageId, reference, service, user, asksHealth, command, recorded } = args;
   const has = HEALTH_PROGRAMS.map((program) => `command -v ${program}`).join(" || ");
   const said = (what: string) => `{ echo ${quote(`${service}: its image ${reference} ${what}`)} >&2; exit 1; }`;
   return [
@@ -47,7 +57,12 @@ export function imageStartScript(
         ]
       : []),
     `own=$(docker image inspect --format '{{json .Config.Entrypoint}}{{println}}{{json .Config.Cmd}}' "$image")`,
-    ...(needsCommand
+    ...(recorded === undefined
+      ? []
+      : [
+          `[ "$(printf '%s\\n' "$own" | sed 's/^null$/[]/')" = ${quote(`${goJson(recorded.entrypoint)}\n${goJson(recorded.command)}`)} ] || ${said(`starts otherwise than release.${service}.recorded says: pin it again by npm run release:pin, or remove release.${service}.recorded`)}`,
+        ]),
+    ...(command === undefined
       ? [`case $own in *'["'*) ;; *) ${said(`names no program to start: set release.${service}.command`)};; esac`]
       : []),
     `printf '%s\\n' "$own"`,
@@ -64,14 +79,15 @@ export function commandOf(printed: string): readonly string[] {
 
 /**
  * Looks, before a service's container is replaced, whether its image can be started and asked for its health.
- * @returns the image's own command line
+ * @returns the command line that is set, that is recorded, or the image's own, once the image was looked at
  * @throws in the update, with one line that names the image and what it lacks
  */
 export function imageStart(
   args: ImageStartArgs,
   opts: pulumi.ComponentResourceOptions,
 ): pulumi.Output<readonly string[]> {
-  const { target, image, service } = args;
+  const { target, image, service, recorded } = args;
+  const known = args.command ?? (recorded === undefined ? undefined : [...recorded.entrypoint, ...recorded.command]);
   const looked = shell(
     `${service}-image-start`,
     target,
@@ -83,5 +99,6 @@ export function imageStart(
     },
     opts,
   );
-  return looked.stdout.apply(commandOf);
+  // What is known already shows in a preview, too.
+  return known === undefined ? looked.stdout.apply(commandOf) : looked.urn.apply(() => known);
 }

@@ -1,14 +1,18 @@
+import type { SettingValue } from "../outside.ts";
+
 /**
  * What stands for what in the value of a variable:
  *   ${credential:jwt}     the value of a credential that the service is granted
  *   ${file:nats-ca}       the path, inside the container, of the file that holds it
  *   ${address:nats.url}   where a part that the service needs answers, its login included (addresses.ts)
+ *   ${setting:mail.host}  what the stack's config says of what is outside (components/outside.ts)
  *   $${                   a plain ${
  * A value that is a JSON text has its references filled in within its strings, with what JSON must escape. A variable, or a
- * member or element of a JSON text, that is one reference alone to a credential that nobody has supplied is left out.
+ * member or element of a JSON text, that is one reference alone to what nobody has supplied is left out. A setting that is a list or
+ * a number stays one where it is a member of a JSON text alone; in any other text a list has commas between its elements.
  */
 
-export type ReferenceKind = "credential" | "file" | "address";
+export type ReferenceKind = "credential" | "file" | "address" | "setting";
 
 /** What a value refers to. */
 export interface Reference {
@@ -17,10 +21,10 @@ export interface Reference {
 }
 
 /** The value of a reference; undefined where nobody has supplied it. */
-export type Resolve = (reference: Reference) => string | undefined;
+export type Resolve = (reference: Reference) => SettingValue | undefined;
 
 const TOKEN = /\$\$\{|\$\{([^}]*)\}?/g;
-const INSIDE = /^(credential|file|address):([a-z0-9.-]+)$/;
+const INSIDE = /^(?:(credential|file|address):([a-z0-9.-]+)|(setting):([A-Za-z.]+))$/;
 
 /** A reference as a value has it, for the tables of applications. */
 export const refer = (kind: ReferenceKind, name: string): string => `\${${kind}:${name}}`;
@@ -41,9 +45,10 @@ function parse(text: string): readonly Part[] | { readonly fault: string } {
     const inside = INSIDE.exec(match[1]);
     if (inside === null || !match[0].endsWith("}"))
       return {
-        fault: `has \${${match[1]}, which is no reference: write \${credential:NAME}, \${file:NAME} or \${address:NAME}, and $\${ for a plain \${`,
+        fault: `has \${${match[1]}, which is no reference: write \${credential:NAME}, \${file:NAME}, \${address:NAME} or \${setting:NAME}, and $\${ for a plain \${`,
       };
-    parts.push({ kind: inside[1] as ReferenceKind, name: inside[2] ?? "" });
+    const [, kind, name, setting, key] = inside;
+    parts.push({ kind: (kind ?? setting) as ReferenceKind, name: name ?? key ?? "" });
   }
   parts.push(text.slice(at));
   return parts.filter((part) => part !== "");
@@ -79,7 +84,9 @@ export function references(value: string): readonly Reference[] | string {
   return found;
 }
 
-function fillText(text: string, resolve: Resolve): string | undefined {
+const asText = (value: SettingValue): string => (typeof value === "object" ? value.join(",") : String(value));
+
+function fillText(text: string, resolve: Resolve): SettingValue | undefined {
   const parts = parse(text);
   if ("fault" in parts) throw new Error(parts.fault);
   const [first] = parts;
@@ -89,7 +96,7 @@ function fillText(text: string, resolve: Resolve): string | undefined {
       if (typeof part === "string") return part;
       const value = resolve(part);
       if (value === undefined) throw new Error(`refers to ${part.kind}:${part.name}, which nobody has supplied`);
-      return value;
+      return asText(value);
     })
     .join("");
 }
@@ -112,7 +119,10 @@ function fillJson(value: Json, resolve: Resolve): Json | undefined {
  */
 export function fill(value: string, resolve: Resolve): string | undefined {
   const parsed = json(value);
-  if (parsed === undefined) return fillText(value, resolve);
+  if (parsed === undefined) {
+    const text = fillText(value, resolve);
+    return text === undefined ? undefined : asText(text);
+  }
   const filled = fillJson(parsed, resolve);
   return filled === undefined ? undefined : JSON.stringify(filled);
 }

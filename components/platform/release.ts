@@ -1,8 +1,11 @@
 import { z } from "zod";
+import { serviceNeeds } from "../credentials/catalogue.ts";
 import { grantedTo } from "../credentials/grants.ts";
+import { outsideSettings } from "../outside.ts";
 import { addressNames, credentialIn } from "./addresses.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
 import { type ReferenceKind, references } from "./references.ts";
+import { isStreamName, publishesTo } from "./streams.ts";
 
 /** A reference pinned by digest: what `docker buildx imagetools inspect` prints. */
 export const pinnedImage = z
@@ -20,14 +23,32 @@ const path = z
 const mebibytes = (least: number, most: number) =>
   z.int("must be whole MiB").min(least, `must be ${least} MiB or more`).max(most, `must be ${most} MiB or less`);
 
-/** What an image may write to: memory, which is empty after each start, or a volume, which stays and is in the backup. */
+/**
+ * What an image may write to: memory, which is empty after each start, or a volume, which stays and is in the backup: its own, or
+ * the one that another service has at the same path.
+ */
 const writable = z.union(
-  [z.strictObject({ memory: mebibytes(1, 65_536) }), z.strictObject({ volume: z.literal(true) })],
-  "must be {memory: MiB} or {volume: true}",
+  [
+    z.strictObject({ memory: mebibytes(1, 65_536) }),
+    z.strictObject({ volume: z.union([z.literal(true), z.enum(serviceNames)]) }),
+  ],
+  "must be {memory: MiB}, {volume: true} or {volume: SERVICE}, which has the volume at the same path",
 );
 
 /** Names that steer the start itself, or would load code into it. */
 const STEERS = /^(PATH|IFS|ENV|BASH_ENV|LD_.*|AUTOLLM_.*)$/;
+
+/** How an image uses NATS beyond the subjects of its service. */
+const messagingSchema = z.strictObject({
+  /** `standard`: it receives replies at `_INBOX.>`, where all that do so can read them. Default `own`: at `_INBOX_<service>.>`. */
+  inbox: z.enum(["own", "standard"], "must be own or standard").optional(),
+  /** Streams that it makes itself. Default: none. */
+  streams: z
+    .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be a stream's name: letters, digits, _ and -"))
+    .optional(),
+});
+
+export type Messaging = z.infer<typeof messagingSchema>;
 
 /**
  * How a service's image is run. Of all but `image` the application's table has a value, and then the catalogue: what stands here
@@ -50,18 +71,31 @@ export const startSchema = z.strictObject({
     .optional(),
   /** Paths inside the container that it may write to; everything else is read-only. Default: 64 MiB of memory at `/tmp`. */
   writable: z.record(path, writable).optional(),
+  /** Its home directory, at or below a path that it may write to. Default: the image's own where that can be written to, else `/tmp`. */
+  home: path.optional(),
+  /** Whether a batch job joins the way out; a service that is kept running has that from the catalogue. Default: the catalogue's. */
+  egress: z.boolean().optional(),
   /** Hard limit, MiB. */
   memory: mebibytes(16, 1_048_576).optional(),
   /** Most processes and threads. */
   pids: z.int("must be a whole number").min(2, "must be 2 or more").max(32_768, "must be 32768 or less").optional(),
   /** Seconds until a failing health check counts. */
   startPeriod: z.int("must be whole seconds").min(1, "must be 1 or more").max(3600, "must be 3600 or less").optional(),
+  messaging: messagingSchema.optional(),
   /** How a deploy replaces it; an executor is always recreated. */
   deploy: z.enum(["rolling", "recreate"]).optional(),
 });
 
+/**
+ * The entry point and command that an image had when its digest was pinned (`npm run release:pin`): a preview shows them, and an
+ * image that has others is refused.
+ */
+const recordedSchema = z.strictObject({ entrypoint: z.array(z.string()), command: z.array(z.string()) });
+
+export type RecordedStart = z.infer<typeof recordedSchema>;
+
 /** `release.NAME` of the stack's config. */
-export const releaseSchema = startSchema.extend({ image: pinnedImage });
+export const releaseSchema = startSchema.extend({ image: pinnedImage, recorded: recordedSchema.optional() });
 
 /** How an image is run, as a table or the config says it. */
 export type Start = z.infer<typeof startSchema>;
@@ -73,12 +107,14 @@ const known: Readonly<Record<ReferenceKind, (service: ServiceName) => readonly s
   credential: grantedTo,
   file: grantedTo,
   address: addressNames,
+  setting: () => Object.keys(outsideSettings),
 };
 
 const wrong: Readonly<Record<ReferenceKind, string>> = {
   credential: "a credential that the service is not granted",
   file: "a credential that the service is not granted",
   address: "no address of a part that the service needs",
+  setting: "no setting that a variable may name",
 };
 
 /** What is wrong with a variable of a service. */
@@ -111,6 +147,23 @@ export function startFaults(service: ServiceName, start: Start): Fault[] {
     faults.push(["deploy", `must not be rolling: ${deploy.why}`]);
   if (start.deploy !== undefined && deploy.mode === "on-demand")
     faults.push(["deploy", `cannot be set: it is ${deploy.why}`]);
+  if (Object.keys(start.messaging ?? {}).length > 0 && !serviceNeeds(service, "nats"))
+    faults.push(["messaging", "cannot be set: the service does not use NATS"]);
+  for (const name of start.messaging?.streams ?? [])
+    if (isStreamName(name) && !publishesTo(service, name))
+      faults.push([
+        "messaging.streams",
+        `names ${name}, a stream of the platform to which the service does not publish`,
+      ]);
+  if (start.egress !== undefined && deploy.mode !== "on-demand")
+    faults.push([
+      "egress",
+      "cannot be set: whether a service that is kept running calls the internet stands in the catalogue",
+    ]);
+  const { home } = start;
+  const homes = ["/tmp", ...Object.keys(start.writable ?? {}), ...volumes.map((each) => each.path)];
+  if (home !== undefined && !homes.some((each) => home === each || home.startsWith(`${each}/`)))
+    faults.push(["home", `lies in none of the paths that it may write to: ${homes.join(", ")}`]);
   const taken = ["/run/autollm", "/run/secrets", "/etc/autollm", ...volumes.map((each) => each.path)];
   const paths = Object.keys(start.writable ?? {});
   for (const [index, each] of paths.entries()) {
@@ -123,6 +176,26 @@ export function startFaults(service: ServiceName, start: Start): Fault[] {
   }
   return faults;
 }
+
+/**
+ * What is wrong with volumes that services share.
+ * @param declared how each service is started where its image is the application's
+ */
+export function sharingFaults(declared: ReadonlyMap<ServiceName, Start>): (readonly [ServiceName, ...Fault])[] {
+  return [...declared].flatMap(([service, { writable = {} }]) =>
+    Object.entries(writable).flatMap(([at, is]) => {
+      if (!("volume" in is) || is.volume === true) return [];
+      const theirs = declared.get(is.volume)?.writable?.[at];
+      if (is.volume !== service && theirs !== undefined && "volume" in theirs && theirs.volume === true) return [];
+      const problem = `names the volume of ${is.volume} at this path, which has none of its own there: release.${is.volume}.writable.${at} must be {volume: true}`;
+      return [[service, `writable.${at}`, problem] as const];
+    }),
+  );
+}
+
+/** The service whose volume is at a path that another may write to: its own, or that of the service that it names. */
+export const volumeHolder = (service: ServiceName, is: { readonly volume: true | ServiceName }): ServiceName =>
+  is.volume === true ? service : is.volume;
 
 /** What the names of applications' own volumes begin with; no volume of the platform does. */
 const OWN_VOLUME = "app-";

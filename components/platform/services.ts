@@ -1,37 +1,44 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { grantedTo } from "../credentials/grants.ts";
+import { natsClaim } from "../data/natsClaim.ts";
 import type { FileTree } from "../runtime/files.ts";
 import type { ResolvedImage } from "../runtime/images.ts";
 import { liveLabels } from "../runtime/live.ts";
 import type { PartArgs } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { Workload, type WorkloadSpec } from "../runtime/workload.ts";
+import { type Claim, Workload, type WorkloadSpec } from "../runtime/workload.ts";
 import { serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";
-import { workloadUser } from "../uids.ts";
-import { isServiceName, type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
+import { uidOf, workloadUser } from "../uids.ts";
+import { isExecutor, isServiceName, type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
 import { deliveryOf } from "./delivery.ts";
-import { serviceEnvironment } from "./environment.ts";
+import { natsUserOf, serviceEnvironment } from "./environment.ts";
 import { imageStart } from "./imageStart.ts";
-import { type Start, volumeNameOf } from "./release.ts";
+import type { KillSwitchMount } from "./killSwitchMount.ts";
+import { type Start, volumeHolder, volumeNameOf } from "./release.ts";
 import { STAND_IN_COMMAND } from "./standIn.ts";
-import { applicationOf, fillEnvironment, startOf } from "./started.ts";
+import { applicationOf, fillEnvironment, sharers, startOf } from "./started.ts";
+import { WRAPPED } from "./wrapper.ts";
 
 export interface ServicesArgs extends PartArgs {
   readonly settings: Settings;
   /** IB Gateway's API port. */
   readonly ibPort: number;
+  /** Where the executors see the kill switch. */
+  readonly killSwitch: KillSwitchMount;
+  /** NATS's live directory: where an executor's claim of its user is noted. */
+  readonly natsDirectory: string;
   /** What must be healthy before a service starts, by the name that `needs` uses. */
   readonly dependencies: Readonly<Record<string, pulumi.Resource>>;
 }
 
-const START = "/run/autollm/start.sh";
 const HEALTH = "/run/autollm/health.sh";
-const WRAPPED = ["/bin/sh", START] as const;
+const EXECUTOR_HEALTH = "/run/autollm/executor-health.sh";
 
 const startScript = readFileSync(new URL("start.sh", import.meta.url), "utf8");
 const healthScript = readFileSync(new URL("health.sh", import.meta.url), "utf8");
+const executorHealthScript = readFileSync(new URL("executor-health.sh", import.meta.url), "utf8");
 
 /** Names in the order in which they can start: what a service needs comes before it. */
 export function startOrder(
@@ -86,6 +93,17 @@ export class Services extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
+  /** A volume, made by whichever of those that mount it comes first. */
+  #volume(name: string, owner: ServiceName, path: string, args: ServicesArgs): StatefulVolume {
+    const known = this.#volumes.get(name);
+    if (known !== undefined) return known;
+    const shared = sharers(owner, args.settings).some((sharer) => sharer.path === path);
+    const owned = { target: args.target, shared, ...volumeOwner(workloadUser(owner), args.images) };
+    const volume = new StatefulVolume(name, owned, { parent: this });
+    this.#volumes.set(name, volume);
+    return volume;
+  }
+
   #image(service: ServiceName, args: ServicesArgs): ResolvedImage {
     const release = args.settings.release[service];
     return release === undefined ? args.images.get("reference") : args.images.resolve(service, release.image);
@@ -93,20 +111,21 @@ export class Services extends pulumi.ComponentResource {
 
   /** What runs inside: the stand-in's command line, the one that is set, or the image's own. */
   #command(service: ServiceName, image: ResolvedImage, start: Start, args: ServicesArgs) {
-    if (args.settings.release[service] === undefined) return { command: [...WRAPPED, ...STAND_IN_COMMAND] };
-    const own = imageStart(
+    const release = args.settings.release[service];
+    if (release === undefined) return { command: [...WRAPPED, ...STAND_IN_COMMAND] };
+    // The image is looked at in any case, so that one that cannot be started is refused while the former still runs.
+    const imageCommand = imageStart(
       {
         target: args.target,
         service,
         image,
         user: workloadUser(service),
         asksHealth: services[service].port !== null && start.health === undefined,
-        needsCommand: start.command === undefined,
+        command: start.command,
+        recorded: release.recorded,
       },
       { parent: this },
     );
-    // The image is looked at in any case, so that one that cannot be started is refused while the former still runs.
-    const imageCommand = own.apply((line) => start.command ?? line);
     return { command: WRAPPED, imageCommand };
   }
 
@@ -115,8 +134,10 @@ export class Services extends pulumi.ComponentResource {
     const entry: ServiceSpec = services[service];
     const start = startOf(service, settings);
     const image = this.#image(service, args);
-    const health =
+    const asked =
       start.health ?? (entry.port === null ? undefined : ["/bin/sh", HEALTH, String(entry.port), "/health"]);
+    const executes = isExecutor(service);
+    const health = executes && asked !== undefined ? ["/bin/sh", EXECUTOR_HEALTH, ...asked] : asked;
     const { tree, environment, names } = this.#granted(service, args);
     const filled = fillEnvironment(service, start.environment, {
       ...{ settings, ibPort: args.ibPort },
@@ -125,39 +146,59 @@ export class Services extends pulumi.ComponentResource {
     const secret = Object.entries(filled.secret).map(([name, value]) => [`env/${name}`, value] as const);
     const files: FileTree = { ...tree, ...Object.fromEntries(secret) };
     const writable = Object.entries(start.writable ?? {});
+    const kept = writable.flatMap(([path, is]) => ("volume" in is ? [{ owner: volumeHolder(service, is), path }] : []));
+    const guests = kept.filter(({ owner }) => owner !== service).map(({ owner }) => uidOf(owner));
+    const shares = guests.length > 0 || sharers(service, settings).length > 0;
+    const { segments, serves } = serviceSeats(service);
     return {
       image,
       ...this.#command(service, image, start, args),
       user: workloadUser(service),
-      ...serviceSeats(service),
+      ...(guests.length === 0 ? {} : { groups: [...new Set(guests)] }),
+      segments: start.egress === true && !segments.includes("egress") ? [...segments, "egress"] : segments,
+      serves,
       deploy: start.deploy ?? entry.deploy.mode,
       ...(health === undefined ? {} : { health }),
       ...(start.startPeriod === undefined ? {} : { startPeriod: start.startPeriod }),
       memory: start.memory ?? entry.resources.memory,
       cpuShares: entry.resources.cpuShares,
       pids: start.pids ?? entry.resources.pids,
-      environment: { ...serviceEnvironment(service, settings, args.ibPort), ...environment, ...filled.plain },
+      environment: {
+        ...serviceEnvironment(service, settings, args.ibPort),
+        ...(start.home === undefined ? {} : { HOME: start.home, XDG_CACHE_HOME: `${start.home}/.cache` }),
+        // Files in a shared volume are written to by their group.
+        ...(shares ? { AUTOLLM_UMASK: "002" } : {}),
+        ...environment,
+        ...filled.plain,
+      },
       files: {
-        "/run/autollm": { "start.sh": startScript, "health.sh": healthScript },
+        "/run/autollm": {
+          "start.sh": startScript,
+          "health.sh": healthScript,
+          ...(executes ? { "executor-health.sh": executorHealthScript } : {}),
+        },
         "/etc/autollm": applicationOf(service, settings).files(settings),
         ...(Object.keys(files).length === 0 ? {} : { "/run/secrets": files }),
       },
       credentials: names,
+      // The kill switch stops it, and an `up` meanwhile leaves it so.
+      ...(executes ? { hostMounts: [args.killSwitch.mount], mayBeStopped: true } : {}),
+      ...(executes ? { claim: this.#claim(service, args) } : {}),
       volumes: [
-        ...entry.volumes,
-        ...writable.flatMap(([path, is]) => ("volume" in is ? [{ name: volumeNameOf(service, path), path }] : [])),
-      ].map(({ name, path }) => {
-        const owned = { target: args.target, ...volumeOwner(workloadUser(service), args.images) };
-        const volume = new StatefulVolume(name, owned, { parent: this });
-        this.#volumes.set(name, volume);
-        return volume.at(path);
-      }),
+        ...entry.volumes.map((volume) => ({ ...volume, owner: service })),
+        ...kept.map(({ owner, path }) => ({ name: volumeNameOf(owner, path), path, owner })),
+      ].map(({ name, path, owner }) => this.#volume(name, owner, path, args).at(path)),
       tmpfs: {
         "/tmp": 64,
         ...Object.fromEntries(writable.flatMap(([path, is]) => ("memory" in is ? [[path, is.memory]] : []))),
       },
       labels: liveLabels(settings.trading, args.credentials.digestKey),
     };
+  }
+
+  /** What comes before another container of an executor. */
+  #claim(service: ServiceName, { target, settings, natsDirectory }: ServicesArgs): Claim {
+    return natsClaim({ target, directory: natsDirectory, service, user: natsUserOf(service, settings) });
   }
 
   /** The granted credentials as files below /run/secrets, and the variables that tell where they are. */

@@ -4,8 +4,12 @@
 #   /run/secrets/env/NAME   becomes the environment variable NAME of the program, verbatim but for one last newline
 #   REDIS_URL, NATS_URL     are completed with user and password, for programs that take one URL
 #   SSL_CERT_FILE, ...      name a file of the authorities that the image trusts and the platform's own, of NATS_CA_PATH
-#   HOME                    is /tmp where the image's own cannot be written to
-# AUTOLLM_SECRET_ENV_DIR names another directory, AUTOLLM_SCRATCH another than /tmp (for tests).
+#   HOME                    is /tmp where the one that is set, or the image's own, cannot be written to
+#   AUTOLLM_UMASK           becomes the umask, for a service that shares a volume
+#   @@NATS_USER@@           in such a file is NATS_USER, which may be known only when the container is made
+# While the platform's kill switch is on, an executor's program is not started: KILL_SWITCH_FILE in killSwitch.ts.
+# AUTOLLM_SECRET_ENV_DIR names another directory, AUTOLLM_SCRATCH another than /tmp, AUTOLLM_KILL_SWITCH another than
+# /run/kill-switch (for tests).
 set -eu
 
 fail() {
@@ -32,8 +36,22 @@ with_login() {
 
 [ "$#" -gt 0 ] || fail 'no program was named'
 
+# Only executors have this directory; the policy kill-switch-obeyed sees to it that each of them does.
+switch=${AUTOLLM_KILL_SWITCH:-/run/kill-switch}
+if [ -e "$switch" ]; then
+  # Of a directory that cannot be entered nobody knows what is in it.
+  if [ -e "$switch/on.prom" ] || [ ! -x "$switch" ]; then
+    echo 'start.sh: the kill switch is on: the program starts when it is off' >&2
+    while [ -e "$switch/on.prom" ] || [ ! -x "$switch" ]; do sleep 1; done
+    # NATS takes its users back at the same time.
+    sleep 1
+  fi
+fi
+unset switch
+
 newline='
 '
+mark=@@NATS_USER@@
 for file in "${AUTOLLM_SECRET_ENV_DIR:-/run/secrets/env}"/*; do
   [ -e "$file" ] || continue
   name=${file##*/}
@@ -46,9 +64,13 @@ for file in "${AUTOLLM_SECRET_ENV_DIR:-/run/secrets/env}"/*; do
   value=$(cat "$file" && printf x)
   value=${value%x}
   value=${value%"$newline"}
+  # An executor's user of NATS belongs to its container alone.
+  while [ -n "${NATS_USER:-}" ]; do
+    case $value in *"$mark"*) value=${value%%"$mark"*}$NATS_USER${value#*"$mark"} ;; *) break ;; esac
+  done
   export "$name=$value"
 done
-unset file name value
+unset file name value mark
 
 if [ -n "${REDIS_PASSWORD:-}" ]; then
   REDIS_URL=$(with_login "${REDIS_URL:-redis://${REDIS_HOST:-redis}:${REDIS_PORT:-6379}/${REDIS_DB:-0}}" "${REDIS_USERNAME:-}" "$REDIS_PASSWORD")
@@ -60,6 +82,10 @@ if [ -n "${NATS_PASSWORD:-}" ] && [ -n "${NATS_USER:-}" ]; then
 fi
 
 scratch=${AUTOLLM_SCRATCH:-/tmp}
+if [ -n "${AUTOLLM_UMASK:-}" ]; then umask "$AUTOLLM_UMASK"; fi
+unset AUTOLLM_UMASK
+# A home that is set may be a folder of what is writable, which is empty at first.
+if [ -n "${HOME:-}" ]; then mkdir -p "$HOME" 2>/dev/null || :; fi
 # An image knows nothing of the user that it runs as, who has no home.
 if [ -z "${HOME:-}" ] || [ ! -w "$HOME" ]; then export HOME="$scratch"; fi
 

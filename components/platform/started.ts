@@ -1,11 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { CredentialName } from "../credentials/catalogue.ts";
+import { type CredentialName, credentialSpec } from "../credentials/catalogue.ts";
+import { type Outside, outsideSettings } from "../outside.ts";
 import type { Settings } from "../settings.ts";
 import { addressOf, credentialIn } from "./addresses.ts";
 import type { Application } from "./applications/application.ts";
 import { applications } from "./applications/index.ts";
-import type { ServiceName } from "./catalogue.ts";
+import { type ServiceName, serviceNames } from "./catalogue.ts";
 import { deliveryOf, SECRET_FILES_DIR } from "./delivery.ts";
+import { NATS_USER_MARK } from "./natsUser.ts";
 import { fill, references } from "./references.ts";
 import type { Start } from "./release.ts";
 
@@ -14,25 +16,67 @@ export function applicationOf(service: ServiceName, settings: Pick<Settings, "ap
   return settings.release[service] === undefined ? applications.conventions : applications[settings.application];
 }
 
-/**
- * How a service's own image is started: what the config says, over what the application's table says. Of variables and writable
- * paths each one counts by itself; a stand-in is started by the platform's conventions.
- */
-export function startOf(service: ServiceName, settings: Pick<Settings, "application" | "release">): Start {
-  const own = settings.release[service];
-  if (own === undefined) return {};
-  const { image: _, ...said } = own;
-  const row = applicationOf(service, settings).services[service];
+type Declared = Pick<Settings, "application" | "release">;
+
+/** How a service is started where its image is the application's, whether or not a release names one. */
+export function declaredStart(service: ServiceName, { application, release }: Declared): Start {
+  const { image: _, recorded: __, ...said } = release[service] ?? { image: "" };
+  const row: Start | undefined = applications[application].services[service];
   return {
     ...row,
     ...said,
     environment: { ...row?.environment, ...said.environment },
     writable: { ...row?.writable, ...said.writable },
+    messaging: { ...row?.messaging, ...said.messaging },
   };
 }
 
+/** The services that write to a volume of another's, by the path at which both have it. */
+export function sharers(
+  owner: ServiceName,
+  settings: Declared,
+): { readonly service: ServiceName; readonly path: string }[] {
+  return serviceNames.flatMap((service) =>
+    Object.entries(startOf(service, settings).writable ?? {}).flatMap(([path, is]) =>
+      "volume" in is && is.volume === owner ? [{ service, path }] : [],
+    ),
+  );
+}
+
+/**
+ * How a service's own image is started: what the config says, over what the application's table says. Of variables, writable
+ * paths and rights in NATS each one counts by itself; a stand-in is started by the platform's conventions.
+ */
+export function startOf(service: ServiceName, settings: Declared): Start {
+  return settings.release[service] === undefined ? {} : declaredStart(service, settings);
+}
+
+/**
+ * What is wrong with the variables of the services that run their own images, as the config stands: a reference within a longer
+ * text to what nobody has supplied. One that stands alone is left out, and is no fault.
+ */
+export function referenceFaults(
+  settings: Declared & Outside,
+  supplied: ReadonlySet<CredentialName>,
+): (readonly [key: string, problem: string])[] {
+  const lacks = (name: CredentialName) => credentialSpec(name).kind === "supplied" && !supplied.has(name);
+  return serviceNames.flatMap((service) =>
+    Object.entries(startOf(service, settings).environment ?? {}).flatMap(([variable, text]) => {
+      try {
+        fill(text, ({ kind, name }) => {
+          if (kind === "setting") return outsideSettings[name]?.(settings);
+          return kind === "credential" && lacks(name as CredentialName) ? undefined : "";
+        });
+        return [];
+      } catch (error) {
+        return [[`release.${service}.environment.${variable}`, error instanceof Error ? error.message : ""] as const];
+      }
+    }),
+  );
+}
+
 export interface FilledArgs {
-  readonly settings: Pick<Settings, "generation">;
+  readonly settings: Pick<Settings, "generation"> & Outside;
   readonly ibPort: number;
   /** The value of a credential that the service is granted; undefined where nobody has supplied it. */
   readonly read: (name: CredentialName) => pulumi.Output<string> | undefined;
@@ -63,6 +107,7 @@ export function fillEnvironment(service: ServiceName, environment: Start["enviro
         const password = credential === undefined ? undefined : known.get(credential);
         if (kind === "credential") return password;
         if (kind === "address") return addressOf(name, { service, ...args }, password);
+        if (kind === "setting") return outsideSettings[name]?.(args.settings);
         const delivery = deliveryOf(name as CredentialName);
         return "file" in delivery ? `${SECRET_FILES_DIR}/${delivery.file}` : undefined;
       });
@@ -70,7 +115,8 @@ export function fillEnvironment(service: ServiceName, environment: Start["enviro
     // Whether it is left out does not depend on what the values are.
     const tried = filled(new Map(present.map(([name]) => [name, ""])));
     if (tried === undefined) continue;
-    if (names.length === 0) plain[variable] = tried;
+    // What the start wrapper completes reaches it as a file.
+    if (names.length === 0 && !tried.includes(NATS_USER_MARK)) plain[variable] = tried;
     else
       secret[variable] = pulumi
         .all(present.map(([, value]) => value))

@@ -11,12 +11,14 @@ export interface VolumeMount {
   readonly noCopy: boolean;
   /** Default false. */
   readonly readOnly?: boolean;
-  /** What gave the volume to its user, if anything had to. */
+  /** What gave the volume to its user, and to its group where it is shared, if anything had to. */
   readonly given?: pulumi.Resource;
 }
 
 export interface StatefulVolumeArgs {
   readonly target: Target;
+  /** Whether others than its owner write to it, by its owner's group. Default false. */
+  readonly shared?: boolean;
   /** The user to give the volume to, and an image that has a shell, `find` and `chown`. Absent where it is root's, or the image brings it. */
   readonly owner?: { readonly user: string; readonly image: ResolvedImage };
 }
@@ -60,6 +62,26 @@ export function ownerScript(args: {
   ].join("\n");
 }
 
+/**
+ * Lets the group of a volume's owner write to it: to what its owner made so far, and, as files that are made in its folders are
+ * the group's, to what anybody in the group makes. The owner itself does it, without any capability.
+ */
+export function sharedScript(args: {
+  readonly dockerSocket: string;
+  readonly volume: string;
+  readonly imageId: string;
+  readonly user: string;
+}): string {
+  const { dockerSocket, volume, imageId, user } = args;
+  const confined = `--rm --network none --user ${user} --read-only --cap-drop ALL --security-opt no-new-privileges:true`;
+  const own = `find /volume -user ${user.split(":")[0]}`;
+  const inside = `${own} -type d -exec chmod g+rwxs {} + && ${own} -type f -exec chmod g+rw {} +`;
+  return [
+    "set -eu",
+    `docker --host ${quote(dockerSocket)} run ${confined} --entrypoint /bin/sh --volume ${quote(volume)}:/volume:nocopy ${quote(imageId)} -euc ${quote(inside)}`,
+  ].join("\n");
+}
+
 /** A named volume that holds state. In production it is protected: a destroy must unprotect it first. */
 export class StatefulVolume extends pulumi.ComponentResource {
   /** The Docker volume's name, known once the volume can be written by its user. */
@@ -99,8 +121,25 @@ export class StatefulVolume extends pulumi.ComponentResource {
         // A newer image changes nothing about whose the volume is.
         { parent: this, ignoreChanges: ["create"] },
       );
-      this.#given = given;
-      this.volumeName = pulumi.all([volume.name, given.urn]).apply(([volumeName]) => volumeName);
+      const shared =
+        args.shared !== true
+          ? undefined
+          : shell(
+              `${name}-shared`,
+              target,
+              {
+                create: pulumi
+                  .all([volume.name, image.id])
+                  .apply(([volumeName, imageId]) =>
+                    sharedScript({ dockerSocket: target.dockerSocket, volume: volumeName, imageId, user }),
+                  ),
+                triggers: [volume.name, user],
+              },
+              { parent: this, dependsOn: given, ignoreChanges: ["create"] },
+            );
+      const last = shared ?? given;
+      this.#given = last;
+      this.volumeName = pulumi.all([volume.name, last.urn]).apply(([volumeName]) => volumeName);
     }
     this.registerOutputs({ volumeName: this.volumeName });
   }

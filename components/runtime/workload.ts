@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Capability } from "../images.ts";
 import { namesIn, type SegmentName } from "../segments.ts";
 import { quote } from "../shell.ts";
-import { Files, type FileTree } from "./files.ts";
+import { Files, type FileTree, keyedDigest } from "./files.ts";
 import { LIVE_MOUNT, LiveFiles, type LiveSpec } from "./liveFiles.ts";
 import type { Segments } from "./segments.ts";
 import { shell, type Target } from "./target.ts";
@@ -17,6 +17,27 @@ export type Deploy =
   | "recreate"
   /** A batch job: it is made ready and started by hand, and ends by itself. */
   | "on-demand";
+
+/** A directory or file of the host, mounted read-only. */
+export interface HostMount {
+  readonly source: pulumi.Input<string>;
+  /** Path inside the container. */
+  readonly path: string;
+}
+
+/**
+ * What has to be done before another container of a workload starts.
+ * @param digest another one whenever the container is; it does not depend on what the claim adds to the environment
+ * @param opts of the resource that does it
+ */
+export type Claim = (
+  digest: pulumi.Output<string>,
+  opts: pulumi.CustomResourceOptions,
+) => {
+  /** What the container is told of it. */
+  readonly environment: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly claimed: pulumi.Resource;
+};
 
 /** A workload, free of what engine runs it. */
 export interface WorkloadSpec {
@@ -59,7 +80,11 @@ export interface WorkloadSpec {
   /** Writable memory file systems: path to size in MiB. */
   readonly tmpfs?: Readonly<Record<string, number>>;
   /** Host directories, each read-only and each waived in the policies. */
-  readonly hostMounts?: readonly { readonly source: string; readonly path: string }[];
+  readonly hostMounts?: readonly HostMount[];
+  /** What comes before another container of it. Default: nothing. */
+  readonly claim?: Claim;
+  /** Whether an `up` may find it stopped and leave it so. Default false: it is started again. */
+  readonly mayBeStopped?: boolean;
   /** Published ports; only Caddy has any. */
   readonly ports?: readonly {
     readonly internal: number;
@@ -163,6 +188,22 @@ export function joinTrees(trees: Readonly<Record<string, FileTree>>): { tree: Fi
   return { tree: Object.fromEntries(entries), folders };
 }
 
+/** JSON in which the order of keys says nothing. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}
+
+/** Variables as Docker takes them, in an order that stays. */
+function environmentList(environment: Readonly<Record<string, pulumi.Input<string>>>): pulumi.Output<string>[] {
+  return Object.entries(environment)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => pulumi.interpolate`${key}=${value}`);
+}
+
 /** The one way to run a container: hardened by default, reached by its name where it serves. */
 export class Workload extends pulumi.ComponentResource {
   /** The container's Docker name, made by the engine so that old and new can stand side by side. */
@@ -199,83 +240,93 @@ export class Workload extends pulumi.ComponentResource {
             { parent: this, dependsOn: (spec.volumes ?? []).flatMap(({ given }) => given ?? []) },
           );
     const written = [files, live].flatMap((each) => (each === undefined ? [] : [each.written]));
+    const inputs: docker.ContainerArgs = {
+      ...hardened,
+      capabilities: { drops: ["ALL"], adds: [...(spec.capabilities ?? [])] },
+      securityOpts: ["no-new-privileges:true"],
+      image: spec.image.id,
+      entrypoints: [spec.command[0] ?? ""],
+      command:
+        spec.imageCommand === undefined
+          ? spec.command.slice(1)
+          : pulumi.output(spec.imageCommand).apply((own) => [...spec.command.slice(1), ...own]),
+      user: spec.user,
+      ...(spec.groups === undefined ? {} : { groupAdds: spec.groups.map(String).sort() }),
+      // Not the name itself: a newer Docker resolves a hostname in every network, also where nobody may be reached.
+      hostname: spec.hostname ?? `${name}-host`,
+      envs: environmentList(spec.environment ?? {}),
+      memory: spec.memory,
+      memorySwap: spec.memory,
+      cpuShares: spec.cpuShares ?? 1024,
+      // Without a network named, Docker would put it into its default one, which leads to the internet.
+      networkMode: spec.segments.length === 0 ? "none" : "bridge",
+      networksAdvanced: spec.segments.map((segment) => ({
+        name: args.segments.network(segment),
+        aliases: namesIn(name, segment, spec.serves ?? []),
+      })),
+      mounts: [
+        ...[...folders].map(([path, folder]) => ({
+          type: "bind",
+          source: pulumi.interpolate`${files?.path}/${folder}`,
+          target: path,
+          readOnly: true,
+        })),
+        ...(live === undefined ? [] : [{ type: "bind", source: live.path, target: LIVE_MOUNT, readOnly: true }]),
+        ...(spec.volumes ?? []).map((volume) => ({
+          type: "volume",
+          source: volume.name,
+          target: volume.path,
+          ...(volume.readOnly === true ? { readOnly: true } : {}),
+          ...(volume.noCopy ? { volumeOptions: { noCopy: true } } : {}),
+        })),
+        ...(spec.hostMounts ?? []).map(({ source, path }) => ({
+          type: "bind",
+          source,
+          target: path,
+          readOnly: true,
+        })),
+      ],
+      tmpfs: Object.fromEntries(
+        Object.entries(spec.tmpfs ?? {}).map(([path, size]) => [
+          path,
+          `rw,noexec,nosuid,nodev,size=${size * MIB},mode=1777`,
+        ]),
+      ),
+      ...(spec.sysctls === undefined ? {} : { sysctls: spec.sysctls }),
+      ports: (spec.ports ?? []).map(({ internal, external, address, protocol }) => ({
+        internal,
+        external,
+        ip: address,
+        protocol: protocol ?? "tcp",
+      })),
+      ...(spec.health === undefined ? {} : { healthcheck: healthcheck(spec.health, spec) }),
+      labels: Object.entries(labels)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([label, value]) => ({ label, value })),
+      stopTimeout: spec.stopTimeout ?? 15,
+      destroyGraceSeconds: spec.stopTimeout ?? 15,
+      ...(spec.deploy === "on-demand"
+        ? { restart: "no", start: false, mustRun: false }
+        : {
+            restart: "unless-stopped",
+            wait: true,
+            waitTimeout: healthyWithin(spec),
+            // The provider removes a stopped container at a refresh, unless it need not run.
+            ...(spec.mayBeStopped === true ? { mustRun: false } : {}),
+          }),
+    };
+    // All that makes another container, so that none starts without a claim of its own.
+    const digest = pulumi.all([args.digestKey, inputs]).apply(([key, all]) => keyedDigest(key, canonical(all)));
+    const claim = spec.claim?.(pulumi.unsecret(digest), { parent: this, dependsOn: written });
     this.container = new docker.Container(
       name,
-      {
-        ...hardened,
-        capabilities: { drops: ["ALL"], adds: [...(spec.capabilities ?? [])] },
-        securityOpts: ["no-new-privileges:true"],
-        image: spec.image.id,
-        entrypoints: [spec.command[0] ?? ""],
-        command:
-          spec.imageCommand === undefined
-            ? spec.command.slice(1)
-            : pulumi.output(spec.imageCommand).apply((own) => [...spec.command.slice(1), ...own]),
-        user: spec.user,
-        ...(spec.groups === undefined ? {} : { groupAdds: spec.groups.map(String).sort() }),
-        // Not the name itself: a newer Docker resolves a hostname in every network, also where nobody may be reached.
-        hostname: spec.hostname ?? `${name}-host`,
-        envs: Object.entries(spec.environment ?? {})
-          .sort(([a], [b]) => (a < b ? -1 : 1))
-          .map(([key, value]) => pulumi.interpolate`${key}=${value}`),
-        memory: spec.memory,
-        memorySwap: spec.memory,
-        cpuShares: spec.cpuShares ?? 1024,
-        // Without a network named, Docker would put it into its default one, which leads to the internet.
-        networkMode: spec.segments.length === 0 ? "none" : "bridge",
-        networksAdvanced: spec.segments.map((segment) => ({
-          name: args.segments.network(segment),
-          aliases: namesIn(name, segment, spec.serves ?? []),
-        })),
-        mounts: [
-          ...[...folders].map(([path, folder]) => ({
-            type: "bind",
-            source: pulumi.interpolate`${files?.path}/${folder}`,
-            target: path,
-            readOnly: true,
-          })),
-          ...(live === undefined ? [] : [{ type: "bind", source: live.path, target: LIVE_MOUNT, readOnly: true }]),
-          ...(spec.volumes ?? []).map((volume) => ({
-            type: "volume",
-            source: volume.name,
-            target: volume.path,
-            ...(volume.readOnly === true ? { readOnly: true } : {}),
-            ...(volume.noCopy ? { volumeOptions: { noCopy: true } } : {}),
-          })),
-          ...(spec.hostMounts ?? []).map(({ source, path }) => ({
-            type: "bind",
-            source,
-            target: path,
-            readOnly: true,
-          })),
-        ],
-        tmpfs: Object.fromEntries(
-          Object.entries(spec.tmpfs ?? {}).map(([path, size]) => [
-            path,
-            `rw,noexec,nosuid,nodev,size=${size * MIB},mode=1777`,
-          ]),
-        ),
-        ...(spec.sysctls === undefined ? {} : { sysctls: spec.sysctls }),
-        ports: (spec.ports ?? []).map(({ internal, external, address, protocol }) => ({
-          internal,
-          external,
-          ip: address,
-          protocol: protocol ?? "tcp",
-        })),
-        ...(spec.health === undefined ? {} : { healthcheck: healthcheck(spec.health, spec) }),
-        labels: Object.entries(labels)
-          .sort(([a], [b]) => (a < b ? -1 : 1))
-          .map(([label, value]) => ({ label, value })),
-        stopTimeout: spec.stopTimeout ?? 15,
-        destroyGraceSeconds: spec.stopTimeout ?? 15,
-        ...(spec.deploy === "on-demand"
-          ? { restart: "no", start: false, mustRun: false }
-          : { restart: "unless-stopped", wait: true, waitTimeout: healthyWithin(spec) }),
-      },
+      claim === undefined
+        ? inputs
+        : { ...inputs, envs: environmentList({ ...spec.environment, ...claim.environment }) },
       {
         parent: this,
         provider: target.docker,
-        dependsOn: written,
+        dependsOn: [...written, ...(claim === undefined ? [] : [claim.claimed])],
         // The provider reports a changed mount or health check as updated without applying it: a new container applies all.
         replaceOnChanges: ["*"],
         deleteBeforeReplace: spec.deploy === "recreate",

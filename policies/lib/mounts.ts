@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { isKillSwitchDirectory } from "../../components/platform/killSwitch.ts";
 import type { Subject } from "./rule.ts";
 import { isUnknown, list, record, text, type Value } from "./value.ts";
 
@@ -84,3 +85,9 @@ export function holdsEngineSocket(source: string): boolean {
 
 /** The directory of a workload's own files: `…/NAME-files-<digest>`, or `…/NAME-files-live` where it takes them without a restart. */
 export const FILES_DIRECTORY = /\/([a-z0-9][a-z0-9.-]*)-files-(?:[0-9a-f]{16}|live)(?=\/|$)/;
+
+/** Whether a mount's source is a stack's kill switch, which says that orders are stopped, and why. */
+export function isKillSwitch(source: Value): boolean {
+  const path = text(source);
+  return path !== undefined && leadsTo(path) === path && isKillSwitchDirectory(path);
+}

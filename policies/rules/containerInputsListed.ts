@@ -1,9 +1,9 @@
 import { CONTAINER_INPUTS, SYSCTLS } from "../containerInputs.ts";
+import { mayJoin } from "../lib/groups.ts";
 import { service } from "../lib/labels.ts";
 import type { Finding, ResourceRule, Subject } from "../lib/rule.ts";
 import { CONTAINER } from "../lib/types.ts";
 import { isMissing, isUnknown, list, record, type Value } from "../lib/value.ts";
-import { waived } from "../waivers.ts";
 
 const LIST = "policies/containerInputs.ts";
 /** What says no more than nothing does: the provider's own default of an input. */
@@ -19,14 +19,14 @@ const MEND: Readonly<Record<string, string>> = {
   runtime: "remove it: the host has one runtime",
 };
 
-/** Further groups of the user, which lets it into others' files: each is waived by its number. */
+/** Further groups of the user, which lets it into others' files. */
 function* groups(subject: Subject): Generator<Finding> {
   const { groupAdds } = subject.props;
   for (const [index, group] of list(groupAdds).entries()) {
-    if (isUnknown(group) || waived("container-user-own", service(subject), String(group))) continue;
+    if (isUnknown(group) || mayJoin(service(subject), String(group))) continue;
     yield {
       key: `groupAdds[${index}]`,
-      problem: "is a group without a waiver",
+      problem: "is a group that it is not waived for, and shares no volume of",
       mend: "remove it, or waive it in policies/waivers.ts",
     };
   }

@@ -1,10 +1,14 @@
+import { executors } from "../../components/platform/catalogue.ts";
 import { service } from "../lib/labels.ts";
-import { FILES_DIRECTORY, type HostMount, hostMounts } from "../lib/mounts.ts";
+import { FILES_DIRECTORY, type HostMount, hostMounts, isKillSwitch } from "../lib/mounts.ts";
 import type { Finding, ResourceRule, Subject } from "../lib/rule.ts";
 import { CONTAINER } from "../lib/types.ts";
 import { waived } from "../waivers.ts";
 
 const NAME = "container-mounts-harmless";
+
+/** Who sees the kill switch besides the executors: who obeys it, and who shows it. */
+const SEES_KILL_SWITCH: readonly string[] = [...executors, "nats", "node-exporter"];
 
 /** Whether a path is a workload's own files, in the one spelling that can lead nowhere else. */
 function isOwnFiles({ written, source }: HostMount, workload: string): boolean {
@@ -15,7 +19,8 @@ function* check(subject: Subject): Generator<Finding> {
   const workload = service(subject);
   for (const mount of hostMounts(subject)) {
     const { key, written, source, readOnly } = mount;
-    if (!isOwnFiles(mount, workload) && !waived(NAME, workload, written)) {
+    const isSwitch = SEES_KILL_SWITCH.includes(workload) && isKillSwitch(written);
+    if (!isOwnFiles(mount, workload) && !isSwitch && !waived(NAME, workload, written)) {
       const led = written === source ? "" : `, which leads to ${source}`;
       yield { key, problem: `is ${written} of the host${led}` };
     } else if (!readOnly) {
@@ -26,7 +31,7 @@ function* check(subject: Subject): Generator<Finding> {
 
 export const containerMountsHarmless: ResourceRule = {
   name: NAME,
-  title: "A container mounts its own files and Docker's volumes, and nothing else of the host",
+  title: "A container mounts its own files and Docker's volumes, and nothing else of the host but the kill switch",
   level: "mandatory",
   severity: "high",
   why: "A mount is a way around the container's walls, and a directory brings along all that lies in it: neighbours' secrets, the socket that owns the host, other processes.",

@@ -1,8 +1,8 @@
+import { mayJoin } from "../lib/groups.ts";
 import { service } from "../lib/labels.ts";
 import type { Finding, StackFinding, StackRule, StackSubject } from "../lib/rule.ts";
 import { CONTAINER } from "../lib/types.ts";
 import { list, text } from "../lib/value.ts";
-import { waived } from "../waivers.ts";
 
 const NAME = "container-user-own";
 
@@ -22,7 +22,7 @@ function* checkGroups(container: StackSubject): Generator<Finding> {
   for (const [index, element] of list(container.props.groupAdds).entries()) {
     const group = text(element);
     if (group === undefined) continue;
-    if (!waived(NAME, name, group)) yield { key: `groupAdds[${index}]`, problem: `is ${group}` };
+    if (!mayJoin(name, group)) yield { key: `groupAdds[${index}]`, problem: `is ${group}` };
   }
 }
 

@@ -9,7 +9,7 @@ export function volumeFault(workload: string, volume: string, readOnly: boolean)
   const use = volumeUse(volume);
   const mend = `remove the mount, or name ${workload} beside the volume in ${whereToAdd(workload)}`;
   if (use === undefined) return { problem: `is the volume ${volume}, of which nothing says whose it is`, mend };
-  if (use.writer === workload) return undefined;
+  if (use.writer === workload || use.sharers.includes(workload)) return undefined;
   if (!use.readers.includes(workload)) return { problem: `is the volume ${volume}, which is ${use.writer}'s`, mend };
   return readOnly
     ? undefined

@@ -36,6 +36,7 @@ import { credentialNotShown } from "./credentialNotShown.ts";
 import { exchangeKeysConfirmed } from "./exchangeKeysConfirmed.ts";
 import { imagePinned } from "./imagePinned.ts";
 import { keySize } from "./keySize.ts";
+import { killSwitchObeyed } from "./killSwitchObeyed.ts";
 import { liveTradingConfirmed } from "./liveTradingConfirmed.ts";
 import { networkInternal } from "./networkInternal.ts";
 import { resourceListed } from "./resourceListed.ts";
@@ -99,6 +100,7 @@ export const ruleGroups: Readonly<Record<string, readonly Rule[]>> = {
     segmentsNeeded,
     liveTradingConfirmed,
     exchangeKeysConfirmed,
+    killSwitchObeyed,
   ],
   "Volumes, keys and connections": [
     volumeProtected,

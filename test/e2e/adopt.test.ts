@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { parse } from "yaml";
 import { goTool } from "../../tools/lib/buildTools.ts";
 import { run } from "../../tools/lib/run.ts";
 import { https, login } from "./lib/http.ts";
@@ -46,11 +47,26 @@ describe("an old installation's .env", () => {
   });
 
   test("is taken into the stack's config, encrypted, without a value being printed", async () => {
-    expect(await adopt("old.env", { ...old, LIVE: "1" }), said).toBe(0);
+    const plain = { SMTP_HOST: "smtp.example.com", SMTP_PORT: "587", REPORT_RECIPIENTS: "a@example.org,b@example.org" };
+    expect(await adopt("old.env", { ...old, ...plain, FREQTRADE_HOST: "10.0.0.7:8080", LIVE: "1" }), said).toBe(0);
     expect(said).toContain("JWT_SECRET becomes jwt, encrypted");
     expect(said).toContain("REDIS_PASSWORD is ignored: each service has a Redis user of its own");
     expect(said).toContain("LIVE is ignored");
     const config = readFileSync(join(stack.home, `Pulumi.${stack.name}.yaml`), "utf8");
+    // What is no secret is readable there, and a shorter list takes the place of a longer one.
+    expect(said).toContain("REPORT_RECIPIENTS becomes mail.recipients, in plain");
+    expect(config).toContain("autollm:freqtradeHost: 10.0.0.7:8080");
+    const mail = (text: string) => (parse(text) as { config: Record<string, unknown> }).config["autollm:mail"];
+    expect(mail(config)).toEqual({
+      host: "smtp.example.com",
+      port: 587,
+      recipients: ["a@example.org", "b@example.org"],
+    });
+    const again = join(stack.home, "again.env");
+    writeFileSync(again, "REPORT_RECIPIENTS=c@example.org\n");
+    expect((await stack.npm("adopt", again, "--overwrite")).code).toBe(0);
+    const replaced = readFileSync(join(stack.home, `Pulumi.${stack.name}.yaml`), "utf8");
+    expect(mail(replaced)).toMatchObject({ host: "smtp.example.com", recipients: ["c@example.org"] });
     for (const value of Object.values(old)) {
       expect(said).not.toContain(value);
       expect(config).not.toContain(value);

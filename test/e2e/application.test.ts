@@ -79,6 +79,17 @@ describe("an application that knows nothing of the platform", () => {
     });
   });
 
+  test("has its lines stored with their level, which it calls levelname", async () => {
+    const grafana = login("admin", await stack.output("grafanaPassword"));
+    await eventually("a line of its own with a level", 90, async () => {
+      const query = encodeURIComponent(`{service_name="${SERVICE}"} |= "levelname" | severity_text="INFO"`);
+      const path = `loki/api/v1/query_range?limit=10&since=1h&query=${query}`;
+      const url = `${stack.url}/grafana/api/datasources/proxy/uid/loki/${path}`;
+      const { body } = await https(url, { headers: grafana });
+      return (JSON.parse(body) as { data: { result: readonly unknown[] } }).data.result.length > 0 ? true : undefined;
+    });
+  });
+
   test("shows no value of a credential in docker inspect, in its log or in the state", async () => {
     const container = await stack.container(SERVICE);
     const values = await Promise.all(["POSTGRES_PASSWORD", "NATS_PASSWORD"].map((name) => to.secret(SERVICE, name)));

@@ -8,6 +8,7 @@ import { root } from "../../tools/lib/workspace.ts";
 import { goImage, startedBy } from "./lib/checkedImages.ts";
 import { eventually } from "./lib/http.ts";
 import { pythonApplication } from "./lib/python.ts";
+import { startRegistry } from "./lib/registry.ts";
 import { docker } from "./lib/stack.ts";
 
 const SERVICE = "portfolio-ledger";
@@ -73,13 +74,19 @@ describe("npm run check-image", () => {
     expect(report.code).toBe(2);
   });
 
-  test("finds the stream and the inbox that NATS refuses the Python gateway", async () => {
+  test("finds no subject that NATS refuses the Python gateway, which its application's table grants its stream and inbox", async () => {
     const report = await checked("gateway-api", await pythonApplication(), "--application", "autollm");
-    expect(shortOf(report), report.said).toContain("subjects");
-    expect(row(report, "subjects")?.detail).toContain(
+    for (const check of ["starts", "listens", "nats"]) expect(row(report, check)?.outcome, report.said).toBe("ok");
+    expect(row(report, "subjects"), report.said).toBeUndefined();
+  });
+
+  test("finds the stream and the inbox that NATS refuses a gateway whose entry does not ask for them", async () => {
+    const release = JSON.stringify({ messaging: { inbox: "own", streams: [] } });
+    const image = await pythonApplication();
+    const report = await checked("gateway-api", image, "--application", "autollm", "--release", release);
+    expect(row(report, "subjects")?.detail, report.said).toContain(
       "subscribe to _INBOX.>, publish to $JS.API.STREAM.CREATE.INTENTS",
     );
-    expect(row(report, "nats")?.outcome).toBe("ok");
     expect(report.code).toBe(2);
   });
 
@@ -89,6 +96,38 @@ describe("npm run check-image", () => {
     expect(report.checks).toHaveLength(1);
     expect(row(report, "starts")?.detail).toContain(`its image ${image} does not run /bin/sh as user`);
     expect(report.code).toBe(2);
+  });
+
+  test("says how long a slow program takes, and how much a large one", async () => {
+    const slow = await checked(SERVICE, await startedBy("slow", reference, "sleep 60; exec node /app/reference.mjs"));
+    expect(shortOf(slow), slow.said).toEqual(["health"]);
+    expect(row(slow, "health")?.detail).toMatch(/^it is healthy after (6|7)\d s/);
+    expect(row(slow, "health")?.fix).toBe(`release.${SERVICE}.startPeriod: 120`);
+    // As a Java virtual machine is: hundreds of MiB, whatever it has to do.
+    const large = `exec node -e "globalThis.heap = Buffer.alloc(600 << 20, 1); import('/app/reference.mjs')"`;
+    const report = await checked(SERVICE, await startedBy("large", reference, large));
+    expect(row(report, "starts")?.detail, report.said).toMatch(
+      /ran out of memory at its limit of 256 MiB; if it may, it takes 6\d\d MiB/,
+    );
+    const [, memory = "0"] = /memory: (\d+)/.exec(row(report, "starts")?.fix ?? "") ?? [];
+    const more = ["--release", JSON.stringify({ memory: Number(memory) })];
+    const roomy = await checked(SERVICE, await startedBy("large", reference, large), ...more);
+    expect(shortOf(roomy), roomy.said).toEqual([]);
+  });
+
+  test("fetches an image that is named by its digest from its registry, or says in one line why not", async () => {
+    const registry = await startRegistry();
+    try {
+      const pinned = await registry.push(reference, "backtest-engine", "1");
+      await docker("rmi", "--force", pinned, pinned.replace(/@.*/, ":1"));
+      const report = await checked("backtest-engine", pinned);
+      expect(report.code, report.said).toBe(0);
+    } finally {
+      await registry.stop();
+    }
+    const none = await npm("backtest-engine", `127.0.0.1:1/none@sha256:${"0a".repeat(32)}`);
+    expect(none.code).toBe(64);
+    expect(none.stderr).toMatch(/error: .* is not here, and was not fetched from its registry: .*\n$/);
   });
 
   test("finds a program that takes no notice of SIGTERM", async () => {

@@ -6,6 +6,7 @@ import { parse, stringify } from "yaml";
 import { images } from "../../components/images.ts";
 import { alertmanagerConfig, receivers } from "../../components/observability/alertmanagerConfig.ts";
 import { marketOpenExpression, nyse } from "../../components/observability/alerts/market.ts";
+import { metricsOf } from "../../components/observability/alerts/promql.ts";
 import { alertGroups, rulesYaml } from "../../components/observability/alerts/rules.ts";
 import { blackboxConfig } from "../../components/observability/blackbox.ts";
 import { prometheusConfig, serviceTargets } from "../../components/observability/prometheusConfig.ts";
@@ -129,13 +130,28 @@ function promtoolTest({ alert, service }: AlertCase, { series, at, every }: Case
 
 interface RuleGroup {
   readonly name: string;
-  readonly rules: readonly { readonly alert?: string }[];
+  readonly rules: readonly { readonly alert?: string; readonly record?: string; readonly expr: string }[];
 }
 const { groups: allGroups } = parse(rulesYaml({ jobs, parts, calendar: testCalendar })) as { groups: RuleGroup[] };
 
-/** What an alert's value can depend on: what is recorded, and its own group. The others would cost most of the time. */
-const groupsFor = (name: string): readonly RuleGroup[] =>
-  allGroups.filter(({ rules }) => rules.some(({ alert }) => alert === undefined || alert === name));
+/** The alert's own group, and those that record what it reads. The others would cost most of the time. */
+function groupsFor(name: string): readonly RuleGroup[] {
+  const needed = new Set(allGroups.filter(({ rules }) => rules.some(({ alert }) => alert === name)));
+  // A set that grows is walked to its new end.
+  for (const { rules } of needed) {
+    const read = rules
+      .filter(({ alert }) => alert === undefined || alert === name)
+      .flatMap(({ expr }) => metricsOf(expr));
+    for (const group of allGroups)
+      if (group.rules.some(({ record }) => record !== undefined && read.includes(record))) needed.add(group);
+  }
+  return allGroups
+    .filter((group) => needed.has(group))
+    .map(({ name: own, rules }) => ({
+      name: own,
+      rules: rules.filter(({ alert }) => alert === undefined || alert === name),
+    }));
+}
 
 describe("each alert", () => {
   test("has a case that fires and, but for the sign of life, one that does not", () => {

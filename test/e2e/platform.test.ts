@@ -329,6 +329,17 @@ describe("the local stack", () => {
     expect(stdout).toContain("report written");
   });
 
+  test("the backtest engine takes arguments, in a container of its own that is gone afterwards", async () => {
+    const before = await docker("ps", "--all", "--quiet", "--filter", `label=autollm.stack=${stack.name}`);
+    // The stack stands first: what follows is the engine's.
+    const line = ["run", "-s", "backtest", "--", "--stack", stack.name, "BTC-USD", "--start", "2025-01-01"];
+    const env = { AUTOLLM_HOME: stack.home, CI: "true" };
+    const { code, stdout, stderr } = await run("npm", line, { env, allowFailure: true });
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("report written");
+    expect(await docker("ps", "--all", "--quiet", "--filter", `label=autollm.stack=${stack.name}`)).toBe(before);
+  });
+
   test("weak passwords stop preview and up before anything changes, also one that goes on as a hash, each with its fix", async () => {
     const containers = await docker("ps", "--quiet", "--filter", "label=autollm.stack=e2e");
     const admin = await stack.output("adminPassword");

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { pgHba, postgresConf } from "../../components/data/postgres.ts";
-import { schemaGuardSql } from "../../components/data/postgres-guard.ts";
+import { GUARD_LOCK, schemaGuardSql } from "../../components/data/postgres-guard.ts";
 import {
   POSTGRES_DATABASE,
   POSTGRES_RESTORED,
@@ -211,7 +211,7 @@ describe("a reader", () => {
   test("does not hold its owner up by a lock", async () => {
     const [reader, owner] = [await session(READER), await session(OWNER)];
     await reader.query(`CREATE TABLE ${EXECUTIONS}`);
-    await reader.query("BEGIN; SELECT pg_advisory_lock(1635087471); SELECT * FROM executions");
+    await reader.query(`BEGIN; SELECT pg_advisory_lock(${GUARD_LOCK}); SELECT * FROM executions`);
     const before = Date.now();
     await owner.query(`CREATE TABLE ${EXECUTIONS}`);
     expect(Date.now() - before).toBeLessThan(15_000);

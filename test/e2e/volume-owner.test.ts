@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { ownerScript } from "../../components/runtime/volume.ts";
+import { ownerScript, sharedScript } from "../../components/runtime/volume.ts";
 import { ensureDocker } from "../../tools/docker/docker.ts";
 import { run } from "../../tools/lib/run.ts";
 import { imagesHere } from "./lib/images.ts";
@@ -97,4 +97,25 @@ test("an interrupted run is finished by the next one", async () => {
   await give(volume, PRESENT);
   expect(await isRunning(writer)).toBe(false);
   expect(await as(volume, PRESENT, "find /v ! -user 20002")).toBe("");
+});
+
+test("a volume is shared with its owner's group: each writes, reads and removes what the other made, and nobody else does", async () => {
+  const volume = await usedVolume();
+  await give(volume, PRESENT);
+  const share = () => run("sh", ["-c", sharedScript({ dockerSocket, volume, imageId: image, user: PRESENT })]);
+  await share();
+  const guest = (script: string) =>
+    docker("run", "--rm", "--group-add", "20002", ...confined(`${volume}:/v`, "20003:20003"), "-euc", script);
+  // What the owner made before, in a folder that only it entered.
+  expect(await guest("cat /v/deep/file /v/own; echo 3 >/v/deep/file")).toBe("1\n2");
+  await guest("umask 002 && mkdir /v/new && echo g >/v/new/file && echo on >/v/switch");
+  expect(await as(volume, PRESENT, "echo o >>/v/new/file; cat /v/new/file; rm /v/switch; cat /v/deep/file")).toBe(
+    "g\no\n3",
+  );
+  await as(volume, PRESENT, "umask 002 && echo on >/v/switch");
+  expect(await guest("rm /v/switch && cat /v/new/file && find /v -user 20003")).toBe("g\no\n/v/new\n/v/new/file");
+  await expect(as(volume, "20004:20004", "touch /v/strange")).rejects.toThrow(/Permission denied/);
+  // Once more changes nothing, and what the guest made is no fault.
+  await share();
+  expect(await as(volume, PRESENT, "stat -c %a /v")).toBe("2775");
 });

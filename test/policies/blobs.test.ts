@@ -24,7 +24,7 @@ const said = async (subject: Subject) => (await Promise.all(RULES.map((rule) => 
 it.each(Object.entries(requests))(
   "no letters of %s are taken for a secret, thousands of times",
   async (_, make) => {
-    for (let round = 0; round < 4000; round++) expect(await said(make(randomBytes(60 + (round % 3))))).toEqual([]);
+    for (let round = 0; round < 1500; round++) expect(await said(make(randomBytes(60 + (round % 3))))).toEqual([]);
   },
   60_000,
 );

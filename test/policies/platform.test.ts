@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { exchanges, fixedCredentials } from "../../components/credentials/fixed.ts";
 import { serviceNames } from "../../components/platform/catalogue.ts";
@@ -44,9 +45,21 @@ describe("the whole platform breaks no rule", { timeout: 60_000 }, () => {
     ["local", { ...localConfig, ...supplied, trading }],
     ["staging", remote("staging")],
     ["production", remote("production")],
+    // Two services share a volume, and the batch job has a way out.
+    ["production, of another application", { ...remote("production"), application: "autollm" }],
   ])("%s", async (_, config) => {
     expect(await verdict((await run(config)).resources)).toEqual([]);
   });
+});
+
+it("what services share is theirs by what is declared, and by nothing else", { timeout: 60_000 }, async () => {
+  const { resources } = await run({ ...remote("production"), application: "autollm" });
+  // The same resources, judged by a config that declares nothing.
+  pulumi.runtime.setAllConfig({ "autollm:application": "conventions" });
+  const said = (await verdict(resources)).join("\n");
+  expect(said).toMatch(/"risk-manager": mounts.* is the volume app-gateway-api-app-data, which is gateway-api's/);
+  expect(said).toMatch(/"risk-manager": groupAdds\[0\] is 70101/);
+  expect(said).toMatch(/"backtest-engine": networksAdvanced joins segment egress/);
 });
 
 describe("the platform is refused", { timeout: 60_000 }, () => {

@@ -36,8 +36,9 @@ const TEMPLATE = [
 
 describe("the variables of an old installation", () => {
   it("become credentials that the catalogue knows", () => {
-    for (const { credentials } of Object.values(adoptable))
-      for (const name of credentials) expect(isCredentialName(name), name).toBe(true);
+    for (const target of Object.values(adoptable))
+      for (const name of "credentials" in target ? target.credentials : [])
+        expect(isCredentialName(name), name).toBe(true);
   });
 
   it("are taken with their value as it is: quotes, comments and `export` are docker compose's", () => {
@@ -113,7 +114,7 @@ describe("the variables of an old installation", () => {
       `TELEGRAM_BOT_TOKEN=${token}`,
       "BROKERS={ib_account:",
     ].join("\n");
-    const { taken: found, ignored, faults } = adoption(text, noFile);
+    const { taken: found, settings, ignored, faults } = adoption(text, noFile);
     expect(
       found.map(({ variable, credential, value }) => [variable, credential, [jwt, mail, token].indexOf(value)]),
     ).toEqual([
@@ -121,7 +122,11 @@ describe("the variables of an old installation", () => {
       ["REPORTER.smtp_password", "smtp-password", 1],
       ["TELEGRAM_BOT_TOKEN", "telegram-token", 2],
     ]);
-    expect(ignored.map(({ variable }) => variable)).toEqual(["REPORTER.smtp_host", "REPORTER.report_recipients"]);
+    expect(ignored.map(({ variable }) => variable)).toEqual(["AUTH.webauthn_origin"]);
+    expect(settings).toEqual([
+      { variable: "REPORTER.smtp_host", setting: "mail.host", values: ["mail.example.org"] },
+      { variable: "REPORTER.report_recipients", setting: "mail.recipients", values: ["a@example.org"] },
+    ]);
     expect(faults).toEqual([expect.stringMatching(/^line 4: BROKERS: is no JSON object/)]);
   });
 
@@ -129,6 +134,35 @@ describe("the variables of an old installation", () => {
     const plain = [...Object.values(groups).flatMap((members) => Object.values(members)), ...TEMPLATE];
     for (const name of plain) expect(adoptable[name] ?? notTaken[name], name).toBeDefined();
     for (const name of Object.keys(notTaken)) expect(adoptable[name], name).toBeUndefined();
+    // Nothing is passed over in silence, a member of a group neither.
+    const text = plain.map((name) => `${name}=${name === "REPORT_RECIPIENTS" ? "a@example.org" : secret()}\n`).join("");
+    const { taken: found, settings, ignored, faults } = adoption(`${text}REPORTER={"colour":"red"}\n`, () => secret());
+    const told = new Set([...found, ...settings, ...ignored].map(({ variable }) => variable));
+    for (const name of [...plain, "REPORTER.colour"])
+      expect(told.has(name) || faults.some((fault) => fault.includes(`: ${name}: `)), name).toBe(true);
+  });
+
+  it("that are no secrets become plain settings, checked as the config checks them", () => {
+    const settingsOf = (text: string) => adoption(text, noFile);
+    const { settings, taken: found } = settingsOf(
+      "SMTP_HOST=mail.example.org\nSMTP_PORT=587\nREPORT_RECIPIENTS='a@example.org, b@example.org'\nFREQTRADE_HOST=http://10.0.0.7:8080\n",
+    );
+    expect(found).toEqual([]);
+    expect(settings.map(({ setting, values }) => [setting, values])).toEqual([
+      ["mail.host", ["mail.example.org"]],
+      ["mail.port", ["587"]],
+      ["mail.recipients", ["a@example.org", "b@example.org"]],
+      ["freqtradeHost", ["http://10.0.0.7:8080"]],
+    ]);
+    const { faults } = settingsOf(
+      "SMTP_HOST=localhost\nSMTP_PORT=smtp\nREPORT_RECIPIENTS=nobody\nFREQTRADE_HOST=http://me:secret@freqtrade\n",
+    );
+    expect(faults.map((fault) => fault.split(": ").slice(0, 2).join(": "))).toEqual([
+      "line 1: SMTP_HOST",
+      "line 2: SMTP_PORT",
+      "line 3: REPORT_RECIPIENTS",
+      "line 4: FREQTRADE_HOST",
+    ]);
   });
 
   it("keep every character, or are refused by name and line, and never shortened", () => {

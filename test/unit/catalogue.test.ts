@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { fixedCredentials } from "../../components/credentials/fixed.ts";
-import { natsPermissions, type ServiceSpec, serviceNames, services } from "../../components/platform/catalogue.ts";
+import { type ServiceSpec, serviceNames, services } from "../../components/platform/catalogue.ts";
 import { deliveryOf, fixedDelivery } from "../../components/platform/delivery.ts";
-import { consumerName, isDurable, permissionsOf, subjectMatches } from "../../components/platform/order-stream.ts";
+import { subjectMatches } from "../../components/platform/subjects.ts";
 
 const entries: readonly (readonly [string, ServiceSpec])[] = serviceNames.map((name) => [name, services[name]]);
 
@@ -88,60 +88,5 @@ describe("delivery", () => {
     const targets = Object.values(fixedDelivery).map((delivery) => ("env" in delivery ? delivery.env : delivery.file));
     expect(new Set(targets).size).toBe(targets.length);
     for (const name of Object.keys(fixedDelivery)) expect(fixedCredentials).toHaveProperty([name]);
-  });
-});
-
-describe("subjects", () => {
-  it.each([
-    ["risk.order.*", "risk.order.approved", true],
-    ["risk.order.*", "risk.order.approved.x", false],
-    ["market.>", "market.bars.SPY", true],
-    ["market.>", "market", false],
-    ["market.>", "market.>", true],
-    ["market.bars.>", "market.>", false],
-    ["market.bars.>", "market.ticks.SPY", false],
-    ["a.b", "a.b", true],
-  ])("%s and %s: %s", (pattern, subject, expected) => {
-    expect(subjectMatches(pattern, subject)).toBe(expected);
-  });
-
-  it("keeps the way of an order, and not market data", () => {
-    for (const subject of ["news.item.created", "llm.intent.proposed", "risk.order.approved", "exec.order.filled"]) {
-      expect(isDurable(subject)).toBe(true);
-    }
-    for (const subject of ["market.ticks.SPY", "features.snapshot.SPY", "llm.intent.trace"]) {
-      expect(isDurable(subject)).toBe(false);
-    }
-  });
-});
-
-describe("NATS permissions", () => {
-  it.each(serviceNames)("%s: its own subjects and inbox, never another's", (name) => {
-    const { publish, subscribe } = natsPermissions(name);
-    const plain = (subjects: readonly string[]) => subjects.filter((subject) => !/^(\$|_)/.test(subject));
-    expect(plain(publish)).toEqual(services[name].publishes);
-    expect(plain(subscribe)).toEqual(services[name].subscribes);
-    expect(subscribe).toContain(`_INBOX_${name}.>`);
-    for (const subject of [...publish, ...subscribe].filter((each) => each.startsWith("_INBOX"))) {
-      expect(subject).toBe(`_INBOX_${name}.>`);
-    }
-  });
-
-  it("never leaves a list empty: NATS would allow everything", () => {
-    const { publish, subscribe } = permissionsOf("silent", { publishes: [], subscribes: [] });
-    expect(publish).not.toEqual([]);
-    expect(subscribe).not.toEqual([]);
-  });
-
-  it("lets a consumer read and acknowledge its own messages, and only the owner make consumers", () => {
-    const own = consumerName("portfolio-ledger", "exec.order.filled");
-    expect(natsPermissions("portfolio-ledger").publish).toEqual(
-      expect.arrayContaining([`$JS.API.CONSUMER.MSG.NEXT.ORDERS.${own}`, `$JS.ACK.ORDERS.${own}.>`]),
-    );
-    const makers = serviceNames.filter((name) => natsPermissions(name).publish.some((each) => each.includes("CREATE")));
-    expect(makers).toEqual(["risk-manager"]);
-    for (const name of serviceNames) {
-      expect(natsPermissions(name).publish.filter((each) => /DELETE|PURGE/.test(each))).toEqual([]);
-    }
   });
 });

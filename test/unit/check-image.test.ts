@@ -25,6 +25,7 @@ const page = neededOf("portfolio-ledger")
 /** An image of which nothing falls short. */
 const good: Seen = {
   lastLines: [],
+  limitMiB: 256,
   health: "healthy",
   seconds: 2,
   listens: true,
@@ -56,7 +57,19 @@ describe("the judgement of an image", () => {
       "starts",
       /code 3.*no key/,
     ],
-    ["one that met its memory limit", { ended: { code: 137, killedForMemory: true } }, "starts", /memory limit/],
+    [
+      "one that runs out of memory",
+      { ended: { code: 137, killedForMemory: true }, neededMiB: 600 },
+      "starts",
+      /limit of 256 MiB; if it may, it takes 600 MiB/,
+    ],
+    [
+      "one that runs out of any memory",
+      { ended: { code: 1, killedForMemory: true } },
+      "starts",
+      /limit of 256 MiB, and with four times as much/,
+    ],
+    ["one that is slow", { health: "unhealthy", lateSeconds: 62 }, "health", /healthy after 62 s/],
     ["one that serves the loopback alone", { listens: false, healthStatus: 0 }, "listens", /8073/],
     ["one that is never healthy", { health: "unhealthy", healthStatus: 503 }, "health", /answers 503.*unhealthy/],
     ["one without metrics", { metricsPage: "" }, "metrics", /process_start_time_seconds/],
@@ -81,6 +94,13 @@ describe("the judgement of an image", () => {
     expect(found?.detail).toMatch(detail);
     expect(found?.fix).toMatch(/./);
     expect(found?.fix).not.toContain("release.NAME");
+  });
+
+  it("says how much memory and time would do", () => {
+    const fixes = (more: Partial<Seen>) => shortOf(more).map(({ fix }) => fix);
+    const starved = { ended: { code: 137, killedForMemory: true }, neededMiB: 600 };
+    expect(fixes(starved)[0]).toMatch(/^release\.portfolio-ledger\.memory: 960;/);
+    expect(fixes({ health: "unhealthy", lateSeconds: 62 })).toEqual(["release.portfolio-ledger.startPeriod: 120"]);
   });
 
   it("takes levelname and severity for a level, as the log collector is told to", () => {
@@ -114,15 +134,11 @@ describe("the judgement of an image", () => {
 
 describe("what a service stands on during a check", () => {
   it("comes in the order in which it starts, each once, with what that stands on", () => {
-    expect(companions("portfolio-ledger", () => false)).toEqual(["postgres", "redis", "nats", "risk-manager"]);
-    expect(companions("execution-ib", () => false)).toEqual(["redis", "nats", "risk-manager", "ib-gateway"]);
-    expect(companions("risk-manager", () => false)).toEqual(["redis", "nats"]);
-    expect(companions("llm-agents", () => false)).toEqual(["redis", "nats", "risk-manager", "feature-pipeline"]);
-    expect(companions("backtest-engine", () => false)).toEqual([]);
-  });
-
-  it("needs nobody else for the streams where a part makes them", () => {
-    expect(companions("portfolio-ledger", () => true)).toEqual(["postgres", "nats", "nats-streams"]);
+    expect(companions("portfolio-ledger")).toEqual(["postgres", "nats", "nats-streams"]);
+    expect(companions("execution-ib")).toEqual(["redis", "nats", "nats-streams", "risk-manager", "ib-gateway"]);
+    expect(companions("risk-manager")).toEqual(["redis", "nats", "nats-streams"]);
+    expect(companions("llm-agents")).toEqual(["nats", "nats-streams", "feature-pipeline"]);
+    expect(companions("backtest-engine")).toEqual([]);
   });
 });
 

@@ -35,10 +35,10 @@ describe("the catalogue of credentials", () => {
     expect(spec(name)).toMatchObject({ kind: "password", bytes, alphabet });
   });
 
-  it("has a NATS user for each of the ten services on NATS and for the backup, and none for the batch job", () => {
+  it("has a NATS user for each of the ten services on NATS, the backup and the keeper of the streams, and none for the batch job", () => {
     const users = credentialNames.filter((name) => /^nats-(?!ca$|certificate$|key$)/.test(name));
     const services = serviceNames.filter((name) => name !== "backtest-engine");
-    expect(users).toEqual(["backup", ...services].map((name) => `nats-${name}`));
+    expect(users).toEqual(["streams", "backup", ...services].map((name) => `nats-${name}`));
   });
 
   it("has a Redis user for each service that needs Redis, for the exporter, the edge's limiter and the backup, and none for all", () => {
@@ -124,9 +124,12 @@ describe("rotation units", () => {
 
 describe("grants", () => {
   it.each<[string, readonly string[]]>([
-    ["gateway-api", ["jwt", "nats-ca", "nats-gateway-api", "postgres-gateway-api", "redis-gateway-api"]],
+    [
+      "gateway-api",
+      ["jwt", "miniflux-webhook", "nats-ca", "nats-gateway-api", "postgres-gateway-api", "redis-gateway-api"],
+    ],
     ["data-ingestor", ["finnhub", "nats-ca", "nats-data-ingestor", "redis-data-ingestor"]],
-    ["news-ingestor", ["alpaca-news", "miniflux", "nats-ca", "nats-news-ingestor"]],
+    ["news-ingestor", ["alpaca-news", "miniflux", "miniflux-webhook", "nats-ca", "nats-news-ingestor"]],
     ["feature-pipeline", ["nats-ca", "nats-feature-pipeline"]],
     ["llm-agents", ["llm-signing-private", "nats-ca", "nats-llm-agents", "openai"]],
     [
@@ -146,6 +149,7 @@ describe("grants", () => {
       ],
     ],
     ["redis-exporter", ["redis-exporter"]],
+    ["nats-streams", ["nats-ca", "nats-streams"]],
     [
       "backup",
       [

@@ -1,17 +1,12 @@
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { type NatsUser, natsConfig, natsServices, natsUsers } from "../../components/data/nats.ts";
+import { haltedUsers, type NatsUser, natsConfig, natsServices, natsUsers } from "../../components/data/nats.ts";
 import { pgHba, postgresConf } from "../../components/data/postgres.ts";
 import { redisConf, redisServices } from "../../components/data/redis.ts";
 import { backupRules, exporterRules, redisAcl, serviceRules } from "../../components/data/redisAcl.ts";
-import {
-  natsPermissions,
-  type ServiceSpec,
-  serviceNames,
-  services,
-  underscored,
-} from "../../components/platform/catalogue.ts";
+import { type ServiceSpec, serviceNames, services, underscored } from "../../components/platform/catalogue.ts";
+import { natsPermissions, streamsPermissions } from "../../components/platform/natsRights.ts";
 import { runPlatform } from "./lib/platform.ts";
 import { randomText } from "./lib/values.ts";
 
@@ -51,6 +46,23 @@ describe("NATS", () => {
     );
     expect(natsConfig()).not.toMatch(/no_auth_user|token|authorization/);
     expect(natsConfig()).toContain('include "../../tmp/users.conf"');
+  });
+
+  it("has no executor while the kill switch is on, and takes an approved order of nobody", () => {
+    const all = serviceNames.map((service) => ({
+      ...{
+        user: service,
+        service,
+        password: randomText(20),
+        permissions: natsPermissions(service, { application: "conventions", release: {} }),
+      },
+    }));
+    const [, text = ""] = haltedUsers([...all, ...users]).split("authorization: ");
+    const halted = (JSON.parse(text) as { users: { user: string; permissions: { publish: { deny?: string[] } } }[] })
+      .users;
+    const gone = ["execution-ib", "execution-crypto"];
+    expect(halted.map(({ user }) => user)).toEqual([...serviceNames.filter((name) => !gone.includes(name)), "a", "b"]);
+    for (const { user, permissions } of halted) expect(permissions.publish.deny, user).toEqual(["risk.order.approved"]);
   });
 
   it("speaks TLS with its own certificate, and bounds what it stores", () => {
@@ -162,18 +174,24 @@ describe("the data stores of the program", () => {
   it("are given the passwords that their users are given", async () => {
     const platform = await runPlatform();
     const users = usersOf(platform.files("nats").settled);
-    expect(users.map(({ user }) => user)).toEqual([...natsServices, "backup"]);
+    expect(users.map(({ user }) => user)).toEqual([...natsServices, "backup", "streams"]);
+    const standIns = { application: "conventions", release: {} } as const;
     for (const { user, password, permissions } of users) {
       if (user === "backup") {
         expect(platform.files("backup")["run-secrets/nats-backup"]).toBe(password);
         expect(permissions.publish.allow.join()).not.toMatch(/RESTORE|DELETE|PURGE|CREATE|UPDATE/);
         continue;
       }
+      if (user === "streams") {
+        expect(platform.files("nats-streams")["run-secrets/nats-streams"]).toBe(password);
+        expect(permissions.publish.allow).toEqual(streamsPermissions.publish);
+        continue;
+      }
       const service = natsServices.find((name) => name === user);
       if (service === undefined) throw new Error(`${user} is no service`);
       expect(platform.files(service)["run-secrets/env/NATS_PASSWORD"], user).toBe(password);
-      expect(permissions.publish.allow).toEqual(natsPermissions(service).publish);
-      expect(permissions.subscribe.allow).toEqual(natsPermissions(service).subscribe);
+      expect(permissions.publish.allow).toEqual(natsPermissions(service, standIns).publish);
+      expect(permissions.subscribe.allow).toEqual(natsPermissions(service, standIns).subscribe);
     }
     const sha256 = (text = "") => createHash("sha256").update(text).digest("hex");
     for (const service of redisServices) {

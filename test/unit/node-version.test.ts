@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { nodeFault } from "../../components/nodeVersion.js";
+import { nodeFault } from "../../components/nodeVersion.cjs";
 
 afterEach(() => vi.unstubAllGlobals());
 

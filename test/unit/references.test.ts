@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { SettingValue } from "../../components/outside.ts";
 import { fill, type Reference, refer, references } from "../../components/platform/references.ts";
 
 const known: Readonly<Record<string, string>> = {
@@ -6,7 +7,11 @@ const known: Readonly<Record<string, string>> = {
   "file:nats-ca": "/run/secrets/files/nats_ca.pem",
   "address:nats.url": "tls://nats:4222",
 };
-const resolve = ({ kind, name }: Reference) => known[`${kind}:${name}`];
+const settings: Readonly<Record<string, SettingValue>> = {
+  "mail.port": 587,
+  "mail.recipients": ["a@x.org", "b@x.org"],
+};
+const resolve = ({ kind, name }: Reference) => (kind === "setting" ? settings[name] : known[`${kind}:${name}`]);
 const jwt = refer("credential", "jwt");
 const absent = refer("credential", "openai");
 
@@ -36,6 +41,17 @@ describe("a variable's value", () => {
     });
   });
 
+  it("keeps a list and a number of the config within JSON, and writes them out in any other text", () => {
+    const [port, recipients] = [refer("setting", "mail.port"), refer("setting", "mail.recipients")];
+    const group = { port, to: recipients, said: `${port}!`, host: refer("setting", "mail.host") };
+    expect(JSON.parse(fill(JSON.stringify(group), resolve) ?? "")).toEqual({
+      port: 587,
+      to: ["a@x.org", "b@x.org"],
+      said: "587!",
+    });
+    expect([port, recipients].map((each) => fill(each, resolve))).toEqual(["587", "a@x.org,b@x.org"]);
+  });
+
   it("leaves out what nobody has supplied: the variable, a member, an element", () => {
     expect(fill(absent, resolve)).toBeUndefined();
     expect(fill(JSON.stringify({ key: absent, list: [absent, "x"], ttl: 1 }), resolve)).toBe('{"list":["x"],"ttl":1}');
@@ -53,7 +69,7 @@ describe("a variable's value", () => {
     expect(references(JSON.stringify({ a: { b: [jwt] } }))).toEqual([{ kind: "credential", name: "jwt" }]);
   });
 
-  it.each(["secret:jwt", "credential:", "credential:JWT", "jwt", "credential:jwt\n", ""])(
+  it.each(["secret:jwt", "credential:", "credential:JWT", "jwt", "credential:jwt\n", "setting:", ""])(
     "has no reference to %j",
     (inside) => {
       expect(references(`a\${${inside}}`)).toMatch(/is no reference/);

@@ -64,6 +64,19 @@ describe("release", () => {
     ]);
   });
 
+  it("grants rights in NATS to a service that uses it, and a stream of the platform to those who publish to it", () => {
+    expect(startFaults("gateway-api", { messaging: { inbox: "standard", streams: ["INTENTS", "AUDIT"] } })).toEqual([]);
+    expect(startFaults("llm-agents", { messaging: { streams: ["ORDERS"] } })).toEqual([
+      ["messaging.streams", "names ORDERS, a stream of the platform to which the service does not publish"],
+    ]);
+    expect(startFaults("backtest-engine", { messaging: { inbox: "standard" } })).toEqual([
+      ["messaging", "cannot be set: the service does not use NATS"],
+    ]);
+    const faults = faultsOf({ "gateway-api": { image, messaging: { inbox: "other", streams: ["A.B"] } } });
+    expect(faults).toContain("release.gateway-api.messaging.inbox: must be own or standard");
+    expect(faults).toContain("release.gateway-api.messaging.streams.0: must be a stream's name");
+  });
+
   it("refuses a name that the start wrapper would refuse, and paths that are in each other's way", () => {
     const names = ["jwt_secret", "_AUTH", "PYTHON_AUTH", "NODE_AUTH", "HOME"];
     const environment = Object.fromEntries(names.map((name) => [name, of("credential:jwt")]));
@@ -81,6 +94,48 @@ describe("release", () => {
       "writable./app/a-b",
       "writable./x/a-b",
     ]);
+  });
+
+  it("shares a volume where both say so, and no other", () => {
+    const own = { writable: { "/app/data": { volume: true } } };
+    const guest = { writable: { "/app/data": { volume: "gateway-api" } } };
+    expect(faultsOf({ "gateway-api": { image, ...own }, reporter: { image, ...guest } })).toBe("");
+    const faults = faultsOf({
+      reporter: { image, writable: { "/app/data": { volume: "reporter" }, "/x": { volume: "gateway-api" } } },
+      "risk-manager": { image, writable: { "/app/data": { volume: "nobody" } } },
+    });
+    expect(faults).toContain("release.risk-manager.writable./app/data: must be {memory: MiB}, {volume: true}");
+    const both = faultsOf({ reporter: { image, ...guest }, "gateway-api": { image, ...guest } });
+    expect(both).toContain(
+      "release.reporter.writable./app/data: names the volume of gateway-api at this path, which has none of its own there: release.gateway-api.writable./app/data must be {volume: true}",
+    );
+    expect(both).toContain("release.gateway-api.writable./app/data: names the volume of gateway-api");
+  });
+
+  it("has a home where it may write, and a way out of its own for a batch job alone", () => {
+    const writable = { "/home/app": { memory: 64 } } as const;
+    for (const home of ["/home/app", "/home/app/deep", "/tmp/x"])
+      expect(startFaults("llm-agents", { home, writable })).toEqual([]);
+    expect(startFaults("llm-agents", { home: "/home", writable })).toEqual([
+      ["home", "lies in none of the paths that it may write to: /tmp, /home/app"],
+    ]);
+    expect(startFaults("backtest-engine", { egress: true })).toEqual([]);
+    expect(startFaults("gateway-api", { egress: true }).map(([key]) => key)).toEqual(["egress"]);
+  });
+
+  it("names the variable that needs within a longer text what nobody has supplied", () => {
+    const environment = { TOKEN: `Bearer ${of("credential:openai")}`, MAIL: `smtp://${of("setting:mail.host")}` };
+    const faults = faultsOf({
+      "llm-agents": { image, environment },
+      reporter: { image, environment: { ONE: of("setting:mail.host") } },
+    });
+    expect(faults).toContain(
+      "release.llm-agents.environment.TOKEN: refers to credential:openai, which nobody has supplied",
+    );
+    expect(faults).toContain(
+      "release.llm-agents.environment.MAIL: refers to setting:mail.host, which nobody has supplied",
+    );
+    expect(faults).not.toContain("reporter");
   });
 
   it("counts variable by variable over the application's table, and not at all for a stand-in", () => {
@@ -118,7 +173,7 @@ describe.each(applicationNames)("the application %s", (application) => {
       expect(startFaults(service, start)).toEqual([]);
       const read: string[] = [];
       const { plain } = fillEnvironment(service, start.environment, {
-        settings: { generation: {} },
+        settings: { generation: {}, mail: {}, freqtradeHost: "", domain: "localhost", httpsPort: 8443 },
         ibPort: 4002,
         read: (name) => {
           read.push(name);
@@ -142,5 +197,5 @@ it("AutoLLM Trader's files name symbols as its exchanges do, and the platform's 
   expect(symbols.map(({ symbol }: { symbol: string }) => symbol)).toEqual(["BTC/USDT", "BRK-B", "SPY"]);
   const { risk_manager: risk } = parseYaml(String(files["risk.yaml"]));
   expect(risk.position_limits.max_leverage).toBe(3);
-  expect(risk.kill_switch.storage_file).toBe("/data/kill-switch");
+  expect(risk.kill_switch.storage_file).toBe("/app/data/kill_switch.flag");
 });

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { ibApiPort } from "../../components/broker/ibPort.ts";
+import { filesDirectory } from "../../components/filesDirectory.ts";
 import { conventions } from "../../components/platform/applications/conventions.ts";
 import { type ServiceName, serviceNames, services } from "../../components/platform/catalogue.ts";
 import { serviceEnvironment } from "../../components/platform/environment.ts";
@@ -8,9 +9,8 @@ import { startOrder } from "../../components/platform/services.ts";
 import { partReference } from "../../components/runtime/images.ts";
 import { serviceSeats } from "../../components/segments.ts";
 import { checkConfig, type Settings } from "../../components/settings.ts";
-import { filesDirectory } from "../../components/target.ts";
 import type { Recording } from "./lib/mocks.ts";
-import { runPlatform } from "./lib/platform.ts";
+import { runPlatform, runProduction } from "./lib/platform.ts";
 
 const settings: Settings = checkConfig({}, new Set()).settings;
 const live: Settings = {
@@ -179,6 +179,66 @@ describe("where files go on the Docker host", () => {
       /^\/var\/lib\/autollm\/files\/mine$/,
     ],
   ] as const)("%s", (_, given, path) => expect(filesDirectory(given, "mine")).toMatch(path));
+});
+
+describe("the services of another application", () => {
+  let platform: Recording;
+  beforeAll(async () => {
+    platform = await runProduction({ application: "autollm" });
+  });
+  const volumeOf = (name: ServiceName, path: string) =>
+    platform.container(name).mounts?.find(({ type, target }) => type === "volume" && target === path);
+  const variable = (name: ServiceName, key: string) =>
+    platform
+      .container(name)
+      .envs?.find((each) => each.startsWith(`${key}=`))
+      ?.slice(key.length + 1);
+
+  it("share one volume where they are declared to: by the group of its owner, and nobody else is in it", () => {
+    expect(volumeOf("risk-manager", "/app/data")?.source).toBe(volumeOf("gateway-api", "/app/data")?.source);
+    expect(volumeOf("risk-manager", "/app/data")?.readOnly).toBeUndefined();
+    const grouped = serviceNames.filter((name) => platform.container(name).groupAdds !== undefined);
+    expect(grouped).toEqual(["risk-manager"]);
+    expect(platform.container("risk-manager").groupAdds).toEqual([String(services["gateway-api"].uid)]);
+    const masked = serviceNames.filter((name) => variable(name, "AUTOLLM_UMASK") !== undefined);
+    expect(masked).toEqual(["gateway-api", "risk-manager"]);
+  });
+
+  it("have it opened to that group by its owner, without any capability, before either starts", () => {
+    const script = platform.resources.find(({ name }) => name === "app-gateway-api-app-data-shared");
+    expect(script?.inputs.create).toMatch(/--user 70101:70101 .*--cap-drop ALL/);
+    expect(script?.inputs.create).not.toMatch(/cap-add/);
+    const opened = platform.resources.filter(({ name }) => name.endsWith("-shared"));
+    expect(opened.map(({ name }) => name)).toEqual(["app-gateway-api-app-data-shared"]);
+  });
+
+  it("start what was recorded when their images were pinned, unless their entry says another command", async () => {
+    const image = `r.example/x@sha256:${"ab".repeat(32)}`;
+    const recorded = { entrypoint: ["/entry"], command: ["serve"] };
+    const release = Object.fromEntries(serviceNames.map((name) => [name, { image, recorded }]));
+    const plain = await runProduction({ release: JSON.stringify(release) });
+    expect(plain.container("reporter").command).toEqual(["/run/autollm/start.sh", "/entry", "serve"]);
+    const script = plain.resources.find(({ name }) => name === "reporter-image-start")?.inputs.create;
+    expect(script).toContain(`'["/entry"]\n["serve"]'`);
+    const table = await runProduction({ release: JSON.stringify(release), application: "autollm" });
+    expect(table.container("reporter").command?.slice(1)).toEqual(["python", "-m", "apps.reporter.src.main"]);
+  });
+
+  it("have the home that their entry names", () => {
+    expect(variable("llm-agents", "HOME")).toBe("/home/app");
+    expect(variable("llm-agents", "XDG_CACHE_HOME")).toBe("/home/app/.cache");
+    expect(platform.container("llm-agents").tmpfs).toHaveProperty("/home/app");
+    expect(variable("gateway-api", "HOME")).toBeUndefined();
+  });
+
+  it("have a way out where their entry says so, the batch job too", async () => {
+    const networks = (recording: Recording) => recording.container("backtest-engine").networksAdvanced?.length;
+    expect(networks(platform)).toBe(1);
+    expect(platform.container("backtest-engine").networkMode).toBe("bridge");
+    const plain = await runProduction();
+    expect(networks(plain)).toBe(0);
+    expect(plain.container("backtest-engine").networkMode).toBe("none");
+  });
 });
 
 describe("the services that run", () => {

@@ -371,6 +371,8 @@ describe("a right config", () => {
         adminNetworks: [],
         trustedProxies: [],
         networkRange: "10.213.0.0/20",
+        mail: {},
+        freqtradeHost: "",
         vncServer: false,
         imageSource: "registry",
         localImages: {},

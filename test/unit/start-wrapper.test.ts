@@ -48,6 +48,25 @@ describe.each(here)("the start wrapper in %s", (_, shell) => {
     return started.stdout;
   };
 
+  it("puts the name of its NATS user, which is its container's alone, wherever a file has the mark", () => {
+    put("MESSAGING", '{"a":"tls://@@NATS_USER@@:x@nats","b":"@@NATS_USER@@"}');
+    put("OTHER", "@@NATS_USER");
+    const words = 'printf "%s %s" "$MESSAGING" "$OTHER"';
+    expect(run({ NATS_USER: "execution-ib.1a2b" }, words)).toBe(
+      '{"a":"tls://execution-ib.1a2b:x@nats","b":"execution-ib.1a2b"} @@NATS_USER',
+    );
+  });
+
+  it("makes the home that is set, and lets a group write where the platform says so", () => {
+    const home = join(directory, "made", "home");
+    // What is beside the credentials here is none of them.
+    const secrets = join(directory, "env");
+    mkdirSync(secrets);
+    const words = 'umask; echo "$HOME"; env | grep -c AUTOLLM_UMASK; [ -d "$HOME" ] && echo there';
+    const said = run({ HOME: home, AUTOLLM_UMASK: "002", AUTOLLM_SECRET_ENV_DIR: secrets }, words);
+    expect(said.replace(/^0+/, "")).toBe(`2\n${home}\n0\nthere\n`);
+  });
+
   it("makes a file of the authorities that the image trusts and the platform's own, and tells every client of it", () => {
     put("own.pem", "system");
     put("platform.pem", "platform\n");

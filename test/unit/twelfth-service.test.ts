@@ -100,9 +100,9 @@ describe("a twelfth service, as one entry of the catalogue", () => {
         allow: [
           "features.snapshot.sentiment",
           `_INBOX_${NAME}.>`,
-          `$JS.API.CONSUMER.INFO.ORDERS.${NAME}_news_item_created`,
-          `$JS.API.CONSUMER.MSG.NEXT.ORDERS.${NAME}_news_item_created`,
-          `$JS.ACK.ORDERS.${NAME}_news_item_created.>`,
+          `$JS.API.CONSUMER.INFO.NEWS.${NAME}_news_item_created`,
+          `$JS.API.CONSUMER.MSG.NEXT.NEWS.${NAME}_news_item_created`,
+          `$JS.ACK.NEWS.${NAME}_news_item_created.>`,
         ],
       },
       subscribe: { allow: ["news.item.created", `_INBOX_${NAME}.>`] },

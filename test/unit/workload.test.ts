@@ -2,6 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_RANGE } from "../../components/networkRange.ts";
+import { keyedDigest } from "../../components/runtime/files.ts";
 import { Segments } from "../../components/runtime/segments.ts";
 import type { Target } from "../../components/runtime/target.ts";
 import {
@@ -205,5 +206,41 @@ describe("a workload", () => {
 
   it("sorts its environment, so that it never differs by chance", async () => {
     expect((await run({ environment: { B: "2", A: "1" } })).inputs.envs).toEqual(["A=1", "B=2"]);
+  });
+});
+
+describe("a claim", () => {
+  /** What the claim was told of the container, and the container. */
+  async function claiming(change: Partial<WorkloadSpec> = {}) {
+    let told: pulumi.Output<string> | undefined;
+    const { inputs, resource } = await run({
+      ...change,
+      environment: { TZ: "UTC", ...change.environment },
+      claim: (digest, opts) => {
+        told = digest;
+        return { environment: { TOKEN: "1a2b" }, claimed: new docker.Volume("claimed", {}, opts) };
+      },
+    });
+    const digest = await new Promise<string>((done) => told?.apply(done));
+    return { digest, inputs, resource };
+  }
+
+  it("comes before the container, which is told of it", async () => {
+    const { inputs, resource } = await claiming();
+    expect(inputs.envs).toEqual(["TOKEN=1a2b", "TZ=UTC"]);
+    expect(resource.dependsOn.some((urn) => urn.endsWith("::claimed"))).toBe(true);
+  });
+
+  it("is another one for whatever makes another container, the workload's own constants among it", async () => {
+    const { digest, inputs } = await claiming();
+    expect((await claiming()).digest).toBe(digest);
+    expect((await claiming({ memory: 65 })).digest).not.toBe(digest);
+    expect((await claiming({ environment: { MORE: "1" } })).digest).not.toBe(digest);
+    // All that the container is made of, but for the claim itself.
+    const sorted = (value: object) => Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const whole = JSON.parse(JSON.stringify({ ...inputs, envs: ["TZ=UTC"] }), (_, value: unknown) =>
+      typeof value === "object" && value !== null && !Array.isArray(value) ? sorted(value) : value,
+    ) as object;
+    expect(digest).toBe(keyedDigest("00", JSON.stringify(whole)));
   });
 });

@@ -12,7 +12,7 @@ import {
   services,
   underscored,
 } from "../../components/platform/catalogue.ts";
-import { orderStream } from "../../components/platform/order-stream.ts";
+import { pinnedImage } from "../../components/platform/release.ts";
 import { nameIn } from "../../components/segments.ts";
 import { ensureImages, ensureOwnImages, registryReachable } from "../images/images.ts";
 import { USAGE } from "../lib/command.ts";
@@ -22,7 +22,7 @@ import { mountedPaths } from "./dockerArgs.ts";
 import { type Judged, refusedPaths, type Seen, type StoreSeen } from "./judge.ts";
 import { randomText } from "./made.ts";
 import { type ContainerInputs, makePlan, type Plan } from "./plan.ts";
-import type { Sandbox } from "./sandbox.ts";
+import type { ContainerState, Sandbox } from "./sandbox.ts";
 import { hidden, secretsOf } from "./secrets.ts";
 
 export interface CheckArgs {
@@ -35,7 +35,7 @@ export interface CheckArgs {
 }
 
 const STORES = ["postgres", "redis", "nats"] as const;
-/** The part that makes the streams, where the stack has one; else a service does. */
+/** The part that makes the streams. */
 const STREAMS = "nats-streams";
 /** Seconds that a store or a stand-in has to be healthy. */
 const PART_SECONDS = 120;
@@ -43,6 +43,12 @@ const PART_SECONDS = 120;
 const LOGIN_SECONDS = 15;
 /** Seconds that a program has nothing to do before its memory is read. */
 const REST_SECONDS = 5;
+/** Seconds that a program which is late to be healthy is watched further, to tell how much later it is. */
+const LATE_SECONDS = 120;
+/** Memory that a program which meets its limit is given to see what it takes: so many times its limit, and so many MiB at least. */
+const ROOMY = { times: 4, least: 2048 };
+/** How programs say that they have no memory left: Java, Python, Node, C. A virtual machine ends by itself at its own share of the limit. */
+const OUT_OF_MEMORY = /OutOfMemoryError|\bMemoryError\b|heap out of memory|cannot allocate memory/i;
 /** Last lines of a log that tell why a program ended. */
 const LAST_LINES = 3;
 const LINE_LENGTH = 300;
@@ -69,12 +75,23 @@ async function partImages(): Promise<Record<string, string>> {
   return { imageSource: "local", localImages: JSON.stringify({ ...Object.fromEntries(others), ...built }) };
 }
 
+/** The id of an image that is here; one that is named by its digest is fetched from its registry where it is not. */
 async function imageId(image: string): Promise<string> {
-  const { code, stdout } = await run("docker", ["image", "inspect", "--format", "{{.Id}}", image], {
-    allowFailure: true,
-  });
-  if (code !== 0) throw new UserError(`there is no image ${image} here: build it, or get it by docker pull`, USAGE);
-  return stdout.trim();
+  const inspect = () => run("docker", ["image", "inspect", "--format", "{{.Id}}", image], { allowFailure: true });
+  const here = await inspect();
+  if (here.code === 0) return here.stdout.trim();
+  if (!pinnedImage.safeParse(image).success)
+    throw new UserError(
+      `there is no image ${image} here: build it, get it by docker pull, or name it by its digest (REPOSITORY@sha256:...), by which it is fetched`,
+      USAGE,
+    );
+  const pull = ["pull", "--quiet", image];
+  const pulled = await step(`fetching ${image}`, "as long as its registry takes", () =>
+    run("docker", pull, { allowFailure: true }),
+  );
+  if (pulled.code === 0) return (await inspect()).stdout.trim();
+  const why = pulled.stderr.trim().split("\n").at(-1) ?? "";
+  throw new UserError(`${image} is not here, and was not fetched from its registry: ${why}`, USAGE);
 }
 
 /** What the stack would do with the image, and the line by which it would refuse it. */
@@ -114,15 +131,14 @@ async function planOf(args: CheckArgs, sandbox: Sandbox): Promise<{ plan: Plan; 
 }
 
 /** The workloads that the service stands on, in the order in which they start. */
-export function companions(service: ServiceName, declared: (workload: string) => boolean): string[] {
+export function companions(service: ServiceName): string[] {
   const stores = new Set<string>();
   const peers = new Set<string>();
   const add = (name: ServiceName) => {
     const { needs }: ServiceSpec = services[name];
     for (const store of STORES) if (needs.includes(store)) stores.add(store);
-    // Somebody has to make the streams; and what a service calls answers it.
-    const maker = needs.includes("nats") && name !== orderStream.owner && !declared(STREAMS) ? [orderStream.owner] : [];
-    for (const need of [...maker, ...needs]) {
+    // What a service calls answers it.
+    for (const need of needs) {
       if (need === "ib-gateway") peers.add(need);
       if (!isServiceName(need) || need === service || peers.has(need)) continue;
       // What it stands on itself comes before it.
@@ -133,8 +149,7 @@ export function companions(service: ServiceName, declared: (workload: string) =>
   add(service);
   // NATS is also who asks the service over the network.
   if (services[service].port !== null) stores.add("nats");
-  const streams = stores.has("nats") && declared(STREAMS) ? [STREAMS] : [];
-  return [...STORES.filter((store) => stores.has(store)), ...streams, ...peers];
+  return [...STORES.filter((store) => stores.has(store)), ...(stores.has("nats") ? [STREAMS] : []), ...peers];
 }
 
 /** One HTTP request from NATS's container: its status, 0 where there is no answer, and the body of a good one. */
@@ -233,7 +248,7 @@ async function watch(args: CheckArgs, sandbox: Sandbox, plan: Plan): Promise<See
   const secrets = secretsOf(plan, service);
   await sandbox.makeNetwork();
   const started = new Map<string, string>();
-  const around = companions(service, (name) => plan.containers.has(name));
+  const around = companions(service);
   await step(`starting what ${service} stands on: ${around.join(", ") || "nothing"}`, "under a minute", async () => {
     const start = async (name: string) => {
       // Nobody takes traces there; without the name, a program would wait for its resolver.
@@ -253,6 +268,7 @@ async function watch(args: CheckArgs, sandbox: Sandbox, plan: Plan): Promise<See
     const name = await sandbox.start(plan, service);
     return { name, ...(await sandbox.settled(name, most)) };
   });
+  const late = await lateHealth(sandbox, container);
   const { name, state, seconds } = container;
   const asker = started.get("nats");
   const base = `http://${nameIn(service, service)}:${port}`;
@@ -284,11 +300,15 @@ async function watch(args: CheckArgs, sandbox: Sandbox, plan: Plan): Promise<See
   const log = await sandbox.lines(name);
   const ended = !state.running ? state : after.running ? undefined : after;
   const isDone = port === null && ended?.exitCode === 0;
+  const starved =
+    ended?.killedForMemory === true || (!isDone && ended !== undefined && log.some((line) => OUT_OF_MEMORY.test(line)));
+  const neededMiB = starved ? await needed(sandbox, plan, service, inputs) : undefined;
   return {
-    ...(ended === undefined || isDone
-      ? {}
-      : { ended: { code: ended.exitCode, killedForMemory: ended.killedForMemory } }),
+    ...(ended === undefined || isDone ? {} : { ended: { code: ended.exitCode, killedForMemory: starved } }),
     lastLines: hidden(secrets, log.slice(-LAST_LINES)).map((line) => line.slice(0, LINE_LENGTH)),
+    limitMiB: inputs.memory ?? 0,
+    ...(neededMiB === undefined ? {} : { neededMiB }),
+    ...(late === undefined ? {} : { lateSeconds: late }),
     health: state.health === "starting" ? "unhealthy" : state.health,
     seconds,
     ...serving,
@@ -302,6 +322,37 @@ async function watch(args: CheckArgs, sandbox: Sandbox, plan: Plan): Promise<See
     ...(stop === undefined ? {} : { stop }),
     ...(memory === undefined ? {} : { memory }),
   };
+}
+
+/** Seconds after which a program was healthy that was not so in time; undefined for one that was, or never is. */
+async function lateHealth(
+  sandbox: Sandbox,
+  { name, state, seconds }: { readonly name: string; readonly state: ContainerState; readonly seconds: number },
+): Promise<number | undefined> {
+  if (!state.running || state.health === "healthy" || state.health === "none") return undefined;
+  return step("watching further whether it becomes healthy later", `at most ${LATE_SECONDS} s`, async () => {
+    const begin = Date.now();
+    const is = await sandbox.eventually(LATE_SECONDS, async () => {
+      const { running, health } = await sandbox.state(name);
+      return !running || health === "healthy" ? { health } : undefined;
+    });
+    return is?.health === "healthy" ? seconds + Math.round((Date.now() - begin) / 1000) : undefined;
+  });
+}
+
+/** What a program takes that met its memory limit, once it has more, MiB; undefined where that is not enough either. */
+async function needed(
+  sandbox: Sandbox,
+  plan: Plan,
+  service: ServiceName,
+  inputs: ContainerInputs,
+): Promise<number | undefined> {
+  const memory = Math.max(ROOMY.times * (inputs.memory ?? 0), ROOMY.least);
+  return step(`running it once more with ${memory} MiB`, "the same time again, or more", async () => {
+    const name = await sandbox.start(plan, service, { memory });
+    await sandbox.settled(name, patience(inputs) + LATE_SECONDS);
+    return (await sandbox.state(name)).running ? memoryOf(sandbox, name) : undefined;
+  });
 }
 
 async function stopped(sandbox: Sandbox, container: string, limit: number): Promise<Seen["stop"]> {
@@ -338,6 +389,7 @@ export async function checkImage(args: CheckArgs, sandbox: Sandbox): Promise<{ s
       refusal,
       ...{
         lastLines: [],
+        limitMiB: 0,
         health: "none",
         seconds: 0,
         log: [],

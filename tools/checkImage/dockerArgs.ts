@@ -13,6 +13,8 @@ export interface DockerArgs {
    * stays as it is. It shows where a program would write that is not allowed to.
    */
   readonly free?: boolean;
+  /** Memory in place of the declared limit, MiB: it shows what a program takes that meets its limit. */
+  readonly memory?: number;
 }
 
 /** What a volume is given for the time of a check, MiB. */
@@ -27,7 +29,7 @@ const option = (name: string, values: readonly string[]) => values.flatMap((valu
  */
 export function dockerArgs(
   inputs: ContainerInputs,
-  { name, network, pids, aliases: more = [], free = false }: DockerArgs,
+  { name, network, pids, aliases: more = [], free = false, memory }: DockerArgs,
 ): string[] {
   const [uid = "0", gid = uid] = (free ? "0:0" : (inputs.user ?? "0:0")).split(":");
   const aliases = new Set([...(inputs.networksAdvanced ?? []).flatMap((each) => each.aliases ?? []), ...more]);
@@ -55,8 +57,8 @@ export function dockerArgs(
     ...option("cap-drop", inputs.capabilities?.drops ?? []),
     ...option("cap-add", inputs.capabilities?.adds ?? []),
     ...option("security-opt", inputs.securityOpts ?? []),
-    ...option("memory", [`${inputs.memory}m`]),
-    ...option("memory-swap", [`${inputs.memorySwap}m`]),
+    ...option("memory", [`${memory ?? inputs.memory}m`]),
+    ...option("memory-swap", [`${memory ?? inputs.memorySwap}m`]),
     ...option("cpu-shares", [String(inputs.cpuShares)]),
     ...option("pids-limit", [String(pids)]),
     ...option("log-driver", ["json-file"]),

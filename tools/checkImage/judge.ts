@@ -10,6 +10,12 @@ export interface Seen {
   /** It ended by itself. */
   readonly ended?: { readonly code: number; readonly killedForMemory: boolean };
   readonly lastLines: readonly string[];
+  /** What it may have of memory, MiB. */
+  readonly limitMiB: number;
+  /** What it takes if it may have more than its limit, which it met, MiB. */
+  readonly neededMiB?: number;
+  /** Seconds until it was healthy after all, where that was too late. */
+  readonly lateSeconds?: number;
   /** By its health check; a batch job has none. */
   readonly health: "healthy" | "unhealthy" | "none";
   /** Seconds until it was healthy, or until nobody waited any more. */
@@ -100,11 +106,29 @@ const foldersOf = (paths: readonly string[]) => [
   ...new Set(paths.map((path) => path.slice(0, path.lastIndexOf("/")) || "/")),
 ];
 
+/** The limit, MiB, under which a program that takes so much at rest is well. */
+const roomFor = (usedMiB: number) => Math.ceil((usedMiB / MEMORY_AT_REST / 64) * 1.2) * 64;
+
+/** A start period, seconds, within which a program that took so long once is healthy on a busy host, too. */
+const startPeriodFor = (seconds: number) => Math.ceil((seconds * 1.5) / 30) * 30;
+
 function judgeStart(seen: Seen): Row {
   const said = seen.lastLines.length === 0 ? "" : `; its last words: ${seen.lastLines.join(" | ")}`;
   if (seen.ended === undefined) return ok("starts", `it runs as the stack's user`);
   const { code, killedForMemory } = seen.ended;
-  if (killedForMemory) return short("starts", "it met its memory limit and was killed", "release.NAME.memory: MiB");
+  const { limitMiB, neededMiB } = seen;
+  if (killedForMemory)
+    return neededMiB === undefined
+      ? short(
+          "starts",
+          `it ran out of memory at its limit of ${limitMiB} MiB, and with four times as much`,
+          "release.NAME.memory: MiB",
+        )
+      : short(
+          "starts",
+          `it ran out of memory at its limit of ${limitMiB} MiB; if it may, it takes ${neededMiB} MiB`,
+          `release.NAME.memory: ${roomFor(neededMiB)}; a virtual machine such as Java's takes a quarter of it for its heap by default (-XX:MaxRAMPercentage)`,
+        );
   return short(
     "starts",
     `it ended with exit code ${code} after ${seen.seconds} s${said}`,
@@ -117,14 +141,21 @@ function judgeServing(seen: Seen, { service, application, port }: Judged): Row[]
   const fix = `listen on 0.0.0.0:${port}, or on every name in HTTP_LISTEN`;
   if (seen.ended !== undefined)
     return ["listens", "health", "metrics"].map((check) => unknown(check, "it does not run"));
+  const { lateSeconds } = seen;
   const health =
-    seen.healthStatus === 200 && seen.health === "healthy"
-      ? ok("health", `GET /health answers 200; healthy after ${seen.seconds} s`)
-      : short(
+    lateSeconds !== undefined
+      ? short(
           "health",
-          `GET /health ${seen.healthStatus === 0 || seen.healthStatus === undefined ? "is not answered" : `answers ${seen.healthStatus}`}, and its health check says ${seen.health} after ${seen.seconds} s`,
-          "answer 200 at /health as soon as it can serve; a slow start: release.NAME.startPeriod; another page: release.NAME.health",
-        );
+          `it is healthy after ${lateSeconds} s, which is later than its start period allows: an up would fail, and a host's watchdog would restart it again and again`,
+          `release.NAME.startPeriod: ${startPeriodFor(lateSeconds)}`,
+        )
+      : seen.healthStatus === 200 && seen.health === "healthy"
+        ? ok("health", `GET /health answers 200; healthy after ${seen.seconds} s`)
+        : short(
+            "health",
+            `GET /health ${seen.healthStatus === 0 || seen.healthStatus === undefined ? "is not answered" : `answers ${seen.healthStatus}`}, and its health check says ${seen.health} after ${seen.seconds} s`,
+            "answer 200 at /health as soon as it can serve; a slow start: release.NAME.startPeriod; another page: release.NAME.health",
+          );
   const missing =
     seen.metricsPage === undefined ? [] : missingMetrics(service, seen.metricsPage, applications[application]);
   const metrics =
@@ -242,7 +273,7 @@ function judgeEnd(seen: Seen): Row[] {
   return [
     stops,
     usedMiB > MEMORY_AT_REST * limitMiB
-      ? short("memory", detail, `release.NAME.memory: ${Math.ceil((usedMiB / MEMORY_AT_REST / 64) * 1.2) * 64}`)
+      ? short("memory", detail, `release.NAME.memory: ${roomFor(usedMiB)}`)
       : ok("memory", detail),
   ];
 }
@@ -266,7 +297,7 @@ export function judge(seen: Seen, judged: Judged): Row[] {
           short(
             "subjects",
             `NATS refused it ${list(seen.refusedSubjects)}`,
-            "use the subjects of its row in components/platform/catalogue.ts, and the inbox that is its own (docs/application.md)",
+            "use the subjects of its row in components/platform/catalogue.ts and the inbox that is its own, or grant it the standard one and a stream of its own by `messaging` (docs/application.md)",
           ),
         ];
   return [

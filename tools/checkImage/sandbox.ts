@@ -15,7 +15,7 @@ export interface ContainerState {
   readonly health: "healthy" | "unhealthy" | "starting" | "none";
 }
 
-type StartOptions = Pick<DockerArgs, "free" | "aliases">;
+type StartOptions = Pick<DockerArgs, "free" | "aliases" | "memory">;
 
 const POLL_MS = 500;
 
@@ -57,7 +57,11 @@ export class Sandbox {
   }
 
   /** Writes the files of a workload by the stack's own scripts, and starts its container. */
-  async start(plan: Plan, workload: string, { free = false, aliases = [] }: StartOptions = {}): Promise<string> {
+  async start(
+    plan: Plan,
+    workload: string,
+    { free = false, aliases = [], memory }: StartOptions = {},
+  ): Promise<string> {
     const inputs = plan.containers.get(workload);
     if (inputs === undefined) throw new Error(`the stack has no workload ${workload}`);
     for (const name of [`${workload}-files`, `${workload}-live-files`]) {
@@ -68,8 +72,9 @@ export class Sandbox {
     for (const { type, source } of inputs.mounts ?? [])
       if (type === "bind" && source?.startsWith(`${this.folder}/`)) mkdirSync(source, { recursive: true });
     const limit = /--pids-limit (\d+)/.exec(plan.scripts.get(`${workload}-processes`)?.create ?? "")?.[1];
-    const name = `${this.name}-${workload}${free ? "-free" : ""}`;
-    await this.docker(dockerArgs(inputs, { name, network: this.name, pids: Number(limit ?? 64), aliases, free }));
+    const name = `${this.name}-${workload}${free ? "-free" : ""}${memory === undefined ? "" : "-roomy"}`;
+    const given = { name, network: this.name, pids: Number(limit ?? 64), aliases, free };
+    await this.docker(dockerArgs(inputs, memory === undefined ? given : { ...given, memory }));
     await this.docker(["start", name]);
     return name;
   }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import type { AdoptedSetting } from "../../components/outside.ts";
 import { adoption } from "../lib/adoption.ts";
 import { confirm, unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
@@ -9,14 +10,30 @@ import { ensureLocalStack, isShared, openWorkspace, stackExists } from "../lib/w
 
 const HELP = `usage: npm run adopt -- FILE [--stack NAME] [--overwrite] [--yes]
 
-Takes the secrets of an old installation into a stack's config, encrypted, and never prints a value. Known defaults and weak
-values are refused by name, all at once, before anything is set. What the stack has already stays as it is.
+Takes the secrets of an old installation into a stack's config, encrypted, and never prints a value; what is no secret, such as
+the mail server's name, it takes in plain. Known defaults and weak values are refused by name, all at once, before anything is
+set. What the stack has already stays as it is.
 A value that is taken wins over a generated one, so that whatever runs keeps its password; \`npm run rotate\` replaces it later.
 
   FILE          .env, or .env.enc when sops and its key are here
   --stack NAME  another stack than "local"
   --overwrite   also replace what the stack has set
   --yes         do not ask`;
+
+/** A stack's config as `pulumi config --json` tells it. */
+type Config = Readonly<
+  Record<string, { readonly value?: string; readonly objectValue?: Readonly<Record<string, unknown>> } | undefined>
+>;
+
+/** Settings that are lists. */
+const LISTS: ReadonlySet<AdoptedSetting> = new Set(["mail.recipients"]);
+
+function isSet(config: Config, setting: AdoptedSetting): boolean {
+  const [key = "", member] = setting.split(".");
+  const found = config[`autollm:${key}`];
+  // The project's defaults are among them, where empty means none.
+  return member === undefined ? (found?.value ?? "") !== "" : found?.objectValue?.[member] !== undefined;
+}
 
 /** The text of a file, byte for byte: a byte that is no UTF-8 would otherwise become another character. */
 function decoded(bytes: Uint8Array, path: string): string {
@@ -59,7 +76,7 @@ await command(
       const found = resolve(dirname(path), name);
       return existsSync(found) ? readFileSync(found, "utf8") : undefined;
     };
-    const { taken, ignored, faults } = adoption(await textOf(path), read);
+    const { taken, settings, ignored, faults } = adoption(await textOf(path), read);
     if (faults.length > 0) throw new UserError(`nothing was set:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
 
     const workspace = await openWorkspace(stack);
@@ -67,19 +84,27 @@ await command(
     else if (!(await stackExists(workspace)))
       throw new UserError(`there is no stack ${stack}: pulumi stack init ${stack}`);
     const { stdout } = await workspace.pulumi(["config", "--json", "--stack", stack]);
-    const present = new Set(Object.keys(JSON.parse(stdout) as object));
+    const config = JSON.parse(stdout) as Config;
+    const present = new Set(Object.keys(config));
     const kept = overwrite === true ? [] : taken.filter(({ credential }) => present.has(`autollm:${credential}`));
     const set = taken.filter((each) => !kept.includes(each));
+
+    const keptSettings = overwrite === true ? [] : settings.filter(({ setting }) => isSet(config, setting));
+    const plain = settings.filter((each) => !keptSettings.includes(each));
 
     for (const { variable, credential } of set) say(`  ${variable} becomes ${credential}, encrypted`);
     for (const { variable, credential } of kept)
       say(`  ${variable}: ${credential} is set and stays (--overwrite replaces it)`);
+    for (const { variable, setting } of plain) say(`  ${variable} becomes ${setting}, in plain: it is no secret`);
+    for (const { variable, setting } of keptSettings)
+      say(`  ${variable}: ${setting} is set and stays (--overwrite replaces it)`);
     for (const { variable, why } of ignored) say(`  ${variable} is ignored: ${why}`);
-    if (set.length === 0) {
+    const count = set.length + plain.length;
+    if (count === 0) {
       say("nothing to set");
       return 0;
     }
-    if (!unasked(yes) && !(await confirm(`Set these ${set.length} in stack ${stack}?`))) {
+    if (!unasked(yes) && !(await confirm(`Set these ${count} in stack ${stack}?`))) {
       say("nothing was changed");
       return 1;
     }
@@ -88,8 +113,19 @@ await command(
       await workspace.pulumi(["config", "set", "--stack", stack, "--secret", `autollm:${credential}`], {
         input: value,
       });
+    for (const { setting, values } of plain) {
+      const change = async (action: string, path: string, value: readonly string[] = []) =>
+        workspace.pulumi(["config", action, "--stack", stack, "--path", `autollm:${path}`, ...value]);
+      if (!LISTS.has(setting)) await change("set", setting, ["--plaintext", values[0] ?? ""]);
+      else {
+        // A list that was longer would keep its end.
+        if (isSet(config, setting)) await change("rm", setting);
+        for (const [index, value] of values.entries())
+          await change("set", `${setting}[${index}]`, ["--plaintext", value]);
+      }
+    }
     say(
-      `${set.length} set in stack ${stack}; next: npm run preview, then npm run up${stack === "local" ? "" : ` (-- --stack ${stack})`}`,
+      `${count} set in stack ${stack}; next: npm run preview, then npm run up${stack === "local" ? "" : ` (-- --stack ${stack})`}`,
     );
     const holds = path.endsWith(".enc")
       ? "whoever has its key reads every secret"

@@ -1,21 +1,27 @@
 import { command } from "../lib/command.ts";
 import { Daemon } from "../lib/daemon.ts";
 import { UserError } from "../lib/log.ts";
+import { runLike } from "../lib/oneRun.ts";
 import { openWorkspace, outputs } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run backtest -- [--stack NAME]
+const HELP = `usage: npm run backtest -- [--stack NAME] [ARGUMENT...]
 
-Runs the backtest engine once, to its end, and ends with its exit code. Its reports stay in the stack's volume "reports".
+Runs the backtest engine once, to its end, and ends with its exit code. Its reports stay in the stack's volume "reports", at
+/reports. Arguments follow the command of its entry, as they stand; several runs with arguments may go on side by side.
 
-  --stack NAME   another stack than "local"`;
+  npm run backtest -- BTC-USD --start 2025-01-01 --end 2025-06-30 --report-dir /reports
+
+  --stack NAME   another stack than "local"; it stands first
+  --             ends these options: npm run backtest -- -- --help asks the engine for its own`;
 
 await command(
-  { help: HELP, options: { stack: { type: "string", default: "local" } }, changes: "nothing" },
-  async ({ stack }) => {
+  { help: HELP, options: { stack: { type: "string", default: "local" } }, handsOn: true, changes: "nothing" },
+  async ({ stack }, words) => {
     const workspace = await openWorkspace(stack);
     const { backtestContainer } = await outputs(workspace);
     if (typeof backtestContainer !== "string") throw new UserError(`stack ${stack} is not up; run: npm run up`);
     const daemon = await Daemon.of(workspace);
+    if (words.length > 0) return runLike(daemon, backtestContainer, words);
     const { code } = await daemon.run(["start", "--attach", backtestContainer], { output: "show", allowFailure: true });
     return code;
   },

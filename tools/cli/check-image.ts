@@ -1,4 +1,4 @@
-import { type ApplicationName, applicationNames } from "../../components/platform/applications/index.ts";
+import { applicationNames, isApplication } from "../../components/platform/applications/index.ts";
 import { isServiceName, serviceNames } from "../../components/platform/catalogue.ts";
 import { checkImage } from "../checkImage/check.ts";
 import { judge } from "../checkImage/judge.ts";
@@ -20,8 +20,6 @@ Ends with 0 where all is well, with 2 where something falls short.
 
 /** Exit code where something falls short. */
 const FALLS_SHORT = 2;
-
-const isApplication = (name: string): name is ApplicationName => applicationNames.some((each) => each === name);
 
 function releaseOf(text: string): Readonly<Record<string, unknown>> {
   try {

@@ -4,6 +4,7 @@ import { command } from "../lib/command.ts";
 import { deployments, type Update } from "../lib/history.ts";
 import { say, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
+import { settingsOf } from "../lib/stackSettings.ts";
 import { openWorkspace, outputs, root, stackExists, type Workspace } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run deploy -- --stack NAME [--no-backup] [--yes]
@@ -34,8 +35,9 @@ async function ranBefore({ pulumi, stack }: Workspace): Promise<boolean> {
 async function smokePasses(workspace: Workspace): Promise<boolean> {
   const { url } = await outputs(workspace);
   if (typeof url !== "string") throw new UserError("the stack has no output `url`");
+  const { application } = await settingsOf(workspace);
   for (let attempt = 1; ; attempt++) {
-    if (await npm("smoke", url, ...(workspace.local ? ["--insecure"] : []))) return true;
+    if (await npm("smoke", url, "--application", application, ...(workspace.local ? ["--insecure"] : []))) return true;
     if (attempt === SMOKE_TRIES) return false;
     await sleep(SMOKE_PAUSE_MS);
   }

@@ -1,15 +1,17 @@
 import { userInfo } from "node:os";
+import type { KillSwitchDetail } from "../../components/platform/killSwitch.ts";
 import { confirm, unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
-import { Daemon } from "../lib/daemon.ts";
 import { type KillSwitchAction, killSwitch } from "../lib/killSwitch.ts";
 import { say, UserError } from "../lib/log.ts";
-import { openWorkspace } from "../lib/workspace.ts";
+import { PlatformSwitch, switchNotice } from "../lib/platformSwitch.ts";
 
 const HELP = `usage: npm run kill-switch -- on | off | status [--stack NAME] [--reason TEXT] [--yes]
 
-Stops all order execution, or allows it again. The switch is a file in the volume of risk-manager: restarts, deploys and a new
-host's boot leave it as it is, and only "off" releases it. "on" asks nothing. "status" ends with 2 where the switch is set.
+Stops all order execution, or allows it again. "on" stops the executors, takes their NATS users away and has NATS refuse approved
+orders; an executor that is started meanwhile waits. It needs neither the engine nor NATS, waits for no other command and asks
+nothing. Restarts, updates, rotations, restores and a reboot leave it as it is, and only "off" releases it. The application is
+told as well, by the file of risk-manager. "status" ends with 2 where the switch is set.
 
   --reason TEXT   why; it is kept with the switch and shown by "status"
   --stack NAME    another stack than "local"
@@ -20,6 +22,22 @@ const IS_SET = 2;
 
 const isAction = (word: string | undefined): word is KillSwitchAction =>
   word === "on" || word === "off" || word === "status";
+
+/**
+ * The application's own switch, which is a file of risk-manager.
+ * @returns what the file says; undefined where it could not be reached
+ */
+async function application(
+  platform: PlatformSwitch,
+  action: KillSwitchAction,
+  detail?: KillSwitchDetail,
+): Promise<string | undefined> {
+  try {
+    return await killSwitch(platform.daemon, action, detail);
+  } catch {
+    return undefined;
+  }
+}
 
 await command(
   {
@@ -34,22 +52,51 @@ await command(
   },
   async ({ stack, reason, yes }, [action, ...rest]) => {
     if (!isAction(action) || rest.length > 0) throw new UserError(`say on, off or status\n\n${HELP}`, USAGE);
-    const daemon = await Daemon.of(await openWorkspace(stack));
-    if (action === "status") {
-      const detail = await killSwitch(daemon, "status");
-      process.stdout.write(detail === "" ? "not set: orders are executed\n" : `SET: no order is executed\n${detail}\n`);
-      return detail === "" ? 0 : IS_SET;
+    const platform = await PlatformSwitch.of(stack);
+    switch (action) {
+      case "status":
+        return status();
+      case "off":
+        return off();
+      case "on":
+        return on();
     }
-    if (action === "off" && !unasked(yes) && !(await confirm(`Allow orders on ${stack} again?`))) {
-      say("nothing was changed");
-      return 1;
+
+    async function status(): Promise<number> {
+      const [{ on: isOn, detail }, own] = await Promise.all([platform.run("status"), application(platform, "status")]);
+      if (isOn) process.stdout.write(`SET: no order is executed\n${detail}\n`);
+      else if (own !== undefined && own !== "")
+        process.stdout.write(`SET by the application: its executors run, and execute no order\n${own}\n`);
+      else process.stdout.write("not set: orders are executed\n");
+      if (own === undefined) say("the application's own switch could not be read: risk-manager is not there");
+      return isOn || (own ?? "") !== "" ? IS_SET : 0;
     }
-    const detail = await killSwitch(daemon, action, {
-      reason,
-      by: userInfo().username,
-      at: new Date().toISOString(),
-    });
-    say(action === "on" ? `set: no order is executed\n${detail}` : "released: orders are executed again");
-    return 0;
+
+    async function on(): Promise<number> {
+      const detail = { reason, by: userInfo().username, at: new Date().toISOString() };
+      // The platform's comes first: the application's may hang.
+      const state = await platform.run("on", detail);
+      for (const name of state.stopped) say(`stopped ${name}`);
+      for (const line of [...state.faults, ...state.warnings]) say(line);
+      say(switchNotice(stack, state.kept ? "It was on already." : JSON.stringify(detail)));
+      if ((await application(platform, "on", detail)) === undefined)
+        say("the application was not told: risk-manager's file could not be written; no executor runs all the same");
+      return state.faults.length > 0 ? 1 : 0;
+    }
+
+    async function off(): Promise<number> {
+      if (!unasked(yes) && !(await confirm(`Allow orders on ${stack} again?`))) {
+        say("nothing was changed");
+        return 1;
+      }
+      // The application's comes first: an executor asks it as soon as it runs.
+      if ((await application(platform, "off")) === undefined)
+        say("the application was not told: risk-manager's file could not be removed");
+      const state = await platform.run("off");
+      for (const name of state.started) say(`started ${name}`);
+      for (const line of [...state.faults, ...state.warnings]) say(line);
+      say("released: orders are executed again");
+      return state.faults.length > 0 ? 1 : 0;
+    }
   },
 );

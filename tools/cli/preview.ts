@@ -1,5 +1,6 @@
 import { command } from "../lib/command.ts";
 import { UserError } from "../lib/log.ts";
+import { tellKillSwitch } from "../lib/platformSwitch.ts";
 import { checkDaemon } from "../lib/preflight.ts";
 import { ensureLocalStack, openWorkspace, root } from "../lib/workspace.ts";
 
@@ -29,6 +30,7 @@ await command(
         allowFailure: true,
       },
     );
+    await tellKillSwitch(stack);
     if (code !== 0) throw new UserError(`pulumi preview failed (exit code ${code}); see the lines above`);
     return 0;
   },

@@ -1,9 +1,11 @@
 import { writeFileSync } from "node:fs";
+import { executors } from "../../components/platform/catalogue.ts";
 import { FORMER_FORMAT, type Manifest, missing, STATE_FILE, savedTables } from "../../services/backup/src/manifest.ts";
 import { confirm, unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { Daemon } from "../lib/daemon.ts";
 import { say, step, UserError } from "../lib/log.ts";
+import { PlatformSwitch, tellKillSwitch } from "../lib/platformSwitch.ts";
 import { restore } from "../lib/restore/restore.ts";
 import { piece } from "../lib/restore/volumes.ts";
 import { openWorkspace, outputs, stackExists, type Workspace } from "../lib/workspace.ts";
@@ -20,9 +22,6 @@ overwritten. Then the services stop, the data is restored, and they start again.
   --without SCHEMA  leave a schema of Postgres out, which is empty then: one that the backup lacks, or that cannot be
                  restored; may be given several times
   --yes          do not ask (always so when CI is set)`;
-
-/** They trade by themselves: with real money, a human compares the positions with the broker's first. */
-const EXECUTORS = ["execution-ib", "execution-crypto"];
 
 async function existing(stack: string): Promise<Workspace> {
   const workspace = await openWorkspace(stack);
@@ -75,7 +74,9 @@ await command(
       return 1;
     }
     const live = (await outputs(target)).trading === "live";
-    const held = live ? EXECUTORS : [];
+    const { on } = await (await PlatformSwitch.of(into)).run("status");
+    // They trade by themselves: with real money, a human compares the positions with the broker's first.
+    const held = live || on ? executors : [];
     await restore({ source, manifest, into: await Daemon.of(target), held, without });
     const proof =
       manifest.format === FORMER_FORMAT ? "as many rows as were saved" : "the rows and checksums that were saved";
@@ -83,8 +84,9 @@ await command(
     if (live)
       say(
         `Trading is live: ${held.join(" and ")} stay stopped. Compare positions and open orders with the broker's first\n` +
-          "(an order that was in the stream then is sent once more), then start them: docs/backup.md, After a restore",
+          `(an order that was in the stream then is sent once more), then ${on ? "release the kill switch" : "start them"}: docs/backup.md, After a restore`,
       );
+    await tellKillSwitch(into);
     return 0;
   },
 );

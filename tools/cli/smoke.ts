@@ -1,15 +1,18 @@
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { TLSSocket } from "node:tls";
+import { applicationNames, applications, isApplication } from "../../components/platform/applications/index.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { type Answer, type Ask, parseBase, smoke } from "../lib/smoke.ts";
 
-const HELP = `usage: npm run smoke -- https://host[:port] [--insecure] [--http-port N] [--json]
+const HELP = `usage: npm run smoke -- https://host[:port] [--application NAME] [--insecure]
+                              [--http-port N] [--json]
 
 Asks a running environment whether it answers and is closed where it must be. It only reads: every request is a GET.
 Ends with 0 where all is well, with 1 where a check failed.
 
+  --application NAME   whose pages are asked for: ${applicationNames.join(", ")} (default: conventions)
   --insecure      take a certificate that nobody has signed, such as Caddy's own on a local stack
   --http-port N   where plain HTTP is published (default: 80, for an https:// URL without a port)
   --json          print {"url", "ok", "checks": [{"name", "outcome", "detail"}]} on stdout`;
@@ -62,14 +65,22 @@ await command(
   {
     help: HELP,
     positionals: true,
-    options: { insecure: { type: "boolean" }, "http-port": { type: "string" }, json: { type: "boolean" } },
+    options: {
+      application: { type: "string", default: "conventions" },
+      insecure: { type: "boolean" },
+      "http-port": { type: "string" },
+      json: { type: "boolean" },
+    },
     changes: "nothing",
   },
-  async ({ insecure = false, "http-port": httpPort, json }, [text, ...more]) => {
+  async ({ application, insecure = false, "http-port": httpPort, json }, [text, ...more]) => {
     if (text === undefined || more.length > 0) throw new UserError(`give one URL\n\n${HELP}`, USAGE);
     const base = parseBase(text);
     if (typeof base === "string") throw new UserError(base, USAGE);
-    const options = { base, httpPort: portOf(httpPort, base), insecure, now: Date.now() };
+    if (!isApplication(application))
+      throw new UserError(`--application: ${application} is none of ${applicationNames.join(", ")}`, USAGE);
+    const { token } = applications[application].smoke;
+    const options = { token, base, httpPort: portOf(httpPort, base), insecure, now: Date.now() };
     const checks = await smoke(options, asker(insecure));
     const failed = checks.filter(({ outcome }) => outcome === "failed").length;
     if (json) {

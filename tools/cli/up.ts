@@ -2,6 +2,7 @@ import { ensureDocker } from "../docker/docker.ts";
 import { unasked } from "../lib/ask.ts";
 import { command } from "../lib/command.ts";
 import { say } from "../lib/log.ts";
+import { tellKillSwitch } from "../lib/platformSwitch.ts";
 import { prepareImages } from "../lib/prepare.ts";
 import { rollOut } from "../lib/rollover.ts";
 import { update } from "../lib/update.ts";
@@ -46,6 +47,7 @@ await command(
     await rollOut(workspace, bringUp);
     if (workspace.local) await printWhereToLook(values.stack);
     say(`done in ${Math.round((Date.now() - start) / 1000)} s`);
+    await tellKillSwitch(values.stack);
     return 0;
 
     async function printWhereToLook(stack: string): Promise<void> {

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { routes } from "../../components/edge/routes.ts";
-import { serviceTargets } from "../../components/observability/prometheusConfig.ts";
+import { serviceJobs } from "../../components/observability/alerts/services.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "../../components/platform/catalogue.ts";
-import { subjectMatches } from "../../components/platform/order-stream.ts";
+import { subjectMatches } from "../../components/platform/subjects.ts";
 import { root } from "../lib/workspace.ts";
 
 const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
@@ -95,15 +95,15 @@ Callers are on the left. Caddy is the one door; what stands behind a login says 
 
 ${diagram(["client([clients]) --> caddy", ...groups, ...calls()])}
 
-Besides: Prometheus asks ${serviceTargets.length} services and all parts for their metrics every 15 s; services send traces to a collector, and it to Jaeger; a second collector reads every container's log and sends it to Loki; the backup reads everything at night.
+Besides: Prometheus asks ${serviceJobs.length} services and all parts for their metrics every 15 s; services send traces to a collector, and it to Jaeger; a second collector reads every container's log and sends it to Loki; the backup reads everything at night.
 
 ## The way of an order
 
-Over NATS, each subject from who publishes it to who receives it. What belongs to an order is in a durable stream: accepted once, it survives a restart of anybody.
+Over NATS, each subject from who publishes it to who receives it. What belongs to an order is in durable streams, one for each set of publishers: accepted once, it survives a restart of anybody. The part nats-streams makes and keeps them.
 
 ${diagram(subjects())}
 
-llm-agents signs its intents and risk-manager its orders; whoever acts on one checks the signature first. The kill switch stops risk-manager and the executors alike.
+llm-agents signs its intents and risk-manager its orders; whoever acts on one checks the signature first. The platform's kill switch stops the executors themselves, and has NATS refuse approved orders; the application's own is a file that risk-manager and the stand-ins read.
 
 ## The components
 

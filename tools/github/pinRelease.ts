@@ -2,20 +2,27 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { serviceNames } from "../../components/platform/catalogue.ts";
+import { pinnedImage } from "../../components/platform/release.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
-import { changeTable, type Release, releaseChanges } from "../lib/release.ts";
+import { changeTable, pinned, type Release, releaseChanges } from "../lib/release.ts";
 import { BACKUP, StackFile } from "../lib/stackFile.ts";
 import { root } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run release:pin -- [--stack NAME] < images.json
 
 Writes images into a stack's \`release\` (staging's by default), where each service keeps its own command and health check.
-images.json: {"gateway-api": "registry/gateway-api@sha256:...", "backup": ..., ...}; services that it does not name stay as they are.`;
+images.json: {"gateway-api": {"image": "registry/gateway-api@sha256:...", "entrypoint": [...], "command": [...]}, "backup": ..., ...};
+services that it does not name stay as they are. Entry point and command are those of the image, as \`docker image inspect\` tells
+them (null for none): they are recorded beside the digest. An image alone, as a text, records none, and removes the former's.`;
 
+const words = z
+  .array(z.string())
+  .nullish()
+  .transform((list) => list ?? []);
 const input = z.partialRecord(
   z.enum([...serviceNames, BACKUP]),
-  z.string().regex(/^[^@\s]+@sha256:[0-9a-f]{64}$/, "must be pinned by digest"),
+  z.union([pinnedImage, z.strictObject({ image: pinnedImage, entrypoint: words, command: words })]),
 );
 
 await command(
@@ -27,7 +34,7 @@ await command(
     const file = new StackFile(join(root, `Pulumi.${stack}.yaml`));
     const before = file.images();
     const after: Record<string, Release[string]> = { ...before };
-    for (const [service, image] of Object.entries(parsed.data)) after[service] = { ...before[service], image };
+    for (const [service, image] of Object.entries(parsed.data)) after[service] = pinned(before[service], image);
     const changes = releaseChanges(before, after);
     if (changes.length === 0) {
       say(`Pulumi.${stack}.yaml names these images already`);

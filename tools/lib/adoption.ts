@@ -1,12 +1,19 @@
 import { type CredentialName, serviceNeeds } from "../../components/credentials/catalogue.ts";
 import { suppliedFault } from "../../components/credentials/supplied.ts";
+import { type AdoptedSetting, recipientsOf, settingFault } from "../../components/outside.ts";
 import { serviceNames } from "../../components/platform/catalogue.ts";
 import { fixedDelivery } from "../../components/platform/delivery.ts";
 import { type EnvVariable, readEnvFile } from "./dotenv.ts";
 
-/** What an old variable becomes: a credential of the stack, the same value for several, or the content of the file that it names. */
-type Target = { readonly credentials: readonly CredentialName[]; readonly file?: true };
+/**
+ * What an old variable becomes: a credential of the stack, the same value for several, or the content of the file that it names;
+ * or a plain setting, where it is no secret.
+ */
+type Target =
+  | { readonly credentials: readonly CredentialName[]; readonly file?: true }
+  | { readonly setting: AdoptedSetting };
 
+const plainly = (setting: AdoptedSetting): Target => ({ setting });
 const one = (name: CredentialName): Target => ({ credentials: [name] });
 const keyFile = (name: CredentialName): Target => ({ credentials: [name], file: true });
 
@@ -39,19 +46,33 @@ export const adoptable: Readonly<Record<string, Target>> = {
   SLACK_WEBHOOK_URL: one("slack-webhook"),
   PAGERDUTY_ROUTING_KEY: one("pagerduty-key"),
   PAGERDUTY_SERVICE_KEY: one("pagerduty-key"),
+  SMTP_HOST: plainly("mail.host"),
+  SMTP_PORT: plainly("mail.port"),
+  REPORT_RECIPIENTS: plainly("mail.recipients"),
+  FREQTRADE_HOST: plainly("freqtradeHost"),
   AWS_ACCESS_KEY_ID: one("s3-access-key"),
   AWS_SECRET_ACCESS_KEY: one("s3-secret-key"),
 };
 
 /**
  * The old application's settings that come in groups, each a JSON text under the group's name: what a member is called where it
- * stands by itself. Members that are not here are no secrets, and the stack makes them from its own parts.
+ * stands by itself. Any other member is `GROUP.member`, as it is where the old application never read it by itself.
  */
 export const groups: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   AUTH: { jwt_secret: "JWT_SECRET" },
-  DATABASE: { password: "POSTGRES_PASSWORD" },
+  DATABASE: {
+    host: "POSTGRES_HOST",
+    port: "POSTGRES_PORT",
+    database: "POSTGRES_DB",
+    user: "POSTGRES_USER",
+    password: "POSTGRES_PASSWORD",
+  },
+  DUCKDB: { path: "DUCKDB_PATH", parquet_root: "PARQUET_ROOT" },
   MESSAGING: { nats_url: "NATS_URL" },
   BROKERS: {
+    ib_host: "IB_HOST",
+    ib_port: "IB_PORT",
+    ib_client_id: "IB_CLIENT_ID",
     ib_account: "IB_ACCOUNT",
     live_flag: "LIVE",
     freqtrade_host: "FREQTRADE_HOST",
@@ -79,7 +100,7 @@ const KEYS = "follows from the private key";
 const PAPER = "a stack trades on paper until trading.live and trading.liveConfirm are set";
 const OF_CONFIG = (key: string) => `is no secret: \`${key}\` of the stack's config has its place`;
 const PROGRAM = "is set by the stack's program";
-const NO_PLACE = "the stack has no place for it yet: `release` gives it to the service that reads it";
+const CHOICE = "is the application's own choice: `release.llm-agents.environment.LLM` has its place";
 
 /** Why a variable is not taken, where more is to be said than that nothing here reads it. */
 export const notTaken: Readonly<Record<string, string>> = {
@@ -92,19 +113,16 @@ export const notTaken: Readonly<Record<string, string>> = {
   DATABASE_URL: "made from the parts; its password is POSTGRES_PASSWORD's",
   LLM_PUBLIC_KEY_PATH: KEYS,
   RISK_PUBLIC_KEY_PATH: KEYS,
-  SMTP_HOST: NO_PLACE,
-  SMTP_PORT: NO_PLACE,
-  REPORT_RECIPIENTS: NO_PLACE,
-  MINIFLUX_WEBHOOK_SECRET: NO_PLACE,
-  FREQTRADE_HOST: NO_PLACE,
+  LLM: CHOICE,
+  "AUTH.webauthn_origin": "follows from `domain` of the stack's config",
   LOG_LEVEL: OF_CONFIG("logLevel"),
   ENVIRONMENT: "the stack's name says it",
   ...Object.fromEntries(
     [
       ...["TIMEZONE", "TZ", "REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_TLS_ENABLED", "KILL_SWITCH_FILE"],
       ...["POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB", "POSTGRES_USER", "DUCKDB", "DUCKDB_PATH", "PARQUET_ROOT"],
-      ...["IB_HOST", "IB_PORT", "IB_CLIENT_ID", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME", "RISK", "LLM"],
-      ...["RISK_CONFIG", "SYMBOLS_CONFIG", "FEEDS_CONFIG"],
+      ...["IB_HOST", "IB_PORT", "IB_CLIENT_ID", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME", "RISK"],
+      ...["RISK_CONFIG", "SYMBOLS_CONFIG", "FEEDS_CONFIG", "BROKERS.ib_enabled"],
     ].map((name) => [name, PROGRAM]),
   ),
 };
@@ -115,8 +133,17 @@ export interface Taken {
   readonly value: string;
 }
 
+/** A plain setting, by its key in the stack's config. */
+export interface TakenSetting {
+  readonly variable: string;
+  readonly setting: AdoptedSetting;
+  /** One value, or those of a list. */
+  readonly values: readonly string[];
+}
+
 export interface Adoption {
   readonly taken: readonly Taken[];
+  readonly settings: readonly TakenSetting[];
   /** Variables that nothing was made of, each with the reason. */
   readonly ignored: readonly { readonly variable: string; readonly why: string }[];
   /** What must be fixed before anything is taken. No value is part of it. */
@@ -134,6 +161,7 @@ const FIX =
 export function adoption(text: string, readFile: (path: string) => string | undefined): Adoption {
   const { variables, faults: unread } = readEnvFile(text);
   const taken: Taken[] = [];
+  const settings: TakenSetting[] = [];
   const ignored: { variable: string; why: string }[] = [];
   const faults = [...unread];
   for (const { variable, plain, line, value: given, unclear } of variables.flatMap(membersOf)) {
@@ -150,6 +178,17 @@ export function adoption(text: string, readFile: (path: string) => string | unde
     }
     if (given.trim() === "") {
       ignored.push({ variable, why: "is empty" });
+      continue;
+    }
+    if ("setting" in target) {
+      const { setting } = target;
+      const wrong = settingFault(setting, given.trim());
+      const values = setting === "mail.recipients" ? recipientsOf(given) : [given.trim()];
+      const rival = settings.find((each) => each.setting === setting);
+      if (wrong !== undefined) fault(`${wrong}; correct the line, or take it out`);
+      else if (rival === undefined) settings.push({ variable, setting, values });
+      else if (rival.values.join() !== values.join())
+        fault(`says another ${setting} than ${rival.variable}; take one of them out`);
       continue;
     }
     if (given !== given.trim() || given.includes("\0")) {
@@ -171,7 +210,7 @@ export function adoption(text: string, readFile: (path: string) => string | unde
       else if (rival.value !== value) fault(`says another ${credential} than ${rival.variable}; take one of them out`);
     }
   }
-  return { taken, ignored, faults };
+  return { taken, settings, ignored, faults };
 }
 
 /** A variable as it is told, and what it is called where it stands by itself. */
@@ -198,8 +237,8 @@ function membersOf({ name, ...variable }: EnvVariable): readonly Named[] {
   if (typeof object !== "object" || object === null || Array.isArray(object))
     return unread("is no JSON object, as the old application read it");
   return Object.entries(object).flatMap(([member, content]: [string, unknown]) => {
-    const plain = members[member];
-    if (plain === undefined || content === null) return [];
+    if (content === null) return [];
+    const plain = Object.hasOwn(members, member) ? (members[member] ?? "") : `${name}.${member}`;
     const value = Array.isArray(content) ? content.join(",") : String(content);
     return [{ ...whole, variable: `${name}.${member}`, plain, value }];
   });

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { pipeline } from "node:stream/promises";
 import { loginOf } from "../../components/host/fromSettings.ts";
 import { sshCommand } from "../../components/host/login.ts";
+import type { Settings } from "../../components/settings.ts";
 import { asRoot, quote } from "../../components/shell.ts";
 import { UserError } from "./log.ts";
 import { type RunOptions, type RunResult, run } from "./run.ts";
@@ -31,14 +32,14 @@ export class Daemon {
   }
 
   static async of(workspace: Workspace): Promise<Daemon> {
-    const { host, dockerHost } = await settingsOf(workspace);
+    return Daemon.at(workspace.stack, await settingsOf(workspace));
+  }
+
+  static at(stack: string, { host, dockerHost }: Pick<Settings, "host" | "dockerHost">): Daemon {
     if (host === undefined)
-      return new Daemon(workspace.stack, dockerHost.startsWith("unix:"), (args) => [
-        "docker",
-        ["--host", dockerHost, ...args],
-      ]);
+      return new Daemon(stack, dockerHost.startsWith("unix:"), (args) => ["docker", ["--host", dockerHost, ...args]]);
     const ssh = sshCommand(loginOf(host));
-    return new Daemon(workspace.stack, false, (args) => [
+    return new Daemon(stack, false, (args) => [
       "sh",
       ["-c", `${ssh} ${quote(asRoot(["docker", ...args].map(quote).join(" ")))}`],
     ]);

@@ -3,6 +3,21 @@ export interface ServiceRelease {
   readonly image: string;
   readonly command?: readonly string[];
   readonly health?: readonly string[];
+  /** The entry point and command that the image had when it was pinned. */
+  readonly recorded?: { readonly entrypoint: readonly string[]; readonly command: readonly string[] };
+}
+
+/** An image by its digest, and, where it is known, the entry point and command that it has. */
+export type PinnedImage =
+  | string
+  | { readonly image: string; readonly entrypoint: readonly string[]; readonly command: readonly string[] };
+
+/** A service's release with another image. What was recorded of the former one does not hold for it. */
+export function pinned(before: ServiceRelease | undefined, to: PinnedImage): ServiceRelease {
+  const { recorded: _, image: __, ...kept } = before ?? { image: "" };
+  if (typeof to === "string") return { image: to, ...kept };
+  const { image, ...recorded } = to;
+  return { image, ...kept, recorded };
 }
 
 /** `release` of a stack's config: by service name, its image pinned by digest. */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
+import type { SmokeRoute } from "../../components/platform/applications/application.ts";
 import { defaultTokens } from "./defaultTokens.ts";
-import { smokeRoutes } from "./smokeRoutes.ts";
 
 /** What an environment answered to one request. */
 export interface Answer {
@@ -27,6 +27,8 @@ export interface SmokeOptions {
   /** The certificate is Caddy's own: short-lived, and signed by nobody that the machine knows. */
   readonly insecure: boolean;
   readonly now: number;
+  /** A page of the application that takes a token. */
+  readonly token: SmokeRoute;
   /** Waits that many milliseconds. Default: really. */
   readonly wait?: (milliseconds: number) => Promise<unknown>;
 }
@@ -78,7 +80,8 @@ const HIDDEN = 404;
 
 interface Check {
   readonly name: string;
-  readonly path: string;
+  /** Absent for the application's page that takes a token. */
+  readonly path?: string;
   readonly login?: true;
   judge(answer: Answer, options: SmokeOptions): Verdict;
 }
@@ -148,8 +151,7 @@ const checks: readonly Check[] = [
   },
   {
     name: "the API wants a token",
-    path: smokeRoutes.token.path,
-    judge: (answer) => expectStatus(answer, smokeRoutes.token.expected),
+    judge: (answer, { token }) => expectStatus(answer, token.expected),
   },
   {
     name: "metrics are not public",
@@ -193,15 +195,15 @@ async function patiently(
  * Whether the running gateway refuses a token that anybody could have signed: what a config holds says nothing of a program that
  * does not read it.
  */
-async function tokensVerdict({ base, now, wait = pause }: SmokeOptions, ask: Ask): Promise<Verdict> {
-  const { path, expected } = smokeRoutes.token;
+async function tokensVerdict({ base, now, token, wait = pause }: SmokeOptions, ask: Ask): Promise<Verdict> {
+  const { path, expected } = token;
   const url = new URL(path, base).href;
   const tokens = defaultTokens(now);
   const taken: string[] = [];
   for (let first = 0; first < tokens.length; first += AT_ONCE) {
     await Promise.all(
-      tokens.slice(first, first + AT_ONCE).map(async ({ name, token }) => {
-        const { status } = await patiently({ url, headers: { authorization: `Bearer ${token}` } }, ask, wait);
+      tokens.slice(first, first + AT_ONCE).map(async ({ name, token: known }) => {
+        const { status } = await patiently({ url, headers: { authorization: `Bearer ${known}` } }, ask, wait);
         if (!expected.includes(status)) taken.push(`${name} (answers ${status})`);
       }),
     );
@@ -228,7 +230,7 @@ export async function smoke(options: SmokeOptions, ask: Ask): Promise<readonly C
     }
   };
   for (const { name, path, login, judge } of checks) {
-    const url = new URL(path, options.base).href;
+    const url = new URL(path ?? options.token.path, options.base).href;
     const headers = login ? { authorization: DEFAULT_LOGIN } : {};
     const answered = await record(name, async () => judge(await ask({ url, headers }), options));
     if (!answered && results.length === 1) return results;

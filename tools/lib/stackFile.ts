@@ -1,5 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { type Document, isMap, parseDocument } from "yaml";
+import { isCredentialName } from "../../components/credentials/catalogue.ts";
+import { exchanges } from "../../components/credentials/fixed.ts";
 import { ConfigError, checkConfig } from "../../components/settings.ts";
 import { UserError } from "./log.ts";
 import type { Release } from "./release.ts";
@@ -38,13 +40,31 @@ export class StackFile {
   /** The images that the stack names, checked as the program checks them. */
   release(): Release {
     const release = this.get("release") ?? {};
-    // The program's own check, on this one key: a fault is told in the same words.
+    // The program's own check, on what a release is judged by: a fault is told in the same words.
+    const texts = ["release", "application", "mail", "freqtradeHost"].flatMap((key) => {
+      const value = this.get(key);
+      if (value === undefined) return [];
+      return [[`${PROJECT}${key}`, typeof value === "string" ? value : JSON.stringify(value)] as const];
+    });
+    // Those that are there; their values stay encrypted.
+    const credentials = Object.keys(this.config()).filter((key) => isCredentialName(key.slice(PROJECT.length)));
+    const config = {
+      ...Object.fromEntries(texts),
+      ...Object.fromEntries(credentials.map((key) => [key, undefined])),
+      // Whether a key may trade is judged where the whole config is.
+      [`${PROJECT}trading`]: JSON.stringify({ sandbox: exchanges }),
+    };
     try {
-      checkConfig({ [`${PROJECT}release`]: JSON.stringify(release) }, new Set());
+      checkConfig(config, new Set(credentials));
     } catch (error) {
       throw error instanceof ConfigError ? new UserError(`${this.path}: ${error.message}`) : error;
     }
     return release as Release;
+  }
+
+  /** The table by which the application's images are built and started. */
+  application(): string {
+    return String(this.get("application") ?? "conventions");
   }
 
   setRelease(release: Release): void {

@@ -1,6 +1,7 @@
 import { mendInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
+import { holdKillSwitch } from "./platformSwitch.ts";
 import { checkDaemon } from "./preflight.ts";
 import { showUnhealthy } from "./unhealthy.ts";
 import { root, type Workspace } from "./workspace.ts";
@@ -22,6 +23,8 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
     "about a minute the first time; it waits for every container to be healthy",
     () => workspace.pulumi([...args, ...(unasked ? ["--yes"] : [])], { output: "show", allowFailure: true }),
   );
+  // A failed one may have started an executor as well.
+  await holdKillSwitch(stack);
   if (code === 0) return;
   if (local) await showUnhealthy(stack);
   say("");

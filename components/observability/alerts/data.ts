@@ -1,4 +1,4 @@
-import { type AlertGroup, DAY, HOUR } from "./alert.ts";
+import { type AlertGroup, DAY, HOUR, MINUTE } from "./alert.ts";
 
 const MAX_BACKUP_AGE = 25 * HOUR;
 const MAX_RESTORE_TEST_AGE = 8 * DAY;
@@ -6,6 +6,7 @@ const MAX_CONNECTIONS = 0.8;
 const MAX_REDIS_MEMORY = 0.8;
 const MAX_NATS_STORAGE = 0.8;
 const MAX_WAITING = 100;
+const MAX_STREAMS_UNSEEN = 2 * MINUTE;
 
 /** When the last backup ended well, in seconds since 1970. */
 export const BACKUP_SUCCESS = "backup_last_success_timestamp_seconds";
@@ -76,6 +77,27 @@ export const dataAlerts: readonly AlertGroup[] = [
         subject: "queue",
         summary: "{{ $value | humanize }} messages wait for {{ $labels.consumer }}",
         description: "A step of an order's way is slower than what comes in, or does not work at all.",
+      },
+      {
+        name: "StreamsNotKept",
+        expr: `min by (stream) (nats_stream_kept) == 0 or time() - max(nats_streams_checked_timestamp_seconds) > ${MAX_STREAMS_UNSEEN}`,
+        for: "1m",
+        severity: "critical",
+        service: "nats",
+        subject: "streams",
+        summary: "NATS's stream {{ $labels.stream }} is not as the platform keeps it",
+        description:
+          "A stream or a consumer is missing or set otherwise, and cannot be put right without a loss of messages; or nobody could look at it.",
+      },
+      {
+        name: "StreamRepaired",
+        expr: "sum by (stream) (increase(nats_stream_repairs_total[15m])) > 0",
+        for: "0s",
+        severity: "warning",
+        service: "nats",
+        subject: "stream-change",
+        summary: "Somebody had changed or removed NATS's stream {{ $labels.stream }}",
+        description: "It was put right; what was in a stream that was removed is lost.",
       },
       {
         name: "NatsStorageFilling",

@@ -1,5 +1,6 @@
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "../../platform/catalogue.ts";
-import { isDurable } from "../../platform/order-stream.ts";
+import { KILL_SWITCH_METRIC } from "../../platform/killSwitch.ts";
+import { isDurable } from "../../platform/streams.ts";
 import { CONTAINER_INFO } from "../../runtime/containerNames.ts";
 import { edgeTargets } from "../blackbox.ts";
 import { type AlertGroup, DAY, HOUR, JOB, type Recording } from "./alert.ts";
@@ -77,6 +78,7 @@ export const exposers: readonly Exposer[] = [
   { metrics: ["pg_*"], jobs: ["postgres-exporter"], when: reached("pg_up") },
   { metrics: ["redis_up"], jobs: ["redis-exporter"] },
   { metrics: ["redis_*"], jobs: ["redis-exporter"], when: reached("redis_up") },
+  { metrics: ["nats_stream_kept", "nats_stream_repairs_total", "nats_streams_*"], jobs: ["nats-streams"] },
   { metrics: ["nats_up"], jobs: ["nats-exporter"] },
   { metrics: ["nats_*"], jobs: ["nats-exporter"], when: reached("nats_up") },
   { metrics: ["backup_last_success_timestamp_seconds"], jobs: ["backup"], mayLack: "BackupUnknown tells of it" },
@@ -97,6 +99,7 @@ export const exposers: readonly Exposer[] = [
     mayLack: "it is there while a fix waits; SecurityFixesUnknown tells when nobody looks",
   },
   { metrics: ["host_security_checked_timestamp_seconds"], jobs: [], mayLack: "SecurityFixesUnknown tells of it" },
+  { metrics: [KILL_SWITCH_METRIC], jobs: ["node-exporter"], mayLack: "it is there while the kill switch is on" },
   { metrics: ["node_*", "host_*", "credential_*", CONTAINER_INFO], jobs: ["node-exporter"] },
   { metrics: ["container_*"], jobs: ["cadvisor"] },
   // Without an answer there is no certificate, and EdgeDown tells of that.

@@ -1,5 +1,6 @@
-import { serviceNames, services } from "../../platform/catalogue.ts";
-import { isDurable } from "../../platform/order-stream.ts";
+import { executors, serviceNames, services } from "../../platform/catalogue.ts";
+import { KILL_SWITCH_METRIC } from "../../platform/killSwitch.ts";
+import { isDurable } from "../../platform/streams.ts";
 import { type AlertGroup, JOB, type Recording } from "./alert.ts";
 
 const MAX_RESTARTS = 2;
@@ -33,6 +34,10 @@ export const memoryLimits: readonly Recording[] = serviceNames
     labels: { job: name },
   }));
 
+/** True while the platform's kill switch is on, for a series without labels. */
+const stopped = `on () (max(${KILL_SWITCH_METRIC}) == 1)`;
+const isExecutorJob = (job: string) => executors.some((name) => name === job);
+
 const apiPaths = 'path!~"/health|/metrics"';
 const waiting = (status: string) =>
   `sum by (subject) (increase(nats_messages_total{subject=~"${queuedSubjects.join("|")}",status=~"${status}"}[10m]))`;
@@ -45,7 +50,14 @@ export const serviceAlerts: readonly AlertGroup[] = [
       {
         name: "ServiceDown",
         // A target that is not there at all has no `up`, so it must be asked for by name.
-        expr: [`up{${SERVICE_JOBS}} == 0`, ...serviceJobs.map((job) => `absent(up{job="${job}"})`)].join(" or "),
+        // An executor that the kill switch stopped is as it should be: OrdersStopped tells of it.
+        expr: [
+          `up{${SERVICE_JOBS},job!~"${executors.join("|")}"} == 0`,
+          `(up{job=~"${executors.join("|")}"} == 0 unless ${stopped})`,
+          ...serviceJobs.map((job) =>
+            isExecutorJob(job) ? `(absent(up{job="${job}"}) unless ${stopped})` : `absent(up{job="${job}"})`,
+          ),
+        ].join(" or "),
         for: "1m",
         severity: "critical",
         service: JOB,

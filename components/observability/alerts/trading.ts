@@ -1,3 +1,4 @@
+import { KILL_SWITCH_METRIC } from "../../platform/killSwitch.ts";
 import { type AlertGroup, JOB } from "./alert.ts";
 import { MARKET_OPEN } from "./market.ts";
 
@@ -63,13 +64,24 @@ export const tradingAlerts: readonly AlertGroup[] = [
         description: "News, agents, the risk manager or the executors stand still, or there was truly nothing to do.",
       },
       {
+        name: "OrdersStopped",
+        expr: `max(${KILL_SWITCH_METRIC}) == 1`,
+        for: "0s",
+        severity: "critical",
+        // Of the same subject as NoOrdersProcessed, which then has its reason.
+        service: "execution",
+        subject: "orders",
+        summary: "The platform's kill switch is on: no executor runs",
+        description: "Somebody stopped trading by `npm run kill-switch -- on`, and only `off` ends it.",
+      },
+      {
         name: "KillSwitchActive",
         expr: "max(kill_switch_active) == 1",
         for: "0s",
         severity: "critical",
         service: "risk-manager",
         subject: "kill-switch",
-        summary: "The kill switch is on: no order is executed",
+        summary: "The application's kill switch is on: no order is executed",
         description: "Somebody, or the risk manager itself, stopped trading.",
       },
       {

@@ -208,7 +208,7 @@ export const systemHealth: Dashboard = {
     },
     {
       title: "Orders waiting in NATS",
-      description: "Messages of the durable stream that a consumer has not confirmed yet.",
+      description: "Messages of the durable streams that a consumer has not confirmed yet.",
       unit: "short",
       kind: "timeseries",
       min: 0,

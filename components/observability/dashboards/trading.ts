@@ -1,3 +1,4 @@
+import { KILL_SWITCH_METRIC } from "../../platform/killSwitch.ts";
 import { type Dashboard, limits, quantiles, symbolVariable } from "./panel.ts";
 
 const SYMBOL = 'symbol=~"$symbol"';
@@ -22,12 +23,17 @@ export const tradingOperations: Dashboard = {
     },
     {
       title: "Kill switch",
-      description: "While it is on, no order is executed.",
+      description:
+        "While one is on, no order is executed: the platform's stops the executors, the application's is its own.",
       words: { 0: ["off", "green"], 1: ["on", "red"] },
       unit: "short",
       kind: "stat",
       width: 6,
-      queries: { active: "max(kill_switch_active)" },
+      queries: {
+        // It has no series while it is off; without node-exporter nobody knows.
+        platform: `max(${KILL_SWITCH_METRIC}) or 0 * max(up{job="node-exporter"} == 1)`,
+        application: "max(kill_switch_active)",
+      },
     },
     {
       title: "Services up",

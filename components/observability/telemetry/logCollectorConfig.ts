@@ -56,8 +56,8 @@ const operators = (stack: string) => [
       `${lineField(field)} != nil`,
     ].join(" and "),
     parse_from: `attributes.line.${field}`,
-    // Python's words, beside those that the collector knows.
-    mapping: { warn: "warning", fatal: "critical" },
+    // Python's word for it, which the collector does not know.
+    mapping: { fatal: "critical" },
     on_error: "send_quiet",
   })),
   {

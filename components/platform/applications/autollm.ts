@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import type { CredentialName } from "../../credentials/catalogue.ts";
+import { underscored } from "../catalogue.ts";
 import { refer } from "../references.ts";
 import type { Start } from "../release.ts";
 import { riskLimits } from "../riskLimits.ts";
@@ -8,13 +9,16 @@ import type { Application } from "./application.ts";
 const credential = (name: CredentialName) => refer("credential", name);
 const file = (name: CredentialName) => refer("file", name);
 const address = (name: string) => refer("address", name);
+const setting = (name: string) => refer("setting", name);
 
 /** Its settings come in groups, each a JSON text under the group's name. */
 const group = (members: object) => JSON.stringify(members);
 
 /** What it is worth by its own reckoning: its limits are shares of that. */
 const NAV_USD = 1_000_000;
-const KILL_SWITCH = "/data/kill-switch";
+/** The folder that all its services had in common; the gateway and risk-manager do need it: one sets the switch, the other obeys. */
+const DATA = "/app/data";
+const KILL_SWITCH = `${DATA}/kill_switch.flag`;
 const CONFIG = "/etc/autollm";
 
 const MESSAGING = group({ nats_url: address("nats.url") });
@@ -37,7 +41,7 @@ const RISK = group({
 
 const module = (name: string) => ["python", "-m", `apps.${name}.src.main`];
 /** Its programs write below their working directory, and libraries below the home directory. */
-const scratch = { "/app/data": { memory: 64 }, "/app/reports": { memory: 64 } } as const;
+const scratch = { [DATA]: { memory: 64 }, "/app/reports": { memory: 64 } } as const;
 /** Python and its libraries take some seconds to load, and more on a busy host. */
 const startPeriod = 90;
 
@@ -51,6 +55,14 @@ const start = (own: Start): Start => ({
 /** AutoLLM Trader as its owner's repository has it: its images know nothing of this platform. */
 export const autollm: Application = {
   purpose: "AutoLLM Trader's own images, as its repository builds them",
+  build: {
+    repository: "bobplanket/Bototo",
+    branch: "main",
+    context: ".",
+    dockerfile: (service) =>
+      `infra/dockerfiles/${service === "gateway-api" ? "gateway" : underscored(service)}.Dockerfile`,
+  },
+  smoke: { token: { path: "/api/positions", expected: [401, 403] } },
   services: {
     "gateway-api": start({
       // Its image starts by a program of root's home, which no other user reaches.
@@ -59,10 +71,13 @@ export const autollm: Application = {
         MESSAGING,
         REDIS_URL,
         DATABASE: database("gateway-api"),
-        AUTH: group({ jwt_secret: credential("jwt") }),
+        AUTH: group({ jwt_secret: credential("jwt"), webauthn_origin: setting("url") }),
+        MINIFLUX_WEBHOOK_SECRET: credential("miniflux-webhook"),
       },
-      // Its users.
-      writable: { "/app/data": { volume: true } },
+      // Its users, and the switch.
+      writable: { [DATA]: { volume: true } },
+      // Alone of its programs, it waits for an answer of NATS: it makes its stream at its start.
+      messaging: { inbox: "standard", streams: ["INTENTS"] },
     }),
     "data-ingestor": start({
       command: module("data_ingestor"),
@@ -70,7 +85,12 @@ export const autollm: Application = {
     }),
     "news-ingestor": start({
       command: module("news_ingestor"),
-      environment: { MESSAGING, ALPACA_NEWS_API_KEY: credential("alpaca-news") },
+      environment: {
+        MESSAGING,
+        ALPACA_NEWS_API_KEY: credential("alpaca-news"),
+        MINIFLUX_API_TOKEN: credential("miniflux"),
+        MINIFLUX_WEBHOOK_SECRET: credential("miniflux-webhook"),
+      },
     }),
     "feature-pipeline": start({
       command: module("feature_pipeline"),
@@ -84,8 +104,9 @@ export const autollm: Application = {
         SECRETS: group({ llm_signing_private_key_path: file("llm-signing-private") }),
       },
       memory: 2048,
-      // An embedding model of some 90 MB is kept in the home directory's cache.
-      writable: { "/tmp": { memory: 512 } },
+      // An embedding model of some 90 MB is downloaded into the home directory's cache.
+      home: "/home/app",
+      writable: { "/home/app": { memory: 512 } },
     }),
     "risk-manager": start({
       command: module("risk_manager"),
@@ -96,7 +117,10 @@ export const autollm: Application = {
           risk_signing_private_key_path: file("risk-signing-private"),
           llm_public_key_path: file("llm-signing-public"),
         }),
+        // `npm run kill-switch` sets the same switch.
+        KILL_SWITCH_FILE: KILL_SWITCH,
       },
+      writable: { [DATA]: { volume: "gateway-api" } },
     }),
     "execution-ib": start({
       command: module("execution_ib"),
@@ -116,7 +140,7 @@ export const autollm: Application = {
       environment: {
         MESSAGING,
         SECRETS: group({ risk_public_key_path: file("risk-signing-public") }),
-        BROKERS: group({ freqtrade_token: credential("freqtrade") }),
+        BROKERS: group({ freqtrade_host: setting("freqtradeHost"), freqtrade_token: credential("freqtrade") }),
       },
     }),
     "portfolio-ledger": start({
@@ -129,6 +153,9 @@ export const autollm: Application = {
         MESSAGING,
         DATABASE: database("reporter"),
         REPORTER: group({
+          smtp_host: setting("mail.host"),
+          smtp_port: setting("mail.port"),
+          report_recipients: setting("mail.recipients"),
           smtp_username: credential("smtp-user"),
           smtp_password: credential("smtp-password"),
           telegram_bot_token: credential("telegram-token"),
@@ -139,7 +166,9 @@ export const autollm: Application = {
     "backtest-engine": {
       command: ["python", "-m", "apps.backtest_engine.src.cli"],
       environment: { RISK },
-      writable: { "/tmp": { memory: 512 }, "/app/data": { memory: 64 } },
+      // It takes prices from the internet.
+      egress: true,
+      writable: { "/tmp": { memory: 512 }, [DATA]: { memory: 64 } },
     },
   },
   metrics: [

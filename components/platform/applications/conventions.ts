@@ -6,6 +6,7 @@ import type { Application } from "./application.ts";
 export const conventions: Application = {
   purpose: "an application that follows the platform's own names of settings and files",
   services: {},
+  smoke: { token: { path: "/api/positions", expected: [401, 403] } },
   files: ({ symbols }) => ({
     "symbols.yaml": stringify({ symbols }),
     "risk.yaml": stringify(riskLimits),

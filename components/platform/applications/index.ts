@@ -8,3 +8,5 @@ export const applications = { conventions, autollm } as const satisfies Readonly
 export type ApplicationName = keyof typeof applications;
 
 export const applicationNames = Object.keys(applications) as readonly ApplicationName[];
+
+export const isApplication = (name: string): name is ApplicationName => Object.hasOwn(applications, name);

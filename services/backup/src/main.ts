@@ -17,6 +17,7 @@ import { serveScratch } from "./scratch.ts";
 import { copyFrom, type PruneRequest, prune } from "./second.ts";
 import { serve } from "./serve.ts";
 import { readSettings, STATE_EXPORT } from "./settings.ts";
+import { runStreams } from "./streamsServe.ts";
 
 /** The server that a restore starts for itself may need a moment. */
 const START_MS = 20_000;
@@ -44,6 +45,8 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   serve: () => serve(readSettings()),
   /** The program of another container of this image: NATS's figures for Prometheus. */
   "nats-metrics": async () => serveNatsMetrics(),
+  /** The program of another container of this image: keeps NATS's streams. */
+  "keep-streams": async () => runStreams(),
   /** The program of another container of this image: limits attempts at the edge. */
   limiter: async () => runLimiter(),
   /** Before Grafana starts: has its database encrypted with its present secret key, and its data sources named as provisioned. */
@@ -113,7 +116,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
 process.umask(0o077);
 const [name = "", ...args] = process.argv.slice(2);
 // What is run by itself takes its programs along when it is told to end; what is kept running does so in its own way.
-if (!["serve", "restore-test", "nats-metrics"].includes(name))
+if (!["serve", "restore-test", "nats-metrics", "keep-streams"].includes(name))
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
     process.once(signal, () => void endAll().finally(() => process.exit(1)));
 try {

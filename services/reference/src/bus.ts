@@ -1,7 +1,8 @@
 import { type Consumer, type ConsumerMessages, type JetStreamClient, type JsMsg, jetstream } from "@nats-io/jetstream";
 import { connect, type MsgHdrs, type NatsConnection, headers as natsHeaders } from "@nats-io/transport-node";
 import { SpanKind } from "@opentelemetry/api";
-import { consumerName, inboxPrefix, isDurable, orderStream } from "../../../components/platform/order-stream.ts";
+import { inboxPrefix } from "../../../components/platform/inbox.ts";
+import { consumerName, isDurable, type StreamName, streamOf } from "../../../components/platform/streams.ts";
 import type { Config } from "./config.ts";
 import { type Log, reason } from "./log.ts";
 import { MessageError, type Payload, parsePayload } from "./messages.ts";
@@ -114,7 +115,9 @@ export class Bus {
    * @param parse how its text is read
    */
   subscribe(subject: string, handler: MessageHandler, parse = parsePayload): void {
-    if (isDurable(subject)) this.#consuming.push(this.#consume(subject, (text) => handler(parse(text), subject)));
+    const stream = streamOf(subject);
+    if (stream !== undefined)
+      this.#consuming.push(this.#consume(stream, subject, (text) => handler(parse(text), subject)));
     else void this.#listen(subject, handler);
   }
 
@@ -134,13 +137,13 @@ export class Bus {
     }
   }
 
-  async #consume(subject: string, handler: TextHandler): Promise<void> {
+  async #consume(stream: StreamName, subject: string, handler: TextHandler): Promise<void> {
     const name = consumerName(this.#config.role, subject);
     await this.#connected;
     while (!this.#stopped.signal.aborted) {
       const consumer = await retryForever(
         this.#stopped.signal,
-        () => within(STORE_LIMIT_MS, "the stream", this.#client().consumers.get(orderStream.name, name)),
+        () => within(STORE_LIMIT_MS, "the stream", this.#client().consumers.get(stream, name)),
         (error, attempt) =>
           attempt === 1 && this.#log.warning("waiting for the stream", { consumer: name, error: reason(error) }),
       );

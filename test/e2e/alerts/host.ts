@@ -169,6 +169,24 @@ export const dataCases: readonly AlertCase[] = [
     [90, 20],
     [[20, 20]],
   ),
+  {
+    alert: "StreamsNotKept",
+    service: "nats",
+    fires: [
+      one('nats_stream_kept{job="nats-streams",stream="ORDERS"}', 0),
+      one('nats_streams_checked_timestamp_seconds{job="nats-streams"}', 60),
+    ],
+    quiet: [
+      one('nats_stream_kept{job="nats-streams",stream="ORDERS"}', 1),
+      one('nats_streams_checked_timestamp_seconds{job="nats-streams"}', 590),
+    ],
+  },
+  {
+    alert: "StreamRepaired",
+    service: "nats",
+    fires: [{ series: { 'nats_stream_repairs_total{job="nats-streams",stream="ORDERS"}': rising(1) } }],
+    quiet: [one('nats_stream_repairs_total{job="nats-streams",stream="ORDERS"}', 3)],
+  },
   pair(
     "NatsStorageFilling",
     "nats",

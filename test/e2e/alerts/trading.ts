@@ -54,6 +54,13 @@ export const ordersCases: readonly AlertCase[] = [
       one(`orders_submitted_total{${ib}}`, 7, "24h30m", "5m"),
     ],
   },
+  {
+    alert: "OrdersStopped",
+    service: "execution",
+    fires: [one('platform_kill_switch_active{job="node-exporter"}', 1)],
+    // Off, it has no series.
+    quiet: [one('up{job="node-exporter"}', 1)],
+  },
   gauge("KillSwitchActive", "risk-manager", `kill_switch_active{${risk}}`, 1, 0),
   gauge("MarketFeedLagging", "feature-pipeline", 'market_feed_lag_seconds{job="feature-pipeline",symbol="SPY"}', 45, 2),
   {

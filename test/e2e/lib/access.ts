@@ -99,6 +99,7 @@ export function access(stack: TestStack) {
         ["jwt", await secret("gateway-api", "JWT_SECRET")],
         ["nats-tls", await file("nats", "/run/live/current/nats-ca")],
         ["postgres-exporter", await exporterPassword()],
+        ["nats-streams", await file("nats-streams", "/run/secrets/nats-streams")],
         ...(await Promise.all(
           (["postgres-backup", "redis-backup", "nats-backup"] as const).map(
             async (name) => [name, await file("backup", `/run/secrets/${name}`)] as const,

@@ -46,6 +46,7 @@ export type Proof =
   /** It is not run: what it needs that no test has. */
   | { readonly needs: string };
 
+const ACME = { seenIn: "test/unit/another-application.test.ts" };
 const GITHUB = { needs: "GitHub" };
 const STORAGE = { needs: "a cloud's storage" };
 const KEY_SERVICE = { needs: "a cloud's key service" };
@@ -86,10 +87,13 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run check-image -- portfolio-ledger registry.example/portfolio-ledger:1 --application autollm": CHECK_IMAGE,
   'npm run check-image -- portfolio-ledger IMAGE --release \'{"command": ["python", "-m", "app"], "writable": {"/app/data": {"memory": 64}}}\'':
     CHECK_IMAGE,
-  "npm run backtest": true,
+  "npm run check-image -- gateway-api IMAGE --application acme": ACME,
+  "npm run backtest -- ARGS": "npm run backtest && npm run backtest -- BTC-USD --start 2025-01-01",
   "npm run dashboards -- DIR": "npm run dashboards -- $STATE/pictures",
   "npm run kill-switch -- on": "npm run kill-switch -- on && npm run kill-switch -- off",
   "npm run kill-switch -- off": "npm run kill-switch -- on && npm run kill-switch -- off",
+  "npm run kill-switch -- off --stack NAME": { seenIn: "test/e2e/kill-switch.test.ts" },
+  "npm run kill-switch -- status --stack NAME": { seenIn: "test/e2e/kill-switch.test.ts" },
   "npm run kill-switch -- on --reason TEXT":
     "npm run kill-switch -- on --reason drill && { npm run kill-switch -- status || [ $? = 2 ]; } && npm run kill-switch -- off",
 
@@ -177,6 +181,12 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "pulumi config set --secret NAME --stack staging": { staging: secret("finnhub") },
   "pulumi config set --secret NAME": { staging: secret("finnhub") },
   "npm run config:secrets": { staging: true },
+  "pulumi config set application acme --stack staging": ACME,
+  "pulumi config set --path mail.host smtp.example.com --stack staging": { staging: true },
+  "pulumi config set --path mail.port 587 --stack staging": { staging: true },
+  "pulumi config set --path 'mail.recipients[0]' desk@example.com --stack staging": { staging: true },
+  "pulumi config set freqtradeHost http://10.1.2.3:8080 --stack staging": { staging: true },
+  "npm run release:pin": { staging: "npm run release:pin < images.json" },
   "npm run release:pin < images.json": { staging: true },
   "npm run release:pin -- --stack NAME < images.json": {
     staging: "npm run release:pin -- --stack production < images.json",
@@ -224,6 +234,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "pulumi stack import": { staging: "pulumi stack import --stack staging --file exported.json" },
   "npm run up -- --stack staging": SERVER,
   "npm run smoke -- https://staging.example.com": SERVER,
+  "npm run smoke -- URL --application acme": SERVER,
   "curl -v https://DOMAIN/health": SERVER,
   "pulumi config set --path backup.s3 s3:https://s3.example.com/bucket --stack production": STORAGE,
   "pulumi config set --secret s3-access-key --stack production": STORAGE,
@@ -236,6 +247,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run format": true,
   "npm run lint:workflows": true,
   "npm run scan -- secrets": true,
+  "npx vitest run --project unit release": CI,
   "npm test": CI,
   "npm run e2e": CI,
   "npm run bench": BY_HAND,

@@ -28,16 +28,19 @@ export async function startDocker29(name: string): Promise<SecondDaemon> {
   if ((await which("pkg-config")) === undefined)
     await run("apt-get", ["install", "--yes", "--no-install-recommends", "libseccomp-dev", "pkg-config"]);
   const programs = [await buildGoProgram("runc"), await buildGoProgram("docker-engine")];
-  const folder = mkdtempSync(join(tmpdir(), `autollm-${name}-`));
+  // Where daemons have their sockets. What an interrupted run left there is not used again.
+  const folder = join("/run", `autollm-${name}`);
+  rmSync(folder, { recursive: true, force: true });
   const host = `unix://${folder}/docker.sock`;
   const namespace = `autollm-${name}`;
   const enter = ["nsenter", `--net=/run/netns/${namespace}`];
-  for (const part of ["data", "exec"]) mkdirSync(join(folder, part));
+  const data = mkdtempSync(join(tmpdir(), `autollm-${name}-`));
+  mkdirSync(join(folder, "exec"), { recursive: true });
   await run("ip", ["netns", "add", namespace]);
   await run("ip", ["-netns", namespace, "link", "set", "lo", "up"]);
   const log = openSync(join(folder, "log"), "a");
   const start =
-    'mount --bind "$0/data" /var/lib/docker && exec dockerd --host "unix://$0/docker.sock" --exec-root "$0/exec" --pidfile "$0/pid"';
+    'mount --bind "$1" /var/lib/docker && exec dockerd --host "unix://$0/docker.sock" --exec-root "$0/exec" --pidfile "$0/pid"';
   const [program = "", ...args] = [
     ...enter,
     "unshare",
@@ -48,6 +51,7 @@ export async function startDocker29(name: string): Promise<SecondDaemon> {
     "-c",
     start,
     folder,
+    data,
   ];
   const child = spawn(program, args, {
     detached: true,
@@ -63,14 +67,16 @@ export async function startDocker29(name: string): Promise<SecondDaemon> {
     child.kill("SIGTERM");
     await ended;
     await run("ip", ["netns", "delete", namespace], { allowFailure: true });
-    rmSync(folder, { recursive: true, force: true });
+    for (const path of [folder, data]) rmSync(path, { recursive: true, force: true });
   };
   try {
-    await eventually("Docker 29 answers", 60, async () => {
-      if (child.exitCode !== null) throw new Error(readFileSync(join(folder, "log"), "utf8").slice(-2000));
+    await eventually("Docker 29 answers, or has ended", 60, async () => {
+      if (child.exitCode !== null) return true;
       const { code } = await run("docker", ["--host", host, "version"], { allowFailure: true });
       return code === 0 ? true : undefined;
     });
+    if (child.exitCode !== null)
+      throw new Error(`Docker 29 ended: ${readFileSync(join(folder, "log"), "utf8").slice(-2000)}`);
   } catch (error) {
     await stop();
     throw error;

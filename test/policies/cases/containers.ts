@@ -107,6 +107,10 @@ export const containersCases: Readonly<Record<string, RuleCases>> = {
         props: bind("/proc/1/net/dev"),
         labels: as("node-exporter"),
       }),
+      "the kill switch, for who obeys it": container({
+        props: bind("/var/lib/autollm/files/production/kill-switch"),
+        labels: as("nats"),
+      }),
       "a volume of Docker's own": resource(types.VOLUME, { driver: "local" }),
       "a volume that the image's content is not copied to": container({
         props: { mounts: [{ type: "volume", source: "data", target: "/data", volumeOptions: { noCopy: true } }] },
@@ -123,6 +127,11 @@ export const containersCases: Readonly<Record<string, RuleCases>> = {
       "a directory that nobody has heard of": container({ props: bind("/data/exchange") }),
       "a directory above the stack's files": container({ props: bind("/var/lib/autollm") }),
       "the stack's files": container({ props: bind("/var/lib/autollm/files/production") }),
+      "the kill switch, for anybody": container({ props: bind("/var/lib/autollm/files/production/kill-switch") }),
+      "the kill switch by a detour": container({
+        props: bind("/var/lib/autollm/../../root/kill-switch"),
+        labels: as("nats"),
+      }),
       "another's files": container({ props: bind(`/srv/postgres-files-${"0a".repeat(8)}/run-secrets`) }),
       "another's files, by its own": container({
         props: bind(`/srv/redis-files-${"0a".repeat(8)}/../postgres-files-${"0b".repeat(8)}`),

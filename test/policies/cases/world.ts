@@ -26,6 +26,14 @@ const live = (environment: string, labels: Readonly<Record<string, string>>) =>
   container({ props: { envs: ["LIVE=1"] }, labels: { "autollm.environment": environment, ...labels } });
 const confirmed = { "autollm.live": "true", "autollm.liveConfirm": "0a".repeat(8) };
 const env = (...envs: readonly string[]) => container({ props: { envs } });
+/** A container by its command line and one mount. */
+const starting = (service: string, mount: Subject["props"], line: readonly string[]) =>
+  container({
+    props: { mounts: [{ type: "bind", ...mount }], entrypoints: line.slice(0, 1), command: line.slice(1) },
+    labels: as(service),
+  });
+const killSwitch = { source: "/var/lib/autollm/files/x/kill-switch", target: "/run/kill-switch", readOnly: true };
+const wrapped = ["/bin/sh", "/run/autollm/start.sh", "python"];
 const mountedFile = (name: string, content: string) => filesOf("reporter", { [`run-secrets/env/${name}`]: content });
 
 /** Networks, images, trading, volumes, keys and connections. */
@@ -103,6 +111,24 @@ export const worldCases: Readonly<Record<string, RuleCases>> = {
         labels: { "autollm.environment": "", "autollm.image": "autollm.local/redis:20fed17ef020" },
       }),
       "nothing says what it is": container({ labels: { "autollm.image": "" } }),
+    },
+  },
+  "kill-switch-obeyed": {
+    pass: {
+      "an executor that waits": starting("execution-ib", killSwitch, wrapped),
+      "a service that trades nothing": starting("reporter", {}, ["python"]),
+      "not known yet": container({
+        props: { mounts: UNKNOWN, entrypoints: UNKNOWN, command: UNKNOWN },
+        labels: as("execution-ib"),
+      }),
+    },
+    fail: {
+      "no mount": starting("execution-crypto", {}, wrapped),
+      "elsewhere in the container": starting("execution-ib", { ...killSwitch, target: "/run/switch" }, wrapped),
+      "another directory": starting("execution-ib", { ...killSwitch, source: "/srv/other" }, wrapped),
+      writable: starting("execution-ib", { ...killSwitch, readOnly: false }, wrapped),
+      "without the wrapper": starting("execution-ib", killSwitch, ["python", "-m", "app"]),
+      "with a wrapper of its own": starting("execution-ib", killSwitch, ["/bin/sh", "/app/start.sh", "python"]),
     },
   },
   "live-trading-confirmed": {

@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { refer } from "../../../components/platform/references.ts";
 import { deployments, previousRelease, type Update } from "../../../tools/lib/history.ts";
-import { changeTable, type Release, releaseChanges, sameRelease } from "../../../tools/lib/release.ts";
+import { changeTable, pinned, type Release, releaseChanges, sameRelease } from "../../../tools/lib/release.ts";
 import { BACKUP, StackFile } from "../../../tools/lib/stackFile.ts";
 
 const image = (name: string, digit: string) => `registry.example/${name}@sha256:${digit.repeat(64)}`;
@@ -72,6 +73,24 @@ describe("the history", () => {
   });
 });
 
+describe("a digest that is pinned", () => {
+  const own = { entrypoint: ["/entry"], command: ["serve", "--quiet"] };
+  const former = { image: image("reporter", "1"), health: ["/health"], recorded: { entrypoint: [], command: ["old"] } };
+
+  it("has what its image starts recorded beside it, and keeps what else the release says", () => {
+    expect(pinned(former, { image: image("reporter", "2"), ...own })).toEqual({
+      image: image("reporter", "2"),
+      health: ["/health"],
+      recorded: own,
+    });
+  });
+
+  it("keeps nothing of what was recorded of the former image", () => {
+    expect(pinned(former, image("reporter", "2"))).toEqual({ image: image("reporter", "2"), health: ["/health"] });
+    expect(pinned(undefined, image("reporter", "2"))).toEqual({ image: image("reporter", "2") });
+  });
+});
+
 describe("a stack's file", () => {
   const text = `# Ours.\nconfig:\n  autollm:environment: staging # why\n  autollm:openai:\n    secure: v1:abc:def\n`;
 
@@ -91,6 +110,17 @@ describe("a stack's file", () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it("judges a release by the application and the credentials that stand beside it", () => {
+    const env = { TOKEN: `Bearer ${refer("credential", "openai")}` };
+    const release = { "llm-agents": { image: image("llm-agents", "1"), environment: env } };
+    const of = (more: string) =>
+      new StackFile("Pulumi.x.yaml", `config:\n  autollm:release: ${JSON.stringify(release)}\n${more}`).release();
+    expect(() => of("")).toThrow(/credential:openai, which nobody has supplied/);
+    expect(of("  autollm:openai:\n    secure: v1:abc:def\n  autollm:kraken-key:\n    secure: v1:abc:def\n")).toEqual(
+      release,
+    );
   });
 
   it("carries the backup's image with the services', and keeps what else is said of the backup", () => {

@@ -44,7 +44,13 @@ const good: Readonly<Record<string, Answer>> = {
     headers: { location: "https://trader.example.com/health" },
   }),
 };
-const options: SmokeOptions = { base: new URL("https://trader.example.com"), httpPort: 80, insecure: false, now: NOW };
+const options: SmokeOptions = {
+  token: { path: "/api/positions", expected: [401, 403] },
+  base: new URL("https://trader.example.com"),
+  httpPort: 80,
+  insecure: false,
+  now: NOW,
+};
 
 /** The names of the checks that fail when some answers are others. */
 async function failures(changed: Readonly<Record<string, Answer>>, changes: Partial<SmokeOptions> = {}) {

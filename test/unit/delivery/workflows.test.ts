@@ -4,9 +4,11 @@ import { delimiter, join } from "node:path";
 import semver from "semver";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { applicationNames, applications } from "../../../components/platform/applications/index.ts";
 import { serviceNames } from "../../../components/platform/catalogue.ts";
 import { MARKER, previewComment, summary } from "../../../tools/github/comment.ts";
 import { environments, rulesets, trust } from "../../../tools/github/rules.ts";
+import { imagePlan } from "../../../tools/lib/imagePlan.ts";
 import { run as runProgram } from "../../../tools/lib/run.ts";
 import { root } from "../../../tools/lib/workspace.ts";
 
@@ -23,7 +25,7 @@ interface Job {
   readonly environment?: string;
   readonly "timeout-minutes"?: number;
   readonly steps: readonly Step[];
-  readonly strategy?: { readonly matrix: Readonly<Record<string, readonly string[]>> };
+  readonly strategy?: { readonly matrix: { readonly stack?: readonly string[]; readonly include?: string } };
 }
 interface Workflow {
   readonly name: string;
@@ -107,10 +109,30 @@ describe("the workflows", () => {
     expect([...new Set(called)].filter((name) => !Object.hasOwn(manifest.scripts, name))).toEqual([]);
   });
 
-  it("build every service of the catalogue", () => {
+  it("build what the application's table says", () => {
     const build = jobs.find(({ name }) => name === "images/build")?.job;
-    const built = build?.strategy?.matrix.service?.map((name) => name.replaceAll("_", "-"));
-    expect(built?.toSorted()).toEqual(serviceNames.toSorted());
+    expect(build?.strategy?.matrix.include).toMatch(/fromJSON\(needs\.plan\.outputs\.images\)/);
+  });
+
+  it.each(applicationNames)("find each Dockerfile of %s at the path that its table says", (name) => {
+    const { build } = applications[name];
+    if (build === undefined) return expect(name).toBe("conventions");
+    const { repository, branch, images } = imagePlan(build);
+    expect(repository).toMatch(/^[\w.-]+\/[\w.-]+$/);
+    expect(branch).toMatch(/^[\w./-]+$/);
+    expect(images.map(({ service }) => service)).toEqual(serviceNames);
+    for (const { dockerfile, context, image } of images) {
+      expect(dockerfile).toMatch(/^[\w.-]+(\/[\w.-]+)*$/);
+      expect(context).toMatch(/^(\.|[\w-]+(\/[\w-]+)*)$/);
+      expect(image).toMatch(/^[a-z0-9]+([._-][a-z0-9]+)*$/);
+    }
+    expect(new Set(images.map(({ dockerfile }) => dockerfile)).size).toBe(images.length);
+  });
+
+  it("find AutoLLM Trader's Dockerfiles, of which the gateway's has a name of its own", () => {
+    const build = applications.autollm.build;
+    expect(build?.dockerfile("gateway-api")).toBe("infra/dockerfiles/gateway.Dockerfile");
+    expect(build?.dockerfile("risk-manager")).toBe("infra/dockerfiles/risk_manager.Dockerfile");
   });
 
   it("install a Pulumi and a Node that the project takes", () => {

@@ -193,6 +193,7 @@ describe("the metrics that alerts need", () => {
     const told = new Set(present.map(({ labels }) => labels?.metric));
     for (const { metric, mayLack } of needed) expect(told.has(metric), metric).toBe(mayLack === undefined);
     expect(needed.filter(({ mayLack }) => mayLack !== undefined).map(({ metric }) => metric)).toEqual([
+      "platform_kill_switch_active",
       "up",
       "host_security_fixes_oldest_timestamp_seconds",
       "host_security_checked_timestamp_seconds",

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { agesAsMetrics } from "../../../components/credentials/ages.ts";
 import { recordingGroups } from "../../../components/observability/alerts/rules.ts";
+import { killSwitchText } from "../../../components/platform/killSwitch.ts";
 import { CONTAINER_INFO } from "../../../components/runtime/containerNames.ts";
 import { metrics } from "../../../services/backup/src/status.ts";
 import * as reference from "../../../services/reference/src/metrics.ts";
@@ -30,6 +31,10 @@ const backupMetrics = metrics.map(({ name }) => name);
 const ownMetrics = ["up", "ALERTS"];
 /** The last step of an `up` writes it. */
 const nameMetrics = [CONTAINER_INFO];
+/** `npm run kill-switch -- on` writes it. */
+const switchMetrics = [...killSwitchText({ reason: "", at: "" }).matchAll(/^# TYPE (\S+)/gm)].map(
+  ([, name]) => name ?? "",
+);
 /** What the host's own programs write for node-exporter. */
 const hostMetrics = ["upgrades.sh", "watchdog.sh"].flatMap((file) => {
   const text = readFileSync(new URL(`../../../components/host/${file}`, import.meta.url), "utf8");
@@ -47,6 +52,7 @@ export async function knownMetrics(): Promise<ReadonlySet<string>> {
     ...ageMetrics,
     ...hostMetrics,
     ...nameMetrics,
+    ...switchMetrics,
     ...ownMetrics,
     ...recorded,
   ]);

@@ -9,7 +9,6 @@ import { KillSwitch, readActivation } from "../../../services/reference/src/kill
 import { Log, reason } from "../../../services/reference/src/log.ts";
 import * as groups from "../../../services/reference/src/metrics.ts";
 import { startIbGateway } from "../../../services/reference/src/roles/ib-gateway.ts";
-import { durableConsumers } from "../../../services/reference/src/stream.ts";
 import { symbolsOf } from "../../../services/reference/src/symbols.ts";
 import { retryForever, sleep, within } from "../../../services/reference/src/timing.ts";
 import { frame, handshakeComplete, readFrame, twsVersion } from "../../../services/reference/src/tws.ts";
@@ -216,17 +215,6 @@ describe("the kill switch", () => {
     expect(readActivation('{"reason":"x"}')).toEqual({ reason: "x" });
     expect(readActivation("stop!")).toMatchObject({ reason: "stop!" });
     expect(readActivation("")).toMatchObject({ reason: "" });
-  });
-});
-
-describe("durable consumers", () => {
-  it("exist for each durable subscription of the catalogue, with names that NATS accepts", () => {
-    expect(durableConsumers).toContainEqual({
-      name: "execution-ib_risk_order_approved",
-      subject: "risk.order.approved",
-    });
-    expect(durableConsumers.map(({ subject }) => subject)).not.toContain("market.ticks.>");
-    for (const { name } of durableConsumers) expect(name).toMatch(/^[a-z_-]+$/);
   });
 });
 

@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { serviceNames, services } from "../../../components/platform/catalogue.ts";
+import { ownerOfVolume } from "../../../components/platform/release.ts";
+import { workloadUser } from "../../../components/uids.ts";
 import type { Manifest } from "../../../services/backup/src/manifest.ts";
 import type { Daemon } from "../daemon.ts";
 import { killSwitch } from "../killSwitch.ts";
-import { step, UserError } from "../log.ts";
+import { say, step, UserError } from "../log.ts";
 import { PostgresTarget } from "./postgres.ts";
 import { restoreGrafana, restoreRedis, restoreStreams, restoreVolume } from "./stores.ts";
-import { type Source, volumeOf } from "./volumes.ts";
+import { type Source, type Volume, volumeNamed, volumeOf } from "./volumes.ts";
 
 /** How long a container may take to be healthy again. */
 const HEALTHY_WITHIN_S = 180;
@@ -23,6 +25,26 @@ async function healthy(daemon: Daemon, names: readonly string[]): Promise<void> 
     if (waited === HEALTHY_WITHIN_S - 1) throw new UserError(`not healthy: ${waiting.join(", ")}`);
     await sleep(1000);
   }
+}
+
+/** The application's own volumes that a snapshot holds, each with the present one of the stack. */
+export async function applicationVolumes(
+  into: Daemon,
+  { volumes }: Pick<Manifest, "volumes">,
+  container: (service: string) => string,
+): Promise<(readonly [string, Volume])[]> {
+  const found: (readonly [string, Volume])[] = [];
+  for (const { name } of volumes) {
+    const owner = ownerOfVolume(name);
+    if (owner === undefined) continue;
+    // Where the owner runs a stand-in, another that shares the volume has it.
+    const all = [owner, ...serviceNames.filter((service) => service !== owner)].map(container);
+    const volume = await volumeNamed(into, all, name, workloadUser(owner));
+    if (volume === undefined)
+      say(`${name} is not restored: no service of ${into.stack} mounts it (release.${owner}.writable)`);
+    else found.push([name, volume]);
+  }
+  return found;
 }
 
 export interface RestoreArgs {
@@ -48,6 +70,8 @@ export async function restore({ source, manifest, into, held, without }: Restore
   };
   const stores = ["redis", "nats"].map(name);
   const volumes = serviceVolumes.map((each) => ({ ...each, container: name(each.service) }));
+  // What the application keeps beside them, as far as the stack that is restored has a place for it.
+  const kept = await applicationVolumes(into, manifest, name);
   const postgres = new PostgresTarget(into, name("postgres"));
   await postgres.check(manifest);
   const writers = [...serviceNames, "grafana"].filter((service) => keptRunning(service));
@@ -66,6 +90,7 @@ export async function restore({ source, manifest, into, held, without }: Restore
       await restoreStreams(source, manifest.jetstream, await at(name("nats"), "/data"));
       for (const { name: volume, container, path } of volumes)
         await restoreVolume(source, volume, await at(container, path));
+      for (const [volume, to] of kept) await restoreVolume(source, volume, to);
       // An old backup may not release what somebody has set since.
       if (switchWasSet)
         await killSwitch(into, "on", { reason: "was set before a restore", at: new Date().toISOString() });

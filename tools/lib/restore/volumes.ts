@@ -39,6 +39,25 @@ export async function volumeOf(daemon: Daemon, container: string, path: string):
   return { daemon, name: mount.Name, user: found.Config.User, image: found.Image };
 }
 
+/**
+ * The volume of a stack by the name of its resource, to which Docker's adds seven hex digits, and who owns it.
+ * @param containers those that may mount it
+ * @returns undefined where none of them does
+ */
+export async function volumeNamed(
+  daemon: Daemon,
+  containers: readonly string[],
+  resource: string,
+  user: string,
+): Promise<Volume | undefined> {
+  const inspected = JSON.parse(await daemon.ask("inspect", "--type", "container", ...containers)) as Inspected[];
+  for (const { Image, Mounts } of inspected)
+    for (const { Type, Name = "" } of Mounts)
+      if (Type === "volume" && Name.replace(/-[0-9a-f]{7}$/, "") === resource)
+        return { daemon, name: Name, user, image: Image };
+  return undefined;
+}
+
 /** The image of the backup: whatever is in a workload's own, this one has a shell, tar and Node. */
 export async function helperImage(daemon: Daemon): Promise<string> {
   return daemon.ask("inspect", "--format", "{{.Image}}", await daemon.container("backup"));

@@ -14,7 +14,6 @@ import { breached, breaches, type Holding, type RiskView, riskLimits, riskView, 
 import { type Decision, RiskStore } from "../risk-store.ts";
 import type { Service } from "../service.ts";
 import { privateKey, signed, trustedKeys, verified } from "../signing.ts";
-import { keepStream } from "../stream.ts";
 import { startPrice, symbolsOf, venueOf, yamlFile } from "../symbols.ts";
 
 const REFRESH_MS = 2000;
@@ -54,8 +53,7 @@ export class RiskManager {
   }
 
   start(): void {
-    const { bus, http, log, stopping } = this.#service;
-    void keepStream(bus, log, stopping.signal);
+    const { bus, http, log } = this.#service;
     bus.subscribe("market.ticks.>", async (payload) => {
       const tick = parseTick(payload);
       this.#prices.set(tick.symbol, tick.price);

@@ -12,6 +12,7 @@ from typing import Annotated
 import jwt
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from nats.js.api import StreamConfig
+from nats.js.errors import BadRequestError
 from pydantic import BaseModel
 from slowapi import Limiter, _rate_limit_exceeded_handler
 from slowapi.errors import RateLimitExceeded
@@ -28,6 +29,7 @@ settings = load()
 engine = create_async_engine(settings.database.url)
 sessions = async_sessionmaker(engine)
 users = Path("data/users.json")
+STREAM_NAME_IN_USE = 10058
 
 
 class Login(BaseModel):
@@ -54,7 +56,12 @@ async def life(app: FastAPI):
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     client = await connect(settings.messaging.nats_url)
-    await client.jetstream().add_stream(StreamConfig(name="INTENTS", subjects=["llm.intent.proposed"]))
+    try:
+        await client.jetstream().add_stream(StreamConfig(name="INTENTS", subjects=["llm.intent.proposed"]))
+    except BadRequestError as error:
+        # Somebody has made it, in another way.
+        if error.err_code != STREAM_NAME_IN_USE:
+            raise
     app.state.nats = client
     yield
     await client.drain()

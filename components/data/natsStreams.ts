@@ -1,0 +1,64 @@
+import * as pulumi from "@pulumi/pulumi";
+import { credentialFiles } from "../credentials/files.ts";
+import { grantedTo } from "../credentials/grants.ts";
+import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
+import { httpListen } from "../platform/httpListen.ts";
+import { streams } from "../platform/streams.ts";
+import { type PartArgs, runPart } from "../runtime/part.ts";
+import { answersHttp, type Workload } from "../runtime/workload.ts";
+
+/** Where it serves /health and /metrics; services/backup/src/streamsServe.ts says the same. */
+const PORT = 9191;
+
+/** Its own metrics. */
+export const streamsTarget: ScrapeTarget = { job: "nats-streams", address: `nats-streams:${PORT}` };
+
+/** The streams and consumers as the keeper reads them. */
+export function streamsFile(): string {
+  const table = streams.map(({ name, purpose, subjects, size, consumers }) => ({
+    ...{ name, purpose, subjects, size },
+    consumers: consumers.map((consumer) => ({ name: consumer.name, subject: consumer.subject })),
+  }));
+  return `${JSON.stringify(table, null, 2)}\n`;
+}
+
+/**
+ * Keeps NATS's streams, their subjects and durable consumers as the platform's table has them: before a service starts, and
+ * whenever somebody has changed or removed one. A program of our own in the backup's image, so it outlives the stand-in services.
+ */
+export class NatsStreams extends pulumi.ComponentResource {
+  readonly workload: Workload;
+
+  constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:data:NatsStreams", name, {}, opts);
+    const granted = grantedTo("nats-streams");
+    this.workload = runPart(
+      "nats-streams",
+      args,
+      {
+        image: "backup",
+        command: ["node", "/app/backup.mjs", "keep-streams"],
+        segments: ["scrape", "nats-streams"],
+        serves: ["scrape"],
+        // Two would keep two tables, where an update changes it.
+        deploy: "recreate",
+        health: answersHttp(PORT, "/health"),
+        // An update from a single stream copies what waits in it.
+        startPeriod: 120,
+        unhealthyAfter: 60,
+        memory: 96,
+        environment: {
+          NODE_OPTIONS: "--max-old-space-size=48",
+          HTTP_LISTEN: httpListen("nats-streams", ["scrape"]),
+        },
+        files: {
+          "/etc/autollm": { "streams.json": streamsFile() },
+          "/run/secrets": credentialFiles(args.credentials, "nats-streams", granted),
+        },
+        credentials: granted,
+      },
+      this,
+    );
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,178 @@
+import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { filesDirectory } from "../../components/filesDirectory.ts";
+import { loginOf } from "../../components/host/fromSettings.ts";
+import { sshCommand } from "../../components/host/login.ts";
+import { executors } from "../../components/platform/catalogue.ts";
+import { type KillSwitchDetail, killSwitchDirectory, killSwitchText } from "../../components/platform/killSwitch.ts";
+import { ConfigError, checkConfig, type Settings } from "../../components/settings.ts";
+import { quote, ROOT_SHELL } from "../../components/shell.ts";
+import { workloadUser } from "../../components/uids.ts";
+import { Daemon } from "./daemon.ts";
+import { say, UserError } from "./log.ts";
+import { run } from "./run.ts";
+import { StackFile } from "./stackFile.ts";
+import { settingsOf } from "./stackSettings.ts";
+import { checkStackName, isShared, localHome, openWorkspace, root } from "./workspace.ts";
+
+const script = readFileSync(new URL("kill-switch.sh", import.meta.url), "utf8");
+
+/** `hold` stops what has started since, where the switch is on. */
+export type SwitchAction = "on" | "hold" | "off" | "status";
+
+/** What the script answered. */
+export interface SwitchState {
+  readonly on: boolean;
+  /** Whether it was on before `on`. */
+  readonly kept: boolean;
+  /** Who set it, when and why, as JSON; empty where that is not known. */
+  readonly detail: string;
+  /** Containers of executors that were stopped, or started again. */
+  readonly stopped: readonly string[];
+  readonly started: readonly string[];
+  /** What could not be done, a sentence each. */
+  readonly faults: readonly string[];
+  /** What is to be told besides: the switch does what it should without it. */
+  readonly warnings: readonly string[];
+}
+
+const FAULTS: Readonly<Record<string, (name: string) => string>> = {
+  running: (name) => `${name} could not be stopped: stop it on the Docker host, or cut the host off from its network`,
+  failed: (name) => `${name} could not be started; docker logs ${name} and npm run up say why`,
+  absent: (name) => `${name} has no container: npm run up makes one`,
+  "no-docker": () =>
+    "Docker does not answer: as root, the executors' processes were killed; else they still run. What starts from now on waits",
+};
+
+const NATS_BEHIND =
+  "NATS runs and has not taken its users for this: its log says why (docker logs), and docker restart of its container makes it";
+
+/** Reads the script's answer. */
+export function switchState(answer: string): SwitchState {
+  const lines = answer.split("\n").filter((line) => line !== "");
+  const after = (word: string) =>
+    lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
+  const faults = lines.flatMap((line) => {
+    const [word = "", name = ""] = line.split(" ");
+    return FAULTS[word]?.(name) ?? [];
+  });
+  return {
+    on: lines.includes("on") || lines.includes("kept"),
+    kept: lines.includes("kept"),
+    detail: lines.find((line) => line.startsWith("{")) ?? "",
+    stopped: after("stopped"),
+    started: after("started"),
+    faults,
+    warnings: lines.includes("nats behind") ? [NATS_BEHIND] : [],
+  };
+}
+
+/** What says where a stack runs, read from its file alone where that has it all: neither the engine nor a secret is needed, and no other fault matters. */
+type Whereabouts = Pick<Settings, "host" | "dockerHost" | "filesDir" | "environment">;
+
+async function whereaboutsOf(stack: string): Promise<Whereabouts> {
+  checkStackName(stack);
+  const path = join(isShared(stack) ? root : localHome(), `Pulumi.${stack}.yaml`);
+  if (!existsSync(path)) throw new UserError(`there is no stack ${stack}: ${path} is missing`);
+  const file = new StackFile(path);
+  // Settings from somewhere else (Pulumi ESC) are known to the engine alone.
+  if (file.importsEnvironments()) return settingsOf(await openWorkspace(stack));
+  const keys = ["host", "dockerHost", "filesDir", "networkRange"].flatMap((key) => {
+    const value = file.get(key);
+    if (value === undefined) return [];
+    return [[`autollm:${key}`, typeof value === "string" ? value : JSON.stringify(value)] as const];
+  });
+  try {
+    const { settings } = checkConfig(Object.fromEntries(keys), new Set(), stack);
+    const environment = file.get("environment") ?? settings.environment;
+    return { ...settings, environment: environment as Settings["environment"] };
+  } catch (error) {
+    throw error instanceof ConfigError ? new UserError(`${path}: ${error.message}`) : error;
+  }
+}
+
+/** The platform's kill switch of one stack. */
+export class PlatformSwitch {
+  readonly stack: string;
+  /** The daemon that the stack runs on. */
+  readonly daemon: Daemon;
+  readonly #where: Whereabouts;
+
+  private constructor(stack: string, where: Whereabouts) {
+    this.stack = stack;
+    this.daemon = Daemon.at(stack, where);
+    this.#where = where;
+  }
+
+  /**
+   * @throws UserError when the stack has no file, or it does not say where the stack runs
+   */
+  static async of(stack: string): Promise<PlatformSwitch> {
+    return new PlatformSwitch(stack, await whereaboutsOf(stack));
+  }
+
+  /** Whether this machine has what it takes to ask; previews in CI have no key. */
+  get isReachable(): boolean {
+    const { host } = this.#where;
+    return host === undefined || existsSync(host.privateKeyPath.replace(/^~(?=\/)/, homedir()));
+  }
+
+  /**
+   * Runs one action, in one connection.
+   * @throws UserError when the machine was not reached, or the switch could not be written
+   */
+  async run(action: SwitchAction, detail?: KillSwitchDetail): Promise<SwitchState> {
+    const { host, dockerHost } = this.#where;
+    const variables = {
+      ACTION: action,
+      DIRECTORY: killSwitchDirectory(filesDirectory(this.#where, this.stack)),
+      STACK: this.stack,
+      DOCKER: host === undefined ? dockerHost : "unix:///var/run/docker.sock",
+      EXECUTORS: executors.join(" "),
+      USERS: executors.map((service) => workloadUser(service).split(":")[0]).join(" "),
+      RECORD: detail === undefined ? "" : killSwitchText(detail),
+    };
+    const lines = Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`);
+    // As a function: what it starts must not read the rest of the script.
+    const input = `main() {\n${lines.join("\n")}\n${script}\n}\nmain </dev/null\n`;
+    const [program, args] =
+      host === undefined
+        ? (["sh", ["-s"]] as const)
+        : (["sh", ["-c", `${sshCommand(loginOf(host))} ${quote(ROOT_SHELL)}`]] as const);
+    const { code, stdout, stderr } = await run(program, args, { input, allowFailure: true });
+    if (code === 0) return switchState(stdout);
+    const where = host === undefined ? "this machine" : host.address;
+    throw new UserError(
+      `the kill switch of ${this.stack} on ${where}: ${stderr.trim().split("\n").at(-1) || `exit code ${code}`}`,
+    );
+  }
+}
+
+/** What a person is told while the switch is on. */
+export function switchNotice(stack: string, detail: string): string {
+  const option = stack === "local" ? "" : ` --stack ${stack}`;
+  const why = detail === "" ? "" : ` ${detail}`;
+  return `The kill switch is ON: no executor of ${stack} runs.${why}\nOnly this ends it: npm run kill-switch -- off${option}`;
+}
+
+/** Says, as the last words of a command, that the switch of a stack is on. A fault is told and fails nothing. */
+export async function tellKillSwitch(stack: string): Promise<void> {
+  try {
+    const platform = await PlatformSwitch.of(stack);
+    if (!platform.isReachable) {
+      say(`Whether the kill switch of ${stack} is on was not asked: this machine has no key of its host.`);
+      return;
+    }
+    const { on, detail } = await platform.run("status");
+    if (on) say(`\n${switchNotice(stack, detail)}`);
+  } catch (error) {
+    say(`Whether the kill switch of ${stack} is on is not known: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** Stops what an update has started while the switch is on. Until then it waits and trades nothing. */
+export async function holdKillSwitch(stack: string): Promise<void> {
+  const { faults } = await (await PlatformSwitch.of(stack)).run("hold");
+  for (const fault of faults) say(fault);
+}
