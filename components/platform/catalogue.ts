@@ -85,7 +85,7 @@ export const services = catalogue({
     // The webhook's way in is the gateway: news-ingestor has no route at the edge.
     credentials: ["jwt", "miniflux-webhook"],
     readsTablesOf: ["portfolio-ledger"],
-    routes: ["/api", "/admin"],
+    routes: ["/api", "/admin", "/webhook"],
     deploy: { mode: "rolling", why: "keeps no state; a restart must not fail a request" },
     block: 1,
     egress: false,

@@ -106,38 +106,23 @@ export class StatefulVolume extends pulumi.ComponentResource {
     this.volumeName = volume.name;
     if (owner !== undefined) {
       const { user, image } = owner;
-      const given = shell(
-        // A name for each user: with one for all, `ignoreChanges` below would run the former user's script again.
-        `${name}-owner-${user.split(":")[0]}`,
-        target,
-        {
-          create: pulumi
-            .all([volume.name, image.id])
-            .apply(([volumeName, imageId]) =>
-              ownerScript({ dockerSocket: target.dockerSocket, volume: volumeName, imageId, user }),
-            ),
-          triggers: [volume.name, user],
-        },
-        // A newer image changes nothing about whose the volume is.
-        { parent: this, ignoreChanges: ["create"] },
-      );
-      const shared =
-        args.shared !== true
-          ? undefined
-          : shell(
-              `${name}-shared`,
-              target,
-              {
-                create: pulumi
-                  .all([volume.name, image.id])
-                  .apply(([volumeName, imageId]) =>
-                    sharedScript({ dockerSocket: target.dockerSocket, volume: volumeName, imageId, user }),
-                  ),
-                triggers: [volume.name, user],
-              },
-              { parent: this, dependsOn: given, ignoreChanges: ["create"] },
-            );
-      const last = shared ?? given;
+      const { dockerSocket } = target;
+      const run = (step: string, script: typeof ownerScript, dependsOn: readonly pulumi.Resource[]) =>
+        shell(
+          step,
+          target,
+          {
+            create: pulumi
+              .all([volume.name, image.id])
+              .apply(([volumeName, imageId]) => script({ dockerSocket, volume: volumeName, imageId, user })),
+            triggers: [volume.name, user],
+          },
+          // A newer image changes nothing about whose the volume is.
+          { parent: this, dependsOn: [...dependsOn], ignoreChanges: ["create"] },
+        );
+      // A name for each user: with one for all, `ignoreChanges` would run the former user's script again.
+      const given = run(`${name}-owner-${user.split(":")[0]}`, ownerScript, []);
+      const last = args.shared === true ? run(`${name}-shared`, sharedScript, [given]) : given;
       this.#given = last;
       this.volumeName = pulumi.all([volume.name, last.urn]).apply(([volumeName]) => volumeName);
     }

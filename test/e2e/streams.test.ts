@@ -4,6 +4,7 @@ import { type JetStreamManager, jetstream, jetstreamManager, StorageType } from 
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
+import { inboxPrefix } from "../../components/platform/inbox.ts";
 import { type StreamName, streams } from "../../components/platform/streams.ts";
 import { workloadUser } from "../../components/uids.ts";
 import { access } from "./lib/access.ts";
@@ -40,7 +41,7 @@ describe("the streams of a stack", () => {
     );
   };
   const nats = async (service: string) =>
-    to.nats(await to.natsUserOf(service), await to.secret(service, "NATS_PASSWORD"));
+    to.nats(await to.natsUserOf(service), await to.secret(service, "NATS_PASSWORD"), undefined, inboxPrefix(service));
 
   /** Works on JetStream's files with every right, as no user of the stack has: on a server of its own, while NATS is stopped. */
   async function offline(work: (manager: JetStreamManager, admin: NatsConnection) => Promise<void>): Promise<void> {

@@ -39,7 +39,7 @@ describe("a login", () => {
   });
 
   it("is not needed for a request of a service to count, whatever it holds, before the service sees it", () => {
-    for (const path of ["/api/*", "/admin/*"])
+    for (const path of ["/api/*", "/admin/*", "/webhook/*"])
       expect(order(path)).toEqual([
         "forward_auth edge-limiter:9190 {",
         "uri /take/request?",

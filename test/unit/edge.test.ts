@@ -10,6 +10,7 @@ describe("the way in", () => {
   it.each([
     ["/api/*", "gateway-api:8000"],
     ["/admin/*", "gateway-api:8000"],
+    ["/webhook/*", "gateway-api:8000"],
     ["/grafana/*", "grafana:3000"],
     ["/prometheus/*", "prometheus:9090"],
     ["/alertmanager/*", "alertmanager:9093"],

@@ -69,11 +69,13 @@ export function access(stack: TestStack) {
     return client;
   }
 
-  async function nats(user: string, pass: string, ca?: string) {
+  /** @param inbox the prefix at which the user receives replies; default: the standard one, at which it may receive none */
+  async function nats(user: string, pass: string, ca?: string, inbox?: string) {
     const servers = `${await stack.address("nats", "nats")}:4222`;
     const trusted = ca ?? (await file("reporter", "/run/secrets/files/nats_ca.pem"));
     const tls = { ca: trusted, checkServerIdentity: () => undefined };
-    return connect({ servers, tls, user, pass, maxReconnectAttempts: 0 });
+    const own = inbox === undefined ? {} : { inboxPrefix: inbox };
+    return connect({ servers, tls, user, pass, maxReconnectAttempts: 0, ...own });
   }
 
   return {
