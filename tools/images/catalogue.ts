@@ -143,7 +143,7 @@ export const catalogue = {
   prometheus: {
     kind: "go",
     program: "prometheus",
-    copy: { prometheus: "/bin/prometheus" },
+    copy: { prometheus: "/bin/prometheus", promtool: "/bin/promtool" },
     directories: [
       { path: "/prometheus", owner: nobody },
       { path: "/etc/prometheus", owner: nobody },
@@ -156,7 +156,7 @@ export const catalogue = {
   alertmanager: {
     kind: "go",
     program: "alertmanager",
-    copy: { alertmanager: "/bin/alertmanager" },
+    copy: { alertmanager: "/bin/alertmanager", amtool: "/bin/amtool" },
     lacks: "its web pages",
     directories: [
       { path: "/alertmanager", owner: nobody },

@@ -79,14 +79,11 @@ export const goPrograms = {
     files: folder("prometheus"),
     commands: [
       ["bash", "pages.sh"],
-      build(
-        "prometheus",
-        "./cmd/prometheus",
-        "-tags=builtinassets,remove_all_sd",
-        prometheusVersion(PROMETHEUS.version),
+      ...["prometheus", "promtool"].map((program) =>
+        build(program, `./cmd/${program}`, "-tags=builtinassets,remove_all_sd", prometheusVersion(PROMETHEUS.version)),
       ),
     ],
-    results: ["prometheus"],
+    results: ["prometheus", "promtool"],
     cgo: false,
     takes: "4 minutes",
   },
@@ -96,8 +93,10 @@ export const goPrograms = {
     files: {
       "ui/app/dist/index.html": "<!doctype html><title>Alertmanager</title><p>This local build has no pages.\n",
     },
-    commands: [build("alertmanager", "./cmd/alertmanager", prometheusVersion(ALERTMANAGER))],
-    results: ["alertmanager"],
+    commands: ["alertmanager", "amtool"].map((program) =>
+      build(program, `./cmd/${program}`, prometheusVersion(ALERTMANAGER)),
+    ),
+    results: ["alertmanager", "amtool"],
     cgo: false,
     takes: "a minute",
   },
