@@ -179,6 +179,7 @@ describe("the exporters", () => {
       ["edge", "edge", undefined],
       ["edge-api", "answers", "no"],
       ["edge-admin", "answers", "no"],
+      ["edge-webhook", "answers", "no"],
       ["edge-grafana", "answers", "no"],
       ["edge-prometheus", "closed", "yes"],
       ["edge-alertmanager", "closed", "yes"],
