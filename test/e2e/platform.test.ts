@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { edgeTargets } from "../../components/observability/blackbox.ts";
 import { hostFiles } from "../../components/observability/nodeExporter.ts";
 import { serviceNames, services } from "../../components/platform/catalogue.ts";
+import { isKillSwitchDirectory } from "../../components/platform/killSwitch.ts";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { eventually, https, login } from "./lib/http.ts";
@@ -268,7 +269,11 @@ describe("the local stack", () => {
       await docker("inspect", "--format", "{{json .Mounts}}", await stack.container("node-exporter")),
     ) as { Source: string }[];
     const foreign = mounts.map(({ Source }) => Source).filter((source) => !source.includes("/node-exporter-files-"));
-    expect(foreign.sort()).toEqual(hostFiles.map(({ source }) => source).sort());
+    // Besides, the stack's own kill switch, which it shows.
+    expect(foreign.filter(isKillSwitchDirectory)).toHaveLength(1);
+    expect(foreign.filter((source) => !isKillSwitchDirectory(source)).sort()).toEqual(
+      hostFiles.map(({ source }) => source).sort(),
+    );
     const page = await docker(
       ...["exec", await stack.container("node-exporter")],
       ...["wget", "-q", "-O", "-", "http://127.0.0.1:9100/metrics"],
