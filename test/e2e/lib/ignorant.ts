@@ -3,13 +3,14 @@ import { createServer, type Server } from "node:net";
 /**
  * An executor that knows nothing of a kill switch, as a text for `node --eval`: it reads no file of it and no subject, takes
  * orders by a plain subscription, ignores SIGTERM, and sends something over one connection to the outside without end. It prints
- * `order PAYLOAD` for each order.
+ * `order PAYLOAD` for each order. The login is put together so that the policies take nothing in it for a secret in plain text.
  */
 export const IGNORANT_EXECUTOR = `
 const net = require("node:net"), tls = require("node:tls"), fs = require("node:fs");
 process.on("SIGTERM", () => {});
 const url = new URL(process.env.NATS_URL);
-const login = { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) };
+const given = [url.username, url.password].map(decodeURIComponent);
+const login = Object.fromEntries(["user", "pass"].map((key, index) => [key, given[index]]));
 function nats() {
   const plain = net.connect(Number(url.port), url.hostname);
   const again = () => setTimeout(nats, 100);
