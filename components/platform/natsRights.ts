@@ -11,7 +11,7 @@ export interface NatsPermissions {
   readonly subscribe: readonly string[];
 }
 
-/** What JetStream's API asks of whoever makes a stream of its own. */
+/** What JetStream's API asks of a client that makes a stream of its own. */
 function ownStream(name: string): string[] {
   // A stream that the platform keeps is there before the service starts, so that to make it again changes nothing. To change one
   // is more than it looks: a stream may take in other streams' messages and publish them again, on any subject.

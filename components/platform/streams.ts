@@ -12,7 +12,7 @@ interface StreamSpec {
 
 /**
  * The way of an order, from the news item that causes it to its fill. Market data and features are in no stream: the next tick
- * replaces them. NATS drops a message whose `Nats-Msg-Id` the stream has seen within two minutes, whoever sent it: so a stream's
+ * replaces them. NATS drops a message whose `Nats-Msg-Id` the stream has seen within two minutes, no matter who sent it: so a stream's
  * publishers all have the same rights on it, or one could make another's message disappear. A name stays: another one is another,
  * empty stream.
  */

@@ -222,7 +222,7 @@ describe("a reader", () => {
 });
 
 describe("a migration tool", () => {
-  test("works in each service's own schema, whoever starts first", async () => {
+  test("works in each service's own schema, no matter which starts first", async () => {
     const [owner, reader, other] = [await session(OWNER), await session(READER), await session(OTHER_READER)];
     await migrate(other, "reports-1", "reports (id int PRIMARY KEY)");
     await migrate(owner, "ledger-1", EXECUTIONS);

@@ -21,7 +21,7 @@ const daemon = (mounts: Readonly<Record<string, readonly string[]>>) =>
 const saved = (...names: readonly string[]) => ({ volumes: names.map((name) => ({ name, changed: [] })) });
 const volume = "app-gateway-api-app-data";
 
-it("what an application keeps in volumes of its own is restored as its owner, whoever mounts it", async () => {
+it("what an application keeps in volumes of its own is restored as its owner, no matter who mounts it", async () => {
   const place = { name: `${volume}-0a1b2c3`, user: "70101:70101" };
   for (const service of ["gateway-api", "risk-manager"] as const) {
     const into = daemon({ [service]: [`${volume}-0a1b2c3`, `${volume}-old-0a1b2c3`] });

@@ -46,7 +46,7 @@ export interface Application {
   readonly metrics?: readonly MetricMapping[];
   /** Absent where its owner builds the images elsewhere. */
   readonly build?: Build;
-  /** What the smoke tests ask: a page that takes a token, which refuses whoever has none. */
+  /** What the smoke tests ask: a page that takes a token, which refuses a request without one. */
   readonly smoke: { readonly token: SmokeRoute };
   /** The YAML files below /etc/autollm, the same for every service. */
   readonly files: (settings: Pick<Settings, "symbols">) => FileTree;

@@ -95,7 +95,7 @@ async function finishCopy(api: JetStreamApi, from: string, to: KeptStream, start
 /**
  * Takes a subject from the stream that kept it before to its own, with what is not confirmed yet and the place of each consumer.
  * Each step looks at what there is, so that it goes on wherever it was interrupted. Between the two updates in its middle, which
- * follow each other at once, NATS accepts nothing on these subjects, and tells so whoever publishes.
+ * follow each other at once, NATS accepts nothing on these subjects, and tells each publisher so.
  * @returns what was moved, a sentence each
  */
 export async function moveSubjects(api: JetStreamApi, table: readonly KeptStream[]): Promise<string[]> {
