@@ -1,13 +1,13 @@
-import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager, StorageType } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/transport-node";
+import { jetstream, jetstreamManager, StorageType } from "@nats-io/jetstream";
+import { type NatsConnection, nanos } from "@nats-io/transport-node";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { natsPermissions, STREAMS_USER, streamsPermissions } from "../../components/platform/natsRights.ts";
 import { streamOf, streams } from "../../components/platform/streams.ts";
 import { JetStreamApi } from "../../services/backup/src/streamsApi.ts";
 import { type Kept, keepStreams } from "../../services/backup/src/streamsKeep.ts";
+import { makeFormerStream } from "./lib/formerStream.ts";
 import { type NatsServer, startNats } from "./lib/natsServer.ts";
 
-const nanoseconds = (ms: number) => ms * 1_000_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const EACH = 10;
 const SUBJECTS = [
@@ -60,25 +60,7 @@ describe("the keeper of the streams", () => {
 
   /** One stream for all, as the platform had it, in which some messages are confirmed and others wait. */
   async function makeFormer(): Promise<void> {
-    const jsm = await manager();
-    await jsm.streams.add({
-      name: "ORDERS",
-      subjects: [
-        "news.item.created",
-        "llm.intent.proposed",
-        "risk.order.*",
-        "risk.kill_switch.activated",
-        "exec.order.*",
-      ],
-      ...{ storage: StorageType.File, max_age: nanoseconds(7 * DAY_MS), max_bytes: 512 * 1024 * 1024 },
-      duplicate_window: nanoseconds(120_000),
-      description: "the way of an order, from news item to fill",
-    });
-    for (const { name, subject } of consumers)
-      await jsm.consumers.add("ORDERS", {
-        ...{ name, durable_name: name, filter_subject: subject, max_ack_pending: 500 },
-        ...{ ack_policy: AckPolicy.Explicit, ack_wait: nanoseconds(30_000), deliver_policy: DeliverPolicy.All },
-      });
+    await makeFormerStream(await manager());
     for (let index = 0; index < EACH; index++)
       for (const subject of SUBJECTS)
         await jetstream(admin).publish(subject, String(index), { msgID: `${subject}-${index}` });
@@ -129,12 +111,12 @@ describe("the keeper of the streams", () => {
     await jsm.streams.delete("FILLS");
     await jsm.consumers.delete("ORDERS", "execution-ib_risk_order_approved");
     await jsm.streams.update("INTENTS", { subjects: ["llm.intent.proposed", "market.>"] });
-    await jsm.streams.update("NEWS", { republish: { src: ">", dest: "risk.copy.>" }, max_age: nanoseconds(DAY_MS) });
+    await jsm.streams.update("NEWS", { republish: { src: ">", dest: "risk.copy.>" }, max_age: nanos(DAY_MS) });
     const kept = await keepStreams(api(), streams);
     expect(faultsOf(kept)).toEqual([]);
     expect([...kept.values()].every(({ complete }) => complete)).toBe(true);
     expect((await jsm.streams.info("INTENTS")).config.subjects).toEqual(["llm.intent.proposed"]);
-    expect((await jsm.streams.info("NEWS")).config).toMatchObject({ max_age: nanoseconds(7 * DAY_MS) });
+    expect((await jsm.streams.info("NEWS")).config).toMatchObject({ max_age: nanos(7 * DAY_MS) });
     expect((await jsm.streams.info("NEWS")).config.republish).toBeUndefined();
     await jetstream(admin).publish("exec.order.filled", "after");
     expect(await take("FILLS", "portfolio-ledger_exec_order_filled", 5)).toEqual(["after"]);

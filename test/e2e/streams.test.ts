@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type JetStreamManager, jetstream, jetstreamManager, StorageType } from "@nats-io/jetstream";
+import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
@@ -8,14 +8,12 @@ import { inboxPrefix } from "../../components/platform/inbox.ts";
 import { type StreamName, streams } from "../../components/platform/streams.ts";
 import { workloadUser } from "../../components/uids.ts";
 import { access } from "./lib/access.ts";
+import { makeFormerStream } from "./lib/formerStream.ts";
 import { eventually, https } from "./lib/http.ts";
 import { pythonApplication } from "./lib/python.ts";
 import { type Registry, startRegistry } from "./lib/registry.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 import { filled, postNews, trader } from "./lib/trading.ts";
-
-const DAY = 24 * 60 * 60 * 1_000_000_000;
-const consumers = streams.flatMap(({ consumers: own }) => own);
 
 describe("the streams of a stack", () => {
   let stack: TestStack;
@@ -123,25 +121,7 @@ describe("the streams of a stack", () => {
         items.map((_, index) => manager.streams.getMessage("NEWS", { seq: state.last_seq - items.length + 1 + index })),
       );
       for (const { name } of streams) await manager.streams.delete(name);
-      await manager.streams.add({
-        name: "ORDERS",
-        subjects: [
-          "news.item.created",
-          "llm.intent.proposed",
-          "risk.order.*",
-          "risk.kill_switch.activated",
-          "exec.order.*",
-        ],
-        ...{ storage: StorageType.File, max_age: 7 * DAY, max_bytes: 512 * 1024 * 1024 },
-        description: "the way of an order, from news item to fill",
-      });
-      for (const { name, subject } of consumers)
-        await manager.consumers.add("ORDERS", {
-          name,
-          durable_name: name,
-          filter_subject: subject,
-          ack_policy: "explicit",
-        });
+      await makeFormerStream(manager);
       for (const message of waiting) await jetstream(admin).publish("news.item.created", message?.data ?? "");
     });
     await docker("start", agents);
