@@ -23,9 +23,10 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
     "about a minute the first time; it waits for every container to be healthy",
     () => workspace.pulumi([...args, ...(unasked ? ["--yes"] : [])], { output: "show", allowFailure: true }),
   );
-  // A failed one may have started an executor as well.
-  await holdKillSwitch(stack);
-  if (code === 0) return;
+  // A failed one may have started an executor as well; what failed it is the news, though.
+  const held = holdKillSwitch(stack);
+  if (code === 0) return held;
+  await held.catch((error: unknown) => say(error instanceof Error ? error.message : String(error)));
   if (local) await showUnhealthy(stack);
   say("");
   throw new UserError(
