@@ -184,13 +184,11 @@ const schema = z
         fault("backup.image", "must be the backup's own image, by the digest that the workflow `images` tells");
       if (value.domain === DEFAULT_DOMAIN) fault("domain", "must be the public host name outside environment local");
     }
-    for (const service of serviceNames) {
-      const own = value.release[service];
-      if (own === undefined) continue;
-      for (const [path, message] of startFaults(service, declaredStart(service, value)))
-        fault(`release.${service}.${path}`, message);
-    }
     const declared = new Map(serviceNames.map((service) => [service, declaredStart(service, value)] as const));
+    for (const [service, start] of declared) {
+      if (value.release[service] === undefined) continue;
+      for (const [path, message] of startFaults(service, start)) fault(`release.${service}.${path}`, message);
+    }
     for (const [service, path, message] of sharingFaults(declared)) fault(`release.${service}.${path}`, message);
     for (const wrong of proxyFaults(value.trustedProxies, value.adminNetworks)) fault("trustedProxies", wrong);
     if (value.acmeStaging && value.environment === "production") {

@@ -315,9 +315,11 @@ export class Workload extends pulumi.ComponentResource {
             ...(spec.mayBeStopped === true ? { mustRun: false } : {}),
           }),
     };
-    // All that makes another container, so that none starts without a claim of its own.
-    const digest = pulumi.all([args.digestKey, inputs]).apply(([key, all]) => keyedDigest(key, canonical(all)));
-    const claim = spec.claim?.(pulumi.unsecret(digest), { parent: this, dependsOn: written });
+    const claim = spec.claim?.(
+      // Of all that makes another container, so that none starts without a claim of its own.
+      pulumi.unsecret(pulumi.all([args.digestKey, inputs]).apply(([key, all]) => keyedDigest(key, canonical(all)))),
+      { parent: this, dependsOn: written },
+    );
     this.container = new docker.Container(
       name,
       claim === undefined
