@@ -3,6 +3,13 @@ export function quote(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+/** Shell variables, a line each, as they stand before a script that reads them. */
+export function assignments(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}=${quote(value)}`)
+    .join("\n");
+}
+
 /** Runs the script on its stdin as root, from an account that may sudo or from root itself. */
 export const ROOT_SHELL = 'if [ "$(id -u)" -eq 0 ]; then exec sh -s; else exec sudo -n sh -s; fi';
 

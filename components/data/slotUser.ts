@@ -1,4 +1,6 @@
 import { slotName } from "../credentials/slots.ts";
+import type { ServiceName } from "../platform/catalogue.ts";
+import type { Settings } from "../settings.ts";
 
 /**
  * The name under which a service or part logs in to NATS or Redis. Two generations that are in force at once are two users with
@@ -7,4 +9,13 @@ import { slotName } from "../credentials/slots.ts";
  */
 export function slotUser(name: string, generation: number): string {
   return slotName(name, generation);
+}
+
+/** The name of a service's user in NATS or Redis, by the generation of its password. */
+export function storeUser(
+  store: "nats" | "redis",
+  service: ServiceName,
+  { generation }: Pick<Settings, "generation">,
+): string {
+  return slotUser(service, generation[`${store}-${service}`] ?? 1);
 }

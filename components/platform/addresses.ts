@@ -1,6 +1,6 @@
 import { type CredentialName, serviceNeeds } from "../credentials/catalogue.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
-import { slotUser } from "../data/slotUser.ts";
+import { storeUser } from "../data/slotUser.ts";
 import type { Settings } from "../settings.ts";
 import { isExecutor, type ServiceName, underscored } from "./catalogue.ts";
 import { NATS_USER_MARK } from "./natsUser.ts";
@@ -25,9 +25,7 @@ interface Address {
 
 const user = (store: "nats" | "redis", { service, settings }: Known) =>
   // An executor's is known only when its container is made.
-  store === "nats" && isExecutor(service)
-    ? NATS_USER_MARK
-    : slotUser(service, settings.generation[`${store}-${service}`] ?? 1);
+  store === "nats" && isExecutor(service) ? NATS_USER_MARK : storeUser(store, service, settings);
 
 /** Where the parts answer, and as whom a service logs in there: what `${address:NAME}` may name. */
 const addresses: Readonly<Record<string, Address>> = {

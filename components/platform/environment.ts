@@ -1,7 +1,7 @@
 import { type CredentialName, serviceNeeds } from "../credentials/catalogue.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
-import { slotUser } from "../data/slotUser.ts";
+import { storeUser } from "../data/slotUser.ts";
 import { nameIn, serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { type ServiceName, type ServiceSpec, services, underscored } from "./catalogue.ts";
@@ -10,11 +10,6 @@ import { OTLP_ENDPOINT } from "./otlp.ts";
 
 /** Where the services find their YAML files. */
 const CONFIG_DIR = "/etc/autollm";
-
-/** The name of a service's NATS user; an executor's is followed by what its container has claimed. */
-export function natsUserOf(service: ServiceName, { generation }: Pick<Settings, "generation">): string {
-  return slotUser(service, generation[`nats-${service}`] ?? 1);
-}
 
 const isGranted = (service: ServiceName, name: CredentialName) => grantedTo(service).includes(name);
 
@@ -40,13 +35,13 @@ export function serviceEnvironment(service: ServiceName, settings: Settings, ibP
     SYMBOLS_CONFIG: `${CONFIG_DIR}/symbols.yaml`,
     FEEDS_CONFIG: `${CONFIG_DIR}/feeds.yaml`,
     RISK_CONFIG: `${CONFIG_DIR}/risk.yaml`,
-    ...(needs("nats") ? { NATS_URL: "tls://nats:4222", NATS_USER: natsUserOf(service, settings) } : {}),
+    ...(needs("nats") ? { NATS_URL: "tls://nats:4222", NATS_USER: storeUser("nats", service, settings) } : {}),
     ...(needs("redis")
       ? {
           REDIS_HOST: "redis",
           REDIS_PORT: "6379",
           REDIS_DB: "0",
-          REDIS_USERNAME: slotUser(service, settings.generation[`redis-${service}`] ?? 1),
+          REDIS_USERNAME: storeUser("redis", service, settings),
         }
       : {}),
     ...(needs("postgres")

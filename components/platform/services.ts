@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { grantedTo } from "../credentials/grants.ts";
 import { natsClaim } from "../data/natsClaim.ts";
+import { storeUser } from "../data/slotUser.ts";
 import type { FileTree } from "../runtime/files.ts";
 import type { ResolvedImage } from "../runtime/images.ts";
 import { liveLabels } from "../runtime/live.ts";
@@ -13,7 +14,7 @@ import type { Settings } from "../settings.ts";
 import { uidOf, workloadUser } from "../uids.ts";
 import { isExecutor, isServiceName, type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
 import { deliveryOf } from "./delivery.ts";
-import { natsUserOf, serviceEnvironment } from "./environment.ts";
+import { serviceEnvironment } from "./environment.ts";
 import { imageStart } from "./imageStart.ts";
 import type { KillSwitchMount } from "./killSwitchMount.ts";
 import { type Start, volumeHolder, volumeNameOf } from "./release.ts";
@@ -198,7 +199,7 @@ export class Services extends pulumi.ComponentResource {
 
   /** What comes before another container of an executor. */
   #claim(service: ServiceName, { target, settings, natsDirectory }: ServicesArgs): Claim {
-    return natsClaim({ target, directory: natsDirectory, service, user: natsUserOf(service, settings) });
+    return natsClaim({ target, directory: natsDirectory, service, user: storeUser("nats", service, settings) });
   }
 
   /** The granted credentials as files below /run/secrets, and the variables that tell where they are. */

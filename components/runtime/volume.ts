@@ -31,27 +31,34 @@ export function volumeOwner(user: string, images: ImageStore): Required<Pick<Sta
 /** The one thing that a container without network, and without any other capability, is to do to a volume. */
 const INSIDE = [
   "--rm --network none --user 0:0 --read-only --cap-drop ALL --cap-add CHOWN --cap-add DAC_READ_SEARCH",
-  "--security-opt no-new-privileges:true --entrypoint /bin/sh",
+  "--security-opt no-new-privileges:true",
 ].join(" ");
+
+interface VolumeScriptArgs {
+  readonly dockerSocket: string;
+  readonly volume: string;
+  readonly imageId: string;
+  /** The owner's numeric `uid:gid`. */
+  readonly user: string;
+}
+
+/** The end of a command line that runs a script in a container on a volume. */
+const onVolume = ({ volume, imageId }: VolumeScriptArgs, script: string) =>
+  `--entrypoint /bin/sh --volume ${quote(volume)}:/volume:nocopy ${quote(imageId)} -euc ${script}`;
 
 /**
  * Gives a volume and all that lies in it to a user. Who writes to it as another user is stopped first: what it wrote later
  * would be its own again. The directory itself comes last, so its owner tells whether all was done.
  */
-export function ownerScript(args: {
-  readonly dockerSocket: string;
-  readonly volume: string;
-  readonly imageId: string;
-  readonly user: string;
-}): string {
-  const { dockerSocket, volume, imageId, user } = args;
+export function ownerScript(args: VolumeScriptArgs): string {
+  const { dockerSocket, volume, user } = args;
   // Only a volume's mount has a name, and an older Docker would look at it all the same in an "and".
   const named = `{{if eq .Type "volume"}}{{if eq .Name ${JSON.stringify(volume)}}}{{if .RW}}{{$.Id}}{{end}}{{end}}{{end}}`;
   const writes = `{{range .Mounts}}${named}{{end}}`;
   return [
     "set -eu",
     `docker() { command docker --host ${quote(dockerSocket)} "$@"; }`,
-    `inside() { command docker --host ${quote(dockerSocket)} run ${INSIDE} --volume ${quote(volume)}:/volume:nocopy ${quote(imageId)} -euc "$1"; }`,
+    `inside() { command docker --host ${quote(dockerSocket)} run ${INSIDE} ${onVolume(args, '"$1"')}; }`,
     `running=$(docker ps --quiet --no-trunc --filter ${quote(`volume=${volume}`)})`,
     `writers=$([ -z "$running" ] || docker inspect --format ${quote(writes)} $running)`,
     'if [ -n "$writers" ]; then',
@@ -66,20 +73,14 @@ export function ownerScript(args: {
  * Lets the group of a volume's owner write to it: to what its owner made so far, and, as files that are made in its folders are
  * the group's, to what anybody in the group makes. The owner itself does it, without any capability.
  */
-export function sharedScript(args: {
-  readonly dockerSocket: string;
-  readonly volume: string;
-  readonly imageId: string;
-  readonly user: string;
-}): string {
-  const { dockerSocket, volume, imageId, user } = args;
+export function sharedScript(args: VolumeScriptArgs): string {
+  const { dockerSocket, user } = args;
   const confined = `--rm --network none --user ${user} --read-only --cap-drop ALL --security-opt no-new-privileges:true`;
   const own = `find /volume -user ${user.split(":")[0]}`;
   const inside = `${own} -type d -exec chmod g+rwxs {} + && ${own} -type f -exec chmod g+rw {} +`;
-  return [
-    "set -eu",
-    `docker --host ${quote(dockerSocket)} run ${confined} --entrypoint /bin/sh --volume ${quote(volume)}:/volume:nocopy ${quote(imageId)} -euc ${quote(inside)}`,
-  ].join("\n");
+  return ["set -eu", `docker --host ${quote(dockerSocket)} run ${confined} ${onVolume(args, quote(inside))}`].join(
+    "\n",
+  );
 }
 
 /** A named volume that holds state. In production it is protected: a destroy must unprotect it first. */

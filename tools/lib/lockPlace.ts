@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { loginOf } from "../../components/host/fromSettings.ts";
 import { contactOnHost } from "../../components/host/reach.ts";
 import { ConfigError, type Settings } from "../../components/settings.ts";
-import { quote } from "../../components/shell.ts";
+import { assignments } from "../../components/shell.ts";
 import { UserError } from "./log.ts";
 import { type RunResult, run } from "./run.ts";
 import { settingsOf } from "./stackSettings.ts";
@@ -42,8 +42,7 @@ function textOf(directory: string, stack: string, action: LockAction, { id, reco
     STALE: String(STALE_SECONDS),
     DEAD: dead ?? "",
   };
-  const lines = Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`);
-  return `${lines.join("\n")}\n${script}`;
+  return `${assignments(variables)}\n${script}`;
 }
 
 type Send = (text: string, limit?: number) => Promise<RunResult>;

@@ -7,7 +7,7 @@ import { sshCommand } from "../../components/host/login.ts";
 import { executors } from "../../components/platform/catalogue.ts";
 import { type KillSwitchDetail, killSwitchDirectory, killSwitchText } from "../../components/platform/killSwitch.ts";
 import { ConfigError, checkConfig, type Settings } from "../../components/settings.ts";
-import { quote, ROOT_SHELL } from "../../components/shell.ts";
+import { assignments, quote, ROOT_SHELL } from "../../components/shell.ts";
 import { workloadUser } from "../../components/uids.ts";
 import { Daemon } from "./daemon.ts";
 import { say, UserError } from "./log.ts";
@@ -78,13 +78,9 @@ async function whereaboutsOf(stack: string): Promise<Whereabouts> {
   const file = new StackFile(path);
   // Settings from somewhere else (Pulumi ESC) are known to the engine alone.
   if (file.importsEnvironments()) return settingsOf(await openWorkspace(stack));
-  const keys = ["host", "dockerHost", "filesDir", "networkRange"].flatMap((key) => {
-    const value = file.get(key);
-    if (value === undefined) return [];
-    return [[`autollm:${key}`, typeof value === "string" ? value : JSON.stringify(value)] as const];
-  });
+  const texts = file.texts(["host", "dockerHost", "filesDir", "networkRange"]);
   try {
-    const { settings } = checkConfig(Object.fromEntries(keys), new Set(), stack);
+    const { settings } = checkConfig(texts, new Set(), stack);
     const environment = file.get("environment") ?? settings.environment;
     return { ...settings, environment: environment as Settings["environment"] };
   } catch (error) {
@@ -133,9 +129,8 @@ export class PlatformSwitch {
       USERS: executors.map((service) => workloadUser(service).split(":")[0]).join(" "),
       RECORD: detail === undefined ? "" : killSwitchText(detail),
     };
-    const lines = Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`);
     // As a function: what it starts must not read the rest of the script.
-    const input = `main() {\n${lines.join("\n")}\n${script}\n}\nmain </dev/null\n`;
+    const input = `main() {\n${assignments(variables)}\n${script}\n}\nmain </dev/null\n`;
     const [program, args] =
       host === undefined
         ? (["sh", ["-s"]] as const)

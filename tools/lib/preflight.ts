@@ -1,4 +1,5 @@
 import { statfs } from "node:fs/promises";
+import semver from "semver";
 import { ConfigError } from "../../components/settings.ts";
 import { Daemon } from "./daemon.ts";
 import { say, UserError } from "./log.ts";
@@ -39,11 +40,7 @@ const MEMORY_GIB = { least: 3, enough: 6 };
 const DISK_GIB = { least: 2, enough: 10 };
 
 /** Compares two versions of Docker's API, `1.45` and the like. */
-function older(a: string, b: string): boolean {
-  const [aMajor = 0, aMinor = 0] = a.split(".").map(Number);
-  const [bMajor = 0, bMinor = 0] = b.split(".").map(Number);
-  return aMajor < bMajor || (aMajor === bMajor && aMinor < bMinor);
-}
+const older = (a: string, b: string) => semver.lt(semver.coerce(a) ?? "0.0.0", semver.coerce(b) ?? "0.0.0");
 
 const gib = (bytes: number) => `${(bytes / GIB).toFixed(1)} GiB`;
 

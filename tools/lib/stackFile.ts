@@ -29,6 +29,19 @@ export class StackFile {
     return this.config()[`${PROJECT}${key}`];
   }
 
+  /**
+   * What the program is given of keys of the project: their full names, and their values as text. Keys that are not set are
+   * left out.
+   */
+  texts(keys: readonly string[]): Record<string, string> {
+    return Object.fromEntries(
+      keys.flatMap((key) => {
+        const value = this.get(key);
+        return value === undefined ? [] : [[`${PROJECT}${key}`, textOf(value)]];
+      }),
+    );
+  }
+
   set(key: string, value: unknown): void {
     this.#document.setIn(["config", `${PROJECT}${key}`], value);
   }
@@ -41,15 +54,10 @@ export class StackFile {
   release(): Release {
     const release = this.get("release") ?? {};
     // The program's own check, on what a release is judged by: a fault is told in the same words.
-    const texts = ["release", "application", "mail", "freqtradeHost"].flatMap((key) => {
-      const value = this.get(key);
-      if (value === undefined) return [];
-      return [[`${PROJECT}${key}`, typeof value === "string" ? value : JSON.stringify(value)] as const];
-    });
     // Those that are there; their values stay encrypted.
     const credentials = Object.keys(this.config()).filter((key) => isCredentialName(key.slice(PROJECT.length)));
     const config = {
-      ...Object.fromEntries(texts),
+      ...this.texts(["release", "application", "mail", "freqtradeHost"]),
       ...Object.fromEntries(credentials.map((key) => [key, undefined])),
       // Whether a key may trade is judged where the whole config is.
       [`${PROJECT}trading`]: JSON.stringify({ sandbox: exchanges }),
@@ -103,6 +111,11 @@ export class StackFile {
   importsEnvironments(): boolean {
     return this.#document.has("environment");
   }
+}
+
+/** A value of a stack's file as the engine hands it to the program. */
+export function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function readStackText(path: string): string {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { checkConfig, type Settings } from "../../components/settings.ts";
-import { StackFile } from "./stackFile.ts";
+import { StackFile, textOf } from "./stackFile.ts";
 import type { Workspace } from "./workspace.ts";
 
 interface Entry {
@@ -20,8 +20,7 @@ function fromFile(file: StackFile): Record<string, Entry> {
   return Object.fromEntries(
     Object.entries(file.config()).map(([key, value]) => {
       const secret = isSecret(value);
-      const text = typeof value === "object" ? JSON.stringify(value) : String(value);
-      return [key, { text: secret ? undefined : text, secret }];
+      return [key, { text: secret ? undefined : textOf(value), secret }];
     }),
   );
 }
