@@ -3,6 +3,7 @@ import { say, step, UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
 import { holdKillSwitch } from "./platformSwitch.ts";
 import { checkDaemon } from "./preflight.ts";
+import { checkRegistries } from "./registryLogins.ts";
 import { showUnhealthy } from "./unhealthy.ts";
 import { root, type Workspace } from "./workspace.ts";
 
@@ -16,6 +17,7 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   // A stack that an earlier version made has none yet.
   if (local) await ensureNetworkRange(workspace);
   await checkDaemon(workspace);
+  await checkRegistries(workspace);
   await mendInterrupted(workspace);
   const args = ["up", "--stack", stack, "--policy-pack", `${root}/policies`, "--suppress-outputs"];
   const { code } = await step(
