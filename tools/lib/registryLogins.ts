@@ -3,20 +3,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configCommand, configPath } from "../../components/configCommand.ts";
 import { dockerConfig, passwordPath, REGISTRIES, type RegistryLogin, registryOf } from "../../components/registries.ts";
-import { ConfigError } from "../../components/settings.ts";
+import type { Settings } from "../../components/settings.ts";
 import { type Answer, askRegistry } from "../images/registry.ts";
 import { Daemon } from "./daemon.ts";
 import { UserError } from "./log.ts";
+import { readable } from "./preflight.ts";
 import { BACKUP } from "./stackFile.ts";
-import { settingsOf } from "./stackSettings.ts";
 import type { Workspace } from "./workspace.ts";
 
 type Logins = Readonly<Record<string, RegistryLogin>>;
 
 /** The logins of a stack at registries, decrypted; none where its config names none. */
 export async function registryLogins({ pulumi, stack }: Workspace): Promise<Logins> {
-  const { code, stdout } = await pulumi(["config", "get", REGISTRIES, "--stack", stack], { allowFailure: true });
-  return code === 0 && stdout.trim() !== "" ? (JSON.parse(stdout) as Logins) : {};
+  const { stdout } = await pulumi(["config", "get", REGISTRIES, "--stack", stack]);
+  return JSON.parse(stdout) as Logins;
 }
 
 /**
@@ -54,14 +54,12 @@ export function registryFault(
 }
 
 /** The images that the config names: its own and the application's. The others come from public registries. */
-async function namedImages(workspace: Workspace) {
-  const settings = await settingsOf(workspace);
-  const release = Object.entries(settings.release).map(
+function namedImages({ release, backup }: Settings) {
+  const services = Object.entries(release).map(
     ([service, entry]) => [`release.${service}.image`, entry?.image] as const,
   );
-  const all = [...release, [`${BACKUP}.image`, settings.backup.image] as const];
-  const images = all.flatMap(([key, image]) => (image === undefined ? [] : [{ key, image }]));
-  return { settings, images };
+  const all = [...services, [`${BACKUP}.image`, backup.image] as const];
+  return all.flatMap(([key, image]) => (image === undefined ? [] : [{ key, image }]));
 }
 
 /**
@@ -69,17 +67,14 @@ async function namedImages(workspace: Workspace) {
  * @throws UserError with a line for each image that is refused or is not there
  */
 export async function checkRegistries(workspace: Workspace): Promise<void> {
-  const named = await namedImages(workspace).catch((error: unknown) => {
-    // The program tells all faults of a config.
-    if (error instanceof ConfigError) return undefined;
-    throw error;
-  });
-  if (named === undefined || named.images.length === 0) return;
-  const daemon = Daemon.at(workspace.stack, named.settings);
+  const settings = await readable(workspace);
+  const images = settings === undefined ? [] : namedImages(settings);
+  if (settings === undefined || images.length === 0) return;
+  const daemon = Daemon.at(workspace.stack, settings);
   const has = async (image: string) =>
     (await daemon.run(["image", "inspect", "--format", "{{.Id}}", image], { allowFailure: true })).code === 0;
-  const lacking: typeof named.images = [];
-  for (const each of named.images) if (!(await has(each.image))) lacking.push(each);
+  const lacking: typeof images = [];
+  for (const each of images) if (!(await has(each.image))) lacking.push(each);
   if (lacking.length === 0) return;
   const logins = await registryLogins(workspace);
   const faults = await Promise.all(
