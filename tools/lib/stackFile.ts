@@ -30,6 +30,12 @@ export class StackFile {
     return this.config()[`${PROJECT}${key}`];
   }
 
+  /** The text of a value, by its key or the path to it, such as `generation.redis`; undefined where it is not set, or no plain value. */
+  text(path: string): string | undefined {
+    const value = this.#document.getIn(["config", ...withProject(path)]);
+    return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
+  }
+
   /**
    * What the program is given of keys of the project: their full names, and their values as text. Keys that are not set are
    * left out.
@@ -121,6 +127,12 @@ export function refuseConflict(path: string, text: string): void {
     throw new UserError(
       `${path}: line ${line + 1} is the mark of a merge conflict: keep one side, remove the lines that begin with <<<<<<<, ======= and >>>>>>>, and commit`,
     );
+}
+
+/** The keys on the way to a value. */
+function withProject(path: string): string[] {
+  const [key = "", ...rest] = path.split(".");
+  return [`${PROJECT}${key}`, ...rest];
 }
 
 /** A value of a stack's file as the engine hands it to the program. */
