@@ -5,7 +5,7 @@ import { grantedTo } from "../credentials/grants.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "../platform/catalogue.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import type { Workload } from "../runtime/workload.ts";
+import { RECOVERY, type Workload } from "../runtime/workload.ts";
 import { callSegments } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
@@ -82,6 +82,7 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
         serves: ["redis", ...callSegments("redis")],
         deploy: "recreate",
         health: ["/bin/sh", "/etc/autollm/acl.sh", "ping"],
+        startPeriod: RECOVERY,
         memory: 2 * MAX_DATA_MIB,
         stopTimeout: 30,
         files: {

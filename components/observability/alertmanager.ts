@@ -4,7 +4,7 @@ import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { answersHttp, RECOVERY, type Workload } from "../runtime/workload.ts";
 import { workloadUser } from "../uids.ts";
 import { alertmanagerConfig } from "./alertmanagerConfig.ts";
 import { listensAt } from "./listen.ts";
@@ -70,6 +70,7 @@ export class Alertmanager extends pulumi.ComponentResource {
         serves: ["alertmanager"],
         deploy: "recreate",
         health: answersHttp(9093, "/alertmanager/-/healthy"),
+        startPeriod: RECOVERY,
         memory: 128,
         environment: { GOMEMLIMIT: "100MiB" },
         files: {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { answersHttp, RECOVERY, type Workload } from "../runtime/workload.ts";
 import { nameIn } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import { dashboards } from "./dashboards/dashboards.ts";
@@ -46,7 +46,7 @@ export class Grafana extends pulumi.ComponentResource {
         serves: ["grafana"],
         deploy: "recreate",
         health: answersHttp(3000, "/api/health", nameIn("grafana", "grafana")),
-        startPeriod: 90,
+        startPeriod: RECOVERY,
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
         stopTimeout: 30,

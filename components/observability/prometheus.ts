@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { answersHttp, RECOVERY, type Workload } from "../runtime/workload.ts";
 import { calledSegments, nameIn } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
@@ -82,6 +82,7 @@ export class Prometheus extends pulumi.ComponentResource {
         serves: ["prometheus"],
         deploy: "recreate",
         health: answersHttp(9090, "/prometheus/-/healthy", LISTEN),
+        startPeriod: RECOVERY,
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
         stopTimeout: 60,

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
-import { answersHttp, type Workload } from "../../runtime/workload.ts";
+import { answersHttp, RECOVERY, type Workload } from "../../runtime/workload.ts";
 import { workloadUser } from "../../uids.ts";
 import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { JAEGER_DATA, jaegerConfig } from "./jaegerConfig.ts";
@@ -36,6 +36,7 @@ export class Jaeger extends pulumi.ComponentResource {
         serves: ["jaeger", "traces"],
         deploy: "recreate",
         health: answersHttp(13133, "/status"),
+        startPeriod: RECOVERY,
         memory: 512,
         // Its store also maps files, which count for the limit but not for this.
         environment: { GOMEMLIMIT: "350MiB" },

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
-import type { Workload } from "../../runtime/workload.ts";
+import { RECOVERY, type Workload } from "../../runtime/workload.ts";
 import { workloadUser } from "../../uids.ts";
 import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { LOKI_DATA, lokiConfig } from "./lokiConfig.ts";
@@ -39,6 +39,7 @@ export class Loki extends pulumi.ComponentResource {
         serves: ["loki"],
         deploy: "recreate",
         health: ["/usr/bin/loki", "-health", "-health.url=http://127.0.0.1:3100/ready"],
+        startPeriod: RECOVERY,
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
         // What it holds in memory is in its own log on disk, too.
