@@ -101,7 +101,20 @@ const grafana = new Grafana("grafana", { ...part, url: caddy.url }, { dependsOn:
 
 const backup = new Backup(
   "backup",
-  { ...part, settings, volumes: services.volumes, grafana: grafana.volume },
+  {
+    ...part,
+    ...{ settings, volumes: services.volumes, grafana: grafana.volume },
+    watched: new Map(
+      Object.entries({
+        "redis-data": redis.volume,
+        "prometheus-data": prometheus.volume,
+        "alertmanager-data": alertmanager.volume,
+        "jaeger-data": jaeger.volume,
+        "otel-collector-queue": collector.queue,
+        "log-collector-queue": logCollector.queue,
+      }),
+    ),
+  },
   // What it saves is there before it saves.
   { dependsOn: [postgres, redis, nats, services, grafana] },
 );
@@ -126,6 +139,8 @@ const workloads = new Map([
       loki,
       "otel-collector": collector,
       "log-collector": logCollector,
+      "otel-collector-guard": { workload: collector.guard },
+      "log-collector-guard": { workload: logCollector.guard },
     },
   }).map(([name, { workload }]) => [name, workload] as const),
 ]);

@@ -18,7 +18,10 @@ fi
 long=86400
 
 # Nobody but this script can connect here: no TCP, and a socket in the container's own /tmp.
-pg_ctl --wait --timeout="$long" --silent start --options="-c config_file=/etc/autollm/postgresql.conf -c listen_addresses='' -c unix_socket_directories=$socket"
+if ! pg_ctl --wait --timeout="$long" --silent start --options="-c config_file=/etc/autollm/postgresql.conf -c listen_addresses='' -c unix_socket_directories=$socket"; then
+  echo 'postgres-start: Postgres does not start with its data, for the reason above. Nothing of it was changed; the runbook PostgresDown says what to do.' >&2
+  exit 1
+fi
 if ! psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --host="$socket" --username=postgres --file=/run/live/current/roles.sql >/dev/null; then
   echo 'postgres-start: the roles could not be set up; see the lines above' >&2
   pg_ctl --timeout="$long" --silent --mode=fast stop

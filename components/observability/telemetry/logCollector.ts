@@ -6,6 +6,7 @@ import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { collectorHealth } from "./collector.ts";
 import { QUEUE_DIR } from "./collectorConfig.ts";
 import { CONTAINER_LOGS, logCollectorConfig } from "./logCollectorConfig.ts";
+import { runQueueGuard } from "./queueGuard.ts";
 
 const CONFIG = "/etc/otelcol-contrib";
 
@@ -15,12 +16,16 @@ const CONFIG = "/etc/otelcol-contrib";
  */
 export class LogCollector extends pulumi.ComponentResource {
   readonly workload: Workload;
+  /** Sets a damaged file of its queue aside. */
+  readonly guard: Workload;
+  /** What it could not hand over yet. */
+  readonly queue: StatefulVolume;
   /** Its own metrics. */
   readonly target: ScrapeTarget = { job: "log-collector", address: "log-collector:8888" };
 
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:LogCollector", name, {}, opts);
-    const volume = new StatefulVolume("log-collector-queue", { target: args.target }, { parent: this });
+    this.queue = new StatefulVolume("log-collector-queue", { target: args.target }, { parent: this });
     const config = logCollectorConfig({
       stack: args.target.labels["autollm.stack"] ?? "",
       logs: "http://loki:3100/otlp",
@@ -42,12 +47,13 @@ export class LogCollector extends pulumi.ComponentResource {
           OTEL_RESOURCE_ATTRIBUTES: `deployment.environment.name=${args.target.environment}`,
         },
         files: { [CONFIG]: { "config.yaml": config } },
-        volumes: [volume.at(QUEUE_DIR)],
+        volumes: [this.queue.at(QUEUE_DIR)],
         hostMounts: [{ source: CONTAINER_LOGS, path: CONTAINER_LOGS }],
         tmpfs: { "/tmp": 16 },
       },
       this,
     );
+    this.guard = runQueueGuard("log-collector", args, this.queue, this);
     this.registerOutputs({});
   }
 }
