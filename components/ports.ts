@@ -30,6 +30,7 @@ const partPorts: Readonly<Record<string, Listening>> = {
   cadvisor: { [EVERYWHERE]: [8080] },
   backup: { scrape: [9180] },
   "restore-test": {},
+  "loki-guard": {},
   "otel-collector-guard": {},
   "log-collector-guard": {},
 };

@@ -21,7 +21,7 @@ const partVolumes: Readonly<Record<string, VolumeUse>> = {
   "caddy-data": of("caddy"),
   "ib-gateway-settings": of("ib-gateway"),
   "jaeger-data": of("jaeger", "backup"),
-  "loki-data": of("loki"),
+  "loki-data": { ...of("loki", "backup"), sharers: ["loki-guard"] },
   // The guard sets a damaged file aside.
   "otel-collector-queue": { ...of("otel-collector", "backup"), sharers: ["otel-collector-guard"] },
   "log-collector-queue": { ...of("log-collector", "backup"), sharers: ["log-collector-guard"] },

@@ -74,12 +74,11 @@ export const waivers: readonly Waiver[] = [
     value,
     reason: "the queue that it looks after is root's, as its collector is; it has no capability and no network",
   })),
-  ...["otel-collector", "log-collector"].map((collector) => ({
+  ...["otel-collector", "log-collector", "loki"].map((workload) => ({
     rule: "container-user-own",
-    service: `${collector}-guard`,
-    value: `with ${collector}`,
-    reason:
-      "reads the files of its collector's queue, which are that user's alone; it has no network, no secret and no other mount",
+    service: `${workload}-guard`,
+    value: `with ${workload}`,
+    reason: "reads its workload's files, which are that user's alone; it has no network, no secret and no other mount",
   })),
   ...readableGroups.map((group) => ({
     rule: "container-user-own",

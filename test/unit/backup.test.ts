@@ -280,7 +280,7 @@ describe("the backup's container", () => {
     const mounts = (platform.container("backup").mounts ?? []).filter(({ type }) => type === "volume");
     const wanted = serviceNames.flatMap((service) => services[service].volumes.map(({ name }) => `/saved/${name}`));
     const readOnly = mounts.filter((mount) => mount.readOnly === true).map(({ target }) => target);
-    const watched = ["redis-data", "prometheus-data", "alertmanager-data", "jaeger-data"];
+    const watched = ["redis-data", "prometheus-data", "alertmanager-data", "jaeger-data", "loki-data"];
     const queues = ["otel-collector-queue", "log-collector-queue"];
     expect(readOnly.sort()).toEqual(
       [

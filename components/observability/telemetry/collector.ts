@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { runBoltGuard } from "../../runtime/boltGuard.ts";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
 import type { Workload } from "../../runtime/workload.ts";
@@ -11,8 +12,6 @@ export interface CollectorArgs extends PartArgs {
   /** Share of the ordinary traces that is kept, percent; failed, slow and order traces all are. Default 20. */
   readonly keptPercent?: number;
 }
-
-import { runQueueGuard } from "./queueGuard.ts";
 
 const CONFIG = "/etc/otelcol-contrib";
 /** The image holds one program and no shell: this says that it can be started, and Prometheus whether it works. */
@@ -64,7 +63,7 @@ export class Collector extends pulumi.ComponentResource {
       },
       this,
     );
-    this.guard = runQueueGuard("otel-collector", args, this.queue, this);
+    this.guard = runBoltGuard("otel-collector", args, { volume: this.queue, directory: QUEUE_DIR, files: ["*"] }, this);
     this.registerOutputs({});
   }
 }

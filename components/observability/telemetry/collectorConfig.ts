@@ -73,7 +73,7 @@ export const collectorBase = {
       directory: QUEUE_DIR,
       timeout: "5s",
       // Where bbolt panics at a damaged file, that is set aside as FILE.TIME.backup and an empty one takes its place. At other
-      // damage the program ends at each start, until its guard has set the file aside (queueGuard.ts). No order is in it.
+      // damage the program ends at each start, until its guard has set the file aside (components/runtime/boltGuard.ts). No order is in it.
       recreate: true,
       // Without it the file keeps the size of the longest queue that there ever was.
       compaction: {

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { runBoltGuard } from "../../runtime/boltGuard.ts";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume } from "../../runtime/volume.ts";
 import type { Workload } from "../../runtime/workload.ts";
@@ -6,7 +7,6 @@ import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { collectorHealth } from "./collector.ts";
 import { QUEUE_DIR } from "./collectorConfig.ts";
 import { CONTAINER_LOGS, logCollectorConfig } from "./logCollectorConfig.ts";
-import { runQueueGuard } from "./queueGuard.ts";
 
 const CONFIG = "/etc/otelcol-contrib";
 
@@ -53,7 +53,7 @@ export class LogCollector extends pulumi.ComponentResource {
       },
       this,
     );
-    this.guard = runQueueGuard("log-collector", args, this.queue, this);
+    this.guard = runBoltGuard("log-collector", args, { volume: this.queue, directory: QUEUE_DIR, files: ["*"] }, this);
     this.registerOutputs({});
   }
 }

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 
-/** How a file is called that was set aside: by components/runtime/set-aside.sh, a queue's guard, Redis's start, and the collector itself. */
+/** How a file is called that was set aside: by components/runtime/set-aside.sh, a guard (bolt-guard.sh), Redis's start, and the collector itself. */
 const SET_ASIDE = /\.damaged-\d{8}T\d{6}Z$|\.backup$/;
 
 export const DAMAGED_FILES = "volume_damaged_files";

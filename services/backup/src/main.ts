@@ -48,7 +48,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   "nats-metrics": async () => serveNatsMetrics(),
   /** The program of another container of this image: keeps NATS's streams. */
   "keep-streams": async () => runStreams(),
-  /** What is wrong with a file of a collector's queue; nothing where it is whole. */
+  /** What is wrong with a bbolt file; nothing where it is whole. */
   "bolt-fault": async ([file = ""]) => {
     const fault = boltFault(file);
     if (fault !== undefined) process.stdout.write(`${fault}\n`);
