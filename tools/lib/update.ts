@@ -1,8 +1,10 @@
+import { Daemon } from "./daemon.ts";
 import { mendInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
 import { holdKillSwitch } from "./platformSwitch.ts";
 import { checkDaemon } from "./preflight.ts";
+import { tellStarts } from "./tellStarts.ts";
 import { showUnhealthy } from "./unhealthy.ts";
 import { root, type Workspace } from "./workspace.ts";
 
@@ -21,7 +23,11 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   const { code } = await step(
     `pulumi up, stack ${stack}`,
     "about a minute the first time; it waits for every container to be healthy",
-    () => workspace.pulumi([...args, ...(unasked ? ["--yes"] : [])], { output: "show", allowFailure: true }),
+    () =>
+      tellStarts(
+        () => Daemon.of(workspace),
+        () => workspace.pulumi([...args, ...(unasked ? ["--yes"] : [])], { output: "show", allowFailure: true }),
+      ),
   );
   // A failed one may have started an executor as well; what failed it is the news, though.
   const held = holdKillSwitch(stack);
