@@ -98,8 +98,7 @@ describe("the platform", () => {
     return { status, health, since, restarts };
   };
   const volume = async (name: string): Promise<string> => {
-    const mounted = JSON.parse(await docker("inspect", "--format", "{{json .Mounts}}", ...(await all()))) as unknown;
-    const lines = JSON.stringify(mounted);
+    const lines = await docker("inspect", "--format", "{{json .Mounts}}", ...(await all()));
     const found = new RegExp(`"Name":"(${name}-[0-9a-f]{7})"`).exec(lines)?.[1];
     if (found === undefined) throw new Error(`nobody has a volume ${name}`);
     return found;
