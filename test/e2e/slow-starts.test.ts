@@ -89,6 +89,7 @@ const refused: readonly (Damaged & { readonly says: RegExp })[] = [
 describe("the platform", () => {
   let stack: TestStack;
   let to: ReturnType<typeof access>;
+  let password: string;
 
   const state = async (workload: string) => {
     const format = "{{.State.Status}} {{.State.Health.Status}} {{.State.StartedAt}} {{.RestartCount}}";
@@ -125,7 +126,7 @@ describe("the platform", () => {
     });
   /** Runs, is healthy, and has not started again for a while. */
   const steady = (workload: string) =>
-    eventually(`${workload} runs, and goes on`, 240, async () => {
+    eventually(`${workload} runs, and goes on`, 300, async () => {
       await healthy(workload);
       const before = await state(workload);
       await pause(12_000);
@@ -134,7 +135,7 @@ describe("the platform", () => {
     });
   const query = async (expr: string): Promise<readonly Readonly<Record<string, string>>[]> => {
     const url = `${stack.url}/prometheus/api/v1/query?query=${encodeURIComponent(expr)}`;
-    const { body } = await https(url, { headers: login("admin", await stack.output("adminPassword")) });
+    const { body } = await https(url, { headers: login("admin", password) });
     return JSON.parse(body).data.result.map(({ metric }: { metric: Record<string, string> }) => metric);
   };
 
@@ -175,6 +176,7 @@ describe("the platform", () => {
     const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
     expect(up.code, up.stdout + up.stderr).toBe(0);
     await to.whole();
+    password = await stack.output("adminPassword");
   });
   afterAll(async () => {
     await stack.remove();
