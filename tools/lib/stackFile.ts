@@ -17,6 +17,7 @@ export class StackFile {
 
   constructor(path: string, text: string = readStackText(path)) {
     this.path = path;
+    refuseConflict(path, text);
     this.#document = parseDocument(text);
     const [fault] = this.#document.errors;
     if (fault !== undefined) throw new UserError(`${path}: ${fault.message}`);
@@ -27,6 +28,12 @@ export class StackFile {
   /** The value of a key of the project, as plain data; undefined where it is not set. */
   get(key: string): unknown {
     return this.config()[`${PROJECT}${key}`];
+  }
+
+  /** The text of a value, by its key or the path to it, such as `generation.redis`; undefined where it is not set, or no plain value. */
+  text(path: string): string | undefined {
+    const value = this.#document.getIn(["config", ...withProject(path)]);
+    return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
   }
 
   /**
@@ -111,6 +118,21 @@ export class StackFile {
   importsEnvironments(): boolean {
     return this.#document.has("environment");
   }
+}
+
+/** @throws UserError where a merge left both sides in the file */
+export function refuseConflict(path: string, text: string): void {
+  const line = text.split("\n").findIndex((each) => /^(<{7}|>{7})( |$)/.test(each));
+  if (line !== -1)
+    throw new UserError(
+      `${path}: line ${line + 1} is the mark of a merge conflict: keep one side, remove the lines that begin with <<<<<<<, ======= and >>>>>>>, and commit`,
+    );
+}
+
+/** The keys on the way to a value. */
+function withProject(path: string): string[] {
+  const [key = "", ...rest] = path.split(".");
+  return [`${PROJECT}${key}`, ...rest];
 }
 
 /** A value of a stack's file as the engine hands it to the program. */

@@ -14,13 +14,17 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
+import { systemFault } from "../../components/nodeVersion.cjs";
 import { type Engine, ensureEngine } from "../engine/engine.ts";
 import { cacheDir } from "./cache.ts";
+import { causeOf } from "./causes.ts";
 import { assertMayChange } from "./held.ts";
 import { withKey } from "./keyAgent.ts";
 import { UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
 import { type RunOptions, type RunResult, run } from "./run.ts";
+import { refuseConflict, StackFile } from "./stackFile.ts";
+import { deploymentOf, stateFile } from "./state.ts";
 
 /** The repository's root. */
 export const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
@@ -86,6 +90,8 @@ export function checkStackName(stack: string): void {
 /** Opens the workspace of a stack, building the engine where there is none. */
 export async function openWorkspace(stack: string): Promise<Workspace> {
   checkStackName(stack);
+  const wrongSystem = systemFault();
+  if (wrongSystem !== undefined) throw new UserError(wrongSystem);
   const engine = await ensureEngine();
   const local = !isShared(stack);
   const home = localHome();
@@ -96,6 +102,8 @@ export async function openWorkspace(stack: string): Promise<Workspace> {
   };
   if (local) env.PULUMI_CONFIG_PASSPHRASE_FILE = localProject(home);
   const cwd = local ? home : root;
+  const file = join(cwd, `Pulumi.${stack}.yaml`);
+  if (existsSync(file)) refuseConflict(file, readFileSync(file, "utf8"));
   return {
     stack,
     cwd,
@@ -103,8 +111,13 @@ export async function openWorkspace(stack: string): Promise<Workspace> {
     local,
     pulumi: async (args, options = {}) => {
       assertMayChange(stack, args);
-      const line = withKey(engine.pulumi, args, join(cwd, `Pulumi.${stack}.yaml`), engine.env.PATH);
-      return run(line.program, line.args, { cwd, ...options, env: { ...env, ...line.env, ...options.env } });
+      const line = withKey(engine.pulumi, args, file, engine.env.PATH);
+      const all = { cwd, ...options, keepErrors: true, env: { ...env, ...line.env, ...options.env } };
+      const result = await run(line.program, line.args, all);
+      // What the engine showed stands above; a cause outside the project is told in its place as well.
+      const cause = result.code !== 0 && options.output === "show" ? causeOf(result.stderr) : undefined;
+      if (cause !== undefined) throw new UserError(cause, result.code);
+      return result;
     },
   };
 }
@@ -137,6 +150,8 @@ export async function ensureLocalStack(workspace: Workspace): Promise<void> {
 }
 
 export async function stackExists(workspace: Workspace): Promise<boolean> {
+  // A start of the engine takes a third of a second or more.
+  if (workspace.local) return existsSync(stateFile(workspace));
   const { stdout } = await workspace.pulumi(["stack", "ls", "--json"]);
   return (JSON.parse(stdout) as { name: string }[]).some(({ name }) => name.split("/").at(-1) === workspace.stack);
 }
@@ -155,14 +170,25 @@ export async function forgetLocalStack(workspace: Workspace): Promise<void> {
     if (file.startsWith(`${stack}.json`)) rmSync(join(stacks, file), { force: true });
 }
 
-/** Sets plain config values, all in one run of the engine; a key may be a path such as `generation.redis`. */
+/**
+ * Sets plain config values, all in one run of the engine; a key may be a path such as `generation.redis`. Those that the stack's
+ * file has already cost none.
+ */
 export async function setConfig(workspace: Workspace, values: Readonly<Record<string, string>>): Promise<void> {
-  const pairs = Object.entries(values).flatMap(([key, value]) => ["--plaintext", `autollm:${key}=${value}`]);
+  const path = join(workspace.cwd, `Pulumi.${workspace.stack}.yaml`);
+  const file = existsSync(path) ? new StackFile(path) : undefined;
+  const pairs = Object.entries(values)
+    .filter(([key, value]) => file?.text(key) !== value)
+    .flatMap(([key, value]) => ["--plaintext", `autollm:${key}=${value}`]);
   if (pairs.length > 0) await workspace.pulumi(["config", "set-all", "--stack", workspace.stack, "--path", ...pairs]);
 }
 
 /** A stack's outputs; secret ones only where asked for. */
 export async function outputs(workspace: Workspace, showSecrets = false): Promise<Readonly<Record<string, unknown>>> {
+  if (workspace.local && !showSecrets) {
+    const { resources = [] } = await deploymentOf(workspace);
+    return resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs ?? {};
+  }
   const args = ["stack", "output", "--stack", workspace.stack, "--json", ...(showSecrets ? ["--show-secrets"] : [])];
   return JSON.parse((await workspace.pulumi(args)).stdout) as Record<string, unknown>;
 }
