@@ -301,7 +301,7 @@ describe("the platform", () => {
       /urn:\S*docker:index\/container:Container::grafana/,
     )?.[0];
     const former = await stack.container("grafana");
-    const update = stack.npm("pulumi", "up", "--yes", "--skip-preview", "--suppress-outputs", "--replace", urn ?? "");
+    const update = stack.npm("pulumi", "up", "--yes", "--skip-preview", "--suppress-outputs", "--target-replace", urn ?? "");
     await eventually("another Grafana", 240, async () => {
       const now = await stack.container("grafana");
       return now !== "" && now !== former && !now.includes("\n") && (await pids("grafana", "grafana")).length > 0
