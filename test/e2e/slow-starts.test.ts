@@ -231,6 +231,27 @@ describe("the platform", () => {
     await healthy(damaged.workload);
   });
 
+  test("Redis has after a restart what transactions and scripts wrote", async () => {
+    const cli = async (...words: readonly string[]) =>
+      docker("exec", await stack.container("redis"), "sh", "/etc/autollm/acl.sh", "cli", ...words);
+    const value = randomBytes(8).toString("hex");
+    await cli(
+      "eval",
+      "redis.call('set', KEYS[1], ARGV[1]) redis.call('set', KEYS[2], ARGV[1])",
+      "2",
+      "risk:a",
+      "risk:b",
+      value,
+    );
+    // Its log alone is read, whatever the last snapshot holds.
+    await pause(1500);
+    await docker("kill", await stack.container("redis"));
+    await docker("start", await stack.container("redis"));
+    await healthy("redis");
+    expect([await cli("get", "risk:a"), await cli("get", "risk:b")]).toEqual([value, value]);
+    await cli("del", "risk:a", "risk:b");
+  });
+
   test("tells of messages that NATS lost by a damaged file, and by nothing else", async () => {
     const before = await query('nats_stream_last_sequence{stream="NEWS"}');
     expect(before).toHaveLength(1);
@@ -301,7 +322,15 @@ describe("the platform", () => {
       /urn:\S*docker:index\/container:Container::grafana/,
     )?.[0];
     const former = await stack.container("grafana");
-    const update = stack.npm("pulumi", "up", "--yes", "--skip-preview", "--suppress-outputs", "--target-replace", urn ?? "");
+    const update = stack.npm(
+      "pulumi",
+      "up",
+      "--yes",
+      "--skip-preview",
+      "--suppress-outputs",
+      "--target-replace",
+      urn ?? "",
+    );
     await eventually("another Grafana", 240, async () => {
       const now = await stack.container("grafana");
       return now !== "" && now !== former && !now.includes("\n") && (await pids("grafana", "grafana")).length > 0
