@@ -24,7 +24,8 @@ const stores = {
   alertmanager: "alertmanager",
   loki: "loki",
   jaeger: "jaeger-linux",
-  "ib-gateway": "node",
+  // Node names its first thread so.
+  "ib-gateway": "MainThread",
 } as const;
 type Store = keyof typeof stores;
 

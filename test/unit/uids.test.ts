@@ -73,10 +73,10 @@ describe.each(["with the stand-ins", "with IB Gateway's own image"])("a stack %s
     const guards = containers().filter(isGuard);
     expect(guards).toHaveLength(3);
     for (const { name, inputs } of guards) {
-      const workload = containers().find((each) => each.name === name.replace(/-guard$/, ""))?.inputs;
-      const volumes = (of: typeof workload) =>
-        (of?.mounts as readonly { type: string; source: string }[]).filter(({ type }) => type === "volume");
-      expect(inputs.user, name).toBe(workload?.user);
+      const workload = containers().find((each) => each.name === name.replace(/-guard$/, ""))?.inputs ?? {};
+      const volumes = ({ mounts }: typeof workload) =>
+        (mounts as readonly { type: string; source: string }[]).filter(({ type }) => type === "volume");
+      expect(inputs.user, name).toBe(workload.user);
       expect(volumes(inputs), name).toEqual(volumes(workload));
       expect(inputs, name).toMatchObject({ networkMode: "none", networksAdvanced: [], capabilities: { adds: [] } });
       const labels = inputs.labels as readonly { label: string; value: string }[];
