@@ -56,7 +56,8 @@ describe("the platform", () => {
     const page = await docker(
       ...["exec", await stack.container("nats-streams"), "wget", "-q", "-O", "-", "http://127.0.0.1:9191/metrics"],
     );
-    for (const stream of ["FILLS", "KILL_SWITCH"]) expect.soft(page).toContain(`nats_stream_kept{stream="${stream}"} 1`);
+    for (const stream of ["FILLS", "KILL_SWITCH"])
+      expect.soft(page).toContain(`nats_stream_kept{stream="${stream}"} 1`);
   });
 
   test.each([
