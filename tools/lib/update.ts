@@ -6,6 +6,7 @@ import { say, step, UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
 import { holdKillSwitch } from "./platformSwitch.ts";
 import { checkDaemon } from "./preflight.ts";
+import { checkRegistries } from "./registryLogins.ts";
 import { changesNothing, forgetUpdated, noteUpdated, sameAsUpdated } from "./unchanged.ts";
 import { showUnhealthy } from "./unhealthy.ts";
 import { root, type Workspace } from "./workspace.ts";
@@ -21,6 +22,7 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   // A stack that an earlier version made has none yet.
   if (local) await ensureNetworkRange(workspace);
   await checkDaemon(workspace);
+  await checkRegistries(workspace);
   await mendInterrupted(workspace);
   const previewed = unasked ? await preview(workspace) : undefined;
   if (previewed?.unchanged === true) return holdKillSwitch(stack);
