@@ -9,6 +9,7 @@ import { update } from "../../tools/lib/update.ts";
 import type { Workspace } from "../../tools/lib/workspace.ts";
 
 vi.mock("../../tools/lib/preflight.ts", () => ({ checkDaemon: async () => undefined }));
+vi.mock("../../tools/lib/registryLogins.ts", () => ({ checkRegistries: async () => undefined }));
 vi.mock("../../tools/lib/platformSwitch.ts", () => ({ holdKillSwitch: async () => undefined }));
 vi.mock("../../tools/lib/unhealthy.ts", () => ({ showUnhealthy: async () => undefined }));
 
