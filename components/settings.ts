@@ -81,6 +81,12 @@ const host = z.strictObject({
 /** What `domain` is where the config says nothing. */
 const DEFAULT_DOMAIN = "localhost";
 
+/** The parts of a key: a path in a container is one, whatever dots it has, and the last. */
+function partsOf(key: string): string[] {
+  const at = key.indexOf("./");
+  return at === -1 ? key.split(".") : [...key.slice(0, at).split("."), key.slice(at + 1)];
+}
+
 const isEmptyObject = (value: unknown) =>
   typeof value === "object" && value !== null && Object.keys(value).length === 0;
 
@@ -142,8 +148,7 @@ const schema = z
       .default(["BTC-USD", "ETH-USD", "SPY"]),
   })
   .superRefine((value, context) => {
-    const fault = (path: string, message: string) =>
-      context.addIssue({ code: "custom", path: path.split("."), message });
+    const fault = (path: string, message: string) => context.addIssue({ code: "custom", path: partsOf(path), message });
     const rangeProblem = rangeFault(value.networkRange);
     if (rangeProblem !== undefined) fault("networkRange", rangeProblem);
     const elsewhere = {
