@@ -46,6 +46,9 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   "edge-limiter": ["edge-limiter", "redis"],
   "nats-streams": ["scrape", "nats-streams"],
   "restore-test": [],
+  "loki-guard": [],
+  "otel-collector-guard": [],
+  "log-collector-guard": [],
 };
 
 /** The segments that a workload needs; undefined for one that nobody has heard of. */

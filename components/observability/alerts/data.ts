@@ -69,8 +69,9 @@ export const dataAlerts: readonly AlertGroup[] = [
       },
       {
         name: "OrdersWaiting",
-        // Both what was not delivered yet, and what was delivered and never confirmed.
-        expr: `max by (consumer) (nats_consumer_pending + nats_consumer_unacknowledged) > ${MAX_WAITING}`,
+        // Both what was not delivered yet, and what was delivered and never confirmed; at a consumer that is read: a program may
+        // subscribe by itself, and its consumer then counts all that there is.
+        expr: `max by (consumer) (nats_consumer_pending + nats_consumer_unacknowledged) > ${MAX_WAITING} and max by (consumer) (nats_consumer_delivered) > 0`,
         for: "5m",
         severity: "warning",
         service: "nats",
@@ -98,6 +99,27 @@ export const dataAlerts: readonly AlertGroup[] = [
         subject: "stream-change",
         summary: "Somebody had changed or removed NATS's stream {{ $labels.stream }}",
         description: "It was put right; what was in a stream that was removed is lost.",
+      },
+      {
+        name: "StreamLostMessages",
+        // Messages leave a stream at its old end alone, and numbers only grow.
+        expr: "max by (stream) (nats_stream_gaps) > 0 or max by (stream) (resets(nats_stream_last_sequence[1h])) > 0",
+        for: "0s",
+        severity: "critical",
+        service: "nats",
+        subject: "stream-loss",
+        summary: "NATS has lost messages of the stream {{ $labels.stream }}",
+        description: "A file of the stream was damaged, and NATS went on without what it could not read.",
+      },
+      {
+        name: "DamagedFileSetAside",
+        expr: "max by (volume) (volume_damaged_files) > 0",
+        for: "0s",
+        severity: "warning",
+        service: "{{ $labels.volume }}",
+        subject: "damage",
+        summary: "{{ $value }} damaged files were set aside in the volume {{ $labels.volume }}",
+        description: "The program runs without them; it fires until somebody has looked at them and moved them away.",
       },
       {
         name: "NatsStorageFilling",

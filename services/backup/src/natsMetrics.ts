@@ -22,11 +22,18 @@ interface Consumer {
   readonly num_pending: number;
   readonly num_ack_pending: number;
   readonly num_redelivered: number;
+  readonly delivered: { readonly consumer_seq: number };
 }
 
 interface Stream {
   readonly name: string;
-  readonly state: { readonly messages: number; readonly bytes: number };
+  readonly state: {
+    readonly messages: number;
+    readonly bytes: number;
+    readonly last_seq: number;
+    /** Absent for none. */
+    readonly num_deleted?: number;
+  };
   readonly consumer_detail?: readonly Consumer[];
 }
 
@@ -85,11 +92,22 @@ function streamMetrics(jsz: Jsz): Metric[] {
   return [
     ofStreams("nats_stream_messages", "Messages that the stream keeps.", ({ state }) => state.messages),
     ofStreams("nats_stream_bytes", "Bytes that the stream keeps.", ({ state }) => state.bytes),
+    ofStreams("nats_stream_last_sequence", "The number of the stream's newest message.", ({ state }) => state.last_seq),
+    ofStreams(
+      "nats_stream_gaps",
+      "Messages that are missing between the oldest and the newest one.",
+      ({ state }) => state.num_deleted ?? 0,
+    ),
     ofConsumers("nats_consumer_pending", "Messages not yet delivered.", (each) => each.num_pending),
     ofConsumers(
       "nats_consumer_unacknowledged",
       "Messages delivered and not confirmed.",
       (each) => each.num_ack_pending,
+    ),
+    ofConsumers(
+      "nats_consumer_delivered",
+      "Messages delivered since it was made: 0 where a program subscribes by itself.",
+      (each) => each.delivered.consumer_seq,
     ),
     ofConsumers("nats_consumer_redelivered", "Messages that were delivered again.", (each) => each.num_redelivered),
   ];
