@@ -24,8 +24,6 @@ const stores = {
   alertmanager: "alertmanager",
   loki: "loki",
   jaeger: "jaeger-linux",
-  // Node names its first thread so.
-  "ib-gateway": "MainThread",
 } as const;
 type Store = keyof typeof stores;
 
