@@ -36,6 +36,7 @@ const parts: Readonly<Record<string, number>> = {
 /** Who cannot have a number of the range, and why. */
 export const fixedUsers = {
   postgres: { user: "70:70", why: "initdb looks its user up in the image's own accounts; no Debian package uses 70" },
+  "edge-sockets": { user: "0:0", why: "the kernel gives CAP_NET_ADMIN to root alone; it has no other capability" },
   "log-collector": { user: "0:0", why: "Docker's log files are root's alone; it has no capability" },
 } as const;
 

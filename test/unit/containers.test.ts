@@ -72,9 +72,9 @@ describe("every container of the platform", () => {
     }
   });
 
-  it("publishes no port, but Caddy's", () => {
-    expect(breakers(({ ports }) => (ports ?? []).length > 0)).toEqual(["caddy"]);
-    expect(platform.container("caddy").ports).toEqual([
+  it("publishes no port, but the edge's", () => {
+    expect(breakers(({ ports }) => (ports ?? []).length > 0)).toEqual(["edge-sockets"]);
+    expect(platform.container("edge-sockets").ports).toEqual([
       { internal: 8080, external: 8080, ip: "127.0.0.1", protocol: "tcp" },
       { internal: 8443, external: 8443, ip: "127.0.0.1", protocol: "tcp" },
       { internal: 8443, external: 8443, ip: "127.0.0.1", protocol: "udp" },
