@@ -391,6 +391,7 @@ describe("a right config", () => {
         filesDir: "",
         dockerHost: "unix:///var/run/docker.sock",
         backup: { time: "02:00", testMemory: 1024 },
+        edge: {},
         symbols: ["BTC-USD", "ETH-USD", "SPY"],
       },
     });
