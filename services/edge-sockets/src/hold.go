@@ -166,7 +166,8 @@ func (h *holder) serve(connection *net.UnixConn) {
 func (h *holder) take() (int, error) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	for _, number := range append([]int{h.now}, 0, 1, 2, 3) {
+	for step := range places {
+		number := (h.now + step) % places
 		if !h.places[number].taken {
 			h.places[number] = place{taken: true}
 			log.Printf("place %d: taken", number)
@@ -191,10 +192,16 @@ func (h *holder) leave(number int) {
 	if number != h.now {
 		return
 	}
+	// It ended without a word. Who waits for it alone tries again, at another.
 	for other, each := range h.places {
 		if each.ready {
 			h.move(other)
-			return
+			break
+		}
+	}
+	if number != h.now {
+		for _, each := range h.groups {
+			each.empty(number)
 		}
 	}
 }

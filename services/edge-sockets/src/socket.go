@@ -77,5 +77,23 @@ func (g *group) choose(place int) error {
 		&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
 }
 
+// empty ends what waits at a place.
+func (g *group) empty(place int) {
+	for {
+		var err error
+		if g.network == "tcp" {
+			var connection int
+			if connection, _, err = unix.Accept4(g.sockets[place], unix.SOCK_CLOEXEC); err == nil {
+				unix.Close(connection)
+			}
+		} else {
+			_, _, err = unix.Recvfrom(g.sockets[place], make([]byte, 1), unix.MSG_DONTWAIT)
+		}
+		if err != nil && err != unix.EINTR {
+			return
+		}
+	}
+}
+
 // markWord is where such a program finds a datagram's mark: SKF_AD_OFF + SKF_AD_MARK of linux/filter.h.
 const markWord = -0x1000 + 20

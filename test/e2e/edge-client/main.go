@@ -226,7 +226,8 @@ func main() {
 			for index := int64(1); stop.Err() == nil || begun.Load() < *least; index++ {
 				begun.Add(1)
 				at := time.Now()
-				if !long && *fresh > 0 && index%*fresh == 0 {
+				// An answer that has begun cannot ask for another connection any more: whoever reads one for long makes a new one.
+				if *download || !long && *fresh > 0 && index%*fresh == 0 {
 					own := make()
 					once(own)
 					switch each := own.(type) {
