@@ -35,6 +35,10 @@ func openGroup(spec string, places int) (*group, error) {
 			return nil, fmt.Errorf("%s: %w", spec, err)
 		}
 		made.sockets = append(made.sockets, socket)
+		// As soon as there is one: a second socket would get its part of what comes in, and nobody would look there.
+		if err := made.choose(0); err != nil {
+			return nil, fmt.Errorf("%s: %w", spec, err)
+		}
 	}
 	return made, nil
 }
