@@ -1,4 +1,5 @@
 import "./components/plainStackTraces.ts";
+import "./components/leanPromises.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { Backup, backupTarget } from "./components/backup/backup.ts";
 import { IbGateway } from "./components/broker/ibGateway.ts";

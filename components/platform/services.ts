@@ -15,11 +15,12 @@ import { uidOf, workloadUser } from "../uids.ts";
 import { isExecutor, isServiceName, type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
 import { deliveryOf } from "./delivery.ts";
 import { serviceEnvironment } from "./environment.ts";
+import { fillEnvironment } from "./filled.ts";
 import { imageStart } from "./imageStart.ts";
 import type { KillSwitchMount } from "./killSwitchMount.ts";
 import { type Start, volumeHolder, volumeNameOf } from "./release.ts";
 import { STAND_IN_COMMAND } from "./standIn.ts";
-import { applicationOf, fillEnvironment, sharers, startOf } from "./started.ts";
+import { applicationOf, sharers, startOf } from "./started.ts";
 import { WRAPPED } from "./wrapper.ts";
 
 export interface ServicesArgs extends PartArgs {

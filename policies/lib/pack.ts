@@ -5,6 +5,7 @@ import type {
   ResourceValidationPolicy,
   StackValidationPolicy,
 } from "@pulumi/policy";
+import { behindProxy } from "./decodeOnce.ts";
 import { plainProps } from "./plain.ts";
 import {
   isStackRule,
@@ -55,7 +56,19 @@ function stackPolicy(rule: StackRule): StackValidationPolicy {
 
 type Resource = Pick<PolicyResource, "type" | "name" | "urn" | "props" | "opts">;
 
-async function subjectOf({ type, name, urn, props, opts }: Resource): Promise<Subject> {
+/** The resources that rules have been asked about, by their decoded properties: each is made plain once, not once per rule. */
+const subjects = new WeakMap<object, Promise<Subject>>();
+
+function subjectOf(resource: Resource): Promise<Subject> {
+  const key = behindProxy(resource.props);
+  const known = key === undefined ? undefined : subjects.get(key);
+  if (known !== undefined) return known;
+  const subject = plainSubject(resource);
+  if (key !== undefined) subjects.set(key, subject);
+  return subject;
+}
+
+async function plainSubject({ type, name, urn, props, opts }: Resource): Promise<Subject> {
   return { type, name, urn, props: await plainProps(props), protect: opts.protect };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Deployment, halfMade, halfRemoved, settled } from "../../tools/lib/interrupted.ts";
+import { halfMade, halfRemoved, settled } from "../../tools/lib/interrupted.ts";
+import type { Deployment } from "../../tools/lib/state.ts";
 
 const resource = (name: string, kind: "container" | "network" | "volume", id?: string) => ({
   urn: `urn:pulumi:test::autollm::docker:index/${kind}:${kind}::${name}`,

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { claimScript } from "../../components/data/natsClaim.ts";
 import { executors } from "../../components/platform/catalogue.ts";
+import { fillEnvironment } from "../../components/platform/filled.ts";
 import { NATS_USER_MARK } from "../../components/platform/natsUser.ts";
 import { refer } from "../../components/platform/references.ts";
-import { fillEnvironment } from "../../components/platform/started.ts";
 import { runPlatform } from "./lib/platform.ts";
 
 let folder: string;

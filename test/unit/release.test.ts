@@ -3,9 +3,10 @@ import { parse as parseYaml } from "yaml";
 import { grantedTo } from "../../components/credentials/grants.ts";
 import { applicationNames, applications } from "../../components/platform/applications/index.ts";
 import { serviceNames } from "../../components/platform/catalogue.ts";
+import { fillEnvironment } from "../../components/platform/filled.ts";
 import { commandOf } from "../../components/platform/imageStart.ts";
 import { ownerOfVolume, startFaults, volumeNameOf } from "../../components/platform/release.ts";
-import { fillEnvironment, startOf } from "../../components/platform/started.ts";
+import { startOf } from "../../components/platform/started.ts";
 import { checkConfig } from "../../components/settings.ts";
 
 const image = `registry.example/app@sha256:${"0a".repeat(32)}`;

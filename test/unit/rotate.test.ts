@@ -16,8 +16,8 @@ import { ages } from "../../tools/lib/rotation.ts";
 
 const config = (generation: object = {}, overlap: object = {}, more: object = {}) =>
   readRotationConfig({
-    "autollm:generation": { objectValue: generation },
-    "autollm:overlap": { objectValue: overlap },
+    "autollm:generation": { value: generation },
+    "autollm:overlap": { value: overlap },
     ...more,
   });
 

@@ -9,16 +9,19 @@ import { root } from "../lib/workspace.ts";
 import { Compose } from "./growth/compose.ts";
 import { type GrowthResult, measureGrowth } from "./growth/growth.ts";
 import { machine, table } from "./measure.ts";
-import { measurePlatform } from "./platform.ts";
+import { withCommit } from "./other.ts";
+import { measurePlatform, type PlatformRow } from "./platform.ts";
 
-const HELP = `usage: npm run bench -- [--install] [--sizes 11,44,110] [--write]
+const HELP = `usage: npm run bench -- [--install] [--sizes 11,44,110] [--compare COMMIT] [--rounds N] [--write]
 
-Measures on this machine's Docker: the whole platform (first up, no change, preview, one service), then as many idle workloads as
-the sizes say, by this stack's own component and by docker compose, where that is installed. Give it a quiet machine.
+Measures on this machine's Docker: the whole platform (first up, no change, preview, one service; time and memory), then as many idle
+workloads as the sizes say, by this stack's own component and by docker compose, where that is installed. Give it a quiet machine.
 
-  --install   allow to install what is missing (Docker, on Debian; always so when CI is set)
-  --sizes     numbers of workloads; default 11,44,110
-  --write     put the figures into docs/performance.md`;
+  --install          allow to install what is missing (Docker, on Debian; always so when CI is set)
+  --sizes            numbers of workloads; default 11,44,110; "none" for the platform alone
+  --compare COMMIT   measure the platform of another commit as well, in turns, and print the ratios
+  --rounds N         measure the platform N times; the median counts; default 1
+  --write            put the figures into docs/performance.md`;
 
 /** Ports of the stack that is measured, beside those of a stack that runs. */
 const PORTS = [18_080, 18_443] as const;
@@ -44,32 +47,80 @@ function growthTable(results: readonly GrowthResult[]): string {
   );
 }
 
+/** The median of each row over the rounds. */
+function medians(rounds: readonly (readonly PlatformRow[])[]): readonly PlatformRow[] {
+  const median = (values: readonly number[]) =>
+    values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
+  return (rounds[0] ?? []).map(({ what }, index) => {
+    const rows = rounds.flatMap((round) => round[index] ?? []);
+    return {
+      what,
+      seconds: median(rows.map((row) => row.seconds)),
+      peakMiB: median(rows.map((row) => row.peakMiB)),
+    };
+  });
+}
+
+/** The platform of this tree, beside that of another commit where one is named: taken in turns, so that both meet the same machine. */
+async function platformTable(rounds: number, commit: string | undefined): Promise<string> {
+  const here: (readonly PlatformRow[])[] = [];
+  const there: (readonly PlatformRow[])[] = [];
+  const measureAll = async (other?: string) => {
+    for (let round = 0; round < rounds; round++) {
+      if (other !== undefined) there.push(await measurePlatform(other, PORTS));
+      here.push(await measurePlatform(root, PORTS));
+    }
+  };
+  await (commit === undefined ? measureAll() : withCommit(commit, measureAll));
+  const before = medians(there);
+  const rows = medians(here).map(({ what, seconds, peakMiB }, index) => {
+    const other = before[index];
+    const memory = Math.round(peakMiB).toString();
+    if (other === undefined) return [what, seconds, memory];
+    const ratios = [seconds / other.seconds, peakMiB / other.peakMiB].map((each) => each.toFixed(2));
+    return [
+      what,
+      other.seconds,
+      seconds,
+      ratios[0] ?? "",
+      Math.round(other.peakMiB).toString(),
+      memory,
+      ratios[1] ?? "",
+    ];
+  });
+  if (commit === undefined) return table(["what", "seconds", "MiB at most"], rows);
+  return table(["what", `seconds at ${commit}`, "now", "ratio", `MiB at ${commit}`, "now", "ratio"], rows);
+}
+
 await command(
   {
     help: HELP,
     options: {
       install: { type: "boolean" },
       sizes: { type: "string", default: "11,44,110" },
+      compare: { type: "string" },
+      rounds: { type: "string", default: "1" },
       write: { type: "boolean" },
     },
     changes: "nothing",
   },
-  async ({ install, sizes, write }) => {
-    const counts = sizes.split(",").map(Number);
+  async ({ install, sizes, compare, rounds, write }) => {
+    const counts = sizes === "none" ? [] : sizes.split(",").map(Number);
     if (counts.some((count) => !Number.isInteger(count) || count < 2))
-      throw new UserError(`--sizes ${sizes}: must be whole numbers of 2 or more, such as 11,44`, USAGE);
+      throw new UserError(`--sizes ${sizes}: must be whole numbers of 2 or more, such as 11,44, or none`, USAGE);
+    if (!/^[1-9]\d?$/.test(rounds)) throw new UserError(`--rounds ${rounds}: must be a whole number of 1 to 99`, USAGE);
     await ensureDocker({ install: unasked(install) });
-    const platform = await measurePlatform(PORTS);
+    const platform = await platformTable(Number(rounds), compare);
     const { redis } = await ensureImages(["redis"]);
-    if (redis === undefined) throw new UserError("the image of Redis, which stands for a workload, could not be had");
+    if (redis === undefined) throw new UserError("the image of Redis, which stands for a workload, is unavailable");
     const growth: GrowthResult[] = [];
     if ((await Compose.find()) === undefined)
       say("docker compose is not installed, so its columns stay empty; on Debian: apt-get install docker-compose");
     for (const count of counts) growth.push(await measureGrowth(count, redis));
     const figures = [
       `Taken on ${machine()}. All times in seconds.`,
-      table(["what", "seconds"], platform),
-      growthTable(growth),
+      platform,
+      ...(growth.length > 0 ? [growthTable(growth)] : []),
     ].join("\n\n");
     process.stdout.write(`${figures}\n`);
     if (write === true) {

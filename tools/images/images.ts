@@ -15,9 +15,19 @@ export { registryReachable } from "./registry.ts";
  * The key is a hash of everything that makes the image, so a tag never changes its meaning.
  */
 export async function ensureImages<Name extends LocalImageName>(names: readonly Name[]): Promise<Record<Name, string>> {
-  const tags: Partial<Record<Name, string>> = {};
-  for (const name of names) tags[name] = await ensureImage(name);
-  return tags as Record<Name, string>;
+  const [described, present] = await Promise.all([
+    Promise.all(names.map(async (name) => [name, (await describe(name)).tag] as const)),
+    localTags(),
+  ]);
+  for (const [name, tag] of described) if (!present.has(tag)) await ensureImage(name);
+  return Object.fromEntries(described) as Record<Name, string>;
+}
+
+/** The tags of the local images that the daemon has. */
+async function localTags(): Promise<ReadonlySet<string>> {
+  const format = ["--format", "{{.Repository}}:{{.Tag}}"];
+  const { stdout } = await run("docker", ["images", "--filter", "label=autollm.local-image", ...format]);
+  return new Set(stdout.split("\n").filter((tag) => tag.startsWith(TAG_PREFIX)));
 }
 
 /**
@@ -39,11 +49,9 @@ export async function pruneImages(): Promise<string[]> {
   const current = new Set([baseTag()]);
   for (const name of localImageNames) current.add((await describe(name)).tag);
   for (const name of ownImages) current.add((await prepareOwn(name)).tag);
-  const format = ["--format", "{{.Repository}}:{{.Tag}}"];
-  const { stdout } = await run("docker", ["images", "--filter", "label=autollm.local-image", ...format]);
   const removed: string[] = [];
-  for (const tag of stdout.split("\n")) {
-    if (!tag.startsWith(TAG_PREFIX) || current.has(tag)) continue;
+  for (const tag of await localTags()) {
+    if (current.has(tag)) continue;
     if ((await run("docker", ["rmi", tag], { allowFailure: true })).code === 0) removed.push(tag);
   }
   pruneGoPrograms();

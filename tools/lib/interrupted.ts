@@ -1,29 +1,8 @@
 import { Daemon } from "./daemon.ts";
 import { releaseEngineLock } from "./engineLock.ts";
 import { say } from "./log.ts";
+import { type Deployment, deploymentOf, exported, type StateResource } from "./state.ts";
 import type { Workspace } from "./workspace.ts";
-
-/** What the engine keeps of a resource, as far as it matters here. */
-interface StateResource {
-  readonly urn: string;
-  readonly type: string;
-  readonly id?: string;
-  readonly inputs?: { readonly name?: unknown };
-  /** Whether the next update makes it anew. */
-  readonly taint?: boolean;
-}
-
-/** A step that the engine had begun, and whose end it never saw. */
-interface PendingOperation {
-  readonly type: string;
-  readonly resource: StateResource;
-}
-
-/** The part of an exported state that an interrupted update leaves unclear. */
-export interface Deployment {
-  readonly resources?: readonly StateResource[];
-  readonly pending_operations?: readonly PendingOperation[];
-}
 
 /** A thing of Docker's that an interrupted update may have made, or may have removed. */
 export interface DockerObject {
@@ -84,9 +63,8 @@ export function settled(deployment: Deployment, gone: ReadonlySet<string>): Depl
  */
 export async function mendInterrupted(workspace: Workspace): Promise<void> {
   await releaseEngineLock(workspace);
-  const { stdout } = await workspace.pulumi(["stack", "export", "--stack", workspace.stack]);
-  const state = JSON.parse(stdout) as { readonly deployment: Deployment };
-  if ((state.deployment.pending_operations ?? []).length === 0) return;
+  if (((await deploymentOf(workspace)).pending_operations ?? []).length === 0) return;
+  const state = await exported(workspace);
   const daemon = await Daemon.of(workspace);
   for (const { kind, reference } of halfMade(state.deployment)) {
     const remove = kind === "container" ? ["rm", "--force", "--volumes"] : [kind, "rm", "--force"];

@@ -13,6 +13,8 @@ import {
   stepAfter,
 } from "../../components/credentials/overlap.ts";
 import { say } from "./log.ts";
+import { type ConfigEntry, configOf } from "./stackSettings.ts";
+import { deploymentOf, type StateResource } from "./state.ts";
 import { setConfig, type Workspace } from "./workspace.ts";
 
 const PROJECT = "autollm:";
@@ -26,17 +28,9 @@ export interface RotationConfig {
   readonly pinned: ReadonlyMap<string, readonly string[]>;
 }
 
-/** A resource of the stack's state, as far as generations go. */
-interface StateResource {
-  readonly urn: string;
-  readonly outputs?: { readonly stdout?: string };
-}
-
-type ConfigEntries = Readonly<Record<string, { readonly objectValue?: unknown }>>;
-
-/** Takes the rotations out of what `pulumi config --json` prints. Values of credentials are not looked at. */
-export function readRotationConfig(entries: ConfigEntries): RotationConfig {
-  const table = (key: string) => (entries[`${PROJECT}${key}`]?.objectValue ?? {}) as Record<string, unknown>;
+/** Takes the rotations out of a stack's config. Values of credentials are not looked at. */
+export function readRotationConfig(entries: Readonly<Record<string, Pick<ConfigEntry, "value">>>): RotationConfig {
+  const table = (key: string) => (entries[`${PROJECT}${key}`]?.value ?? {}) as Record<string, unknown>;
   const pinned = new Map<string, string[]>();
   for (const key of Object.keys(entries)) {
     const name = key.startsWith(PROJECT) ? key.slice(PROJECT.length) : "";
@@ -57,8 +51,7 @@ export function readRotationConfig(entries: ConfigEntries): RotationConfig {
 }
 
 export async function rotationConfig(workspace: Workspace): Promise<RotationConfig> {
-  const { stdout } = await workspace.pulumi(["config", "--json", "--stack", workspace.stack]);
-  return readRotationConfig(JSON.parse(stdout) as ConfigEntries);
+  return readRotationConfig(await configOf(workspace));
 }
 
 /**
@@ -100,9 +93,9 @@ export function beginning(config: RotationConfig, running: ReadonlyMap<string, n
 }
 
 /** The generations that run, as the state keeps them beside the credentials' ages. */
-export function runningAges(resources: readonly StateResource[]): readonly Age[] {
+export function runningAges(resources: readonly Pick<StateResource, "urn" | "outputs">[]): readonly Age[] {
   const ages = resources.find(({ urn }) => urn.endsWith(`::${AGES}`) && !urn.includes("CredentialAges::"));
-  return readAges(ages?.outputs?.stdout ?? "");
+  return readAges(String(ages?.outputs?.stdout ?? ""));
 }
 
 /**
@@ -122,9 +115,7 @@ export function outlasted(config: RotationConfig, running: readonly Age[], now: 
 export async function rollOut(workspace: Workspace, bringUp: () => Promise<void>): Promise<void> {
   const config = await rotationConfig(workspace);
   if (overlapUnits.some((unit) => (config.generation[unit] ?? 1) > 1)) {
-    const { stdout } = await workspace.pulumi(["stack", "export", "--stack", workspace.stack]);
-    const { deployment } = JSON.parse(stdout) as { deployment: { resources?: readonly StateResource[] } };
-    const running = runningAges(deployment.resources ?? []);
+    const running = runningAges((await deploymentOf(workspace)).resources ?? []);
     const begun = beginning(config, new Map(running.map(({ unit, generation }) => [unit, generation])));
     await setConfig(workspace, Object.fromEntries(begun));
     const over = outlasted(config, running, Date.now() / 1000);

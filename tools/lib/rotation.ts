@@ -1,17 +1,10 @@
 import { rotationPeriod } from "../../components/credentials/ages.ts";
 import { credentialNames, isCredentialName, isRotated, rotationUnit } from "../../components/credentials/catalogue.ts";
 import { withoutSlot } from "../../components/credentials/slots.ts";
+import { deploymentOf, type StateResource } from "./state.ts";
 import type { Workspace } from "./workspace.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-
-/** A resource of the stack's state, as far as its age goes. */
-export interface AgedResource {
-  readonly type: string;
-  readonly urn: string;
-  /** When its value was made; absent for what the engine does not keep. */
-  readonly created?: string;
-}
 
 /** The resources that make values, by the name that they have in the stack. */
 const makesValue = /^(random:index\/random(Password|Bytes)|tls:index\/privateKey):/;
@@ -24,7 +17,7 @@ function unitOf(name: string): string | undefined {
 }
 
 /** Days since each unit's value was made: that of its oldest part, each by its newest generation. */
-export function ages(resources: readonly AgedResource[], now: number): ReadonlyMap<string, number> {
+export function ages(resources: readonly StateResource[], now: number): ReadonlyMap<string, number> {
   const parts = new Map<string, number>();
   for (const { type, urn, created } of resources) {
     if (created === undefined || !makesValue.test(type)) continue;
@@ -40,13 +33,11 @@ export function ages(resources: readonly AgedResource[], now: number): ReadonlyM
 }
 
 /** The units whose value is older than its period. */
-export function overdue(resources: readonly AgedResource[], now: number): string[] {
+export function overdue(resources: readonly StateResource[], now: number): string[] {
   return [...ages(resources, now)].filter(([unit, age]) => age > rotationPeriod(unit)).map(([unit]) => unit);
 }
 
 /** The units of a stack that are due, by the times that the engine keeps in the state. */
 export async function dueUnits(workspace: Workspace): Promise<string[]> {
-  const { stdout } = await workspace.pulumi(["stack", "export", "--stack", workspace.stack]);
-  const state = JSON.parse(stdout) as { deployment: { resources?: readonly AgedResource[] } };
-  return overdue(state.deployment.resources ?? [], Date.now());
+  return overdue((await deploymentOf(workspace)).resources ?? [], Date.now());
 }

@@ -31,6 +31,12 @@ export class StackFile {
     return this.config()[`${PROJECT}${key}`];
   }
 
+  /** The text of a value, by its key or the path to it, such as `generation.redis`; undefined where it is not set, or no plain value. */
+  text(path: string): string | undefined {
+    const value = this.#document.getIn(["config", ...withProject(path)]);
+    return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
+  }
+
   /**
    * What the program is given of keys of the project: their full names, and their values as text. Keys that are not set are
    * left out.
@@ -120,6 +126,12 @@ export class StackFile {
   importsEnvironments(): boolean {
     return this.#document.has("environment");
   }
+}
+
+/** The keys on the way to a value. */
+function withProject(path: string): string[] {
+  const [key = "", ...rest] = path.split(".");
+  return [`${PROJECT}${key}`, ...rest];
 }
 
 /** A value of a stack's file as the engine hands it to the program. */

@@ -4,11 +4,16 @@ import { checkConfig, type Settings } from "../../components/settings.ts";
 import { StackFile, textOf } from "./stackFile.ts";
 import type { Workspace } from "./workspace.ts";
 
-interface Entry {
-  /** The text that the program is given; undefined if it is, or holds, a secret. */
+/** A key of a stack's config. */
+export interface ConfigEntry {
+  /** The value as plain data; undefined if it is, or holds, a secret. */
+  readonly value: unknown;
+  /** The text that the program is given; undefined likewise. */
   readonly text: string | undefined;
   readonly secret: boolean;
 }
+
+export type ConfigEntries = Readonly<Record<string, ConfigEntry>>;
 
 /** Whether a value of a stack's file is encrypted, or holds something that is. */
 function isSecret(value: unknown): boolean {
@@ -16,36 +21,46 @@ function isSecret(value: unknown): boolean {
   return Object.hasOwn(value, "secure") || Object.values(value).some(isSecret);
 }
 
-function fromFile(file: StackFile): Record<string, Entry> {
+function fromFile(file: StackFile): ConfigEntries {
   return Object.fromEntries(
     Object.entries(file.config()).map(([key, value]) => {
       const secret = isSecret(value);
-      return [key, { text: secret ? undefined : textOf(value), secret }];
+      return [key, secret ? { value: undefined, text: undefined, secret } : { value, text: textOf(value), secret }];
     }),
   );
 }
 
-async function fromEngine(workspace: Workspace): Promise<Record<string, Entry>> {
+async function fromEngine(workspace: Workspace): Promise<ConfigEntries> {
   const { stdout } = await workspace.pulumi(["config", "--json", "--stack", workspace.stack]);
   const config = JSON.parse(stdout) as Record<string, { value?: string; objectValue?: unknown; secret: boolean }>;
   return Object.fromEntries(
     Object.entries(config).map(([key, { value, objectValue, secret }]) => [
       key,
-      { text: objectValue === undefined ? value : JSON.stringify(objectValue), secret },
+      {
+        value: objectValue ?? value,
+        text: objectValue === undefined ? value : JSON.stringify(objectValue),
+        secret: secret === true,
+      },
     ]),
   );
 }
 
 /**
- * A stack's settings, as the program would read them. Secrets are not decrypted. The stack's file is read directly, since a
- * start of the engine takes most of a second; the engine is asked if the file takes settings from somewhere else
- * (Pulumi ESC) or is not there.
+ * A stack's config by full key. Secrets are not decrypted. The stack's file is read directly, since a start of the engine takes a
+ * third of a second or more; the engine is asked if the file takes settings from somewhere else (Pulumi ESC) or is not there.
+ */
+export async function configOf(workspace: Workspace): Promise<ConfigEntries> {
+  const path = join(workspace.cwd, `Pulumi.${workspace.stack}.yaml`);
+  const file = existsSync(path) ? new StackFile(path) : undefined;
+  return file === undefined || file.importsEnvironments() ? fromEngine(workspace) : fromFile(file);
+}
+
+/**
+ * A stack's settings, as the program would read them.
  * @throws ConfigError with all faults of the config
  */
 export async function settingsOf(workspace: Workspace): Promise<Settings> {
-  const path = join(workspace.cwd, `Pulumi.${workspace.stack}.yaml`);
-  const file = existsSync(path) ? new StackFile(path) : undefined;
-  const entries = file === undefined || file.importsEnvironments() ? await fromEngine(workspace) : fromFile(file);
+  const entries = await configOf(workspace);
   const texts = Object.entries(entries).map(([key, { text }]) => [key, text] as const);
   const secret = Object.keys(entries).filter((key) => entries[key]?.secret === true);
   return checkConfig(Object.fromEntries(texts), new Set(secret), workspace.stack).settings;

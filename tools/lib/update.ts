@@ -1,14 +1,19 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { mendInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
 import { holdKillSwitch } from "./platformSwitch.ts";
 import { checkDaemon } from "./preflight.ts";
+import { changesNothing, forgetUpdated, noteUpdated, sameAsUpdated } from "./unchanged.ts";
 import { showUnhealthy } from "./unhealthy.ts";
 import { root, type Workspace } from "./workspace.ts";
 
 /**
  * Brings a stack to what its config says.
- * @param unasked whether the engine asks nobody
+ * @param unasked whether the engine asks nobody. The preview, by which the policies judge before anything changes, is then a run of
+ * its own: if it shows that nothing changes, there is no update
  * @throws UserError when it failed
  */
 export async function update(workspace: Workspace, unasked: boolean): Promise<void> {
@@ -17,12 +22,9 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   if (local) await ensureNetworkRange(workspace);
   await checkDaemon(workspace);
   await mendInterrupted(workspace);
-  const args = ["up", "--stack", stack, "--policy-pack", `${root}/policies`, "--suppress-outputs"];
-  const { code } = await step(
-    `pulumi up, stack ${stack}`,
-    "about a minute the first time; it waits for every container to be healthy",
-    () => workspace.pulumi([...args, ...(unasked ? ["--yes"] : [])], { output: "show", allowFailure: true }),
-  );
+  const previewed = unasked ? await preview(workspace) : undefined;
+  if (previewed?.unchanged === true) return holdKillSwitch(stack);
+  const code = previewed?.code || (await bringUp(workspace, unasked ? ["--skip-preview", "--yes"] : []));
   // A failed one may have started an executor as well; what failed it is the news, though.
   const held = holdKillSwitch(stack);
   if (code === 0) return held;
@@ -30,6 +32,50 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   if (local) await showUnhealthy(stack);
   say("");
   throw new UserError(
-    `pulumi up failed (exit code ${code}); see the lines above. Nothing is lost: mend it and run: npm run up${stack === "local" ? "" : ` -- --stack ${stack}`}`,
+    `pulumi up failed (exit code ${code}); see the lines above. Nothing is lost: fix it and run: npm run up${stack === "local" ? "" : ` -- --stack ${stack}`}`,
   );
+}
+
+const argsOf = (command: string, { stack }: Workspace) => [
+  ...[command, "--stack", stack],
+  ...["--policy-pack", `${root}/policies`, "--suppress-outputs"],
+];
+
+/** The engine's exit code, and whether there is nothing that an update would do. */
+interface Previewed {
+  readonly code: number;
+  readonly unchanged: boolean;
+}
+
+async function preview(workspace: Workspace): Promise<Previewed> {
+  const folder = mkdtempSync(join(tmpdir(), "autollm-preview-"));
+  const log = join(folder, "events");
+  try {
+    const { code } = await step(`pulumi preview, stack ${workspace.stack}`, "seconds", () =>
+      workspace.pulumi([...argsOf("preview", workspace), "--event-log", log], {
+        // The option is one of those that Pulumi takes with this setting alone.
+        env: { PULUMI_DEBUG_COMMANDS: "true" },
+        output: "show",
+        allowFailure: true,
+      }),
+    );
+    const same = code === 0 && existsSync(log) && changesNothing(readFileSync(log, "utf8"));
+    const unchanged = same && (await sameAsUpdated(workspace));
+    if (unchanged) say("nothing changes, so nothing is updated");
+    return { code, unchanged };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Answers the engine's exit code. */
+async function bringUp(workspace: Workspace, flags: readonly string[]): Promise<number> {
+  forgetUpdated(workspace);
+  const { code } = await step(
+    `pulumi up, stack ${workspace.stack}`,
+    "about a minute the first time; it waits for every container to be healthy",
+    () => workspace.pulumi([...argsOf("up", workspace), ...flags], { output: "show", allowFailure: true }),
+  );
+  if (code === 0) await noteUpdated(workspace);
+  return code;
 }

@@ -1,0 +1,62 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Workspace } from "./workspace.ts";
+
+/** What the engine keeps of a resource, as far as the commands look at it. */
+export interface StateResource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id?: string;
+  readonly inputs?: { readonly name?: unknown };
+  readonly outputs?: Readonly<Record<string, unknown>>;
+  /** Whether the next update replaces it. */
+  readonly taint?: boolean;
+  /** When its value was made; absent for what the engine does not keep. */
+  readonly created?: string;
+}
+
+/** A step that the engine had begun, and whose end it never saw. */
+export interface PendingOperation {
+  readonly type: string;
+  readonly resource: StateResource;
+}
+
+/** What the engine keeps of a stack. */
+export interface Deployment {
+  /** When it was written (ISO 8601): every update writes it again, also one that changes nothing. */
+  readonly manifest?: { readonly time: string };
+  readonly resources?: readonly StateResource[];
+  readonly pending_operations?: readonly PendingOperation[];
+}
+
+/** The form of the engine's file that is known here (apitype.VersionedCheckpoint). */
+const FORM = 3;
+
+interface StateFile {
+  readonly version: number;
+  readonly checkpoint?: { readonly latest?: Deployment | null };
+}
+
+/** The file in which the engine keeps a stack of this machine. */
+export function stateFile({ cwd, stack }: Pick<Workspace, "cwd" | "stack">): string {
+  return join(cwd, "state", ".pulumi", "stacks", "autollm", `${stack}.json`);
+}
+
+/**
+ * What the engine keeps of a stack, with its secrets encrypted. The file of a stack on this machine is read directly, since a start
+ * of the engine takes a third of a second or more; the engine is asked where the state lies elsewhere, or the file has another form.
+ */
+export async function deploymentOf(workspace: Workspace): Promise<Deployment> {
+  const path = stateFile(workspace);
+  if (workspace.local && existsSync(path)) {
+    const { version, checkpoint } = JSON.parse(readFileSync(path, "utf8")) as StateFile;
+    if (version === FORM && checkpoint !== undefined) return checkpoint.latest ?? {};
+  }
+  return (await exported(workspace)).deployment;
+}
+
+/** The state as the engine hands it out, and takes it back. */
+export async function exported(workspace: Workspace): Promise<{ readonly deployment: Deployment }> {
+  const { stdout } = await workspace.pulumi(["stack", "export", "--stack", workspace.stack]);
+  return JSON.parse(stdout) as { deployment: Deployment };
+}
