@@ -131,7 +131,8 @@ describe("every container of the platform", () => {
       ([, { mounts }, { deleteBeforeReplace }]) =>
         !deleteBeforeReplace && (mounts ?? []).some(({ type }) => type === "volume"),
     );
-    expect(unsafe.map(([name]) => name)).toEqual(["backtest-engine"]);
+    // Caddy's storage is made to be shared by several.
+    expect(unsafe.map(([name]) => name)).toEqual(["backtest-engine", "caddy"]);
   });
 
   it("is a new one after any change, since the provider applies some changes by half", () => {
@@ -159,7 +160,7 @@ describe("images", () => {
         .map(({ source }) => [name, (source ?? "").replace(/-0123abc$/, ""), user] as const),
     );
     // Postgres's image brings its own, and root's need not be given.
-    const needed = volumes.filter(([name]) => !["postgres", "log-collector"].includes(name));
+    const needed = volumes.filter(([name]) => !["postgres", "log-collector", "edge-sockets"].includes(name));
     expect(given.sort()).toEqual(needed.map(([, volume, user]) => [volume, user]).sort());
     for (const { inputs, ignoreChanges } of owned) {
       expect(inputs.create).toContain("--network none --user 0:0 --read-only --cap-drop ALL --cap-add CHOWN --cap-add");

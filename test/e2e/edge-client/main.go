@@ -55,6 +55,9 @@ func (t *tally) add(status int, n int64, err error, took time.Duration) {
 	}
 }
 
+// patience is longer than the edge gives any answer.
+const patience = 90 * time.Second
+
 const windowOfASlowReader = 16 << 10
 
 // transport makes connections that skip the certificate: the tests speak to the loopback.
@@ -170,7 +173,9 @@ func main() {
 			request.Header.Set("Authorization", *authorization)
 		}
 		begun := time.Now()
-		answer, err := through.RoundTrip(request)
+		patience, enough := context.WithTimeout(context.Background(), patience)
+		defer enough()
+		answer, err := through.RoundTrip(request.WithContext(patience))
 		if err != nil {
 			t.add(0, 0, err, time.Since(begun))
 			return
