@@ -30,9 +30,10 @@ import { Segments } from "./components/runtime/segments.ts";
 import { loadStackConfig } from "./components/stackConfig.ts";
 import { makeTarget } from "./components/target.ts";
 
-const { settings, supplied } = loadStackConfig();
+const config = loadStackConfig();
+const { settings, supplied } = config;
 
-const target = makeTarget(settings);
+const target = makeTarget(config);
 const credentials = new Credentials("credentials", { ...settings, supplied });
 const segments = new Segments("segments", { provider: target.docker, range: settings.networkRange });
 const images = new ImageStore("images", { provider: target.docker, settings, loader: target.imageLoader });

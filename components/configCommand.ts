@@ -5,3 +5,11 @@ const DEFAULT_STACK = "local";
 export function configCommand(stack: string, words: string): string {
   return `npm run pulumi -- config ${words}${stack === DEFAULT_STACK ? "" : ` --stack ${stack}`}`;
 }
+
+/** The path of a value inside the config, as `config set --path` takes it: a name with other signs stands in brackets. */
+export function configPath(parts: readonly PropertyKey[]): string {
+  return parts
+    .map(String)
+    .map((part, index) => (/^[\w-]+$/.test(part) ? `${index === 0 ? "" : "."}${part}` : `["${part}"]`))
+    .join("");
+}

@@ -15,3 +15,13 @@ exports.nodeFault = () => {
   if (ownMajor > major || (ownMajor === major && ownMinor >= minor)) return undefined;
   return `Node ${process.versions.node} is first on PATH, and ${wanted} or newer is needed. The project brings one: export PATH="$PWD/node_modules/.bin:$PATH"`;
 };
+
+/**
+ * What to do if this is not Linux; undefined if it is. Scripts of this machine and of the Docker host use GNU's programs (`mv -T`).
+ * @param {string} platform as `process.platform` names it
+ * @returns {string | undefined}
+ */
+exports.systemFault = (platform = process.platform) =>
+  platform === "linux"
+    ? undefined
+    : `this machine runs ${platform === "darwin" ? "macOS" : platform}, and stacks are brought up from Linux: use a Linux machine, a virtual machine or WSL 2`;

@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
-import { configCommand } from "./configCommand.ts";
+import { configCommand, configPath } from "./configCommand.ts";
 import {
   type CredentialName,
   credentialNames,
@@ -21,6 +21,7 @@ import { applicationNames } from "./platform/applications/index.ts";
 import { serviceNames } from "./platform/catalogue.ts";
 import { pinnedImage, releaseSchema, sharingFaults, startFaults } from "./platform/release.ts";
 import { declaredStart, referenceFaults } from "./platform/started.ts";
+import { plainPasswordFaults, REGISTRIES, registriesSchema } from "./registries.ts";
 
 const port = z.int().min(1).max(65535);
 const generation = z.int("must be a whole number, 1 or more").min(1, "must be 1 or more");
@@ -80,6 +81,12 @@ const host = z.strictObject({
 /** What `domain` is where the config says nothing. */
 const DEFAULT_DOMAIN = "localhost";
 
+/** The parts of a key: a path in a container is one, whatever dots it has, and the last. */
+function partsOf(key: string): string[] {
+  const at = key.indexOf("./");
+  return at === -1 ? key.split(".") : [...key.slice(0, at).split("."), key.slice(at + 1)];
+}
+
 const isEmptyObject = (value: unknown) =>
   typeof value === "object" && value !== null && Object.keys(value).length === 0;
 
@@ -99,6 +106,7 @@ const schema = z
     networkRange: z.string().default(DEFAULT_RANGE),
     imageSource: z.enum(["registry", "local"]).default("registry"),
     localImages: z.record(z.string(), z.string()).default({}),
+    registries: registriesSchema.default({}),
     application: z.enum(applicationNames).default("conventions"),
     release: z.partialRecord(z.enum(serviceNames), releaseSchema).default({}),
     // Of a credential that there is no more a stack that was made before may still name one: it counts for nothing.
@@ -141,8 +149,7 @@ const schema = z
       .default(["BTC-USD", "ETH-USD", "SPY"]),
   })
   .superRefine((value, context) => {
-    const fault = (path: string, message: string) =>
-      context.addIssue({ code: "custom", path: path.split("."), message });
+    const fault = (path: string, message: string) => context.addIssue({ code: "custom", path: partsOf(path), message });
     const rangeProblem = rangeFault(value.networkRange);
     if (rangeProblem !== undefined) fault("networkRange", rangeProblem);
     const elsewhere = {
@@ -273,14 +280,18 @@ export function closest(name: string, known: readonly string[]): string | undefi
 
 /** Faults that the schema finds, each with the key, what is wrong and how to fix it. */
 function schemaFaults(error: z.ZodError, stack: string): readonly string[] {
-  return error.issues.map((issue) => {
-    const path = issue.path.join(".");
-    if (issue.code === "unrecognized_keys" || issue.code === "invalid_key") return `${path}: ${issue.message}`;
-    const set =
-      path === LIVE_CONFIRM
-        ? configCommand(stack, `set --secret --path ${LIVE_CONFIRM}`)
-        : configCommand(stack, `set --path '${path}' VALUE`);
-    return `${path}: ${issue.message}; fix it with: ${set}`;
+  return error.issues.flatMap((issue) => {
+    const path = configPath(issue.path);
+    if (issue.code === "invalid_key")
+      return issue.issues.map(
+        ({ message }) => `${path}: ${message}. Remove it with: ${configCommand(stack, `rm --path '${path}'`)}`,
+      );
+    if (issue.code === "unrecognized_keys") return [`${path}: ${issue.message}`];
+    const secret = path === LIVE_CONFIRM || (issue.path[0] === REGISTRIES && issue.path[2] === "password");
+    const set = secret
+      ? configCommand(stack, `set --secret --path '${path}'`)
+      : configCommand(stack, `set --path '${path}' VALUE`);
+    return [`${path}: ${issue.message}; fix it with: ${set}`];
   });
 }
 
@@ -329,6 +340,7 @@ export function checkConfig(
   }
   const domain = typeof raw.domain === "string" ? raw.domain : DEFAULT_DOMAIN;
   faults.push(...suppliedFaults(values, domain, stack), ...missingCredentials(raw, supplied, stack));
+  faults.push(...plainPasswordFaults(raw.registries, secretKeys.has(`${PROJECT}${REGISTRIES}`), stack));
   const trading = schema.shape.trading.safeParse(raw.trading ?? {});
   if (trading.success) {
     const isSecret = secretKeys.has(`${PROJECT}trading`);

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type CredentialName, credentialNames } from "./credentials/catalogue.ts";
+import { REGISTRIES, type RegistryLogin } from "./registries.ts";
 import { ConfigError, checkConfig, type Settings } from "./settings.ts";
 
 /** The stack's config as the program uses it. */
@@ -7,6 +8,8 @@ export interface LoadedConfig {
   readonly settings: Settings;
   /** What the owner supplied, as secrets. */
   readonly supplied: ReadonlyMap<CredentialName, pulumi.Output<string>>;
+  /** The logins at registries by address, as a secret; absent where there are none. */
+  readonly registries?: pulumi.Output<Readonly<Record<string, RegistryLogin>>>;
 }
 
 /** The keys that the engine holds encrypted, as it tells the program. */
@@ -25,7 +28,9 @@ export function loadStackConfig(): LoadedConfig {
     const values = credentialNames
       .filter((name) => supplied.has(name))
       .map((name) => [name, config.requireSecret(name)] as const);
-    return { settings, supplied: new Map(values) };
+    const loaded = { settings, supplied: new Map(values) };
+    if (Object.keys(settings.registries).length === 0) return loaded;
+    return { ...loaded, registries: config.requireSecretObject<Record<string, RegistryLogin>>(REGISTRIES) };
   } catch (error) {
     // A RunError is shown as its message alone: the user's fault needs no stack trace.
     if (error instanceof ConfigError) throw new pulumi.RunError(error.message);

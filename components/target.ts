@@ -5,11 +5,13 @@ import { hostOptions, loginOf } from "./host/fromSettings.ts";
 import { Host } from "./host/host.ts";
 import { readKeyPair } from "./host/keys.ts";
 import { sharedConnection, sshCommand, sshOptions } from "./host/login.ts";
+import { providerLogins } from "./registries.ts";
 import type { Target } from "./runtime/target.ts";
 import type { Settings } from "./settings.ts";
+import type { LoadedConfig } from "./stackConfig.ts";
 
 /** Where the stack runs: this machine's Docker, or that of a host which is set up first. */
-export function makeTarget(settings: Settings): Target {
+export function makeTarget({ settings, registries }: Pick<LoadedConfig, "settings" | "registries">): Target {
   const stack = pulumi.getStack();
   const { environment } = settings;
   const common = {
@@ -17,9 +19,10 @@ export function makeTarget(settings: Settings): Target {
     filesDir: filesDirectory(settings, stack),
     labels: { "autollm.environment": environment, "autollm.stack": stack },
   };
-  if (settings.host !== undefined) return { ...remoteTarget(settings.host, settings), ...common };
+  const logins = registries === undefined ? {} : { registryAuth: registries.apply(providerLogins) };
+  if (settings.host !== undefined) return { ...remoteTarget(settings.host, settings, logins), ...common };
   return {
-    docker: new docker.Provider("docker", { host: settings.dockerHost }),
+    docker: new docker.Provider("docker", { host: settings.dockerHost, ...logins }),
     dockerSocket: settings.dockerHost,
     ...common,
   };
@@ -29,6 +32,7 @@ export function makeTarget(settings: Settings): Target {
 function remoteTarget(
   settings: NonNullable<Settings["host"]>,
   all: Settings,
+  logins: Pick<docker.ProviderArgs, "registryAuth">,
 ): Omit<Target, "environment" | "filesDir" | "labels"> {
   const keys = readKeyPair(settings.privateKeyPath);
   if (!pulumi.runtime.isDryRun() && process.env.SSH_AUTH_SOCK === undefined)
@@ -48,6 +52,7 @@ function remoteTarget(
     docker: new docker.Provider("docker", {
       host: host.address.apply(() => `ssh://${user}@${authority}:${port}`),
       sshOpts: [...sshOptions(login), ...sharedConnection()],
+      ...logins,
     }),
     dockerSocket: "unix:///var/run/docker.sock",
     ready: host.ready,

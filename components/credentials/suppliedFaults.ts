@@ -37,7 +37,7 @@ export function confirmFaults(
   stack: string,
 ): readonly string[] {
   if (liveConfirm === undefined) return [];
-  const set = configCommand(stack, `set --secret --path ${LIVE_CONFIRM}`);
+  const set = configCommand(stack, `set --secret --path '${LIVE_CONFIRM}'`);
   const faults = isSecret ? [] : [`${LIVE_CONFIRM}: is stored in plain text; set it with: ${set}`];
   if (isLive === true && account !== undefined && liveConfirm.trim() !== account.trim())
     faults.push(`${LIVE_CONFIRM}: is not the account that ib-account names; set it with: ${set}`);

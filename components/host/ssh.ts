@@ -16,6 +16,13 @@ export function sshdSettings(options: HostOptions): Readonly<Record<string, stri
     Port: String(options.sshPort),
     AllowUsers: Object.keys(logins(options)).sort().join(" "),
     AuthorizedKeysFile: `${KEYS_DIR}/%u`,
+    // A cloud's agent lets in whom its console names, by a program or a certificate.
+    AuthorizedKeysCommand: "none",
+    AuthorizedPrincipalsCommand: "none",
+    AuthorizedPrincipalsFile: "none",
+    TrustedUserCAKeys: "none",
+    ForceCommand: "none",
+    ChrootDirectory: "none",
     PermitRootLogin: "no",
     AuthenticationMethods: "publickey",
     PubkeyAuthentication: "yes",
@@ -54,9 +61,32 @@ export function sshdSettings(options: HostOptions): Readonly<Record<string, stri
   };
 }
 
+/** What sshd_config(5) takes outside of Match blocks alone. */
+const GLOBAL = new Set([
+  ...["Port", "PermitUserEnvironment", "LoginGraceTime", "MaxStartups", "TCPKeepAlive"],
+  ...["KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms", "RequiredRSASize"],
+]);
+
+/**
+ * How many keys an agent may offer before the right one. sshd counts each as a try, and an administrator's agent may hold several;
+ * nobody has a password that could be guessed, and for the bans a connection is one failed login however many keys it offered.
+ */
+const AGENT_KEYS = "10";
+
+/** What a name that could be an administrator's is given, whether there is such an account or not: the answer must not tell that. */
+const matchPeople = ({ deployer }: HostOptions) => `Match User *,!root,!${deployer}`;
+
 export function sshdDropIn(options: HostOptions): string {
-  const lines = Object.entries(sshdSettings(options)).map(([key, value]) => `${key} ${value}\n`);
-  return `# Written by Pulumi (host step ssh); changes are reported as drift and undone.\n${lines.join("")}`;
+  const settings = Object.entries(sshdSettings(options));
+  const line = ([key, value]: readonly [string, string]) => `${key} ${value}\n`;
+  return [
+    "# Written by Pulumi (host step ssh); changes are reported as drift and undone.\n",
+    ...settings.map(line),
+    `${matchPeople(options)}\n  ${line(["MaxAuthTries", AGENT_KEYS])}`,
+    // A block of somebody else's would win over all above. Of the blocks that match, sshd takes the first value.
+    "Match all\n",
+    ...settings.filter(([key]) => !GLOBAL.has(key)).map((each) => `  ${line(each)}`),
+  ].join("");
 }
 
 /**
@@ -105,6 +135,10 @@ export function sshStep(options: HostOptions): Step {
         fault: `sshd does not hold ${key} ${settings[key]}`,
         test: `sshd -T | grep -qix '${key} ${settings[key]}'`,
       })),
+      {
+        fault: `sshd does not take an administrator's agent with ${AGENT_KEYS} keys`,
+        test: `sshd -T -C user=nobody-yet | grep -qix 'MaxAuthTries ${AGENT_KEYS}'`,
+      },
       { fault: "ssh.service does not run", test: "systemctl is-active --quiet ssh.service" },
     ],
     leaves: "the deployer's key in its home, which lets it in after this",

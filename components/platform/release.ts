@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { configPath } from "../configCommand.ts";
 import { serviceNeeds } from "../credentials/catalogue.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { outsideSettings } from "../outside.ts";
@@ -187,7 +188,7 @@ export function sharingFaults(declared: ReadonlyMap<ServiceName, Start>): (reado
       if (!("volume" in is) || is.volume === true) return [];
       const theirs = declared.get(is.volume)?.writable?.[at];
       if (is.volume !== service && theirs !== undefined && "volume" in theirs && theirs.volume === true) return [];
-      const problem = `names the volume of ${is.volume} at this path, which has none of its own there: release.${is.volume}.writable.${at} must be {volume: true}`;
+      const problem = `names the volume of ${is.volume} at this path, which has none of its own there: ${configPath(["release", is.volume, "writable", at])} must be {volume: true}`;
       return [[service, `writable.${at}`, problem] as const];
     }),
   );

@@ -49,9 +49,13 @@ export function isVncName(name: string): boolean {
   return /(^|_)VNC(_|$)/.test(upperSnake(name));
 }
 
+/** The folders in which absolute paths begin, as alternatives of a pattern. */
+export const ROOT_FOLDERS =
+  "app|config|credentials|data|dev|etc|home|mnt|opt|proc|root|run|secrets?|srv|sys|tmp|usr|var";
+
 /** Where a secret is and not the secret: a path, a shell's or a template's variable. */
 const POINTER = [
-  /^(file:)?(~|\.{1,2})?\/(app|config|credentials|data|dev|etc|home|mnt|opt|proc|root|run|secrets?|srv|sys|tmp|usr|var)\b/i,
+  new RegExp(`^(file:)?(~|\\.{1,2})?\\/(${ROOT_FOLDERS})\\b`, "i"),
   /^(\.{1,2}|~)\/[\w.-]+\//,
   /^(\$[A-Za-z_{(]|`|%[sdq(]|:'|\{\{|\{env\.|\{\$|\{file\.|<%)/,
 ];

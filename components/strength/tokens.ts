@@ -1,3 +1,5 @@
+import { ROOT_FOLDERS } from "./secretNames.ts";
+
 /** Forms by which issued secrets are known, whatever name they stand under. */
 const KNOWN: readonly (readonly [string, RegExp])[] = [
   ["a private key", /-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----|PuTTY-User-Key-File|AGE-SECRET-KEY-1[A-Z0-9]{50}/],
@@ -38,9 +40,12 @@ export function entropy(text: string): number {
 const PUBLIC =
   /sha(1|256|384|512)[:=-][0-9a-zA-Z+/=]+|\b(ssh-|ecdsa-|sk-ssh-)[a-z0-9@.-]+ AAAA[A-Za-z0-9+/=]+|\bAAAA[A-Za-z0-9+/=]{40,}|-----BEGIN (CERTIFICATE|PUBLIC KEY)-----[^-]+-----END [A-Z ]+-----|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
+/** Says where a file or a socket is, up to what may follow in a URL: a folder for the time of a run has a name drawn at random. */
+const PLACE = new RegExp(`(?:\\bunix://|(?<![\\w.:/@%+-]))/(?:${ROOT_FOLDERS})(?:/[\\w.@+-]+)+`, "g");
+
 /** Whether a text holds a run that looks drawn at random: long, of several kinds of characters, without order. */
 export function holdsRandom(text: string): boolean {
-  const rest = text.replace(PUBLIC, " ");
+  const rest = text.replace(PUBLIC, " ").replace(PLACE, " ");
   const runs = rest.match(/[A-Za-z0-9_-]{20,}|[A-Za-z0-9+/]{20,}={0,2}/g) ?? [];
   return runs.some((run) => {
     if (/^[0-9a-f]{32,}$|^[0-9A-F]{32,}$/.test(run)) return entropy(run) > 3;

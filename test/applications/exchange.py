@@ -1,10 +1,12 @@
 """The tests' exchange, with Python's own library: takes orders from a client that shows its key, fills each at once, and counts them.
 
-POST /orders takes an order; GET /orders tells how many there were, and which. EXCHANGE_KEY is the key that counts.
+POST /orders takes an order; GET /orders tells how many there were, which, and when each was received (milliseconds since 1970).
+EXCHANGE_KEY is the key that counts, EXCHANGE_PORT where it listens.
 """
 
 import json
 import os
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 orders: list[dict] = []
@@ -27,8 +29,8 @@ class Exchange(BaseHTTPRequestHandler):
         if self.headers.get("X-API-Key") != os.environ["EXCHANGE_KEY"]:
             self.answer(401, {"error": "no such key"})
             return
-        orders.append(order)
+        orders.append({**order, "received": time.time() * 1000})
         self.answer(200, {"price": 101.5})
 
 
-ThreadingHTTPServer(("0.0.0.0", 8090), Exchange).serve_forever()
+ThreadingHTTPServer(("0.0.0.0", int(os.environ.get("EXCHANGE_PORT", "8090"))), Exchange).serve_forever()

@@ -1,6 +1,9 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { nanos } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cutOff, Faults, frozen, killed, running } from "./lib/faults.ts";
-import { type TestStack, testStack } from "./lib/stack.ts";
+import { offline } from "./lib/offline.ts";
+import { docker, type TestStack, testStack } from "./lib/stack.ts";
 
 describe("the platform", () => {
   let stack: TestStack;
@@ -32,6 +35,29 @@ describe("the platform", () => {
     await faults.survives(`${workload} stands still for ${seconds} s`, async () =>
       frozen(await stack.container(workload), seconds),
     );
+  });
+
+  test("loses no accepted order when NATS is away for longer than its streams may go unseen", async () => {
+    await faults.survives("nats is stopped for 60 s", async () => {
+      const nats = await stack.container("nats");
+      await docker("stop", nats);
+      await pause(60_000).finally(() => docker("start", nats));
+    });
+  });
+
+  test("has a stream that exists with other settings, and without a consumer, put right", async () => {
+    await faults.survives("a stream has other settings and lacks a consumer", () =>
+      offline(stack, async (manager) => {
+        await manager.streams.update("FILLS", { subjects: ["exec.order.filled", "market.>"], max_age: nanos(60_000) });
+        // One by which no order waits: what waited at a consumer that is removed would be nobody's.
+        await manager.consumers.delete("KILL_SWITCH", "execution-ib_risk_kill_switch_activated");
+      }),
+    );
+    const page = await docker(
+      ...["exec", await stack.container("nats-streams"), "wget", "-q", "-O", "-", "http://127.0.0.1:9191/metrics"],
+    );
+    for (const stream of ["FILLS", "KILL_SWITCH"])
+      expect.soft(page).toContain(`nats_stream_kept{stream="${stream}"} 1`);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rebootHost } from "./host/host.ts";
 import { type Stage, stage } from "./host/stage.ts";
@@ -85,6 +85,39 @@ describe("the way in to a host", () => {
     expect(await rules()).toBe(before);
     expect(await hostDrift()).toEqual([]);
     expect((await login("ada", key, 2222)).stdout).toContain("ada");
+  });
+
+  test("takes an administrator whose agent offers four other keys first, and counts no failed login", async () => {
+    const key = newKey("grace");
+    configure({ user: "debian", port: 2222, admins: { grace: [publicKey(key)] } });
+    await done();
+    const offered = [...["one", "two", "three", "four"].map(newKey), key].map((path) => basename(path));
+    const address = host.address.replace(/\d+$/, "64");
+    const agent = `eval "$(ssh-agent)" >/dev/null; for key in ${offered.join(" ")}; do install -m 0600 /keys/$key /tmp/$key; ssh-add -q /tmp/$key; done`;
+    const ssh = (user: string) =>
+      `ssh -p 2222 -o BatchMode=yes -o StrictHostKeyChecking=accept-new ${user}@${host.address} id 2>&1 || true`;
+    const options = ["--ip", address, "--volume", `${keys}:/keys:ro`];
+    // As often as would be a ban, if it counted.
+    const logins = await neighbour(`${agent}; ${ssh("grace")}; ${ssh("grace")}; ${ssh("grace")}`, ...options);
+    expect(logins.match(/uid=\d+\(grace\)/g)).toHaveLength(3);
+    // Nobody is told by the answer whether there is such an account.
+    expect(await neighbour(`${agent}; ${ssh("nobody-here")}`, ...options)).toContain("Permission denied (publickey)");
+    expect(await neighbour(`${agent}; ${ssh("root")}`, ...options)).toContain("Too many authentication failures");
+    expect(await at("fail2ban-client get sshd banip")).not.toContain(address);
+    configure({ user: "debian", port: 2222 });
+    await done();
+  });
+
+  test("is not opened by a setting of somebody else's, in a Match block either", async () => {
+    await at(
+      "printf 'Match Address 0.0.0.0/0\\n  PasswordAuthentication yes\\n  AuthorizedKeysFile .ssh/authorized_keys\\n  AllowUsers debian\\n' > /etc/ssh/sshd_config.d/50-cloud.conf; sshd -t; systemctl reload ssh",
+    );
+    expect((await login("debian", undefined, 2222)).code).not.toBe(0);
+    expect(await at("sshd -T -C user=debian,addr=192.0.2.9 | grep -i '^passwordauth'")).toBe(
+      "passwordauthentication no",
+    );
+    expect(await hostDrift()).toEqual([]);
+    await at("rm /etc/ssh/sshd_config.d/50-cloud.conf; systemctl reload ssh");
   });
 
   test("is not opened to a system account, and nothing is changed for it", async () => {

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { executors } from "../../components/platform/catalogue.ts";
 import { onHost, rebootHost } from "./host/host.ts";
 import { type Stage, stage } from "./host/stage.ts";
 import { Faults } from "./lib/faults.ts";
@@ -38,6 +39,34 @@ describe("a host that carries the platform", () => {
     const units = "fail2ban autollm-firewall autollm-watchdog.timer docker";
     expect(await at(`systemctl is-active ${units}`)).toBe("active\nactive\nactive\nactive");
     expect(await at("nft list chain inet autollm forward")).toContain("drop");
+  });
+
+  test("has its kill switch set over SSH, and keeps it over a reboot and whatever starts an executor", async () => {
+    const executor = "$(docker ps --all --filter label=autollm.service=execution-ib --format '{{.Names}}')";
+    const state = () => at(`docker inspect --format '{{.State.Status}}' ${executor}`);
+    const marker = "/var/lib/autollm/files/*/kill-switch/on.prom";
+    const everything = (await containers()).length;
+    const began = Date.now();
+    const on = await stack.npm("kill-switch", "on", "--reason", "a reboot");
+    expect(on.code, on.stdout + on.stderr).toBe(0);
+    const ended = Date.parse(await at(`docker inspect --format '{{.State.FinishedAt}}' ${executor}`));
+    console.log(`seen: the executor's end ${ended - began} ms after the command's start, by SSH`);
+    expect(await state()).toBe("exited");
+    await rebootHost(host.container);
+    await healthy(everything - executors.length);
+    expect(await state()).toBe("exited");
+    expect(await at(`cat ${marker}`)).toContain("a reboot");
+    expect((await stack.npm("kill-switch", "status")).code).toBe(2);
+    // Whoever starts it has it waiting, also over another reboot.
+    await at(`docker start ${executor}`);
+    await rebootHost(host.container);
+    await healthy(everything - executors.length);
+    expect(await at(`docker logs --tail 1 ${executor} 2>&1`)).toContain("the kill switch is on");
+    const off = await stack.npm("kill-switch", "off");
+    expect(off.code, off.stdout + off.stderr).toBe(0);
+    await healthy(everything);
+    expect(await state()).toBe("running");
+    await at(`! ls ${marker}`);
   });
 
   test("restarts a container that stays unhealthy, later each time, and counts it", async () => {

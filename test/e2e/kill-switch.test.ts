@@ -2,11 +2,15 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { parse, stringify } from "yaml";
+import { filesDirectory } from "../../components/filesDirectory.ts";
 import { access } from "./lib/access.ts";
-import { eventually } from "./lib/http.ts";
+import { Flow } from "./lib/flow.ts";
+import { eventually, https } from "./lib/http.ts";
 import { Exchange, IGNORANT_EXECUTOR } from "./lib/ignorant.ts";
 import { type Registry, startRegistry } from "./lib/registry.ts";
 import { docker, freePort, type TestStack, testStack } from "./lib/stack.ts";
+import { filled, isFilled, trader } from "./lib/trading.ts";
+import { twin } from "./lib/twin.ts";
 
 /** What issue and page promise: from the command's start to its effect. */
 const WITHIN_MS = 2000;
@@ -17,7 +21,7 @@ describe("the platform's kill switch", () => {
   let to: ReturnType<typeof access>;
   let registry: Registry;
   let exchange: Exchange;
-  let orders: Orders;
+  let orders: Flow;
   let outside: Readonly<Record<string, string>>;
   /** Of the executors' users of NATS. */
   const passwords = new Map<string, string>();
@@ -37,6 +41,7 @@ describe("the platform's kill switch", () => {
     const { code, stdout, stderr } = await stack.npm("kill-switch", ...args);
     return { code, text: stdout + stderr };
   };
+  const files = () => filesDirectory({ environment: "local", filesDir: "", host: undefined }, stack.name);
   const state = async (workload: string) =>
     docker("inspect", "--format", "{{.State.Status}}", await stack.container(workload));
   /** What the executor that ignores everything has been given, as numbers. */
@@ -77,7 +82,8 @@ describe("the platform's kill switch", () => {
       passwords.set(user, await to.secret(executor, "NATS_PASSWORD"));
       expect(await to.natsLogin(user, passwords.get(user) ?? ""), user).toBe("accepted");
     }
-    orders = new Orders(to);
+    const service = "risk-manager";
+    orders = new Flow({ to, service, subject: "risk.order.approved", message: (n) => ({ n }) });
     await orders.start();
     await eventually("orders and the exchange", 60, async () =>
       (await received()).length > 0 && exchange.lastHeard > 0 ? true : undefined,
@@ -180,6 +186,47 @@ describe("the platform's kill switch", () => {
     expect(await up()).not.toContain("The kill switch is ON");
   });
 
+  test("has an order that was approved before it, and that no executor confirmed, executed by nobody after `off`", async () => {
+    const headers = await trader(stack);
+    const post = async () => {
+      const body = { headline: "Stocks rally on record inflows", symbol: "SPY" };
+      const { status, body: answer } = await https(`${stack.url}/api/news`, { method: "POST", headers, body });
+      expect(status, answer).toBe(202);
+      return (JSON.parse(answer) as { id: string }).id;
+    };
+    orders.isPaused = true;
+    onTestFinished(() => {
+      orders.isPaused = false;
+    });
+    // Its way is open, so that what is not filled later is not filled because of the switch.
+    await filled(stack, headers, await post(), 120);
+    await docker("pause", await stack.container("execution-ib"));
+    const id = await post();
+    await eventually("its approval", 60, async () =>
+      (await docker("logs", "--since", "2m", await stack.container("risk-manager"))).includes(id) ? true : undefined,
+    );
+    // From the decision to the stream.
+    await new Promise((done) => setTimeout(done, 2000));
+    expect((await switchTo("on", "--reason", "old orders")).code).toBe(0);
+    const waiting = await switchTo("status");
+    expect(waiting.text).toMatch(new RegExp(`^ {2}\\d+ .*(not handed out|MAY BE EXECUTED).*${id}`, "m"));
+    // Of the executor that subscribes by itself, one line.
+    expect(waiting.text).toMatch(/^execution-crypto_risk_order_approved: nothing was ever read by it/m);
+
+    const off = await switchTo("off");
+    expect(off.code, off.text).toBe(0);
+    expect(off.text).toMatch(new RegExp(`discarded[\\s\\S]*${id}`));
+    expect((await switchTo("status")).text).not.toContain(id);
+    const next = await eventually("a new order's fill", 120, async () => {
+      const each = await post();
+      return await filled(stack, headers, each, 20).then(() => each);
+    });
+    expect(next).not.toBe(id);
+    expect(await isFilled(stack, headers, id)).toBe(false);
+    const history = readFileSync(join(files(), "kill-switch", "history.jsonl"), "utf8");
+    expect(history).toContain(id);
+  });
+
   test("a former executor that goes on after a deploy, as one that could not be stopped, receives no order", async () => {
     const former = await twin(stack, "execution-crypto");
     onTestFinished(async () => void (await docker("rm", "--force", former)));
@@ -222,90 +269,3 @@ describe("the platform's kill switch", () => {
     expect((await switchTo("off")).code).toBe(0);
   });
 });
-
-/** Starts a copy of a workload's container that the stack does not know: same image, files, user and networks. */
-async function twin(stack: TestStack, workload: string): Promise<string> {
-  const [original] = JSON.parse(await docker("inspect", await stack.container(workload))) as [
-    {
-      Image: string;
-      Config: { Entrypoint: string[]; Cmd: string[]; Env: string[]; User: string };
-      HostConfig: { Mounts: { Type: string; Source: string; Target: string }[]; Tmpfs: Record<string, string> };
-      NetworkSettings: { Networks: Record<string, object> };
-    },
-  ];
-  const [program = "", ...rest] = [...original.Config.Entrypoint, ...original.Config.Cmd];
-  const [first = "", ...networks] = Object.keys(original.NetworkSettings.Networks);
-  const name = `${stack.name}-twin`;
-  await docker(
-    ...["create", "--name", name, "--network", first, "--user", original.Config.User, "--memory", "256m"],
-    ...original.Config.Env.flatMap((variable) => ["--env", variable]),
-    ...original.HostConfig.Mounts.flatMap(({ Source, Target }) => ["--volume", `${Source}:${Target}:ro`]),
-    ...Object.keys(original.HostConfig.Tmpfs).flatMap((path) => ["--tmpfs", path]),
-    ...["--entrypoint", program, original.Image, ...rest],
-  );
-  for (const network of networks) await docker("network", "connect", network, name);
-  await docker("start", name);
-  return name;
-}
-
-/** Approves orders without end, as risk-manager would, and notes when each was sent. */
-class Orders {
-  readonly #to: ReturnType<typeof access>;
-  readonly #times: number[] = [];
-  #running = true;
-  #done: Promise<void> | undefined;
-  refused = 0;
-
-  constructor(to: ReturnType<typeof access>) {
-    this.#to = to;
-  }
-
-  get sent(): number {
-    return this.#times.length;
-  }
-
-  at(n: number): number {
-    return this.#times[n] ?? Number.NaN;
-  }
-
-  /** The number of the first order that was sent at a time or later; the next one's, where there is none. */
-  sentAt(time: number): number {
-    const found = this.#times.findIndex((each) => each >= time);
-    return found < 0 ? this.#times.length : found;
-  }
-
-  async more(count: number): Promise<void> {
-    const from = this.sent;
-    await eventually("more orders", 60, async () => (this.sent >= from + count ? true : undefined));
-  }
-
-  async start(): Promise<void> {
-    const user = await this.#to.natsUserOf("risk-manager");
-    const password = await this.#to.secret("risk-manager", "NATS_PASSWORD");
-    this.#done = this.#publish(user, password);
-  }
-
-  async stop(): Promise<void> {
-    this.#running = false;
-    await this.#done;
-  }
-
-  async #publish(user: string, password: string): Promise<void> {
-    while (this.#running) {
-      const connection = await this.#to.nats(user, password).catch(() => undefined);
-      if (connection === undefined) {
-        await new Promise((done) => setTimeout(done, 100));
-        continue;
-      }
-      void (async () => {
-        for await (const status of connection.status()) if (status.type === "error") this.refused++;
-      })();
-      while (this.#running && !connection.isClosed()) {
-        connection.publish("risk.order.approved", JSON.stringify({ n: this.#times.length }));
-        this.#times.push(Date.now());
-        await new Promise((done) => setTimeout(done, 50));
-      }
-      await connection.close().catch(() => undefined);
-    }
-  }
-}

@@ -5,6 +5,7 @@ import { natsPermissions, STREAMS_USER, streamsPermissions } from "../../compone
 import { streamOf, streams } from "../../components/platform/streams.ts";
 import { JetStreamApi } from "../../services/backup/src/streamsApi.ts";
 import { type Kept, keepStreams } from "../../services/backup/src/streamsKeep.ts";
+import { discardOrders, waitingOrders } from "../../services/backup/src/streamsOrders.ts";
 import { makeFormerStream } from "./lib/formerStream.ts";
 import { type NatsServer, startNats } from "./lib/natsServer.ts";
 
@@ -129,6 +130,37 @@ describe("the keeper of the streams", () => {
     await keepStreams(api(), streams);
     await jetstream(admin).publish("risk.order.approved", "new");
     expect(await take("ORDERS", "execution-ib_risk_order_approved", 5)).toEqual(["new"]);
+  });
+
+  test("tells the approved orders that no executor has confirmed, and has none of them delivered once they are discarded", async () => {
+    await keepStreams(api(), streams);
+    for (const order of ["executed", "handed out", "waits"]) {
+      await jetstream(admin).publish("risk.order.approved", order);
+      await jetstream(admin).publish("risk.order.rejected", "no order");
+    }
+    await take("ORDERS", "execution-ib_risk_order_approved", 1);
+    const reader = await jetstream(admin).consumers.get("ORDERS", "execution-ib_risk_order_approved");
+    expect((await reader.next({ expires: 5000 }))?.string()).toBe("handed out");
+
+    const ib = {
+      ...{ consumer: "execution-ib_risk_order_approved", isRead: true, count: 2 },
+      orders: [
+        { seq: 3, at: expect.stringMatching(/^\d{4}-/), delivered: true, text: "handed out" },
+        { seq: 5, at: expect.any(String), delivered: false, text: "waits" },
+      ],
+    };
+    // As for a program that subscribes to the subject itself.
+    const crypto = { consumer: "execution-crypto_risk_order_approved", isRead: false, count: 3, orders: [] };
+    expect(await waitingOrders(api(), streams)).toEqual([ib, crypto]);
+    expect(await discardOrders(api(), streams)).toEqual([ib, crypto]);
+    expect(await waitingOrders(api(), streams)).toEqual([]);
+    expect([...(await keepStreams(api(), streams)).values()].flatMap(({ repairs }) => repairs)).toEqual([]);
+
+    await jetstream(admin).publish("risk.order.approved", "new");
+    for (const executor of ["execution-ib", "execution-crypto"])
+      expect(await take("ORDERS", `${executor}_risk_order_approved`, 5), executor).toEqual(["new"]);
+    // They are no executor's any more, and whoever asks finds them.
+    expect((await (await manager()).streams.info("ORDERS")).state.messages).toBe(7);
   });
 
   test("tells what it cannot put right without a loss, and leaves it", async () => {

@@ -1,15 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { jetstream } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { inboxPrefix } from "../../components/platform/inbox.ts";
 import { type StreamName, streams } from "../../components/platform/streams.ts";
-import { workloadUser } from "../../components/uids.ts";
 import { access } from "./lib/access.ts";
 import { makeFormerStream } from "./lib/formerStream.ts";
 import { eventually, https } from "./lib/http.ts";
+import { offline } from "./lib/offline.ts";
 import { pythonApplication } from "./lib/python.ts";
 import { type Registry, startRegistry } from "./lib/registry.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
@@ -40,28 +39,6 @@ describe("the streams of a stack", () => {
   };
   const nats = async (service: string) =>
     to.nats(await to.natsUserOf(service), await to.secret(service, "NATS_PASSWORD"), undefined, inboxPrefix(service));
-
-  /** Works on JetStream's files with every right, as no user of the stack has: on a server of its own, while NATS is stopped. */
-  async function offline(work: (manager: JetStreamManager, admin: NatsConnection) => Promise<void>): Promise<void> {
-    const container = await stack.container("nats");
-    const image = await docker("inspect", "--format", "{{.Image}}", container);
-    const name = `${stack.name}-admin`;
-    await docker("stop", container);
-    try {
-      await docker(
-        ...["run", "--detach", "--name", name, "--user", workloadUser("nats"), "--volumes-from", container],
-        ...["--publish=127.0.0.1::4222", "--entrypoint=nats-server", image, "--jetstream", "--store_dir=/data"],
-      );
-      const servers = (await docker("port", name, "4222/tcp")).split("\n")[0] ?? "";
-      const admin = await connect({ servers, waitOnFirstConnect: true });
-      await work(await jetstreamManager(admin), admin);
-      await admin.close();
-      await docker("stop", name);
-    } finally {
-      await docker("rm", "--force", name);
-      await docker("start", container);
-    }
-  }
 
   beforeAll(async () => {
     stack = await testStack("streams");
@@ -98,7 +75,7 @@ describe("the streams of a stack", () => {
   });
 
   test("are made again after somebody removed one, and an order goes its way", async () => {
-    await offline(async (manager) => {
+    await offline(stack, async (manager) => {
       await manager.streams.delete("FILLS");
       await manager.consumers.delete("NEWS", "llm-agents_news_item_created");
     });
@@ -115,7 +92,7 @@ describe("the streams of a stack", () => {
     const agents = await stack.container("llm-agents");
     await docker("stop", agents);
     const items = [await postNews(stack, headers), await postNews(stack, headers)];
-    await offline(async (manager, admin) => {
+    await offline(stack, async (manager, admin) => {
       const { state } = await manager.streams.info("NEWS");
       const waiting = await Promise.all(
         items.map((_, index) => manager.streams.getMessage("NEWS", { seq: state.last_seq - items.length + 1 + index })),

@@ -55,7 +55,8 @@ describe("where a registry is asked for an image", () => {
     ["postgres:17.11-alpine", "https://registry-1.docker.io/v2/library/postgres/manifests/17.11-alpine"],
     ["prom/prometheus:v3.13.1", "https://registry-1.docker.io/v2/prom/prometheus/manifests/v3.13.1"],
     ["ghcr.io/google/cadvisor:v0.60.5", "https://ghcr.io/v2/google/cadvisor/manifests/v0.60.5"],
-    ["localhost:5000/team/app:1", "https://localhost:5000/v2/team/app/manifests/1"],
+    ["localhost:5000/team/app:1", "http://localhost:5000/v2/team/app/manifests/1"],
     ["redis", "https://registry-1.docker.io/v2/library/redis/manifests/latest"],
+    ["registry.example.com:5000/app:1@sha256:ab", "https://registry.example.com:5000/v2/app/manifests/sha256:ab"],
   ])("%s", (reference, url) => expect(manifestUrl(reference)).toBe(url));
 });

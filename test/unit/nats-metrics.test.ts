@@ -14,7 +14,13 @@ const varz = {
   mem: 30_000_000,
   subscriptions: 40,
 };
-const consumer = { name: "risk-manager_llm_intent_proposed", num_pending: 3, num_ack_pending: 2, num_redelivered: 1 };
+const consumer = {
+  name: "risk-manager_llm_intent_proposed",
+  num_pending: 3,
+  num_ack_pending: 2,
+  num_redelivered: 1,
+  delivered: { consumer_seq: 9 },
+};
 const stream = { name: "ORDERS", state: { messages: 7, bytes: 700 }, consumer_detail: [consumer] };
 const jsz = { storage: 700, config: { max_storage: 2048 }, account_details: [{ stream_detail: [stream] }] };
 
@@ -30,6 +36,7 @@ describe("NATS's figures", () => {
         'nats_stream_messages{stream="ORDERS"} 7',
         `nats_consumer_pending${labels} 3`,
         `nats_consumer_unacknowledged${labels} 2`,
+        `nats_consumer_delivered${labels} 9`,
         "nats_jetstream_storage_limit_bytes 2048",
       ]),
     );

@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { KILL_SWITCH_FILE, killSwitchText } from "../../components/platform/killSwitch.ts";
-import { PlatformSwitch, switchState } from "../../tools/lib/platformSwitch.ts";
+import { orderLines, PlatformSwitch, type SwitchAction, switchState } from "../../tools/lib/platformSwitch.ts";
 
 let folder: string;
 let marker: string;
@@ -31,6 +31,8 @@ shift 2
 [ ! -e ${marker} ] || echo "set: $*" >>${folder}/asked
 [ -e ${marker} ] || echo "unset: $*" >>${folder}/asked
 case "$1 $*" in
+  *"--all"*service=nats) grep " nats$" ${folder}/all || true ;;
+  exec*wget*/orders*) cat ${folder}/orders ;;
   *"--all"*) service=$(echo "$*" | sed 's/.*autollm.service=\\([^ ]*\\) .*/\\1/'); grep " $service\\$" ${folder}/all | cut -d" " -f1 ;;
   ps*) cat ${folder}/running ;;
   kill*) case $* in *TERM*) ;; *) for id; do :; done; grep -v "^$id " ${folder}/running >${folder}/left; cp ${folder}/left ${folder}/running ;; esac ;;
@@ -57,8 +59,7 @@ afterEach(() => {
 });
 
 const detail = { reason: 'gone "mad"\nagain', by: "me", at: "2026-01-01T00:00:00Z" };
-const run = (action: "on" | "off" | "hold" | "status") =>
-  PlatformSwitch.of("test").then((platform) => platform.run(action, detail));
+const run = (action: SwitchAction) => PlatformSwitch.of("test").then((platform) => platform.run(action, detail));
 
 describe("the platform's kill switch", () => {
   it("is set before Docker is asked anything, keeps its first reason, and is read by anybody", async () => {
@@ -119,6 +120,65 @@ describe("the platform's kill switch", () => {
     dockerAnswers(["i1 execution-ib running ib"]);
     await run("on");
     expect((await run("off")).faults).toEqual([expect.stringContaining("execution-ib has no container")]);
+  });
+
+  describe("with approved orders that no executor has confirmed", () => {
+    const order = { seq: 7, at: "2026-01-01T00:00:01Z", delivered: false, text: '{"payload":"{\\"id\\":\\"o1\\"}"}' };
+    const waiting = [{ consumer: "execution-ib_risk_order_approved", isRead: true, count: 1, orders: [order] }];
+    beforeEach(async () => {
+      const stores = ["n1 nats running nats", "k1 nats-streams running keeper"];
+      dockerAnswers(["i1 execution-ib running ib", ...stores], ["ib execution-ib", "nats nats"]);
+      writeFileSync(join(folder, "orders"), JSON.stringify(waiting));
+      // Nobody waits in a test.
+      writeFileSync(join(folder, "sleep"), "#!/bin/sh\n");
+      chmodSync(join(folder, "sleep"), 0o755);
+      await run("on");
+    });
+    const history = () =>
+      readFileSync(join(dirname(marker), "history.jsonl"), "utf8")
+        .trimEnd()
+        .split("\n");
+
+    it("lists them, and discards them at `off` while NATS has no executors and before one is started", async () => {
+      expect((await run("orders")).orders).toEqual(waiting);
+      expect(await run("off")).toMatchObject({ on: false, orders: waiting, started: ["ib"], faults: [] });
+      const steps = asked().split("\n");
+      const [discarded, started] = ["/orders/discard", "restart ib"].map((word) =>
+        steps.findIndex((step) => step.includes(word)),
+      );
+      expect(steps.slice(0, discarded).at(-2)).toContain("users.sh reload");
+      expect(steps[discarded ?? -1]).toMatch(/^set: exec k1 wget .*--post-data/);
+      expect(started).toBeGreaterThan(discarded ?? 0);
+      expect(history().map((line) => JSON.parse(line) as unknown)).toEqual([
+        { on: detail, off: detail, discarded: waiting },
+      ]);
+      expect(statSync(join(dirname(marker), "history.jsonl")).mode & 0o777).toBe(0o600);
+    });
+
+    it("stays on where they cannot be discarded, and starts nothing", async () => {
+      rmSync(join(folder, "orders"));
+      expect(await run("off")).toMatchObject({
+        ...{ on: true, started: [], orders: undefined },
+        faults: [expect.stringContaining("the switch stays on")],
+      });
+      expect(existsSync(marker)).toBe(true);
+      expect((await run("orders")).orders).toBeUndefined();
+    });
+
+    it("tells a person which they are, and which may be executed already", () => {
+      const [head, row, more] = orderLines([{ ...waiting[0], count: 3, orders: [order] } as (typeof waiting)[0]]);
+      expect(head).toContain("3 approved orders");
+      expect(row).toBe('  7  2026-01-01T00:00:01Z  not handed out  {"id":"o1"}');
+      expect(more).toContain("2 more");
+      const [line, handed] = orderLines([
+        { ...waiting[0], orders: [{ ...order, delivered: true }] } as (typeof waiting)[0],
+      ]);
+      expect(line).toContain("1 approved orders");
+      expect(handed).toContain("MAY BE EXECUTED");
+      expect(orderLines([{ consumer: "c", isRead: false, count: 9, orders: [] }])).toEqual([
+        expect.stringContaining("nothing was ever read by it"),
+      ]);
+    });
   });
 
   it("stops after an update what has started, and nothing where it is off", async () => {
@@ -187,6 +247,7 @@ describe("the platform's kill switch", () => {
   it("reads what the script says", () => {
     expect(switchState("kept\nstopped a\nstarted b\nnats down\n{}\n")).toEqual({
       ...{ on: true, kept: true, detail: "{}", stopped: ["a"], started: ["b"], faults: [], warnings: [] },
+      orders: undefined,
     });
   });
 });

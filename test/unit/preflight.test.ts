@@ -14,6 +14,7 @@ const good: DaemonFacts = {
   limits: { memory: true, pids: true },
   memoryBytes: 8 * GIB,
   freeBytes: 40 * GIB,
+  aheadSeconds: 2,
 };
 
 describe("a Docker daemon on which the stack runs", () => {
@@ -47,6 +48,8 @@ describe("a Docker daemon on which it does not run is refused in one line", () =
     ],
     ["userns-remap", { securityOptions: ["name=userns"], root: "/var/lib/docker/231072.231072" }, "official", /userns/],
     ["a 32-bit machine", { architecture: "armv7l" }, "official", /x86_64 and aarch64/],
+    ["a clock an hour ahead", { aheadSeconds: 3600 }, "official", /clock is 60 min ahead of this machine's.*NTP/],
+    ["a clock an hour behind", { aheadSeconds: -3601 }, "official", /clock is 60 min behind this machine's/],
     ["1 GiB of memory", { memoryBytes: GIB }, "official", /1\.0 GiB of memory/],
     ["a full disk", { freeBytes: GIB / 2 }, "official", /0\.5 GiB free/],
   ])("%s", (_, facts, origin, fault) => {

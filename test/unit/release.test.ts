@@ -40,7 +40,7 @@ describe("release", () => {
       "execution-ib": { image, deploy: "rolling" },
       "backtest-engine": { image, deploy: "recreate" },
     });
-    for (const key of ["environment.PATH", "environment.A-B", "writable.relative", "writable./x", "memory"])
+    for (const key of ["environment.PATH", "environment.A-B", "writable.relative", 'writable["/x"]', "memory"])
       expect(faults).toContain(`release.gateway-api.${key}`);
   });
 
@@ -105,12 +105,12 @@ describe("release", () => {
       reporter: { image, writable: { "/app/data": { volume: "reporter" }, "/x": { volume: "gateway-api" } } },
       "risk-manager": { image, writable: { "/app/data": { volume: "nobody" } } },
     });
-    expect(faults).toContain("release.risk-manager.writable./app/data: must be {memory: MiB}, {volume: true}");
+    expect(faults).toContain('release.risk-manager.writable["/app/data"]: must be {memory: MiB}, {volume: true}');
     const both = faultsOf({ reporter: { image, ...guest }, "gateway-api": { image, ...guest } });
     expect(both).toContain(
-      "release.reporter.writable./app/data: names the volume of gateway-api at this path, which has none of its own there: release.gateway-api.writable./app/data must be {volume: true}",
+      'release.reporter.writable["/app/data"]: names the volume of gateway-api at this path, which has none of its own there: release.gateway-api.writable["/app/data"] must be {volume: true}',
     );
-    expect(both).toContain("release.gateway-api.writable./app/data: names the volume of gateway-api");
+    expect(both).toContain('release.gateway-api.writable["/app/data"]: names the volume of gateway-api');
   });
 
   it("has a home where it may write, and a way out of its own for a batch job alone", () => {

@@ -31,7 +31,7 @@ function faultsOf(config: Readonly<Record<string, unknown>>, secret: readonly st
 
 const set = (path: string) => `fix it with: npm run pulumi -- config set --path '${path}' VALUE`;
 const setSecret = (name: string) => `npm run pulumi -- config set --secret ${name}`;
-const SET_CONFIRM = "npm run pulumi -- config set --secret --path trading.liveConfirm";
+const SET_CONFIRM = "npm run pulumi -- config set --secret --path 'trading.liveConfirm'";
 const image = (name: string) => `registry.example/${name}@sha256:${"ab".repeat(32)}`;
 /** What every environment but the local one must name. */
 const released = {
@@ -363,6 +363,65 @@ describe("a wrong config is refused, with the key, the fault and the mend", () =
   });
 });
 
+describe("registries", () => {
+  const at = (address: string, key?: string) => `registries["${address}"]${key === undefined ? "" : `.${key}`}`;
+  const good = { user: "robot", password: randomText(24) };
+  const setPassword = (address: string) => `npm run pulumi -- config set --secret --path '${at(address, "password")}'`;
+  const remove = (address: string) => `Remove it with: npm run pulumi -- config rm --path '${at(address)}'`;
+  const written =
+    "is written as the names of its images begin, without a scheme, without a path and in lower case: ghcr.io";
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ["a scheme", { "https://ghcr.io": good }, `${at("https://ghcr.io")}: ${written}. ${remove("https://ghcr.io")}`],
+    ["a path", { "ghcr.io/team": good }, `${at("ghcr.io/team")}: ${written}. ${remove("ghcr.io/team")}`],
+    ["capitals", { "GHCR.io": good }, `${at("GHCR.io")}: ${written}. ${remove("GHCR.io")}`],
+    [
+      "a second name of Docker Hub",
+      { "docker.io": good, "index.docker.io": good },
+      `${at("index.docker.io")}: is Docker Hub: write docker.io. ${remove("index.docker.io")}`,
+    ],
+    [
+      "no address",
+      { team: good },
+      `registries.team: is no registry's address, such as ghcr.io or registry.example.com:5000. Remove it with: npm run pulumi -- config rm --path 'registries.team'`,
+    ],
+    [
+      "a user without a password",
+      { "ghcr.io": { user: "robot" } },
+      `${at("ghcr.io", "password")}: is missing: set the account's password or token; fix it with: ${setPassword("ghcr.io")}`,
+    ],
+    [
+      "a password without a user",
+      { "ghcr.io": { password: good.password } },
+      `${at("ghcr.io", "user")}: is missing: name the account; fix it with: npm run pulumi -- config set --path '${at("ghcr.io", "user")}' VALUE`,
+    ],
+    [
+      "a default password",
+      { "ghcr.io": { user: "robot", password: "changeme" } },
+      `${at("ghcr.io", "password")}: is a known default; fix it with: ${setPassword("ghcr.io")}`,
+    ],
+  ])("refuses %s", (_, registries, fault) => expect(faultsOf({ registries }, ["registries"])).toEqual([fault]));
+
+  it("refuses a password in plain text, and does not tell it", () => {
+    const faults = faultsOf({ registries: { "ghcr.io": good } });
+    expect(faults).toEqual([
+      `${at("ghcr.io", "password")}: is stored in plain text; set it with: ${setPassword("ghcr.io")}`,
+    ]);
+  });
+
+  it.each([
+    "docker.io",
+    "ghcr.io",
+    "localhost:5000",
+    "registry.example.com:5000",
+    "192.0.2.7:5000",
+    "[2001:db8::1]:5000",
+  ])("takes %s, and keeps the password out of the settings", (address) => {
+    const { settings } = check({ registries: { [address]: good } }, ["registries"]);
+    expect(settings.registries).toEqual({ [address]: { user: "robot" } });
+  });
+});
+
 describe("a right config", () => {
   it("needs nothing: the default is a paper-trading local stack", () => {
     expect(check({})).toEqual({
@@ -387,6 +446,7 @@ describe("a right config", () => {
         generation: {},
         overlap: {},
         trading: { live: false, sandbox: [] },
+        registries: {},
         logLevel: "info",
         filesDir: "",
         dockerHost: "unix:///var/run/docker.sock",

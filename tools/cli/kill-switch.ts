@@ -4,14 +4,15 @@ import { confirm, unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { type KillSwitchAction, killSwitch } from "../lib/killSwitch.ts";
 import { say, UserError } from "../lib/log.ts";
-import { PlatformSwitch, switchNotice } from "../lib/platformSwitch.ts";
+import { orderLines, PlatformSwitch, switchNotice } from "../lib/platformSwitch.ts";
 
 const HELP = `usage: npm run kill-switch -- on | off | status [--stack NAME] [--reason TEXT] [--yes]
 
 Stops all order execution, or allows it again. "on" stops the executors, takes their NATS users away and has NATS refuse approved
 orders; an executor that is started meanwhile waits. It needs neither the engine nor NATS, waits for no other command and asks
 nothing. Restarts, updates, rotations, restores and a reboot leave it as it is, and only "off" releases it. The application is
-told as well, by the file of risk-manager. "status" ends with 2 where the switch is set.
+told as well, by the file of risk-manager. "status" ends with 2 where the switch is set, and lists the approved orders that no
+executor has confirmed. "off" discards them: they were approved for other prices. It needs NATS, and changes nothing without it.
 
   --reason TEXT   why; it is kept with the switch and shown by "status"
   --stack NAME    another stack than "local"
@@ -64,8 +65,12 @@ await command(
 
     async function status(): Promise<number> {
       const [{ on: isOn, detail }, own] = await Promise.all([platform.run("status"), application(platform, "status")]);
-      if (isOn) process.stdout.write(`SET: no order is executed\n${detail}\n`);
-      else if (own !== undefined && own !== "")
+      if (isOn) {
+        process.stdout.write(`SET: no order is executed\n${detail}\n`);
+        const { orders } = await platform.run("orders");
+        if (orders === undefined) say("which approved orders wait is not known: NATS or nats-streams does not answer");
+        else if (orders.length > 0) process.stdout.write(`off discards:\n${orderLines(orders).join("\n")}\n`);
+      } else if (own !== undefined && own !== "")
         process.stdout.write(`SET by the application: its executors run, and execute no order\n${own}\n`);
       else process.stdout.write("not set: orders are executed\n");
       if (own === undefined) say("the application's own switch could not be read: risk-manager is not there");
@@ -79,6 +84,7 @@ await command(
       for (const name of state.stopped) say(`stopped ${name}`);
       for (const line of [...state.faults, ...state.warnings]) say(line);
       say(switchNotice(stack, state.kept ? "It was on already." : JSON.stringify(detail)));
+      say("Approved orders that no executor has confirmed are discarded then; status lists them.");
       if ((await application(platform, "on", detail)) === undefined)
         say("the application was not told: risk-manager's file could not be written; no executor runs all the same");
       return state.faults.length > 0 ? 1 : 0;
@@ -92,10 +98,12 @@ await command(
       // The application's comes first: an executor asks it as soon as it runs.
       if ((await application(platform, "off")) === undefined)
         say("the application was not told: risk-manager's file could not be removed");
-      const state = await platform.run("off");
+      const state = await platform.run("off", { reason, by: userInfo().username, at: new Date().toISOString() });
+      if ((state.orders ?? []).length > 0)
+        say(`discarded, and executed by nobody:\n${orderLines(state.orders ?? []).join("\n")}`);
       for (const name of state.started) say(`started ${name}`);
       for (const line of [...state.faults, ...state.warnings]) say(line);
-      say("released: orders are executed again");
+      if (!state.on) say("released: orders are executed again");
       return state.faults.length > 0 ? 1 : 0;
     }
   },

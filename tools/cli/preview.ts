@@ -2,6 +2,7 @@ import { command } from "../lib/command.ts";
 import { UserError } from "../lib/log.ts";
 import { tellKillSwitch } from "../lib/platformSwitch.ts";
 import { checkDaemon } from "../lib/preflight.ts";
+import { checkRegistries } from "../lib/registryLogins.ts";
 import { ensureLocalStack, openWorkspace, root } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run preview -- [--stack NAME] [--diff] [--json]
@@ -22,6 +23,7 @@ await command(
     const workspace = await openWorkspace(stack);
     if (workspace.local) await ensureLocalStack(workspace);
     await checkDaemon(workspace);
+    await checkRegistries(workspace);
     const flags = [...(diff ? ["--diff"] : []), ...(json ? ["--json"] : [])];
     const { code } = await workspace.pulumi(
       ["preview", "--stack", stack, "--policy-pack", `${root}/policies`, ...flags],

@@ -83,8 +83,8 @@ await command(
     say(`${into} has the data of ${manifest.finishedAt}: every table has ${proof}`);
     if (live)
       say(
-        `Trading is live: ${held.join(" and ")} stay stopped. Compare positions and open orders with the broker's first\n` +
-          `(an order that was in the stream then is sent once more), then ${on ? "release the kill switch" : "start them"}: docs/backup.md, After a restore`,
+        `Trading is live: ${held.join(" and ")} stay stopped. Compare positions and open orders with the broker's first,\n` +
+          `${on ? "then release the kill switch, which discards what waited in the stream" : "(an order that was in the stream then is sent once more), then start them"}: docs/backup.md, After a restore`,
       );
     await tellKillSwitch(into);
     return 0;

@@ -3,18 +3,20 @@ import { imageNames, imageReference } from "../../components/images.ts";
 import { goTool } from "../lib/buildTools.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
-import { run, which } from "../lib/run.ts";
+import { registryLogins, withDockerConfig } from "../lib/registryLogins.ts";
+import { type RunOptions, run, which } from "../lib/run.ts";
 import { StackFile } from "../lib/stackFile.ts";
-import { root } from "../lib/workspace.ts";
+import { openWorkspace, root } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run scan -- secrets | packages | config | images [IMAGE...] | sbom
+const HELP = `usage: npm run scan -- secrets | packages | config | images [--stack NAME] [IMAGE...] | sbom
 
 One scan a run; ends with 1 where it finds something.
 
   secrets    gitleaks over the whole history, and stacks' files for plain text (gitleaks is built into the cache; needs Go)
   packages   npm's signatures, and known faults of severity high or critical in what is shipped
   config     Trivy over the repository's files: HIGH and CRITICAL (trivy on PATH)
-  images     Trivy over every image: ours by default, with staging's and production's; or those named
+  images     Trivy over every image: ours by default, with staging's and production's; or those named. Private ones are pulled
+             with the logins of the stack's \`registries\`, without --stack with those of \`docker login\`
   sbom       prints what the project is made of, as CycloneDX JSON`;
 
 /** What ends a build (platform standard). */
@@ -36,8 +38,8 @@ function deployedImages(): readonly string[] {
 }
 
 /** Runs a program in the repository, and answers whether it was content. */
-async function passes(program: string, args: readonly string[]): Promise<boolean> {
-  return (await run(program, args, { cwd: root, output: "show", allowFailure: true })).code === 0;
+async function passes(program: string, args: readonly string[], env: RunOptions["env"] = {}): Promise<boolean> {
+  return (await run(program, args, { cwd: root, env, output: "show", allowFailure: true })).code === 0;
 }
 
 async function all(checks: readonly (() => Promise<boolean>)[]): Promise<boolean> {
@@ -47,7 +49,17 @@ async function all(checks: readonly (() => Promise<boolean>)[]): Promise<boolean
   return good;
 }
 
-const scans: Readonly<Record<string, (names: readonly string[]) => Promise<boolean>>> = {
+/** Runs work with the logins of a stack's registries in the environment; those of Docker's client stay where none is named. */
+async function withLogins<T>(stack: string | undefined, work: (env: Readonly<Record<string, string>>) => Promise<T>) {
+  if (stack === undefined) return work({});
+  return withDockerConfig(await registryLogins(await openWorkspace(stack)), (folder) =>
+    work({ DOCKER_CONFIG: folder }),
+  );
+}
+
+type Scan = (names: readonly string[], stack: string | undefined) => Promise<boolean>;
+
+const scans: Readonly<Record<string, Scan>> = {
   secrets: async () => {
     const gitleaks = await goTool("gitleaks");
     const common = ["--redact", "--no-banner", "--config", join(root, ".gitleaks.toml")];
@@ -62,30 +74,28 @@ const scans: Readonly<Record<string, (names: readonly string[]) => Promise<boole
       () => passes("npm", ["audit", "--omit=dev", "--audit-level=high"]),
     ]),
   config: async () => passes(await trivy(), ["config", ...TRIVY_LIMIT, "--skip-dirs", "node_modules", "."]),
-  images: async (names) => {
+  images: async (names, stack) => {
     const program = await trivy();
     const images = names.length > 0 ? names : deployedImages();
-    return all(
-      images.map((image) => () => {
-        say(`... ${image}`);
-        return passes(program, [
-          "image",
-          "--scanners",
-          "vuln",
-          "--ignore-unfixed",
-          "--no-progress",
-          ...TRIVY_LIMIT,
-          image,
-        ]);
-      }),
+    const args = ["image", "--scanners", "vuln", "--ignore-unfixed", "--no-progress", ...TRIVY_LIMIT];
+    return withLogins(stack, (env) =>
+      all(
+        images.map((image) => () => {
+          say(`... ${image}`);
+          return passes(program, [...args, image], env);
+        }),
+      ),
     );
   },
   sbom: () => passes("npm", ["sbom", "--sbom-format", "cyclonedx", "--omit", "dev"]),
 };
 
-await command({ help: HELP, options: {}, positionals: true, changes: "nothing" }, async (_, [kind = "", ...names]) => {
-  const scan = Object.hasOwn(scans, kind) ? scans[kind] : undefined;
-  if (scan === undefined || (names.length > 0 && kind !== "images"))
-    throw new UserError(`name one scan: ${Object.keys(scans).join(", ")}\n\n${HELP}`, USAGE);
-  return (await scan(names)) ? 0 : 1;
-});
+await command(
+  { help: HELP, options: { stack: { type: "string" } }, positionals: true, changes: "nothing" },
+  async ({ stack }, [kind = "", ...names]) => {
+    const scan = Object.hasOwn(scans, kind) ? scans[kind] : undefined;
+    if (scan === undefined || ((names.length > 0 || stack !== undefined) && kind !== "images"))
+      throw new UserError(`name one scan: ${Object.keys(scans).join(", ")}\n\n${HELP}`, USAGE);
+    return (await scan(names, stack)) ? 0 : 1;
+  },
+);

@@ -39,7 +39,13 @@ export const environments: readonly EnvironmentRule[] = [
       secrets: [KEY, SLACK],
     }),
   ),
-  { name: "images", reviewed: false, from: "main", wait: 0, secrets: ["APPLICATION_READ_KEY"] },
+  {
+    name: "images",
+    reviewed: false,
+    from: "main",
+    wait: 0,
+    secrets: ["APPLICATION_READ_KEY", "IMAGE_REGISTRY_PASSWORD"],
+  },
 ];
 
 /** Environments of earlier versions, whose secrets would lie about. */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets, keeps, releases or reads the platform's kill switch, on the machine of the stack's Docker. Neither the engine nor NATS is needed.
 # The variables come in front of it: ACTION, DIRECTORY (of the switch), STACK, DOCKER (the daemon's address), EXECUTORS (their
-# services), USERS (their numeric users), RECORD (what the file says).
+# services), USERS (their numeric users), RECORD (what the file says; at its end who ends it, as JSON).
 # Answers a line for each thing that was done, or could not be:
 #   on | off | kept          the switch (kept: it was on already)
 #   stopped NAME             an executor's container that ran
@@ -9,6 +9,10 @@
 #   running NAME             an executor that could not be stopped
 #   failed NAME              an executor that could not be started
 #   absent SERVICE           an executor that ran and has no container any more
+#   waiting JSON             approved orders that no executor has confirmed (services/backup/src/streamsOrders.ts)
+#   discarded JSON           those that no executor is given any more
+#   undiscarded              they could not be discarded, so the switch stays on
+#   unrecorded               what was discarded could not be noted
 #   nats refuses | nats down | nats behind    whether NATS has taken its users for this state
 #   no-docker                Docker does not answer
 set -eu
@@ -17,6 +21,8 @@ umask 022
 switch=$DIRECTORY/on.prom
 # The services whose containers the switch stopped: those alone are started again.
 stopped=$DIRECTORY/stopped
+# Who set and released it, and the orders that were discarded: a line of JSON each time. No container reads it.
+history=$DIRECTORY/history.jsonl
 
 # Nobody waits for a daemon that hangs: within SECONDS ARGUMENT...
 within() {
@@ -46,6 +52,29 @@ tell_nats() {
   else
     echo 'nats behind'
   fi
+}
+
+# orders WGET_OPTION...: asks the keeper of the streams about the approved orders that wait.
+orders() {
+  keeper=$(list 5 | sed -n 's/^\([^ ]*\) nats-streams .*/\1/p' | head -n 1)
+  [ -n "$keeper" ] && within 30 exec "$keeper" wget -q -O - "$@"
+}
+
+# What the file says of who set the switch, when and why; nothing where somebody else made the file.
+detail() { sed -n 's/^# \({.*\)/\1/p' "$switch" 2>/dev/null || true; }
+
+# Prints the orders that no executor is given any more. Only while NATS has no executors and takes no approved order; it may
+# have been started a moment ago.
+discard() {
+  # Without NATS there is no stream.
+  [ -n "$(docker ps --all --quiet --filter "label=autollm.stack=$STACK" --filter label=autollm.service=nats)" ] || { echo '[]'; return; }
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    if [ "$(tell_nats "$(list 5)")" = 'nats refuses' ] && orders --post-data=all http://127.0.0.1:9191/orders/discard 2>/dev/null; then
+      return
+    fi
+    sleep 2
+  done
+  return 1
 }
 
 # stop ID STATE: it is asked to end, and has 0.3 s: it may be writing down what it has just bought. One that is paused is
@@ -121,6 +150,15 @@ case $ACTION in
   off)
     # They are started while the switch is on, and wait for its end: so their health has the whole start period.
     if [ -e "$switch" ]; then
+      # First, while no executor can read: it must not trade at other prices what somebody approved before.
+      if ! discarded=$(discard); then
+        printf 'undiscarded\non\n'
+        exit
+      fi
+      printf 'discarded %s\n' "$discarded"
+      set_by=$(detail)
+      (umask 077 && printf '{"on":%s,"off":%s,"discarded":%s}\n' "${set_by:-null}" "${RECORD:-null}" "$discarded" >>"$history") ||
+        echo unrecorded
       services=$(cat "$stopped" 2>/dev/null || true)
       for each in $services; do
         # The newest: an update may have left a former one.
@@ -143,10 +181,13 @@ case $ACTION in
   status)
     if [ -e "$switch" ]; then
       echo on
-      sed -n 's/^# \({.*\)/\1/p' "$switch" 2>/dev/null || true
+      detail
     else
       echo off
     fi
+    ;;
+  orders)
+    if waiting=$(orders http://127.0.0.1:9191/orders 2>/dev/null); then printf 'waiting %s\n' "$waiting"; fi
     ;;
   *)
     echo "unknown action $ACTION" >&2

@@ -1,3 +1,5 @@
+import { causeOf } from "./causes.ts";
+
 /** Progress goes to stderr, so that a command's answer on stdout can be piped. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
@@ -39,7 +41,9 @@ export async function main(run: () => Promise<number | undefined>): Promise<void
       say(`error: ${error.message}`);
       process.exitCode = error.exitCode;
     } else {
-      say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      const cause = error instanceof Error ? causeOf(error.message) : undefined;
+      if (cause !== undefined) say(`error: ${cause}`);
+      else say(error instanceof Error ? (error.stack ?? error.message) : String(error));
       process.exitCode = 1;
     }
   }

@@ -9,6 +9,7 @@ import { type KillSwitchDetail, killSwitchDirectory, killSwitchText } from "../.
 import { ConfigError, checkConfig, type Settings } from "../../components/settings.ts";
 import { assignments, quote, ROOT_SHELL } from "../../components/shell.ts";
 import { workloadUser } from "../../components/uids.ts";
+import type { Waiting } from "../../services/backup/src/streamsOrders.ts";
 import { Daemon } from "./daemon.ts";
 import { say, UserError } from "./log.ts";
 import { run } from "./run.ts";
@@ -18,8 +19,8 @@ import { checkStackName, isShared, localHome, openWorkspace, root } from "./work
 
 const script = readFileSync(new URL("kill-switch.sh", import.meta.url), "utf8");
 
-/** `hold` stops what has started since, where the switch is on. */
-export type SwitchAction = "on" | "hold" | "off" | "status";
+/** `hold` stops what has started since, where the switch is on. `orders` asks which approved orders wait. */
+export type SwitchAction = "on" | "hold" | "off" | "status" | "orders";
 
 /** What the script answered. */
 export interface SwitchState {
@@ -31,6 +32,8 @@ export interface SwitchState {
   /** Containers of executors that were stopped, or started again. */
   readonly stopped: readonly string[];
   readonly started: readonly string[];
+  /** Approved orders that wait, or that were discarded; undefined where nobody answered. */
+  readonly orders: readonly Waiting[] | undefined;
   /** What could not be done, a sentence each. */
   readonly faults: readonly string[];
   /** What is to be told besides: the switch does what it should without it. */
@@ -41,6 +44,10 @@ const FAULTS: Readonly<Record<string, (name: string) => string>> = {
   running: (name) => `${name} could not be stopped: stop it on the Docker host, or cut the host off from its network`,
   failed: (name) => `${name} could not be started; docker logs ${name} and npm run up say why`,
   absent: (name) => `${name} has no container: npm run up makes one`,
+  undiscarded: () =>
+    "the switch stays on: approved orders wait in NATS and could not be discarded, so the executors would trade them now. NATS and nats-streams must run: docker logs of both, or npm run up, then off again",
+  unrecorded: () =>
+    "what was discarded could not be noted in the switch's directory: the disk may be full; keep this list",
   "no-docker": () =>
     "Docker does not answer: as root, the executors' processes were killed; else they still run. What starts from now on waits",
 };
@@ -53,6 +60,7 @@ export function switchState(answer: string): SwitchState {
   const lines = answer.split("\n").filter((line) => line !== "");
   const after = (word: string) =>
     lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
+  const [orders] = [...after("waiting"), ...after("discarded")];
   const faults = lines.flatMap((line) => {
     const [word = "", name = ""] = line.split(" ");
     return FAULTS[word]?.(name) ?? [];
@@ -63,6 +71,7 @@ export function switchState(answer: string): SwitchState {
     detail: lines.find((line) => line.startsWith("{")) ?? "",
     stopped: after("stopped"),
     started: after("started"),
+    orders: orders === undefined ? undefined : (JSON.parse(orders) as readonly Waiting[]),
     faults,
     warnings: lines.includes("nats behind") ? [NATS_BEHIND] : [],
   };
@@ -127,7 +136,7 @@ export class PlatformSwitch {
       DOCKER: host === undefined ? dockerHost : "unix:///var/run/docker.sock",
       EXECUTORS: executors.join(" "),
       USERS: executors.map((service) => workloadUser(service).split(":")[0]).join(" "),
-      RECORD: detail === undefined ? "" : killSwitchText(detail),
+      RECORD: detail === undefined ? "" : action === "on" ? killSwitchText(detail) : JSON.stringify(detail),
     };
     // As a function: what it starts must not read the rest of the script.
     const input = `main() {\n${assignments(variables)}\n${script}\n}\nmain </dev/null\n`;
@@ -149,6 +158,35 @@ export function switchNotice(stack: string, detail: string): string {
   const option = stack === "local" ? "" : ` --stack ${stack}`;
   const why = detail === "" ? "" : ` ${detail}`;
   return `The kill switch is ON: no executor of ${stack} runs.${why}\nOnly this ends it: npm run kill-switch -- off${option}`;
+}
+
+/** Most of an order's text that a person is shown. */
+const SHOWN = 300;
+
+/** What an order says, without the signature around it. */
+function orderText(text: string): string {
+  try {
+    const { payload } = JSON.parse(text) as { readonly payload?: unknown };
+    return (typeof payload === "string" ? payload : text).slice(0, SHOWN);
+  } catch {
+    return text.slice(0, SHOWN);
+  }
+}
+
+/** What a person is told of approved orders that no executor has confirmed, a line each. */
+export function orderLines(waiting: readonly Waiting[]): string[] {
+  return waiting.flatMap(({ consumer, isRead, count, orders }) => {
+    if (!isRead)
+      return [
+        `${consumer}: nothing was ever read by it. A program that subscribes by itself has had its ${count} orders`,
+      ];
+    const rows = orders.map(
+      ({ seq, at, delivered, text }) =>
+        `  ${seq}  ${at}  ${delivered ? "was handed out, and MAY BE EXECUTED" : "not handed out"}  ${orderText(text)}`,
+    );
+    const more = count > orders.length ? [`  and ${count - orders.length} more`] : [];
+    return [`${consumer}: ${count} approved orders`, ...rows, ...more];
+  });
 }
 
 /** Says, as the last words of a command, that the switch of a stack is on. A fault is told and fails nothing. */

@@ -1,8 +1,11 @@
 import { statfs } from "node:fs/promises";
+import { createServer } from "node:net";
 import semver from "semver";
-import { ConfigError } from "../../components/settings.ts";
+import { filesDirectory } from "../../components/filesDirectory.ts";
+import { ConfigError, type Settings } from "../../components/settings.ts";
 import { Daemon } from "./daemon.ts";
 import { say, UserError } from "./log.ts";
+import { settingsOf } from "./stackSettings.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** What a Docker daemon says of itself, and what its machine has. */
@@ -21,6 +24,8 @@ export interface DaemonFacts {
   readonly memoryBytes: number;
   /** Free bytes where the daemon keeps its images and volumes; undefined if that place cannot be asked. */
   readonly freeBytes: number | undefined;
+  /** How far its clock is ahead of this machine's, in seconds. */
+  readonly aheadSeconds: number;
 }
 
 export interface Verdict {
@@ -38,6 +43,8 @@ const GIB = 1024 ** 3;
 /** All containers of a stack at rest take about 3 GiB (docs/performance.md); the images about 3 GiB of disk. */
 const MEMORY_GIB = { least: 3, enough: 6 };
 const DISK_GIB = { least: 2, enough: 10 };
+/** The certificates that the program makes are valid from this machine's present on: a container would refuse them until then. */
+const MAX_CLOCK_SECONDS = 60;
 
 /** Compares two versions of Docker's API, `1.45` and the like. */
 const older = (a: string, b: string) => semver.lt(semver.coerce(a) ?? "0.0.0", semver.coerce(b) ?? "0.0.0");
@@ -72,6 +79,10 @@ export function judgeDaemon(facts: DaemonFacts, origin: "official" | "built"): V
     faults.push(
       `it takes API ${minApi} and newer, and the docker plugin that was built here speaks ${BUILT_API.newest}: install the Pulumi CLI`,
     );
+  if (Math.abs(facts.aheadSeconds) > MAX_CLOCK_SECONDS)
+    faults.push(
+      `its clock is ${Math.round(Math.abs(facts.aheadSeconds) / 60)} min ${facts.aheadSeconds > 0 ? "ahead of" : "behind"} this machine's, so certificates made here would not hold there: set the wrong one by NTP (timedatectl set-ntp true)`,
+    );
   if (!facts.limits.memory)
     warnings.push(
       "its kernel does not limit containers' memory: one that leaks takes the host's (kernel option memory cgroup)",
@@ -102,10 +113,12 @@ interface Info {
   readonly MemoryLimit: boolean;
   readonly PidsLimit: boolean;
   readonly MemTotal: number;
+  readonly SystemTime: string;
 }
 
 /** Asks a daemon about itself; undefined if none answers, as on a host that is still bare. */
 async function askDaemon(daemon: Daemon): Promise<DaemonFacts | undefined> {
+  const asked = Date.now();
   const [version, info] = await Promise.all([
     daemon.run(["version", "--format", "{{.Server.APIVersion}} {{.Server.MinAPIVersion}}"], { allowFailure: true }),
     daemon.run(["info", "--format", "{{json .}}"], { allowFailure: true }),
@@ -113,6 +126,8 @@ async function askDaemon(daemon: Daemon): Promise<DaemonFacts | undefined> {
   if (version.code !== 0 || info.code !== 0) return undefined;
   const [api = "", minApi = ""] = version.stdout.trim().split(" ");
   const told = JSON.parse(info.stdout) as Info;
+  // It looked at its clock between the question and the answer.
+  const now = (asked + Date.now()) / 2;
   return {
     api,
     minApi,
@@ -125,6 +140,7 @@ async function askDaemon(daemon: Daemon): Promise<DaemonFacts | undefined> {
     limits: { memory: told.MemoryLimit, pids: told.PidsLimit },
     memoryBytes: told.MemTotal,
     freeBytes: daemon.here ? await freeBytes(told.DockerRootDir) : undefined,
+    aheadSeconds: (Date.parse(told.SystemTime) - now) / 1000,
   };
 }
 
@@ -143,18 +159,65 @@ async function freeBytes(folder: string): Promise<number | undefined> {
  * @throws UserError with all faults at once
  */
 export async function checkDaemon(workspace: Workspace): Promise<void> {
-  const daemon = await daemonOf(workspace);
-  const facts = daemon === undefined ? undefined : await askDaemon(daemon);
+  const settings = await readable(workspace);
+  if (settings === undefined) return;
+  const daemon = Daemon.at(workspace.stack, settings);
+  const facts = await askDaemon(daemon);
   if (facts === undefined) return;
   const { faults, warnings } = judgeDaemon(facts, workspace.engine.origin);
   for (const warning of warnings) say(`warning: the Docker daemon: ${warning}`);
-  if (faults.length > 0) throw new UserError(["this Docker daemon cannot run the stack:", ...faults].join("\n  "));
+  const all = [
+    ...faults,
+    ...(workspace.local && daemon.here ? await neighbourFaults(workspace.stack, daemon, settings) : []),
+  ];
+  if (all.length > 0) throw new UserError(["this Docker daemon cannot run the stack:", ...all].join("\n  "));
 }
 
-/** The stack's daemon; undefined if its config has faults, of which the program tells all. */
-async function daemonOf(workspace: Workspace): Promise<Daemon | undefined> {
+/** Whether somebody listens at an address of this machine. */
+async function isTaken(host: string, port: number): Promise<boolean> {
+  const server = createServer();
+  const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+    server.once("error", resolve).listen({ host, port, exclusive: true }, () => resolve(undefined));
+  });
+  if (error === undefined) await new Promise((done) => server.close(done));
+  return error?.code === "EADDRINUSE";
+}
+
+/** What other programs and clones on this machine have taken that a local stack needs. */
+async function neighbourFaults(stack: string, daemon: Daemon, settings: Settings): Promise<readonly string[]> {
+  const files = filesDirectory(settings, stack);
+  const listed = async (...filters: readonly string[]) => {
+    const args = filters.flatMap((filter) => ["--filter", filter]);
+    const lines = (await daemon.ask("ps", "--all", ...args, "--format", "{{.ID}}")).split("\n");
+    return lines.filter((line) => line !== "");
+  };
+  const own = `label=autollm.stack=${stack}`;
+  const containers = await listed(own);
+  const mounts =
+    containers.length === 0
+      ? ""
+      : await daemon.ask("inspect", "--format", "{{range .Mounts}}{{println .Source}}{{end}}", ...containers);
+  // Each container of a stack is known by the stack's name; the files that it mounts are each clone's own.
+  if (containers.length > 0 && !mounts.split("\n").some((source) => source.startsWith(`${files}/`)))
+    return [
+      `it runs a stack ${stack} of another clone already: give this one another name (npm run up -- --stack NAME), or take that one down in its own clone`,
+    ];
+  const faults: string[] = [];
+  for (const key of ["httpPort", "httpsPort"] as const) {
+    const { bindAddress, [key]: port } = settings;
+    if ((await listed(own, `publish=${port}`)).length > 0 || !(await isTaken(bindAddress, port))) continue;
+    const option = key.replace("P", "-p");
+    faults.push(
+      `${key}: port ${port} of ${bindAddress} is taken by another program or stack: choose a free one (npm run up -- --${option} N${stack === "local" ? "" : ` --stack ${stack}`})`,
+    );
+  }
+  return faults;
+}
+
+/** The stack's settings; undefined if its config has faults, of which the program tells all. */
+export async function readable(workspace: Workspace): Promise<Settings | undefined> {
   try {
-    return await Daemon.of(workspace);
+    return await settingsOf(workspace);
   } catch (error) {
     if (error instanceof ConfigError) return undefined;
     throw error;

@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly input?: string;
   /** `show` lets the program speak with the user: output, and answers to what it asks; `capture` (default) returns the output. */
   readonly output?: "capture" | "show";
+  /** With `show`: also return what the program said on standard error. */
+  readonly keepErrors?: boolean;
   /** Return a failure instead of throwing it. */
   readonly allowFailure?: boolean;
   /** Milliseconds after which the program is ended, with the code 128. */
@@ -23,7 +25,8 @@ export interface RunResult {
 /** Runs a program to its end. A failure throws with the program's last lines, unless `allowFailure` is set. */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const show = options.output === "show";
-  const outputs = show ? (["inherit", "inherit"] as const) : (["pipe", "pipe"] as const);
+  const keeps = !show || options.keepErrors === true;
+  const outputs = [show ? "inherit" : "pipe", keeps ? "pipe" : "inherit"] as const;
   const spawnOptions: SpawnOptions = {
     env: { ...process.env, ...options.env },
     stdio: [options.input === undefined ? (show ? "inherit" : "ignore") : "pipe", ...outputs],
@@ -38,6 +41,7 @@ export async function run(program: string, args: readonly string[], options: Run
   });
   child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
     stderr += chunk;
+    if (show) process.stderr.write(chunk);
   });
   // A program that ends before it has read its input is told by its exit code.
   if (options.input !== undefined) child.stdin?.on("error", () => undefined).end(options.input);

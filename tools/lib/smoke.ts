@@ -175,20 +175,23 @@ export function redirectVerdict({ status, headers }: Answer, base: URL): Verdict
 
 /** How many of the tokens are asked about at once. */
 const AT_ONCE = 6;
-/** The longest that the edge's limit makes a client wait, in seconds. */
+/** The longest that a limit of requests per minute makes a client wait, in seconds. */
 const LONGEST_WAIT = 60;
+/** How often a request is tried: the edge's limit may be followed by the application's own. */
+const TRIES = 4;
 
-/** A request that waits where the edge says that it was one too many. */
+/** A request that waits where it was one too many: as long as the edge says, or a minute where an application's limit does not say it. */
 async function patiently(
   request: Request,
   ask: Ask,
   wait: (milliseconds: number) => Promise<unknown>,
 ): Promise<Answer> {
-  const answer = await ask(request);
-  const seconds = Number(answer.headers["retry-after"]);
-  if (answer.status !== 429 || !(seconds > 0 && seconds <= LONGEST_WAIT)) return answer;
-  await wait((seconds + 1) * 1000);
-  return await ask(request);
+  for (let attempt = 1; ; attempt++) {
+    const answer = await ask(request);
+    if (answer.status !== 429 || attempt === TRIES) return answer;
+    const seconds = Number(answer.headers["retry-after"]);
+    await wait(((seconds > 0 && seconds <= LONGEST_WAIT ? seconds : LONGEST_WAIT) + 1) * 1000);
+  }
 }
 
 /**

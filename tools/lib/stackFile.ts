@@ -19,6 +19,7 @@ export class StackFile {
 
   constructor(path: string, text: string = readStackText(path)) {
     this.path = path;
+    refuseConflict(path, text);
     this.#document = parseDocument(text);
     const [fault] = this.#document.errors;
     if (fault !== undefined) throw new UserError(`${path}: ${fault.message}`);
@@ -126,6 +127,15 @@ export class StackFile {
   importsEnvironments(): boolean {
     return this.#document.has("environment");
   }
+}
+
+/** @throws UserError where a merge left both sides in the file */
+export function refuseConflict(path: string, text: string): void {
+  const line = text.split("\n").findIndex((each) => /^(<{7}|>{7})( |$)/.test(each));
+  if (line !== -1)
+    throw new UserError(
+      `${path}: line ${line + 1} is the mark of a merge conflict: keep one side, remove the lines that begin with <<<<<<<, ======= and >>>>>>>, and commit`,
+    );
 }
 
 /** The keys on the way to a value. */

@@ -14,14 +14,16 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
+import { systemFault } from "../../components/nodeVersion.cjs";
 import { type Engine, ensureEngine } from "../engine/engine.ts";
 import { cacheDir } from "./cache.ts";
+import { causeOf } from "./causes.ts";
 import { assertMayChange } from "./held.ts";
 import { withKey } from "./keyAgent.ts";
 import { UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
 import { type RunOptions, type RunResult, run } from "./run.ts";
-import { StackFile } from "./stackFile.ts";
+import { refuseConflict, StackFile } from "./stackFile.ts";
 import { deploymentOf, stateFile } from "./state.ts";
 
 /** The repository's root. */
@@ -88,6 +90,8 @@ export function checkStackName(stack: string): void {
 /** Opens the workspace of a stack, building the engine where there is none. */
 export async function openWorkspace(stack: string): Promise<Workspace> {
   checkStackName(stack);
+  const wrongSystem = systemFault();
+  if (wrongSystem !== undefined) throw new UserError(wrongSystem);
   const engine = await ensureEngine();
   const local = !isShared(stack);
   const home = localHome();
@@ -98,6 +102,8 @@ export async function openWorkspace(stack: string): Promise<Workspace> {
   };
   if (local) env.PULUMI_CONFIG_PASSPHRASE_FILE = localProject(home);
   const cwd = local ? home : root;
+  const file = join(cwd, `Pulumi.${stack}.yaml`);
+  if (existsSync(file)) refuseConflict(file, readFileSync(file, "utf8"));
   return {
     stack,
     cwd,
@@ -105,8 +111,13 @@ export async function openWorkspace(stack: string): Promise<Workspace> {
     local,
     pulumi: async (args, options = {}) => {
       assertMayChange(stack, args);
-      const line = withKey(engine.pulumi, args, join(cwd, `Pulumi.${stack}.yaml`), engine.env.PATH);
-      return run(line.program, line.args, { cwd, ...options, env: { ...env, ...line.env, ...options.env } });
+      const line = withKey(engine.pulumi, args, file, engine.env.PATH);
+      const all = { cwd, ...options, keepErrors: true, env: { ...env, ...line.env, ...options.env } };
+      const result = await run(line.program, line.args, all);
+      // What the engine showed stands above; a cause outside the project is told in its place as well.
+      const cause = result.code !== 0 && options.output === "show" ? causeOf(result.stderr) : undefined;
+      if (cause !== undefined) throw new UserError(cause, result.code);
+      return result;
     },
   };
 }

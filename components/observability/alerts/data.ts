@@ -69,8 +69,9 @@ export const dataAlerts: readonly AlertGroup[] = [
       },
       {
         name: "OrdersWaiting",
-        // Both what was not delivered yet, and what was delivered and never confirmed.
-        expr: `max by (consumer) (nats_consumer_pending + nats_consumer_unacknowledged) > ${MAX_WAITING}`,
+        // Both what was not delivered yet, and what was delivered and never confirmed; at a consumer that is read: a program may
+        // subscribe by itself, and its consumer then counts all that there is.
+        expr: `max by (consumer) (nats_consumer_pending + nats_consumer_unacknowledged) > ${MAX_WAITING} and max by (consumer) (nats_consumer_delivered) > 0`,
         for: "5m",
         severity: "warning",
         service: "nats",

@@ -208,12 +208,16 @@ export const systemHealth: Dashboard = {
     },
     {
       title: "Orders waiting in NATS",
-      description: "Messages of the durable streams that a consumer has not confirmed yet.",
+      description:
+        "Messages of the durable streams that a consumer has not confirmed yet, where a program reads by it.",
       unit: "short",
       kind: "timeseries",
       min: 0,
       thresholds: limits(20, 100),
-      queries: { "{{consumer}}": "max by (consumer) (nats_consumer_pending + nats_consumer_unacknowledged)" },
+      queries: {
+        "{{consumer}}":
+          "max by (consumer) (nats_consumer_pending + nats_consumer_unacknowledged) and max by (consumer) (nats_consumer_delivered) > 0",
+      },
     },
     {
       title: "NATS storage",

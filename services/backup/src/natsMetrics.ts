@@ -22,6 +22,7 @@ interface Consumer {
   readonly num_pending: number;
   readonly num_ack_pending: number;
   readonly num_redelivered: number;
+  readonly delivered: { readonly consumer_seq: number };
 }
 
 interface Stream {
@@ -90,6 +91,11 @@ function streamMetrics(jsz: Jsz): Metric[] {
       "nats_consumer_unacknowledged",
       "Messages delivered and not confirmed.",
       (each) => each.num_ack_pending,
+    ),
+    ofConsumers(
+      "nats_consumer_delivered",
+      "Messages delivered since it was made: 0 where a program subscribes by itself.",
+      (each) => each.delivered.consumer_seq,
     ),
     ofConsumers("nats_consumer_redelivered", "Messages that were delivered again.", (each) => each.num_redelivered),
   ];

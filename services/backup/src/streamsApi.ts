@@ -36,15 +36,30 @@ export interface StreamState {
 export interface ConsumerState {
   readonly config: Config;
   readonly ack_floor: { readonly stream_seq: number };
+  /** What was delivered last: by its number among this consumer's deliveries, 0 where there was none, and in the stream. */
+  readonly delivered: { readonly consumer_seq: number; readonly stream_seq: number };
+  /** Not delivered yet. */
+  readonly num_pending: number;
   /** Delivered, and not confirmed yet. */
   readonly num_ack_pending: number;
 }
 
-/** A message of a stream, without its content. */
+/** A message of a stream. */
 export interface StoredMessage {
   readonly seq: number;
+  /** When it was stored, ISO 8601. */
+  readonly at: string;
+  readonly text: string;
   /** Where it stood in the stream that it was taken over from; undefined for one that was published here. */
   readonly sourceSeq: number | undefined;
+}
+
+/** A message as JetStream answers it: headers and content in base64. */
+interface RawMessage {
+  readonly seq: number;
+  readonly time: string;
+  readonly hdrs?: string;
+  readonly data?: string;
 }
 
 const API = "$JS.API";
@@ -121,10 +136,11 @@ export class JetStreamApi {
   /** A subject's last message, or its first one from a place on. */
   async message(stream: string, subject: string, from?: number): Promise<StoredMessage | undefined> {
     const wanted = from === undefined ? { last_by_subj: subject } : { seq: from, next_by_subj: subject };
-    const found = await this.#find<{ message: { seq: number; hdrs?: string } }>(`STREAM.MSG.GET.${stream}`, wanted);
+    const found = await this.#find<{ message: RawMessage }>(`STREAM.MSG.GET.${stream}`, wanted);
     if (found === undefined) return undefined;
-    const headers = Buffer.from(found.message.hdrs ?? "", "base64").toString();
-    const [, source] = /^Nats-Stream-Source: *\S+ (\d+)/im.exec(headers) ?? [];
-    return { seq: found.message.seq, sourceSeq: source === undefined ? undefined : Number(source) };
+    const { seq, time: at, hdrs, data } = found.message;
+    const decoded = (base64 = "") => Buffer.from(base64, "base64").toString();
+    const [, source] = /^Nats-Stream-Source: *\S+ (\d+)/im.exec(decoded(hdrs)) ?? [];
+    return { seq, at, text: decoded(data), sourceSeq: source === undefined ? undefined : Number(source) };
   }
 }

@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import { type ConnectionOptions, connect, type NatsConnection } from "@nats-io/transport-node";
 import { listenAt } from "./listen.ts";
 import { requireSecret } from "./settings.ts";
 import { JetStreamApi, type KeptStream } from "./streamsApi.ts";
 import { type Kept, keepStreams } from "./streamsKeep.ts";
+import { discardOrders, type Waiting, waitingOrders } from "./streamsOrders.ts";
+import { within } from "./within.ts";
 
 /** Where it serves /health and /metrics; components/data/natsStreams.ts says the same. */
 const PORT = 9191;
@@ -15,6 +17,8 @@ const USER = "streams";
 const EVERY_MS = 10_000;
 /** Without a look that ended for so long, nobody knows whether the streams are there. */
 const STALE_MS = 45_000;
+/** How long a question about orders waits for NATS. */
+const NATS_MS = 10_000;
 
 /** What the last look found, and when it ended, in milliseconds since 1970. */
 interface Seen {
@@ -22,6 +26,13 @@ interface Seen {
   kept: ReadonlyMap<string, Kept>;
   readonly repairs: Map<string, number>;
 }
+
+/** What the kill switch asks from inside the container: which approved orders wait, and that they are discarded. */
+const ORDERS = { "GET /orders": waitingOrders, "POST /orders/discard": discardOrders } as const;
+
+const ordersRequest = ({ method, url, socket }: IncomingMessage) =>
+  // Prometheus reaches the same server, at another address.
+  socket.localAddress === "127.0.0.1" ? ORDERS[`${method} ${url}` as keyof typeof ORDERS] : undefined;
 
 /** The page for Prometheus. */
 export function streamsPage({ at, kept, repairs }: Seen): string {
@@ -73,17 +84,44 @@ export function serveStreams(table: readonly KeptStream[], connected: Promise<Na
     told.clear();
     for (const { faults } of seen.kept.values()) for (const fault of faults) told.add(fault);
   };
+  let busy: Promise<unknown> = Promise.resolve();
+  /** One after the other: a look would make a consumer that is being replaced, and call it a repair. */
+  const alone = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = busy.then(work);
+    busy = done.catch(() => undefined);
+    return done;
+  };
   let timer: NodeJS.Timeout | undefined;
   const loop = async () => {
-    await look().catch((error: unknown) =>
+    await alone(look).catch((error: unknown) =>
       log("warning", "the streams could not be looked at", { error: error instanceof Error ? error.message : "" }),
     );
     timer = setTimeout(loop, EVERY_MS);
   };
   void loop();
   const isHealthy = () => Date.now() - seen.at < STALE_MS && [...seen.kept.values()].every(({ complete }) => complete);
+  const answerOrders = async (ask: (typeof ORDERS)[keyof typeof ORDERS]): Promise<readonly Waiting[]> => {
+    const nats = await within(NATS_MS, "NATS", connected);
+    const waiting = await within(
+      NATS_MS,
+      "JetStream",
+      alone(() => ask(new JetStreamApi(nats), table)),
+    );
+    if (ask === discardOrders)
+      for (const { orders, ...each } of waiting) {
+        log("warning", "approved orders are discarded at the end of the kill switch", each);
+        for (const order of orders) log("warning", "approved order discarded", { consumer: each.consumer, ...order });
+      }
+    return waiting;
+  };
   const server = createServer((request, response) => {
-    if (request.url === "/metrics")
+    const orders = ordersRequest(request);
+    if (orders !== undefined)
+      void answerOrders(orders).then(
+        (waiting) => response.end(`${JSON.stringify(waiting)}\n`),
+        (error: unknown) => response.writeHead(503).end(`${error instanceof Error ? error.message : error}\n`),
+      );
+    else if (request.url === "/metrics")
       response.setHeader("content-type", "text/plain; version=0.0.4").end(streamsPage(seen));
     else if (request.url !== "/health") response.writeHead(404).end();
     else if (isHealthy()) response.end("ok\n");

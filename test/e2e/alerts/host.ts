@@ -1,6 +1,16 @@
 import { DAY, HOUR } from "../../../components/observability/alerts/alert.ts";
 import { type AlertCase, constant, disk, gauge, node, one, pair, rising } from "./cases.ts";
 
+/** A consumer's figures by their names. */
+const consumer = (figures: Readonly<Record<string, number>>) => ({
+  series: Object.fromEntries(
+    Object.entries(figures).map(([name, value]) => [
+      `nats_consumer_${name}{job="nats-exporter",stream="ORDERS",consumer="risk-manager_llm_intent_proposed"}`,
+      constant(value),
+    ]),
+  ),
+});
+
 export const hostCases: readonly AlertCase[] = [
   {
     alert: "HighCPUUsage",
@@ -160,15 +170,16 @@ export const dataCases: readonly AlertCase[] = [
     fires: [one('nats_up{job="nats-exporter"}', 0), one('dependency_up{job="gateway-api",dependency="nats"}', 0)],
     quiet: [one('nats_up{job="nats-exporter"}', 1), one('dependency_up{job="gateway-api",dependency="nats"}', 1)],
   },
-  pair(
-    "OrdersWaiting",
-    "nats",
-    ["nats_consumer_pending", "nats_consumer_unacknowledged"].map(
-      (name) => `${name}{job="nats-exporter",stream="ORDERS",consumer="risk-manager_llm_intent_proposed"}`,
-    ) as [string, string],
-    [90, 20],
-    [[20, 20]],
-  ),
+  {
+    alert: "OrdersWaiting",
+    service: "nats",
+    fires: [consumer({ pending: 90, unacknowledged: 20, delivered: 1 })],
+    // The second is of a program that subscribes by itself.
+    quiet: [
+      consumer({ pending: 20, unacknowledged: 20, delivered: 1 }),
+      consumer({ pending: 90, unacknowledged: 20, delivered: 0 }),
+    ],
+  },
   {
     alert: "StreamsNotKept",
     service: "nats",

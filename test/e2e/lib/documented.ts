@@ -55,6 +55,7 @@ const BY_HAND = { needs: "somebody to look at it: it runs for as long as one let
 const KEY_CHANGE = { seenIn: "test/e2e/host-access.test.ts" };
 const CHECK_IMAGE = { seenIn: "test/e2e/check-image.test.ts" };
 const FIXES = { seenIn: "test/e2e/host-fixes.test.ts" };
+const REGISTRIES = { seenIn: "test/e2e/registries.test.ts" };
 const CI = { seenIn: ".ci/run" };
 const secret = (name: string) => `openssl rand -hex 16 | pulumi config set --secret ${name} --stack staging`;
 const containersOf = (service: string) =>
@@ -234,6 +235,9 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "pulumi config set --path 'host.deployerKeys[0]' \"$(cat ~/.ssh/autollm-old.pub)\"": KEY_CHANGE,
   "pulumi config set --path host.privateKeyPath '~/.ssh/autollm-new'": KEY_CHANGE,
   "pulumi config rm --path 'host.deployerKeys[0]'": KEY_CHANGE,
+  "npm run pulumi -- config set --path 'registries[\"ghcr.io\"].user' robot --stack staging": REGISTRIES,
+  "npm run pulumi -- config set --secret --path 'registries[\"ghcr.io\"].password' --stack staging": REGISTRIES,
+  "npm run scan -- images --stack staging": REGISTRIES,
   "pulumi stack export": { staging: "pulumi stack export --stack staging --file exported.json" },
   "pulumi stack import": { staging: "pulumi stack import --stack staging --file exported.json" },
   "npm run up -- --stack staging": SERVER,

@@ -6,6 +6,9 @@ import type { RuleCases } from "./types.ts";
 const redisPassword = secret();
 const jwt = secret();
 
+/** What mkdtemp puts behind a folder's name: six signs of three kinds, which with the name look drawn at random. */
+const DRAWN = "AbC1x9";
+
 /** Credentials in one resource. */
 export const credentialsCases: Readonly<Record<string, RuleCases>> = {
   "authentication-on": {
@@ -96,8 +99,22 @@ export const credentialsCases: Readonly<Record<string, RuleCases>> = {
       "a key's fingerprint": command({
         create: `gpg --verify && test "$f" = ${"9DC8 5822 9FC7".replaceAll(" ", "")}${"0A".repeat(14)}`,
       }),
+      "the address of a socket in a folder with a random name": command({
+        create: `docker --host 'unix:///tmp/autollm-docker29-${DRAWN}/docker.sock' ps`,
+        triggers: [`unix:///tmp/autollm-docker29-${DRAWN}/docker.sock`],
+        environment: { DOCKER_HOST: `unix:///tmp/autollm-docker29-${DRAWN}/docker.sock` },
+      }),
+      "such a folder itself": command({
+        create: `cat /tmp/autollm-docker29-${DRAWN}/file`,
+        dir: `/tmp/a-folder-of-29-${DRAWN}`,
+      }),
     },
     fail: {
+      "in the query of a socket's address": command({ create: `curl 'unix:///tmp/a/b.sock?key=${secret()}' ps` }),
+      "in a URL's query": command({ create: `curl 'https://example.com/tmp/x?key=${secret()}'` }),
+      "in a URL's path": command({ create: `curl https://example.com/tmp/${secret(32)}` }),
+      "beside a path": command({ create: `echo ${secret(32)} > /tmp/autollm-docker29-${DRAWN}/file` }),
+      "with a slash before it": command({ create: `echo /${secret(32)}` }),
       "in the script": command({ create: `psql "postgres://app:${secret()}@db/app" -c 'select 1'` }),
       "in the environment": command({ create: "true", environment: { API_TOKEN: secret() } }),
       "when it is undone": command({ create: "true", delete: `curl -H 'Authorization: Bearer ${secret()}' https://x` }),

@@ -134,12 +134,12 @@ describe("smoke tests", () => {
 
   /** A gateway that takes tokens of one key, by its own reading of them. */
   const gateway =
-    (key: string | undefined, limit = Number.POSITIVE_INFINITY): Ask =>
+    (key: string | undefined, limit = Number.POSITIVE_INFINITY, limited: object = { "retry-after": "17" }): Ask =>
     async ({ url, headers: sent = {} }) => {
       const token = /^Bearer (.*)$/.exec(sent.authorization ?? "")?.[1];
       if (token === undefined) return good[url] ?? answer(500);
       asked += 1;
-      if (asked > limit && !waited) return answer(429, "", { headers: { "retry-after": "17" } });
+      if (asked > limit && !waited) return answer(429, "", { headers: { ...limited } });
       const [head = "", body = "", signature] = token.split(".");
       const { alg } = JSON.parse(Buffer.from(head, "base64url").toString()) as { alg: string };
       const signed = key === undefined ? "" : createHmac("sha256", key).update(`${head}.${body}`).digest("base64url");
@@ -173,6 +173,11 @@ describe("smoke tests", () => {
     expect(await known(gateway("a key of its own", 20))).toMatchObject({ outcome: "ok" });
     expect(waited).toBe(true);
     expect(await known(gateway("changeme", 3))).toMatchObject({ outcome: "failed" });
+  });
+
+  it("wait a minute where the application's own limit does not say how long", async () => {
+    expect(await known(gateway("a key of its own", 20, {}))).toMatchObject({ outcome: "ok" });
+    expect(waited).toBe(true);
   });
 
   it("try known defaults alone, few enough for a minute", () => {

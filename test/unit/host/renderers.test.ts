@@ -39,6 +39,22 @@ describe("sshd's settings", () => {
     expect(shown("ecdsa-sha2-nistp256 CCCC")).toContain("ecdsa-sha2-nistp256");
   });
 
+  test("take an agent with ten keys of every name that could be a person's, and three tries of all others", () => {
+    const lines = sshdDropIn(options).split("\n");
+    const people = lines.indexOf("Match User *,!root,!deployer");
+    expect(lines.slice(people, people + 3)).toEqual(["Match User *,!root,!deployer", "  MaxAuthTries 10", "Match all"]);
+    expect(lines.filter((line) => line.trim() === "MaxAuthTries 3")).toHaveLength(2);
+  });
+
+  test("stand in a block for everybody as well, before which no other file's blocks come", () => {
+    const [outside = "", inside = ""] = sshdDropIn(options).split("Match all\n");
+    const blocked = Object.keys(sshdSettings(options)).filter((key) => new RegExp(`^  ${key} `, "m").test(inside));
+    expect(blocked).toEqual(
+      expect.arrayContaining(["PasswordAuthentication", "AuthorizedKeysFile", "AuthorizedKeysCommand", "AllowUsers"]),
+    );
+    for (const key of Object.keys(sshdSettings(options))) expect(outside).toMatch(new RegExp(`^${key} `, "m"));
+  });
+
   test("leave room for many calls over one connection", () => {
     expect(Number(sshdSettings(options).MaxSessions)).toBeGreaterThan(20);
     expect(sshdDropIn(options)).toMatch(/^MaxStartups 60:30:120$/m);
