@@ -8,7 +8,7 @@ import type { Release } from "./release.ts";
 
 const PROJECT = "autollm:";
 /** Beside the services' names: the images of this repository's own that a stack names, and the keys whose `image` they are. */
-const ownKeys = { backup: "backup", "edge-sockets": "edge" } as const;
+export const ownKeys = { backup: "backup", "edge-sockets": "edge" } as const;
 export type OwnImage = keyof typeof ownKeys;
 export const ownImages = Object.keys(ownKeys) as readonly OwnImage[];
 
