@@ -2,7 +2,6 @@
 //
 //	edge-client -protocol h1|h2|h3 -url URL [-workers N] [-rate N] [-fresh N] [-least N]   requests, again and again
 //	edge-client -protocol h1|h2|h3 -url URL -upload BYTES -seconds N               uploads that take some time, one after another
-//	edge-client -protocol h1|h2|h3 -url URL -download -seconds N                   answers that are read slowly, one after another
 package main
 
 import (
@@ -58,10 +57,8 @@ func (t *tally) add(status int, n int64, err error, took time.Duration) {
 // patience is longer than the edge gives any answer.
 const patience = 90 * time.Second
 
-const windowOfASlowReader = 16 << 10
-
 // transport makes connections that skip the certificate: the tests speak to the loopback.
-func transport(protocol, to, from string, slow bool, t *tally) (http.RoundTripper, error) {
+func transport(protocol, to, from string, t *tally) (http.RoundTripper, error) {
 	insecure := &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"}
 	source := net.ParseIP(from)
 	switch protocol {
@@ -73,11 +70,7 @@ func transport(protocol, to, from string, slow bool, t *tally) (http.RoundTrippe
 		made.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 			t.connections.Add(1)
 			dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: source}}
-			connection, err := dialer.DialContext(ctx, network, to)
-			if err == nil && slow {
-				err = connection.(*net.TCPConn).SetReadBuffer(windowOfASlowReader)
-			}
-			return connection, err
+			return dialer.DialContext(ctx, network, to)
 		}
 		return made, nil
 	case "h3":
@@ -85,13 +78,9 @@ func transport(protocol, to, from string, slow bool, t *tally) (http.RoundTrippe
 		if err != nil {
 			return nil, err
 		}
-		config := &quic.Config{}
-		if slow {
-			config.InitialStreamReceiveWindow, config.MaxStreamReceiveWindow = windowOfASlowReader, windowOfASlowReader
-		}
 		// One port for all of its connections, as some clients have it.
 		port := &quic.Transport{Conn: socket}
-		return &http3.Transport{TLSClientConfig: insecure, QUICConfig: config, Dial: func(ctx context.Context, _ string, tlsConfig *tls.Config, quicConfig *quic.Config) (*quic.Conn, error) {
+		return &http3.Transport{TLSClientConfig: insecure, Dial: func(ctx context.Context, _ string, tlsConfig *tls.Config, quicConfig *quic.Config) (*quic.Conn, error) {
 			t.connections.Add(1)
 			address, err := net.ResolveUDPAddr("udp4", to)
 			if err != nil {
@@ -145,9 +134,8 @@ func main() {
 	rate := flag.Float64("rate", 100, "most requests a second")
 	fresh := flag.Int64("fresh", 10, "every how many requests on a new connection")
 	upload := flag.Int("upload", 0, "bytes")
-	download := flag.Bool("download", false, "read the answer slowly")
 	least := flag.Int64("least", 0, "requests that are sent in any case")
-	seconds := flag.Int("seconds", 5, "how long an upload or a download takes")
+	seconds := flag.Int("seconds", 5, "how long an upload takes")
 	flag.Parse()
 
 	t := &tally{result: result{Answered: map[string]int64{}, Failed: map[string]int64{}}}
@@ -181,22 +169,7 @@ func main() {
 			return
 		}
 		defer answer.Body.Close()
-		var n int64
-		if *download {
-			var piece [4096]byte
-			for begin := time.Now(); err == nil; {
-				var read int
-				if read, err = answer.Body.Read(piece[:]); time.Since(begin) < time.Duration(*seconds)*time.Second {
-					time.Sleep(20 * time.Millisecond)
-				}
-				n += int64(read)
-			}
-			if err == io.EOF {
-				err = nil
-			}
-		} else {
-			n, err = io.Copy(io.Discard, answer.Body)
-		}
+		n, err := io.Copy(io.Discard, answer.Body)
 		if err == nil && answer.ContentLength > 0 && n != answer.ContentLength {
 			err = fmt.Errorf("%d of %d bytes", n, answer.ContentLength)
 		}
@@ -207,7 +180,7 @@ func main() {
 	}
 
 	make := func() http.RoundTripper {
-		made, err := transport(*protocol, *to, *from, *download, t)
+		made, err := transport(*protocol, *to, *from, t)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(64)
@@ -215,7 +188,7 @@ func main() {
 		return made
 	}
 	// What takes long has a connection of its own: its body cannot be sent again.
-	long := *upload > 0 || *download
+	long := *upload > 0
 	shared := make()
 	pace := time.Duration(float64(time.Second) * float64(*workers) / *rate)
 	var all sync.WaitGroup
@@ -231,8 +204,7 @@ func main() {
 			for index := int64(1); stop.Err() == nil || begun.Load() < *least; index++ {
 				begun.Add(1)
 				at := time.Now()
-				// An answer that has begun cannot ask for another connection any more: whoever reads one for long makes a new one.
-				if *download || !long && *fresh > 0 && index%*fresh == 0 {
+				if !long && *fresh > 0 && index%*fresh == 0 {
 					own := make()
 					once(own)
 					switch each := own.(type) {
