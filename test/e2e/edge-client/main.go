@@ -146,9 +146,12 @@ func main() {
 	}()
 
 	once := func(through http.RoundTripper) {
+		bodyAgain := func() (io.ReadCloser, error) {
+			return io.NopCloser(&slowly{size: *upload, over: time.Duration(*seconds) * time.Second}), nil
+		}
 		var body io.Reader
 		if *upload > 0 {
-			body = &slowly{size: *upload, over: time.Duration(*seconds) * time.Second}
+			body, _ = bodyAgain()
 		}
 		request, err := http.NewRequest(*method, *url, body)
 		if err != nil {
@@ -156,6 +159,8 @@ func main() {
 		}
 		if *upload > 0 {
 			request.ContentLength = int64(*upload)
+			// For HTTP/2 and 3, where a server may say that it has not begun with a request: clients send a file again.
+			request.GetBody = bodyAgain
 		}
 		if *authorization != "" {
 			request.Header.Set("Authorization", *authorization)
