@@ -242,7 +242,6 @@ describe("the local stack", () => {
         workload,
       ).toEqual([]);
     }
-    // A file is the same one, wherever it is mounted, by its device and number.
     const shared = reaches.flatMap(({ workload, files }) =>
       reaches
         .filter((other) => other.workload !== workload)
