@@ -109,7 +109,21 @@ const grafana = new Grafana("grafana", { ...part, url: caddy.url }, { dependsOn:
 
 const backup = new Backup(
   "backup",
-  { ...part, settings, volumes: services.volumes, grafana: grafana.volume },
+  {
+    ...part,
+    ...{ settings, volumes: services.volumes, grafana: grafana.volume },
+    watched: new Map(
+      Object.entries({
+        "redis-data": redis.volume,
+        "prometheus-data": prometheus.volume,
+        "alertmanager-data": alertmanager.volume,
+        "jaeger-data": jaeger.volume,
+        "loki-data": loki.volume,
+        "otel-collector-queue": collector.queue,
+        "log-collector-queue": logCollector.queue,
+      }),
+    ),
+  },
   // What it saves is there before it saves.
   { dependsOn: [postgres, redis, nats, services, grafana] },
 );
@@ -135,6 +149,9 @@ const workloads = new Map([
       loki,
       "otel-collector": collector,
       "log-collector": logCollector,
+      "loki-guard": { workload: loki.guard },
+      "otel-collector-guard": { workload: collector.guard },
+      "log-collector-guard": { workload: logCollector.guard },
     },
   }).map(([name, { workload }]) => [name, workload] as const),
 ]);

@@ -31,6 +31,9 @@ const partPorts: Readonly<Record<string, Listening>> = {
   cadvisor: { [EVERYWHERE]: [8080] },
   backup: { scrape: [9180] },
   "restore-test": {},
+  "loki-guard": {},
+  "otel-collector-guard": {},
+  "log-collector-guard": {},
 };
 
 function listening(workload: string, standIn: boolean): Listening {

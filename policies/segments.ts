@@ -47,6 +47,9 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   "edge-sockets": ["public", "caddy"],
   "nats-streams": ["scrape", "nats-streams"],
   "restore-test": [],
+  "loki-guard": [],
+  "otel-collector-guard": [],
+  "log-collector-guard": [],
 };
 
 /** The segments that a workload needs; undefined for one that nobody has heard of. */

@@ -82,6 +82,18 @@ export const waivers: readonly Waiver[] = [
     value: "gid 0",
     reason: "Docker's log files are root's alone; it has no capability and takes no request",
   },
+  ...["0", "gid 0"].map((value) => ({
+    rule: "container-user-not-root",
+    service: "log-collector-guard",
+    value,
+    reason: "the queue that it looks after is root's, as its collector is; it has no capability and no network",
+  })),
+  ...["otel-collector", "log-collector", "loki"].map((workload) => ({
+    rule: "container-user-own",
+    service: `${workload}-guard`,
+    value: `with ${workload}`,
+    reason: "reads its workload's files, which are that user's alone; it has no network, no secret and no other mount",
+  })),
   ...readableGroups.map((group) => ({
     rule: "container-user-own",
     service: "backup",

@@ -30,6 +30,9 @@ function* checkGroups(container: StackSubject): Generator<Finding> {
   }
 }
 
+/** Whether two workloads are meant to have one user. */
+const share = (one: string, other: string) => waived(NAME, one, `with ${other}`) || waived(NAME, other, `with ${one}`);
+
 export const containerUserOwn: StackRule = {
   name: NAME,
   title: "No two containers share a user or a group",
@@ -43,9 +46,14 @@ export const containerUserOwn: StackRule = {
       for (const finding of checkGroups(subject)) yield { ...finding, subject };
       for (const kind of ["uid", "gid"] as const) {
         const number = numbers(subject)?.[kind];
+<<<<<<< HEAD
         const roots = kind === "uid" && number === 0 && mayBeRoot(subject);
         const others = containers.filter(
           (other) => other !== subject && numbers(other)?.[kind] === number && !(roots && mayBeRoot(other)),
+=======
+        const others = containers.filter(
+          (other) => other !== subject && numbers(other)?.[kind] === number && !share(service(subject), service(other)),
+>>>>>>> main
         );
         if (number === undefined || others.length === 0) continue;
         const names = others.map(({ name }) => name).join(", ");

@@ -1,12 +1,14 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Daemon } from "./daemon.ts";
 import { mendInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
 import { holdKillSwitch } from "./platformSwitch.ts";
 import { checkDaemon } from "./preflight.ts";
 import { checkRegistries } from "./registryLogins.ts";
+import { tellStarts } from "./tellStarts.ts";
 import { changesNothing, forgetUpdated, noteUpdated, sameAsUpdated } from "./unchanged.ts";
 import { showUnhealthy } from "./unhealthy.ts";
 import { root, type Workspace } from "./workspace.ts";
@@ -92,7 +94,11 @@ async function runUp(workspace: Workspace, flags: readonly string[]): Promise<nu
   const { code } = await step(
     `pulumi up, stack ${workspace.stack}`,
     "about a minute the first time; it waits for every container to be healthy",
-    () => workspace.pulumi([...argsOf("up", workspace), ...flags], { output: "show", allowFailure: true }),
+    () =>
+      tellStarts(
+        () => Daemon.of(workspace),
+        () => workspace.pulumi([...argsOf("up", workspace), ...flags], { output: "show", allowFailure: true }),
+      ),
   );
   return code;
 }

@@ -144,6 +144,9 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run backup -- --policies": { seenIn: "test/e2e/second-copy.test.ts" },
   "npm run backup -- --prune-remote": { seenIn: "test/e2e/second-copy.test.ts" },
   "npm run restore -- latest --into NAME": { seenIn: "test/e2e/backup.test.ts" },
+  "docker volume ls --filter name=VOLUME": "docker volume ls --filter name=prometheus-data",
+  "docker volume inspect VOLUME --format '{{.Mountpoint}}'":
+    "docker volume inspect $(docker volume ls --quiet --filter name=prometheus-data | head -n 1) --format '{{.Mountpoint}}'",
   "npm run restore -- ID": "npm run restore -- latest --yes",
   "npm run restore -- ID|latest": { seenIn: "test/e2e/backup.test.ts" },
   "npm run restore -- ID --state FILE":
