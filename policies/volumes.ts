@@ -19,6 +19,8 @@ const partVolumes: Readonly<Record<string, VolumeUse>> = {
   "redis-data": of("redis", "backup"),
   "nats-data": of("nats"),
   "caddy-data": of("caddy"),
+  // A socket by which the others are handed over, and the program that takes them.
+  "edge-sockets": of("edge-sockets", "caddy"),
   "ib-gateway-settings": of("ib-gateway"),
   "jaeger-data": of("jaeger", "backup"),
   "loki-data": { ...of("loki", "backup"), sharers: ["loki-guard"] },

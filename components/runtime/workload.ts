@@ -85,15 +85,13 @@ export interface WorkloadSpec {
   readonly claim?: Claim;
   /** Whether an `up` may find it stopped and leave it so. Default false: it is started again. */
   readonly mayBeStopped?: boolean;
-  /** Published ports; only Caddy has any. */
+  /** Published ports; only edge-sockets has any. */
   readonly ports?: readonly {
     readonly internal: number;
     readonly external: number;
     readonly address: string;
     readonly protocol?: string;
   }[];
-  /** Settings of its own network, as the kernel names them. */
-  readonly sysctls?: Readonly<Record<string, string>>;
   /** Capabilities kept of those that are dropped, each waived in the policies. */
   readonly capabilities?: readonly Capability[];
   /** More labels. */
@@ -299,7 +297,6 @@ export class Workload extends pulumi.ComponentResource {
           `rw,noexec,nosuid,nodev,size=${size * MIB},mode=1777`,
         ]),
       ),
-      ...(spec.sysctls === undefined ? {} : { sysctls: spec.sysctls }),
       ports: (spec.ports ?? []).map(({ internal, external, address, protocol }) => ({
         internal,
         external,

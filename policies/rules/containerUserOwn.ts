@@ -7,6 +7,9 @@ import { waived } from "../waivers.ts";
 
 const NAME = "container-user-own";
 
+/** Root's own number keeps nobody out: container-user-not-root has a reason for each that has it. */
+const mayBeRoot = (container: StackSubject) => waived("container-user-not-root", service(container), "0");
+
 /** The numbers of a container's user and group; undefined where they are not known, or another rule refuses them. */
 function numbers({ props }: StackSubject): { uid: number; gid: number | undefined } | undefined {
   const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(text(props.user) ?? "") ?? [];
@@ -43,8 +46,13 @@ export const containerUserOwn: StackRule = {
       for (const finding of checkGroups(subject)) yield { ...finding, subject };
       for (const kind of ["uid", "gid"] as const) {
         const number = numbers(subject)?.[kind];
+        const roots = kind === "uid" && number === 0 && mayBeRoot(subject);
         const others = containers.filter(
-          (other) => other !== subject && numbers(other)?.[kind] === number && !share(service(subject), service(other)),
+          (other) =>
+            other !== subject &&
+            numbers(other)?.[kind] === number &&
+            !(roots && mayBeRoot(other)) &&
+            !share(service(subject), service(other)),
         );
         if (number === undefined || others.length === 0) continue;
         const names = others.map(({ name }) => name).join(", ");

@@ -305,7 +305,7 @@ export const dataCases: readonly AlertCase[] = [
 const edgeRequests = (code: string) => `caddy_http_request_duration_seconds_count{job="caddy",code="${code}"}`;
 
 export const edgeCases: readonly AlertCase[] = [
-  gauge("EdgeDown", "caddy", 'probe_success{job="edge",instance="https://caddy:8443/health"}', 0, 1),
+  gauge("EdgeDown", "caddy", 'probe_success{job="edge",instance="https://edge-sockets:8443/health"}', 0, 1),
   {
     alert: "EdgeRouteDown",
     service: "caddy",

@@ -200,6 +200,10 @@ export const proofs: Readonly<Record<string, Proof>> = {
     staging:
       "pulumi config set --path 'release.gateway-api.image' registry.example/gateway-api@sha256:$(openssl rand -hex 32) --stack staging",
   },
+  "pulumi config set --path edge.image registry.example/edge-sockets@sha256:... --stack staging": {
+    staging:
+      "pulumi config set --path edge.image registry.example/edge-sockets@sha256:$(openssl rand -hex 32) --stack staging",
+  },
   "pulumi config set application autollm --stack staging": { staging: true },
   "pulumi config set --path 'release.portfolio-ledger.image' registry.example/portfolio-ledger@sha256:... --stack staging":
     {
