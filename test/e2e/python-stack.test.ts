@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { parse, stringify } from "yaml";
@@ -104,7 +105,10 @@ describe("an application that is not adapted to the platform", () => {
     for (const name of PROGRAMS) images.set(name, await registry.push(image, name, "1"));
     exchange = await PaperExchange.start(exchangeKey);
     // The exchange is a program of this machine, as the containers see it.
-    const outside = await docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "bridge");
+    const outside = Object.entries(networkInterfaces())
+      .filter(([name]) => !name.startsWith("br-"))
+      .flatMap(([, addresses = []]) => addresses)
+      .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
     sandbox = { EXCHANGE_URL: `http://${outside}:${exchange.port}` };
     writeFileSync(configFile(), stringify({ config: {} }), { mode: 0o600 });
     await stack.pulumi("stack", "select", "--create");
