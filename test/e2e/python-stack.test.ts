@@ -159,18 +159,18 @@ describe("an application that is not adapted to the platform", () => {
   });
 
   test("trades at the exchange with the sandbox's key, and shows the position", async () => {
-    expect((await propose("BTC-USD", 2.5)).status).toBe(401);
+    expect((await propose("SOL-USD", 2.5)).status).toBe(401);
     expect((await api("POST", "/api/auth/register", user)).status).toBe(201);
     const { token } = JSON.parse((await logIn()).body) as { token: string };
     headers = { authorization: `Bearer ${token}` };
-    expect((await propose("BTC-USD", 2.5)).status).toBe(202);
+    expect((await propose("SOL-USD", 2.5)).status).toBe(202);
     await eventually("the order at the exchange", 30, async () =>
-      (await exchange.orders()).some(({ symbol, quantity }) => symbol === "BTC-USD" && quantity === 2.5)
+      (await exchange.orders()).some(({ symbol, quantity }) => symbol === "SOL-USD" && quantity === 2.5)
         ? true
         : undefined,
     );
     await eventually("the position", 30, async () =>
-      (await api("GET", "/api/positions")).body.includes('"symbol":"BTC-USD","quantity":2.5') ? true : undefined,
+      (await api("GET", "/api/positions")).body.includes('"symbol":"SOL-USD","quantity":2.5') ? true : undefined,
     );
     await news.start();
     await eventually("an order of the agents'", 30, async () =>
