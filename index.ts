@@ -12,6 +12,7 @@ import { Postgres } from "./components/data/postgres.ts";
 import { Redis } from "./components/data/redis.ts";
 import { Caddy } from "./components/edge/caddy.ts";
 import { EdgeLimiter, limiterTarget } from "./components/edge/limiter.ts";
+import { EdgeSockets } from "./components/edge/sockets.ts";
 import { METRICS_DIR } from "./components/host/directories.ts";
 import { Alertmanager } from "./components/observability/alertmanager.ts";
 import { Exporters } from "./components/observability/exporters.ts";
@@ -66,7 +67,12 @@ const services = new Services("services", {
 
 const ages = new CredentialAges("credential-ages", { ...settings, supplied });
 const edgeLimiter = new EdgeLimiter("edge-limiter", part, { dependsOn: redis });
-const caddy = new Caddy("caddy", { ...part, ...settings }, { dependsOn: edgeLimiter });
+const edgeSockets = new EdgeSockets("edge-sockets", { ...part, ...settings });
+const caddy = new Caddy(
+  "caddy",
+  { ...part, ...settings, sockets: edgeSockets },
+  { dependsOn: [edgeLimiter, edgeSockets] },
+);
 const alertmanager = new Alertmanager("alertmanager", { ...part, url: caddy.url });
 const exporters = new Exporters(
   "exporters",
@@ -103,7 +109,21 @@ const grafana = new Grafana("grafana", { ...part, url: caddy.url }, { dependsOn:
 
 const backup = new Backup(
   "backup",
-  { ...part, settings, volumes: services.volumes, grafana: grafana.volume },
+  {
+    ...part,
+    ...{ settings, volumes: services.volumes, grafana: grafana.volume },
+    watched: new Map(
+      Object.entries({
+        "redis-data": redis.volume,
+        "prometheus-data": prometheus.volume,
+        "alertmanager-data": alertmanager.volume,
+        "jaeger-data": jaeger.volume,
+        "loki-data": loki.volume,
+        "otel-collector-queue": collector.queue,
+        "log-collector-queue": logCollector.queue,
+      }),
+    ),
+  },
   // What it saves is there before it saves.
   { dependsOn: [postgres, redis, nats, services, grafana] },
 );
@@ -124,10 +144,14 @@ const workloads = new Map([
     ...{
       "nats-streams": natsStreams,
       "edge-limiter": edgeLimiter,
+      "edge-sockets": edgeSockets,
       jaeger,
       loki,
       "otel-collector": collector,
       "log-collector": logCollector,
+      "loki-guard": { workload: loki.guard },
+      "otel-collector-guard": { workload: collector.guard },
+      "log-collector-guard": { workload: logCollector.guard },
     },
   }).map(([name, { workload }]) => [name, workload] as const),
 ]);

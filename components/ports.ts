@@ -9,7 +9,8 @@ type Listening = Readonly<Partial<Record<SegmentName | typeof EVERYWHERE, readon
 
 /** TCP ports that the parts around the services listen on by segment, besides those on their loopback. */
 const partPorts: Readonly<Record<string, Listening>> = {
-  caddy: { public: [8080, 8443], caddy: [2020, 8080, 8443] },
+  "edge-sockets": { public: [8080, 8443], caddy: [2020, 8080, 8443] },
+  caddy: {},
   "edge-limiter": { "edge-limiter": [9190] },
   postgres: { [EVERYWHERE]: [5432] },
   redis: { [EVERYWHERE]: [6379] },
@@ -30,6 +31,9 @@ const partPorts: Readonly<Record<string, Listening>> = {
   cadvisor: { [EVERYWHERE]: [8080] },
   backup: { scrape: [9180] },
   "restore-test": {},
+  "loki-guard": {},
+  "otel-collector-guard": {},
+  "log-collector-guard": {},
 };
 
 function listening(workload: string, standIn: boolean): Listening {

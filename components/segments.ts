@@ -8,7 +8,7 @@ import { isServiceName, type ServiceName, type ServiceSpec, serviceNames, servic
  * Each has its place in the stack's range of addresses by its place here: add new ones at the end.
  */
 export const partSegments = {
-  public: { internal: false, purpose: "Caddy's published ports" },
+  public: { internal: false, purpose: "the edge's published ports" },
   egress: { internal: false, purpose: "the way out, for what calls the internet" },
   broker: { internal: true, purpose: "IB Gateway, and the one service that trades through it" },
   caddy: { internal: true, purpose: "the edge itself, and what tries it and reads its figures" },

@@ -139,6 +139,7 @@ const schema = z
         testMemory: z.int("must be whole MiB").min(256, "must be 256 or more").default(1024),
       })
       .prefault({}),
+    edge: z.strictObject({ image: pinnedImage.optional() }).prefault({}),
     mail: mailSchema.prefault({}),
     freqtradeHost: freqtradeSchema.default(""),
     vncServer: z.boolean().default(false),
@@ -189,6 +190,8 @@ const schema = z
         );
       if (value.backup.image === undefined)
         fault("backup.image", "must be the backup's own image, by the digest that the workflow `images` tells");
+      if (value.edge.image === undefined)
+        fault("edge.image", "must be the image of edge-sockets, by the digest that the workflow `images` tells");
       if (value.domain === DEFAULT_DOMAIN) fault("domain", "must be the public host name outside environment local");
     }
     const declared = new Map(serviceNames.map((service) => [service, declaredStart(service, value)] as const));

@@ -13,6 +13,7 @@ export const UIDS = { first: 70_000, last: 79_999 } as const;
 const parts: Readonly<Record<string, number>> = {
   caddy: 70_001,
   "edge-limiter": 70_002,
+  "edge-sockets": 70_003,
   redis: 70_011,
   nats: 70_012,
   "nats-streams": 70_013,
@@ -36,7 +37,14 @@ const parts: Readonly<Record<string, number>> = {
 /** Who cannot have a number of the range, and why. */
 export const fixedUsers = {
   postgres: { user: "70:70", why: "initdb looks its user up in the image's own accounts; no Debian package uses 70" },
+  "edge-sockets": { user: "0:70003", why: "the kernel gives CAP_NET_ADMIN to root alone; it has no other capability" },
   "log-collector": { user: "0:0", why: "Docker's log files are root's alone; it has no capability" },
+  "loki-guard": { user: `${parts.loki}:${parts.loki}`, why: "the files that it looks after are Loki's alone" },
+  "otel-collector-guard": {
+    user: `${parts["otel-collector"]}:${parts["otel-collector"]}`,
+    why: "the queue's files are its collector's alone",
+  },
+  "log-collector-guard": { user: "0:0", why: "the queue's files are its collector's alone; it has no capability" },
 } as const;
 
 /** IB Gateway's own image; its stand-in has a number of the range. */

@@ -33,7 +33,6 @@ export const CONTAINER_INPUTS: Readonly<Record<string, Allowed>> = {
   readOnly: "any",
   restart: "any",
   securityOpts: "any",
-  sysctls: "any",
   tmpfs: "any",
   user: "any",
   usernsMode: "any",
@@ -52,10 +51,4 @@ export const CONTAINER_INPUTS: Readonly<Record<string, Allowed>> = {
   waitTimeout: "any",
   // The daemon's own, which is the only one that the host sets up.
   runtime: ["runc"],
-};
-
-/** Settings of the kernel that a container may change in its own network, by the kernel's name, with the values. */
-export const SYSCTLS: Readonly<Record<string, readonly string[]>> = {
-  // A reload of Caddy opens its port anew and leaves the former socket: who waits there goes over to the new one.
-  "net.ipv4.tcp_migrate_req": ["1"],
 };

@@ -12,7 +12,7 @@ const answering = serviceNames.filter((name) => service(name)?.port !== null);
 /** The segments that each part around the services needs. A second opinion: it is written apart from the components. */
 const partSegments: Readonly<Record<string, readonly string[]>> = {
   caddy: [
-    ...["public", "caddy", "grafana", "prometheus", "alertmanager", "jaeger", "edge-limiter"],
+    ...["egress", "grafana", "prometheus", "alertmanager", "jaeger", "edge-limiter"],
     ...serviceNames.filter((name) => service(name)?.routes !== undefined),
   ],
   postgres: ["postgres", ...callersOf("postgres")],
@@ -44,8 +44,12 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   "nats-exporter": ["scrape", "nats"],
   backup: ["scrape", "postgres", "redis", "nats", "egress"],
   "edge-limiter": ["edge-limiter", "redis"],
+  "edge-sockets": ["public", "caddy"],
   "nats-streams": ["scrape", "nats-streams"],
   "restore-test": [],
+  "loki-guard": [],
+  "otel-collector-guard": [],
+  "log-collector-guard": [],
 };
 
 /** The segments that a workload needs; undefined for one that nobody has heard of. */

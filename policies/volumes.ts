@@ -13,19 +13,22 @@ export interface VolumeUse {
 
 const of = (writer: string, ...readers: string[]): VolumeUse => ({ writer, sharers: [], readers });
 
-/** The volumes of the parts around the services. A second opinion: it is written apart from the components. */
+/** The volumes of the parts around the services; the backup saves some, and tells of damaged files in others. A second opinion: it is written apart from the components. */
 const partVolumes: Readonly<Record<string, VolumeUse>> = {
   "postgres-data": of("postgres"),
-  "redis-data": of("redis"),
+  "redis-data": of("redis", "backup"),
   "nats-data": of("nats"),
   "caddy-data": of("caddy"),
+  // A socket by which the others are handed over, and the program that takes them.
+  "edge-sockets": of("edge-sockets", "caddy"),
   "ib-gateway-settings": of("ib-gateway"),
-  "jaeger-data": of("jaeger"),
-  "loki-data": of("loki"),
-  "otel-collector-queue": of("otel-collector"),
-  "log-collector-queue": of("log-collector"),
-  "prometheus-data": of("prometheus"),
-  "alertmanager-data": of("alertmanager"),
+  "jaeger-data": of("jaeger", "backup"),
+  "loki-data": { ...of("loki", "backup"), sharers: ["loki-guard"] },
+  // The guard sets a damaged file aside.
+  "otel-collector-queue": { ...of("otel-collector", "backup"), sharers: ["otel-collector-guard"] },
+  "log-collector-queue": { ...of("log-collector", "backup"), sharers: ["log-collector-guard"] },
+  "prometheus-data": of("prometheus", "backup"),
+  "alertmanager-data": of("alertmanager", "backup"),
   "grafana-data": of("grafana", "backup"),
   "backup-data": of("backup"),
   // A socket alone: the backup hands dumps over by it.

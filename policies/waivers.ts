@@ -14,9 +14,23 @@ export interface Waiver {
 export const waivers: readonly Waiver[] = [
   {
     rule: "container-ports-closed",
-    service: "caddy",
+    service: "edge-sockets",
     value: "*",
-    reason: "the one way in: terminates TLS and asks for the login of the admin pages",
+    reason:
+      "the one way in: holds the sockets for Caddy, which terminates TLS and asks for the login of the admin pages",
+  },
+  {
+    rule: "container-capabilities-dropped",
+    service: "edge-sockets",
+    value: "CAP_NET_ADMIN",
+    reason: "tells the packet filter of its own network namespace to which Caddy an HTTP/3 connection belongs",
+  },
+  {
+    rule: "container-user-not-root",
+    service: "edge-sockets",
+    value: "0",
+    reason:
+      "the kernel gives that capability to root alone; it has no other one, no secret, and reads nothing of a client",
   },
   {
     rule: "container-capabilities-dropped",
@@ -68,6 +82,18 @@ export const waivers: readonly Waiver[] = [
     value: "gid 0",
     reason: "Docker's log files are root's alone; it has no capability and takes no request",
   },
+  ...["0", "gid 0"].map((value) => ({
+    rule: "container-user-not-root",
+    service: "log-collector-guard",
+    value,
+    reason: "the queue that it looks after is root's, as its collector is; it has no capability and no network",
+  })),
+  ...["otel-collector", "log-collector", "loki"].map((workload) => ({
+    rule: "container-user-own",
+    service: `${workload}-guard`,
+    value: `with ${workload}`,
+    reason: "reads its workload's files, which are that user's alone; it has no network, no secret and no other mount",
+  })),
   ...readableGroups.map((group) => ({
     rule: "container-user-own",
     service: "backup",

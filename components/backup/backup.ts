@@ -17,11 +17,14 @@ export interface BackupArgs extends PartArgs {
   readonly volumes: ReadonlyMap<string, StatefulVolume>;
   /** Grafana's, of which the database is saved. */
   readonly grafana: StatefulVolume;
+  /** The volumes besides in which a damaged file may be set aside, by name: it tells which have one. */
+  readonly watched: ReadonlyMap<string, StatefulVolume>;
 }
 
 /** Where it serves /health and /metrics; services/backup/src/settings.ts says the same. */
 const PORT = 9180;
 const SAVED = "/saved";
+const WATCHED = "/watched";
 
 /** The backup's own metrics. */
 export const backupTarget: ScrapeTarget = { job: "backup", address: `backup:${PORT}` };
@@ -55,6 +58,10 @@ export class Backup extends pulumi.ComponentResource {
       database: POSTGRES_DATABASE,
       volumes: Object.fromEntries([...args.volumes.keys()].map((each) => [each, `${SAVED}/${each}`])),
       grafana: `${SAVED}/grafana/grafana.db`,
+      watched: {
+        "grafana-data": `${SAVED}/grafana`,
+        ...Object.fromEntries([...args.watched.keys()].map((each) => [each, `${WATCHED}/${each}`])),
+      },
       reads: Object.fromEntries(postgresRoles.map(({ role, reads }) => [role, reads])),
       ...(s3 === undefined ? {} : { s3 }),
     };
@@ -93,6 +100,7 @@ export class Backup extends pulumi.ComponentResource {
             volume.at("/backup"),
             ...[...args.volumes].map(([each, saved]) => saved.readAt(`${SAVED}/${each}`)),
             args.grafana.readAt(`${SAVED}/grafana`),
+            ...[...args.watched].map(([each, watched]) => watched.readAt(`${WATCHED}/${each}`)),
             test.socket,
           ],
           // Grafana's database, for a moment. Nothing that is saved reaches a disk in the clear.

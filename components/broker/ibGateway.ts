@@ -32,6 +32,9 @@ const RESTART_TAKES = 300;
 const connects = (port: number) =>
   `require("node:net").connect(${port}, "127.0.0.1").on("connect", () => process.exit(0)).on("error", () => process.exit(1))`;
 
+/** Seconds in which it must have logged in after its start: its updates, and a second factor that a person confirms, take minutes. */
+const LOGIN_TAKES = 900;
+
 const login = ["tws-userid", "tws-password"] as const;
 
 /** Whether the reference stand-in takes its place, which answers on the API port and trades nothing: locally, without its image or a login for it. */
@@ -53,7 +56,7 @@ export class IbGateway extends pulumi.ComponentResource {
       segments: ["broker"],
       serves: ["broker"],
       deploy: "recreate",
-      startPeriod: 120,
+      startPeriod: LOGIN_TAKES,
       stopTimeout: 60,
       labels: liveLabels(args.trading, args.credentials.digestKey),
     } as const;

@@ -10,7 +10,7 @@ import { APPROVED_ORDERS } from "../platform/subjects.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import type { Workload } from "../runtime/workload.ts";
+import { RECOVERY, type Workload } from "../runtime/workload.ts";
 import { callSegments, nameIn } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
@@ -50,7 +50,13 @@ export function natsConfig(): string {
     // Its monitoring asks for no login: the services do not reach it.
     http: MONITORING,
     tls: { cert_file: `${LIVE_CURRENT}/nats-certificate`, key_file: `${LIVE_CURRENT}/nats-key`, timeout: 5 },
-    jetstream: { store_dir: "/data", max_memory_store: 64 * MIB, max_file_store: 2048 * MIB },
+    jetstream: {
+      store_dir: "/data",
+      max_memory_store: 64 * MIB,
+      max_file_store: 2048 * MIB,
+      // What is acknowledged is on disk: by default NATS would flush every two minutes, and a power cut take what came since.
+      sync_interval: "always",
+    },
     max_payload: MIB,
     lame_duck_duration: "30s",
     lame_duck_grace_period: "2s",
@@ -147,6 +153,7 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
         serves: ["nats", "nats-streams", ...callSegments("nats")],
         deploy: "recreate",
         health: ["wget", "-q", "-O", "/dev/null", `http://${MONITORING}/healthz`],
+        startPeriod: RECOVERY,
         memory: 512,
         stopTimeout: 30,
         files: {

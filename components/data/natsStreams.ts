@@ -5,7 +5,7 @@ import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
 import { httpListen } from "../platform/httpListen.ts";
 import { streams } from "../platform/streams.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { answersHttp, RECOVERY, type Workload } from "../runtime/workload.ts";
 
 /** Where it serves /health and /metrics; services/backup/src/streamsServe.ts says the same. */
 const PORT = 9191;
@@ -44,7 +44,7 @@ export class NatsStreams extends pulumi.ComponentResource {
         deploy: "recreate",
         health: answersHttp(PORT, "/health"),
         // An update from a single stream copies what waits in it.
-        startPeriod: 120,
+        startPeriod: RECOVERY,
         unhealthyAfter: 60,
         memory: 96,
         environment: {

@@ -4,7 +4,7 @@
 # shellcheck shell=sh disable=SC2154
 
 # The volume remembers the generations whose predecessors are refused. A new volume: nobody holds an old value.
-settle() { cp "$live/generations" "$kept.new" && mv "$kept.new" "$kept"; }
+settle() { cp "$live/generations" "$kept.new" && sync "$kept.new" && mv "$kept.new" "$kept"; }
 [ -f "$kept" ] || settle
 
 # While it remembers others, a rotation is under way, and readers still come with the old values.

@@ -11,15 +11,22 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   rm -rf "$PGDATA.new"
   initdb --pgdata="$PGDATA.new" --username=postgres --auth=reject --encoding=UTF8 --locale=C.UTF-8 --data-checksums >/dev/null
   mv "$PGDATA.new" "$PGDATA"
+  sync "$(dirname "$PGDATA")"
 fi
 
+# A recovery that is cut short begins again from its start, so nothing but its own end ends it. Postgres tells of its progress.
+long=86400
+
 # Nobody but this script can connect here: no TCP, and a socket in the container's own /tmp.
-pg_ctl --wait --silent start --options="-c config_file=/etc/autollm/postgresql.conf -c listen_addresses='' -c unix_socket_directories=$socket"
-if ! psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --host="$socket" --username=postgres --file=/run/live/current/roles.sql >/dev/null; then
-  echo 'postgres-start: the roles could not be set up; see the lines above' >&2
-  pg_ctl --silent --mode=fast stop
+if ! pg_ctl --wait --timeout="$long" --silent start --options="-c config_file=/etc/autollm/postgresql.conf -c listen_addresses='' -c unix_socket_directories=$socket"; then
+  echo 'postgres-start: Postgres does not start with its data, for the reason above. Nothing of it was changed; the runbook PostgresDown says what to do.' >&2
   exit 1
 fi
-pg_ctl --wait --silent --mode=fast stop
+if ! psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --host="$socket" --username=postgres --file=/run/live/current/roles.sql >/dev/null; then
+  echo 'postgres-start: the roles could not be set up; see the lines above' >&2
+  pg_ctl --timeout="$long" --silent --mode=fast stop
+  exit 1
+fi
+pg_ctl --wait --timeout="$long" --silent --mode=fast stop
 
 exec postgres -c config_file=/etc/autollm/postgresql.conf

@@ -4,7 +4,7 @@ import { grantedTo } from "../credentials/grants.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume } from "../runtime/volume.ts";
-import type { Workload } from "../runtime/workload.ts";
+import { RECOVERY, type Workload } from "../runtime/workload.ts";
 import { callSegments } from "../segments.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { endFormerSessionsSql, POSTGRES_RESTORED, postgresRoles, postgresSetupSql } from "./postgres-roles.ts";
@@ -75,7 +75,7 @@ export class Postgres extends pulumi.ComponentResource implements OverlappingSer
         serves: ["postgres", ...callSegments("postgres")],
         deploy: "recreate",
         health: ["pg_isready", "--quiet", "--host=127.0.0.1", "--username=exporter"],
-        startPeriod: 60,
+        startPeriod: RECOVERY,
         memory: 1024,
         stopTimeout: 60,
         files: {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# start: runs Redis. ping: whether it answers. reload: has the running one take the present users. settle: also refuses the
+# start: runs Redis. ping: whether it is alive and has loaded its data. reload: has the running one take the present users. settle: also refuses the
 # former ones, for good, and ends the sessions that a value opened which counts no more. cli: redis-cli for whoever is in this
 # container, with every right.
 set -eu
@@ -15,8 +15,12 @@ cli() { REDISCLI_AUTH=$(cat "$own") redis-cli --user operator --no-auth-warning 
 
 case $1 in
   ping)
-    [ "$(cli ping)" = PONG ]
-    exit
+    # One that cannot write says MISCONF: a restart would free no disk, and lose what is in memory alone. One that still loads
+    # what it has on disk cannot serve yet.
+    case $(cli ping) in
+      PONG | MISCONF*) exit 0 ;;
+      *) exit 1 ;;
+    esac
     ;;
   cli)
     shift
@@ -51,7 +55,27 @@ choose
 printf 'user operator on #%s ~* &* +@all\n' "$(sha256sum <"$own" | cut -d' ' -f1)" >>"$active.new"
 [ "$1" = start ] || note_changed
 mv "$active.new" "$active"
-[ "$1" != start ] || exec redis-server /etc/autollm/redis.conf
+
+# Redis goes on without a last write that is cut short, as a power cut leaves it, and shortens the file; at other damage it does not
+# start, and changes nothing. Either way a copy is kept of what it found, once.
+look() {
+  log=/data/appendonlydir
+  [ -f "$log/appendonly.aof.manifest" ] && command -v redis-check-aof >/dev/null || return 0
+  found=$(cd "$log" && redis-check-aof appendonly.aof.manifest 2>&1) && return 0
+  copy=$log.damaged-$(date -u -r "$log/$(ls -t "$log" | head -n 1)" +%Y%m%dT%H%M%SZ)
+  if [ ! -e "$copy" ]; then
+    rm -rf "$copy.new"
+    cp -a "$log" "$copy.new"
+    mv "$copy.new" "$copy"
+  fi
+  echo "$found" | tail -n 5 >&2
+  echo "redis: its log of writes is damaged; set aside as $copy is a copy. If Redis does not start with it, it has changed nothing, and the runbook RedisDown says what to do." >&2
+}
+
+if [ "$1" = start ]; then
+  look
+  exec redis-server /etc/autollm/redis.conf
+fi
 
 said=$(cli acl load)
 [ "$said" = OK ] || { echo "redis: the users were refused: $said" >&2; exit 1; }

@@ -5,7 +5,7 @@ import { grantedTo } from "../credentials/grants.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "../platform/catalogue.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import type { Workload } from "../runtime/workload.ts";
+import { RECOVERY, type Workload } from "../runtime/workload.ts";
 import { callSegments } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
@@ -48,12 +48,14 @@ const slotted = [
 /** Redis: one user per service, each with its own keys, a snapshot a minute and a log of each write. */
 export class Redis extends pulumi.ComponentResource implements OverlappingServer {
   readonly workload: Workload;
+  /** Its data. */
+  readonly volume: StatefulVolume;
   readonly settle = ["/bin/sh", "/etc/autollm/acl.sh", "settle"];
 
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Redis", name, {}, opts);
     const { target, credentials } = args;
-    const volume = new StatefulVolume(
+    this.volume = new StatefulVolume(
       "redis-data",
       { target, ...volumeOwner(workloadUser("redis"), args.images) },
       { parent: this },
@@ -82,6 +84,7 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
         serves: ["redis", ...callSegments("redis")],
         deploy: "recreate",
         health: ["/bin/sh", "/etc/autollm/acl.sh", "ping"],
+        startPeriod: RECOVERY,
         memory: 2 * MAX_DATA_MIB,
         stopTimeout: 30,
         files: {
@@ -96,7 +99,7 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
           reload: ["/bin/sh", "/etc/autollm/acl.sh", "reload"],
         },
         credentials: grantedTo("redis"),
-        volumes: [volume.at("/data")],
+        volumes: [this.volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },
       this,

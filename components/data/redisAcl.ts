@@ -82,10 +82,14 @@ export const backupRules: readonly string[] = [
 /** A password as an access list takes it: by its SHA-256, so that it may hold any character, and a reader of the file cannot log in. */
 const hashed = (password: string) => `#${createHash("sha256").update(password).digest("hex")}`;
 
-/** The access list. The user that Redis knows by itself, `default`, is off: whoever says no name gets nowhere. */
+/**
+ * The access list. The user that Redis knows by itself, `default`, is off and has no password: nobody can be it, and whoever says no
+ * name gets nowhere. It has every right all the same, since Redis itself is this user while it reads its log of writes: without them
+ * it refuses each transaction there, and what one wrote is lost at a restart.
+ */
 export function redisAcl(users: readonly RedisUser[]): string {
   return [
-    "user default off resetpass resetkeys resetchannels -@all",
+    "user default off resetpass ~* &* +@all",
     ...users.map(({ user, password, rules }) => `user ${user} on ${hashed(password)} ${rules.join(" ")}`),
     "",
   ].join("\n");

@@ -9,13 +9,14 @@ import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
 import { routedSegments } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
-import { caddyfile, METRICS_PORT } from "./caddyfile.ts";
+import { caddyfile, DRAIN_SECONDS } from "./caddyfile.ts";
 import { routes } from "./routes.ts";
+import { EDGE_METRICS, type EdgeSockets, withSockets } from "./sockets.ts";
 
 export interface CaddyArgs extends PartArgs {
+  /** Where it gets the sockets of the published ports from. */
+  readonly sockets: EdgeSockets;
   readonly domain: string;
-  readonly bindAddress: string;
-  readonly httpPort: number;
   readonly httpsPort: number;
   /** Networks from which the admin pages answer; empty for all. */
   readonly adminNetworks: readonly string[];
@@ -38,27 +39,20 @@ const config = (directory: string) => ["--config", `${directory}/Caddyfile`, "--
 /** Where a check, which has no volume, may write. */
 const SCRATCH = ["env", "XDG_DATA_HOME=/tmp", "XDG_CONFIG_HOME=/tmp"];
 
+/** Seconds beyond the time in which it finishes what is under way: it also writes to its volume, and ends. */
+const END_SECONDS = 5;
+
 /** The one door to the outside: TLS, headers, limits, routes, and a login before the admin pages. */
 export class Caddy extends pulumi.ComponentResource {
   readonly workload: Workload;
   /** Where the platform answers. */
   readonly url: string;
   /** Its own metrics. */
-  readonly target: ScrapeTarget = { job: "caddy", address: `caddy:${METRICS_PORT}` };
+  readonly target: ScrapeTarget = { job: "caddy", address: EDGE_METRICS };
 
   constructor(name: string, args: CaddyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:edge:Caddy", name, {}, opts);
-    const {
-      target,
-      credentials,
-      domain,
-      bindAddress,
-      httpPort,
-      httpsPort,
-      adminNetworks,
-      trustedProxies,
-      acmeStaging,
-    } = args;
+    const { target, credentials, sockets, domain, httpsPort, adminNetworks, trustedProxies, acmeStaging } = args;
     this.url = publicUrl({ domain, httpsPort });
     const volume = new StatefulVolume(
       "caddy-data",
@@ -74,20 +68,12 @@ export class Caddy extends pulumi.ComponentResource {
       args,
       {
         image: "caddy",
-        command: ["caddy", "run", ...config(LIVE_CURRENT)],
-        // Beside the way in: each page that it forwards to, and the segment in which it is watched itself.
-        segments: [
-          "public",
-          "caddy",
-          "grafana",
-          "prometheus",
-          "alertmanager",
-          "jaeger",
-          "edge-limiter",
-          ...routedSegments(),
-        ],
-        serves: ["public", "caddy"],
-        deploy: "recreate",
+        command: withSockets(["caddy", "run", ...config(LIVE_CURRENT)]),
+        // Each page that it forwards to, and the way out to the authority that signs its certificate.
+        segments: ["egress", "grafana", "prometheus", "alertmanager", "jaeger", "edge-limiter", ...routedSegments()],
+        // Two for a while: the new one gets what is new, and the former one finishes what it has begun.
+        deploy: "rolling",
+        stopTimeout: DRAIN_SECONDS + END_SECONDS,
         health: answersHttp(2019, "/config/"),
         memory: 256,
         environment: { XDG_DATA_HOME: "/data", XDG_CONFIG_HOME: "/config", GOMEMLIMIT: "200MiB" },
@@ -108,15 +94,8 @@ export class Caddy extends pulumi.ComponentResource {
           reload: ["caddy", "reload", ...config(LIVE_CURRENT)],
         },
         credentials: ["caddy-admin"],
-        volumes: [volume.at("/data")],
+        volumes: [volume.at("/data"), sockets.mount],
         tmpfs: { "/tmp": 16, "/config": 16 },
-        // A reload opens the port anew and then leaves the former socket: who waits there goes over to the new one (Linux 5.14).
-        sysctls: { "net.ipv4.tcp_migrate_req": "1" },
-        ports: [
-          { internal: 8080, external: httpPort, address: bindAddress },
-          { internal: 8443, external: httpsPort, address: bindAddress },
-          { internal: 8443, external: httpsPort, address: bindAddress, protocol: "udp" },
-        ],
       },
       this,
     );

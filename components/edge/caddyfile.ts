@@ -1,6 +1,6 @@
-import { nameIn } from "../segments.ts";
 import { contentPolicy, securityHeaders } from "./headers.ts";
 import { indent, type Route, type RouteArgs, routeBlock } from "./route.ts";
+import { bindTo, sockets } from "./sockets.ts";
 
 export interface CaddyfileArgs extends RouteArgs {
   readonly domain: string;
@@ -13,11 +13,28 @@ export interface CaddyfileArgs extends RouteArgs {
   readonly acmeStaging: boolean;
 }
 
-/** Where the edge's own metrics are served, in the segment `caddy` alone. */
-export const METRICS_PORT = 2020;
+/** Seconds in which a request must have come, and in which its answer must have been taken. */
+const READ_SECONDS = 10;
+const WRITE_SECONDS = 60;
 
-/** Where the edge listens: for the outside, and for what tries it. */
-const LISTEN = `${nameIn("caddy", "public")} ${nameIn("caddy", "caddy")}`;
+/**
+ * Seconds in which a Caddy that is about to end, or a configuration that is replaced, still takes requests, and tells each client to
+ * make another connection: longer than a client that is at work is silent.
+ */
+const LEAVING_SECONDS = 5;
+/** Seconds in which it finishes then what is under way: as long as a request may take. */
+const GRACE_SECONDS = READ_SECONDS + WRITE_SECONDS;
+/** Seconds between the word to end and the end, at most. */
+export const DRAIN_SECONDS = LEAVING_SECONDS + GRACE_SECONDS;
+
+/** Ends a connection with the answer (HTTP/1.1), or asks for no more requests on it (HTTP/2); HTTP/3 has no such header. */
+const leaving = [
+  "@leaving {",
+  "\tvars {http.shutting_down} true",
+  "\tnot protocol http/3+",
+  "}",
+  "header @leaving Connection close",
+];
 
 /** Requests larger than this are refused; the API takes small JSON only. */
 const MAX_BODY = "1MB";
@@ -71,9 +88,9 @@ function serverBlock(trustedProxies: readonly string[]): string[] {
     "servers {",
     ...indent([
       "timeouts {",
-      "\tread_body 10s",
+      `\tread_body ${READ_SECONDS}s`,
       "\tread_header 5s",
-      "\twrite 60s",
+      `\twrite ${WRITE_SECONDS}s`,
       "\tidle 2m",
       "}",
       "max_header_size 16KB",
@@ -99,7 +116,11 @@ export function caddyfile(args: CaddyfileArgs): string {
   const headers = headerBlock(httpsPort);
   // What Caddy refuses by itself: it would answer without the headers, and with its name.
   const refusals = ["handle_errors {", ...indent([...headers, 'respond "{err.status_code} {err.status_text}"']), "}"];
+  const secure = bindTo("https", "quic");
+  const plain = [...bindTo("http"), ...leaving];
   const site = [
+    ...secure,
+    ...leaving,
     ...headers,
     ...CLAIMED.map((name) => `request_header -${name}`),
     "request_body {",
@@ -117,15 +138,16 @@ export function caddyfile(args: CaddyfileArgs): string {
   ];
   const block = (hosts: string, lines: readonly string[]) => ["", `${hosts} {`, ...indent(lines), "}"];
   const redirect = (to: string) => [...headers, `redir ${to} 308`];
+  const misdirected = [...headers, 'respond "misdirected request" 421', ...refusals, ...log];
   const port = httpsPort === 443 ? "" : `:${httpsPort}`;
   return [
     "{",
     ...indent([
       "admin 127.0.0.1:2019",
-      // In the other segments it only calls.
-      `default_bind ${LISTEN}`,
-      "http_port 8080",
-      "https_port 8443",
+      `http_port ${sockets.http.port}`,
+      `https_port ${sockets.https.port}`,
+      `shutdown_delay ${LEAVING_SECONDS}s`,
+      `grace_period ${GRACE_SECONDS}s`,
       // Our own redirects, below, have the headers.
       "auto_https disable_redirects",
       ...(local ? ["local_certs", "skip_install_trust"] : []),
@@ -136,16 +158,17 @@ export function caddyfile(args: CaddyfileArgs): string {
     ]),
     "}",
     // For Prometheus; the port is published nowhere.
-    ...block(`http://:${METRICS_PORT}`, [`bind ${nameIn("caddy", "caddy")}`, "metrics /metrics"]),
+    ...block(`http://:${sockets.metrics.port}`, [...bindTo("metrics"), "metrics /metrics"]),
     ...block(local ? "https://localhost, https://127.0.0.1" : domain, site),
     ...(local
-      ? block("http://localhost, http://127.0.0.1", redirect(`https://{host}${port}{uri}`))
+      ? block("http://localhost, http://127.0.0.1", [...plain, ...redirect(`https://{host}${port}{uri}`)])
       : [
-          ...block(`https://www.${domain}`, redirect(`https://${domain}${port}{uri}`)),
-          ...block(`http://${domain}, http://www.${domain}`, redirect(`https://${domain}${port}{uri}`)),
+          ...block(`https://www.${domain}`, [...secure, ...leaving, ...redirect(`https://${domain}${port}{uri}`)]),
+          ...block(`http://${domain}, http://www.${domain}`, [...plain, ...redirect(`https://${domain}${port}{uri}`)]),
         ]),
     // RFC 9110, 15.5.20. Without these Caddy answers any other host with an empty 200 and its name.
-    ...block("http://, https://", [...headers, 'respond "misdirected request" 421', ...refusals, ...log]),
+    ...block("http://", [...plain, ...misdirected]),
+    ...block("https://", [...secure, ...leaving, ...misdirected]),
     "",
   ].join("\n");
 }

@@ -30,7 +30,8 @@ WantedBy=timers.target
 export function watchdogStep(): Step {
   return {
     name: "watchdog",
-    purpose: "restarts a container that stays unhealthy for 3 checks, with back-off, and counts it as a metric",
+    purpose:
+      "restarts a container that stays unhealthy for 3 checks and has room to write, with back-off, and counts it as a metric",
     after: ["engine", "directories"],
     files: [
       { path: SCRIPT, content: readFileSync(new URL("watchdog.sh", import.meta.url), "utf8"), mode: "0755" },

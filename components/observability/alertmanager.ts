@@ -3,8 +3,9 @@ import type { CredentialName } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
+import { type Damage, settingAside } from "../runtime/setAside.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { answersHttp, RECOVERY, type Workload } from "../runtime/workload.ts";
 import { workloadUser } from "../uids.ts";
 import { alertmanagerConfig } from "./alertmanagerConfig.ts";
 import { listensAt } from "./listen.ts";
@@ -17,9 +18,17 @@ export interface AlertmanagerComponentArgs extends PartArgs {
 
 const SECRETS = "/run/secrets";
 
+/** Without them it tells again what it has told, and what was silenced. */
+export const damages: readonly Damage[] = [
+  { says: "error creating silence.*", aside: "silences" },
+  { says: "error creating notification log.*", aside: "nflog" },
+];
+
 /** Alertmanager: takes Prometheus's alerts and tells the reporter, Slack and PagerDuty. */
 export class Alertmanager extends pulumi.ComponentResource {
   readonly workload: Workload;
+  /** What it has told and what is silenced. */
+  readonly volume: StatefulVolume;
   /** Where Prometheus sends its alerts. */
   readonly endpoint = { address: "alertmanager:9093", path: "/alertmanager" };
   /** Its own metrics. */
@@ -32,7 +41,7 @@ export class Alertmanager extends pulumi.ComponentResource {
   constructor(name: string, args: AlertmanagerComponentArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Alertmanager", name, {}, opts);
     const { target, credentials } = args;
-    const volume = new StatefulVolume(
+    this.volume = new StatefulVolume(
       "alertmanager-data",
       { target, ...volumeOwner(workloadUser("alertmanager"), args.images) },
       { parent: this },
@@ -54,30 +63,33 @@ export class Alertmanager extends pulumi.ComponentResource {
       args,
       {
         image: "alertmanager",
-        command: [
-          "alertmanager",
-          "--config.file=/etc/alertmanager/alertmanager.yml",
-          ...listensAt("alertmanager", ["alertmanager"], 9093),
-          "--storage.path=/alertmanager",
-          "--data.retention=120h",
-          "--web.route-prefix=/alertmanager",
-          `--web.external-url=${args.url}/alertmanager/`,
-          // One instance: no peers to talk to, and no port for them.
-          "--cluster.listen-address=",
-        ],
+        ...settingAside("/alertmanager", damages, {
+          command: [
+            "alertmanager",
+            "--config.file=/etc/alertmanager/alertmanager.yml",
+            ...listensAt("alertmanager", ["alertmanager"], 9093),
+            "--storage.path=/alertmanager",
+            "--data.retention=120h",
+            "--web.route-prefix=/alertmanager",
+            `--web.external-url=${args.url}/alertmanager/`,
+            // One instance: no peers to talk to, and no port for them.
+            "--cluster.listen-address=",
+          ],
+          files: {
+            "/etc/alertmanager": { "alertmanager.yml": config },
+            ...(supplied.length === 0 ? {} : { [SECRETS]: secrets }),
+          },
+        }),
         // It calls the reporter; the way out only where there is somebody to tell outside.
         segments: ["alertmanager", "reporter", ...(supplied.length > 0 ? (["egress"] as const) : [])],
         serves: ["alertmanager"],
         deploy: "recreate",
         health: answersHttp(9093, "/alertmanager/-/healthy"),
+        startPeriod: RECOVERY,
         memory: 128,
         environment: { GOMEMLIMIT: "100MiB" },
-        files: {
-          "/etc/alertmanager": { "alertmanager.yml": config },
-          ...(supplied.length === 0 ? {} : { [SECRETS]: secrets }),
-        },
         credentials: supplied,
-        volumes: [volume.at("/alertmanager")],
+        volumes: [this.volume.at("/alertmanager")],
         tmpfs: { "/tmp": 16 },
       },
       this,

@@ -1,8 +1,8 @@
 import { stringify } from "yaml";
 import { routes } from "../edge/routes.ts";
+import { EDGE_INSIDE } from "../edge/sockets.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
-const EDGE = "https://caddy:8443";
 const ADDRESS = "blackbox-exporter:9115";
 
 /** Whoever stands behind the edge has answered, whatever it thinks of a caller without a token; 502 and its like are Caddy's own. */
@@ -36,7 +36,7 @@ export function blackboxConfig(domain: string): string {
 /** What is asked at the edge: the health page and its certificate, and each route, whether it answers or stays closed. */
 export function edgeTargets(domain: string): readonly ScrapeTarget[] {
   const certificate = domain === "localhost" ? "internal" : "public";
-  const health = { module: "edge", url: `${EDGE}/health` };
+  const health = { module: "edge", url: `${EDGE_INSIDE}/health` };
   return [
     { job: "edge", address: ADDRESS, probe: health, labels: { certificate } },
     ...routes.flatMap(({ paths, login }) =>
@@ -46,7 +46,7 @@ export function edgeTargets(domain: string): readonly ScrapeTarget[] {
         .map((path) => ({
           job: `edge${path.slice(0, -1).replaceAll("/", "-")}`,
           address: ADDRESS,
-          probe: { module: login ? "closed" : "answers", url: `${EDGE}${path}` },
+          probe: { module: login ? "closed" : "answers", url: `${EDGE_INSIDE}${path}` },
           labels: { route: path, login: login ? "yes" : "no" },
           // Seldom enough that its refusals are no reason for a ban (host/edgeBans.ts).
           interval: "1m",

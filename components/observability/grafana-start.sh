@@ -7,8 +7,12 @@ homepath=/usr/share/grafana
 config=/etc/autollm/grafana.ini
 
 if [ -s /var/lib/grafana/grafana.db ]; then
-  "$homepath/bin/grafana" cli --homepath "$homepath" --config "$config" admin reset-admin-password --password-from-stdin \
-    </run/secrets/grafana-admin >/dev/null
+  # It tells of a damaged database among its usual words.
+  said=$("$homepath/bin/grafana" cli --homepath "$homepath" --config "$config" admin reset-admin-password --password-from-stdin \
+    </run/secrets/grafana-admin 2>&1) || {
+    echo "$said"
+    exit 1
+  }
 fi
 
 exec "$homepath/bin/grafana" server --homepath "$homepath" --config "$config"

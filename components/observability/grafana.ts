@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
+import { type Damage, settingAside } from "../runtime/setAside.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { answersHttp, RECOVERY, type Workload } from "../runtime/workload.ts";
 import { nameIn } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import { dashboards } from "./dashboards/dashboards.ts";
@@ -20,6 +21,14 @@ export interface GrafanaArgs extends PartArgs {
 export const grafanaTarget: ScrapeTarget = { job: "grafana", address: "grafana:3000", path: "/grafana/metrics" };
 
 const startScript = readFileSync(new URL("grafana-start.sh", import.meta.url), "utf8");
+/** What SQLite keeps beside a database goes with it: it would be taken for the next one's. */
+const database = ["", "-journal", "-wal", "-shm"].map((suffix) => `grafana.db${suffix}`).join(" ");
+/** What people made in Grafana is in the nightly backup; what the platform provisions is there again after its start. */
+export const damages: readonly Damage[] = [
+  { says: "database disk image is malformed", aside: database },
+  { says: "file is not a database", aside: database },
+];
+
 /** Grafana, with its data source and dashboards provisioned and the current password applied at every start. */
 export class Grafana extends pulumi.ComponentResource {
   readonly workload: Workload;
@@ -41,26 +50,28 @@ export class Grafana extends pulumi.ComponentResource {
       args,
       {
         image: "grafana",
-        command: ["/bin/sh", "/etc/autollm/start.sh"],
+        ...settingAside("/var/lib/grafana", damages, {
+          command: ["/bin/sh", "/etc/autollm/start.sh"],
+          files: {
+            "/etc/autollm": { "start.sh": startScript, "grafana.ini": grafanaIni(args.url) },
+            "/etc/grafana/provisioning": grafanaProvisioning(args.target.environment),
+            [DASHBOARDS]: Object.fromEntries(
+              dashboards.map((dashboard) => [`${dashboard.uid}.json`, dashboardJson(dashboard)]),
+            ),
+            "/run/secrets": {
+              "grafana-admin": args.credentials.require("grafana", "grafana-admin"),
+              "grafana-secret": args.credentials.require("grafana", "grafana-secret"),
+            },
+          },
+        }),
         segments: ["grafana", "prometheus", "loki", "jaeger"],
         serves: ["grafana"],
         deploy: "recreate",
         health: answersHttp(3000, "/api/health", nameIn("grafana", "grafana")),
-        startPeriod: 90,
+        startPeriod: RECOVERY,
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
         stopTimeout: 30,
-        files: {
-          "/etc/autollm": { "start.sh": startScript, "grafana.ini": grafanaIni(args.url) },
-          "/etc/grafana/provisioning": grafanaProvisioning(args.target.environment),
-          [DASHBOARDS]: Object.fromEntries(
-            dashboards.map((dashboard) => [`${dashboard.uid}.json`, dashboardJson(dashboard)]),
-          ),
-          "/run/secrets": {
-            "grafana-admin": args.credentials.require("grafana", "grafana-admin"),
-            "grafana-secret": args.credentials.require("grafana", "grafana-secret"),
-          },
-        },
         credentials: ["grafana-admin", "grafana-secret"],
         // It starts when its database is ready for its secret key.
         volumes: [{ ...mount, name: pulumi.all([mount.name, key.urn]).apply(([volume]) => volume) }],

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
+import { type Damage, settingAside } from "../runtime/setAside.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import { answersHttp, RECOVERY, type Workload } from "../runtime/workload.ts";
 import { calledSegments, nameIn } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
@@ -27,14 +28,24 @@ export interface PrometheusArgs extends PartArgs {
 /** Where it listens: in the segment in which it is called, and in none of those in which it calls. */
 const LISTEN = nameIn("prometheus", "prometheus");
 
+/** A damaged log of writes it repairs by itself, and counts that; a block without its index it leaves out. */
+export const damages: readonly Damage[] = [
+  { says: "corrupted block ([0-9A-HJKMNP-TV-Z]{26}):.*", aside: "\\1" },
+  { says: "opening storage failed: .*/chunks_head/.*", aside: "chunks_head" },
+  { says: "opening storage failed: .*/wal/.*", aside: "wal" },
+  { says: "opening storage failed: .*/wbl/.*", aside: "wbl" },
+];
+
 /** Prometheus, scraping every service of the catalogue and judging what it scrapes by the rules. */
 export class Prometheus extends pulumi.ComponentResource {
   readonly workload: Workload;
+  /** Its data. */
+  readonly volume: StatefulVolume;
 
   constructor(name: string, args: PrometheusArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Prometheus", name, {}, opts);
     const { target } = args;
-    const volume = new StatefulVolume(
+    this.volume = new StatefulVolume(
       "prometheus-data",
       { target, ...volumeOwner(workloadUser("prometheus"), args.images) },
       { parent: this },
@@ -54,19 +65,22 @@ export class Prometheus extends pulumi.ComponentResource {
       args,
       {
         image: "prometheus",
-        command: [
-          "prometheus",
-          "--config.file=/etc/prometheus/prometheus.yml",
-          // An older Prometheus, such as Debian's, takes one address.
-          `--web.listen-address=${LISTEN}:9090`,
-          "--storage.tsdb.path=/prometheus",
-          `--storage.tsdb.retention.time=${args.retentionDays ?? 30}d`,
-          `--storage.tsdb.retention.size=${args.retentionGb ?? 8}GB`,
-          // The span metrics' exemplars lead from a latency to a trace.
-          "--enable-feature=exemplar-storage",
-          "--web.route-prefix=/prometheus",
-          "--web.external-url=/prometheus/",
-        ],
+        ...settingAside("/prometheus", damages, {
+          command: [
+            "prometheus",
+            "--config.file=/etc/prometheus/prometheus.yml",
+            // An older Prometheus, such as Debian's, takes one address.
+            `--web.listen-address=${LISTEN}:9090`,
+            "--storage.tsdb.path=/prometheus",
+            `--storage.tsdb.retention.time=${args.retentionDays ?? 30}d`,
+            `--storage.tsdb.retention.size=${args.retentionGb ?? 8}GB`,
+            // The span metrics' exemplars lead from a latency to a trace.
+            "--enable-feature=exemplar-storage",
+            "--web.route-prefix=/prometheus",
+            "--web.external-url=/prometheus/",
+          ],
+          files: { "/etc/prometheus": { "prometheus.yml": config, "rules.yml": rules } },
+        }),
         // It is called in its own segment alone; in the others it calls whom it scrapes.
         segments: [
           "prometheus",
@@ -82,11 +96,11 @@ export class Prometheus extends pulumi.ComponentResource {
         serves: ["prometheus"],
         deploy: "recreate",
         health: answersHttp(9090, "/prometheus/-/healthy", LISTEN),
+        startPeriod: RECOVERY,
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
         stopTimeout: 60,
-        files: { "/etc/prometheus": { "prometheus.yml": config, "rules.yml": rules } },
-        volumes: [volume.at("/prometheus")],
+        volumes: [this.volume.at("/prometheus")],
         tmpfs: { "/tmp": 16 },
       },
       this,

@@ -37,7 +37,9 @@ export const WRITE_DIRECTORY: readonly string[] = [
   '  mkdir -p "$(dirname "$dir.new/$path")"',
   '  printf %s "$content" | base64 -d > "$dir.new/$path"',
   "done",
-  'mv "$dir.new" "$dir"',
+  // On disk before it has its name: a power cut would leave empty files under a name that tells their content.
+  'find "$dir.new" -exec sync {} +',
+  'mv "$dir.new" "$dir" && sync "$(dirname "$dir")"',
 ];
 
 /** Writes the lines of `encodeFiles` from stdin into a directory of its own. */

@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { type ImageName, imageReference, images } from "../images.ts";
+import { type Capability, type ImageName, imageReference, images } from "../images.ts";
 import type { Settings } from "../settings.ts";
 
 /** An image as a workload takes it. */
@@ -19,6 +19,7 @@ export interface ImageStoreArgs {
   readonly provider: docker.Provider;
   readonly settings: Pick<Settings, "imageSource" | "localImages" | "environment"> & {
     readonly backup: Pick<Settings["backup"], "image">;
+    readonly edge: Settings["edge"];
   };
   /** Takes locally built images to a remote daemon; see `Target`. */
   readonly loader?: pulumi.Input<string> | undefined;
@@ -26,12 +27,27 @@ export interface ImageStoreArgs {
 
 /** The images that this repository's own programs are built into: of no registry that everybody knows. */
 const ownImages = {
-  reference:
-    "release: name an image for every service; the reference stand-in, which `npm run up` builds, is for environment local",
-  backup: "backup.image: name the backup's image, by the digest that the workflow `images` tells",
-} as const;
+  reference: {
+    missing:
+      "release: name an image for every service; the reference stand-in, which `npm run up` builds, is for environment local",
+    capabilities: [],
+  },
+  backup: {
+    missing: "backup.image: name the backup's image, by the digest that the workflow `images` tells",
+    capabilities: [],
+  },
+  "edge-sockets": {
+    missing: "edge.image: name the image of edge-sockets, by the digest that the workflow `images` tells",
+    // Rules of the packet filter, in its own network namespace.
+    capabilities: ["CAP_NET_ADMIN"],
+  },
+} as const satisfies Record<string, { readonly missing: string; readonly capabilities: readonly Capability[] }>;
 
 type OwnImage = keyof typeof ownImages;
+
+/** The capabilities that an image's program cannot do without. */
+export const capabilitiesOf = (name: PartImage): readonly Capability[] =>
+  isOwn(name) ? ownImages[name].capabilities : images[name].capabilities;
 export const isOwn = (name: string): name is OwnImage => Object.hasOwn(ownImages, name);
 
 /** An image of the list, or one of our own. */
@@ -43,9 +59,11 @@ export type PartImage = ImageName | OwnImage;
  */
 export function partReference(
   name: PartImage,
-  { imageSource, localImages, environment, backup }: ImageStoreArgs["settings"],
+  { imageSource, localImages, environment, backup, edge }: ImageStoreArgs["settings"],
 ): string {
-  if (name === "backup" && backup.image !== undefined) return backup.image;
+  const named = { backup: backup.image, "edge-sockets": edge.image, reference: undefined };
+  const own = isOwn(name) ? named[name] : undefined;
+  if (own !== undefined) return own;
   if (imageSource === "registry" && !isOwn(name)) {
     if (images[name].digest === ("unverified" as string) && environment !== "local") {
       throw new Error(
@@ -58,7 +76,7 @@ export function partReference(
   if (local === undefined) {
     throw new Error(
       isOwn(name) && imageSource === "registry"
-        ? ownImages[name]
+        ? ownImages[name].missing
         : `localImages.${name}: is missing; \`npm run up\` builds the images and sets it`,
     );
   }

@@ -92,6 +92,10 @@ function switchScript(args: ScriptArgs): string {
     'point "$digest"',
     // A container of another image, or of other networks, is about to be replaced.
     `for container in $(mine --filter "ancestor=$image" --filter ${quote(`label=autollm.segments=${segments}`)}); do`,
+    // One that reads what it has on disk would begin with that again; one that ends at each start has another count.
+    '  health() { docker inspect --format "{{.State.Health.Status}} {{.RestartCount}}" "$container"; }',
+    "  first=$(health)",
+    '  case $first in starting*) while [ "$(health)" = "$first" ]; do sleep 1; done ;; esac',
     '  if [ "$(docker inspect --format "{{.State.Health.Status}}" "$container")" != healthy ]; then',
     // It may be unwell because of the old files: it starts anew with these.
     '    docker restart "$container" >/dev/null',

@@ -1,8 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Credentials } from "../credentials/credentials.ts";
-import { images, type ThirdPartyImage } from "../images.ts";
 import { workloadUser } from "../uids.ts";
-import { type ImageStore, isOwn, type PartImage } from "./images.ts";
+import { capabilitiesOf, type ImageStore, type PartImage } from "./images.ts";
 import type { Segments } from "./segments.ts";
 import type { Target } from "./target.ts";
 import { Workload, type WorkloadSpec } from "./workload.ts";
@@ -15,9 +14,6 @@ export interface PartArgs {
   readonly credentials: Credentials;
 }
 
-/** A program of our own needs no capability. */
-const own: Pick<ThirdPartyImage, "capabilities"> = { capabilities: [] };
-
 /** A workload by its image's name, which stands for its reference and the capabilities it cannot start without. */
 export interface PartSpec extends Omit<WorkloadSpec, "image" | "user" | "capabilities"> {
   readonly image: PartImage;
@@ -27,14 +23,18 @@ export interface PartSpec extends Omit<WorkloadSpec, "image" | "user" | "capabil
 
 /** Runs a part around the services as a child of its component. */
 export function runPart(name: string, args: PartArgs, spec: PartSpec, parent: pulumi.Resource): Workload {
-  const { capabilities }: typeof own = isOwn(spec.image) ? own : images[spec.image];
   return new Workload(
     name,
     {
       target: args.target,
       segments: args.segments,
       digestKey: args.credentials.digestKey,
-      spec: { user: workloadUser(name), ...spec, image: args.images.get(spec.image), capabilities },
+      spec: {
+        user: workloadUser(name),
+        ...spec,
+        image: args.images.get(spec.image),
+        capabilities: capabilitiesOf(spec.image),
+      },
     },
     { parent },
   );

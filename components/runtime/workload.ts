@@ -58,7 +58,7 @@ export interface WorkloadSpec {
   readonly deploy: Deploy;
   /** Command line that ends with 0 when the workload can serve; only a batch job has none. */
   readonly health?: readonly string[];
-  /** Seconds until a failing health check counts. Default 30. */
+  /** Seconds until a failing health check counts, and in which nobody restarts it for one. Default 30. */
   readonly startPeriod?: number;
   /** Seconds in which every health check fails until it is unhealthy. Default 15. */
   readonly unhealthyAfter?: number;
@@ -85,15 +85,13 @@ export interface WorkloadSpec {
   readonly claim?: Claim;
   /** Whether an `up` may find it stopped and leave it so. Default false: it is started again. */
   readonly mayBeStopped?: boolean;
-  /** Published ports; only Caddy has any. */
+  /** Published ports; only edge-sockets has any. */
   readonly ports?: readonly {
     readonly internal: number;
     readonly external: number;
     readonly address: string;
     readonly protocol?: string;
   }[];
-  /** Settings of its own network, as the kernel names them. */
-  readonly sysctls?: Readonly<Record<string, string>>;
   /** Capabilities kept of those that are dropped, each waived in the policies. */
   readonly capabilities?: readonly Capability[];
   /** More labels. */
@@ -116,6 +114,13 @@ const DEFAULT_PIDS = 256;
 /** The least that an `up` waits for a container to be healthy. */
 const HEALTHY_WITHIN_SECONDS = 180;
 const START_PERIOD = 30;
+/**
+ * The start period of a program that reads what it has on disk before it can serve: seconds. How long that takes grows with what
+ * is there, and whoever cuts it short makes it begin again from its start; so it is three times the ten minutes that a start has
+ * been tried with (test/e2e/slow-starts.test.ts). While it lasts Docker calls the container "starting": the watchdog leaves it
+ * alone, and an `up` waits. The first good check ends it, so a program that fails later is noticed as soon as any other.
+ */
+export const RECOVERY = 1800;
 const UNHEALTHY_AFTER = 15;
 const MIB = 1024 * 1024;
 
@@ -292,7 +297,6 @@ export class Workload extends pulumi.ComponentResource {
           `rw,noexec,nosuid,nodev,size=${size * MIB},mode=1777`,
         ]),
       ),
-      ...(spec.sysctls === undefined ? {} : { sysctls: spec.sysctls }),
       ports: (spec.ports ?? []).map(({ internal, external, address, protocol }) => ({
         internal,
         external,

@@ -1,9 +1,9 @@
-import { CONTAINER_INPUTS, SYSCTLS } from "../containerInputs.ts";
+import { CONTAINER_INPUTS } from "../containerInputs.ts";
 import { mayJoin } from "../lib/groups.ts";
 import { service } from "../lib/labels.ts";
 import type { Finding, ResourceRule, Subject } from "../lib/rule.ts";
 import { CONTAINER } from "../lib/types.ts";
-import { isMissing, isUnknown, list, record, type Value } from "../lib/value.ts";
+import { isMissing, isUnknown, list, type Value } from "../lib/value.ts";
 
 const LIST = "policies/containerInputs.ts";
 /** What says no more than nothing does: the provider's own default of an input. */
@@ -32,18 +32,6 @@ function* groups(subject: Subject): Generator<Finding> {
   }
 }
 
-function* sysctls(value: Value): Generator<Finding> {
-  if (isUnknown(value)) return;
-  for (const [name, setting] of Object.entries(record(value))) {
-    if (isUnknown(setting) || SYSCTLS[name]?.includes(String(setting)) === true) continue;
-    yield {
-      key: `sysctls.${name}`,
-      problem: "is not listed",
-      mend: `remove it, or list it with its reason in ${LIST}`,
-    };
-  }
-}
-
 export const containerInputsListed: ResourceRule = {
   name: "container-inputs-listed",
   title: "A container has only inputs that the rules know",
@@ -65,6 +53,5 @@ export const containerInputsListed: ResourceRule = {
         yield { key, problem: `is not ${allowed.join(" or ")}`, ...mend };
     }
     yield* groups(subject);
-    yield* sysctls(props.sysctls);
   },
 };

@@ -13,7 +13,7 @@ function isLoopback(address: string): boolean {
 
 export const containerPortsClosed: ResourceRule = {
   name: NAME,
-  title: "Only Caddy publishes ports: 80 and 443, or any on the loopback",
+  title: "Only the edge publishes ports: 80 and 443, or any on the loopback",
   level: "mandatory",
   severity: "critical",
   why: "Docker opens a published port past the host's firewall: databases, NATS, IB API and VNC stood open to the world that way.",
@@ -33,7 +33,7 @@ export const containerPortsClosed: ResourceRule = {
 function* checkPort(key: string, port: Props, mayPublish: boolean): Generator<Finding> {
   const { internal, external, ip } = port;
   if (!mayPublish) {
-    yield { key, problem: `publishes ${String(internal)}, and only caddy may publish` };
+    yield { key, problem: `publishes ${String(internal)}, and only edge-sockets may publish` };
     return;
   }
   if (isUnknown(ip) || isUnknown(external) || isLoopback(text(ip) ?? "")) return;

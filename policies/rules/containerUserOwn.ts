@@ -3,8 +3,12 @@ import { service } from "../lib/labels.ts";
 import type { Finding, StackFinding, StackRule, StackSubject } from "../lib/rule.ts";
 import { CONTAINER } from "../lib/types.ts";
 import { list, text } from "../lib/value.ts";
+import { waived } from "../waivers.ts";
 
 const NAME = "container-user-own";
+
+/** Root's own number keeps nobody out: container-user-not-root has a reason for each that has it. */
+const mayBeRoot = (container: StackSubject) => waived("container-user-not-root", service(container), "0");
 
 /** The numbers of a container's user and group; undefined where they are not known, or another rule refuses them. */
 function numbers({ props }: StackSubject): { uid: number; gid: number | undefined } | undefined {
@@ -26,6 +30,9 @@ function* checkGroups(container: StackSubject): Generator<Finding> {
   }
 }
 
+/** Whether two workloads are meant to have one user. */
+const share = (one: string, other: string) => waived(NAME, one, `with ${other}`) || waived(NAME, other, `with ${one}`);
+
 export const containerUserOwn: StackRule = {
   name: NAME,
   title: "No two containers share a user or a group",
@@ -39,7 +46,15 @@ export const containerUserOwn: StackRule = {
       for (const finding of checkGroups(subject)) yield { ...finding, subject };
       for (const kind of ["uid", "gid"] as const) {
         const number = numbers(subject)?.[kind];
-        const others = containers.filter((other) => other !== subject && numbers(other)?.[kind] === number);
+<<<<<<< HEAD
+        const roots = kind === "uid" && number === 0 && mayBeRoot(subject);
+        const others = containers.filter(
+          (other) => other !== subject && numbers(other)?.[kind] === number && !(roots && mayBeRoot(other)),
+=======
+        const others = containers.filter(
+          (other) => other !== subject && numbers(other)?.[kind] === number && !share(service(subject), service(other)),
+>>>>>>> main
+        );
         if (number === undefined || others.length === 0) continue;
         const names = others.map(({ name }) => name).join(", ");
         yield { subject, key: "user", problem: `has the ${kind} ${number}, as ${names} has` };

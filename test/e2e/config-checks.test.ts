@@ -96,7 +96,7 @@ describe("Prometheus", () => {
         {
           job: "edge",
           address: "blackbox-exporter:9115",
-          probe: { module: "edge", url: "https://caddy:8443/health" },
+          probe: { module: "edge", url: "https://edge-sockets:8443/health" },
           labels: { certificate: "public" },
         },
       ],

@@ -99,7 +99,7 @@ describe("operations on a running stack", () => {
       const old = await idOf("gateway-api");
       const others = await idOf("execution-ib");
       release("gateway-api", await registry.push(reference, "gateway-api", "2"));
-      const url = `https://${await stack.address("caddy", "public")}:8443/api/orders`;
+      const url = `https://${await stack.address("edge-sockets", "public")}:8443/api/orders`;
       const load = startLoad({ url, headers: { ...headers, host: "localhost" }, rate: 200, from });
       const up = await stack.npm("up");
       const { statuses, errors, sent, perSecond } = await load.stop();

@@ -242,7 +242,6 @@ describe("the local stack", () => {
         workload,
       ).toEqual([]);
     }
-    // A file is the same one, wherever it is mounted, by its device and number.
     const shared = reaches.flatMap(({ workload, files }) =>
       reaches
         .filter((other) => other.workload !== workload)
@@ -296,7 +295,7 @@ describe("the local stack", () => {
     expect(Number(whole?.value[1])).toBe(figures.blocks * figures.bsize);
   });
 
-  test("only Caddy publishes ports, and only on the loopback", async () => {
+  test("only the edge publishes ports, and only on the loopback", async () => {
     const lines = await docker(
       "ps",
       "--filter",
@@ -306,7 +305,7 @@ describe("the local stack", () => {
     );
     const published = lines.split("\n").filter((line) => line.includes("->"));
     expect(published).toHaveLength(1);
-    expect(published[0]).toMatch(/^caddy /);
+    expect(published[0]).toMatch(/^edge-sockets /);
     for (const [, address] of (published[0] ?? "").matchAll(/(\S+):\d+->/g)) expect(address).toBe("127.0.0.1");
   });
 

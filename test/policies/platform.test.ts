@@ -35,6 +35,7 @@ const remote = (environment: string) => ({
   httpsPort: "443",
   imageSource: "registry",
   release: JSON.stringify(release),
+  edge: JSON.stringify({ image: `registry.example/edge-sockets@sha256:${"5c".repeat(32)}` }),
   backup: JSON.stringify({ image: `registry.example/backup@sha256:${"5c".repeat(32)}`, s3: "s3:https://s3.example/b" }),
   ...supplied,
 });

@@ -280,7 +280,16 @@ describe("the backup's container", () => {
     const mounts = (platform.container("backup").mounts ?? []).filter(({ type }) => type === "volume");
     const wanted = serviceNames.flatMap((service) => services[service].volumes.map(({ name }) => `/saved/${name}`));
     const readOnly = mounts.filter((mount) => mount.readOnly === true).map(({ target }) => target);
-    expect(readOnly.sort()).toEqual([...wanted, "/saved/grafana", "/restore-test"].sort());
+    const watched = ["redis-data", "prometheus-data", "alertmanager-data", "jaeger-data", "loki-data"];
+    const queues = ["otel-collector-queue", "log-collector-queue"];
+    expect(readOnly.sort()).toEqual(
+      [
+        ...wanted,
+        "/saved/grafana",
+        "/restore-test",
+        ...[...watched, ...queues].map((each) => `/watched/${each}`),
+      ].sort(),
+    );
     expect(mounts.filter((mount) => mount.readOnly !== true).map(({ target }) => target)).toEqual(["/backup"]);
     expect(JSON.parse(platform.files("backup")["etc-autollm/backup.json"] ?? "")).toMatchObject({
       time: "02:00",

@@ -57,7 +57,7 @@ describe("IB Gateway", () => {
   it("is healthy once it has logged in, and has five minutes for its nightly restart before it counts as ill", async () => {
     const { healthcheck, envs, waitTimeout } = await production();
     // An `up` gives the second factor as long.
-    expect(waitTimeout).toBe(420);
+    expect(waitTimeout).toBe(1200);
     expect(healthcheck?.tests?.at(-1)).toContain("/dev/tcp/127.0.0.1/4002");
     expect(healthcheck).toMatchObject({ interval: "5s", retries: 60 });
     expect(envs).toContain("AUTO_RESTART_TIME=04:45 AM");

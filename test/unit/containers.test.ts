@@ -72,9 +72,9 @@ describe("every container of the platform", () => {
     }
   });
 
-  it("publishes no port, but Caddy's", () => {
-    expect(breakers(({ ports }) => (ports ?? []).length > 0)).toEqual(["caddy"]);
-    expect(platform.container("caddy").ports).toEqual([
+  it("publishes no port, but the edge's", () => {
+    expect(breakers(({ ports }) => (ports ?? []).length > 0)).toEqual(["edge-sockets"]);
+    expect(platform.container("edge-sockets").ports).toEqual([
       { internal: 8080, external: 8080, ip: "127.0.0.1", protocol: "tcp" },
       { internal: 8443, external: 8443, ip: "127.0.0.1", protocol: "tcp" },
       { internal: 8443, external: 8443, ip: "127.0.0.1", protocol: "udp" },
@@ -131,7 +131,8 @@ describe("every container of the platform", () => {
       ([, { mounts }, { deleteBeforeReplace }]) =>
         !deleteBeforeReplace && (mounts ?? []).some(({ type }) => type === "volume"),
     );
-    expect(unsafe.map(([name]) => name)).toEqual(["backtest-engine"]);
+    // Caddy's storage is made to be shared by several.
+    expect(unsafe.map(([name]) => name)).toEqual(["backtest-engine", "caddy"]);
   });
 
   it("is a new one after any change, since the provider applies some changes by half", () => {
@@ -158,8 +159,15 @@ describe("images", () => {
         .filter(({ type, readOnly }) => type === "volume" && readOnly !== true)
         .map(({ source }) => [name, (source ?? "").replace(/-0123abc$/, ""), user] as const),
     );
+<<<<<<< HEAD
     // Postgres's image brings its own, and root's need not be given.
-    const needed = volumes.filter(([name]) => !["postgres", "log-collector"].includes(name));
+    const needed = volumes.filter(([name]) => !["postgres", "log-collector", "edge-sockets"].includes(name));
+=======
+    // Postgres's image brings its own, and root's need not be given; a guard has its workload's.
+    const needed = volumes.filter(
+      ([name]) => !["postgres", "log-collector"].includes(name) && !name.endsWith("-guard"),
+    );
+>>>>>>> main
     expect(given.sort()).toEqual(needed.map(([, volume, user]) => [volume, user]).sort());
     for (const { inputs, ignoreChanges } of owned) {
       expect(inputs.create).toContain("--network none --user 0:0 --read-only --cap-drop ALL --cap-add CHOWN --cap-add");

@@ -90,7 +90,7 @@ describe("Redis", () => {
     const password = randomText(33);
     const acl = redisAcl([user("a", password, ["~x:*", "-@all", "+get"])]);
     expect(acl.split("\n")).toEqual([
-      "user default off resetpass resetkeys resetchannels -@all",
+      "user default off resetpass ~* &* +@all",
       `user a on ${hash(password)} ~x:* -@all +get`,
       "",
     ]);

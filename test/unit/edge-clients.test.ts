@@ -82,8 +82,10 @@ describe("whose request it is", () => {
 });
 
 describe("a host that is not ours", () => {
-  it.each([publicSite, localSite])("is refused on both ports, without the server's name", (site) => {
-    const lines = block(site, "http://, https:// {");
+  it.each(
+    [publicSite, localSite].flatMap((site) => ["http:// {", "https:// {"].map((start) => [start, site] as const)),
+  )("is refused on both ports, without the server's name: %s", (start, site) => {
+    const lines = block(site, start);
     expect(lines).toContain('respond "misdirected request" 421');
     expect(lines).toEqual(expect.arrayContaining([...block(site, "header {")]));
     expect(lines).toContain("handle_errors {");

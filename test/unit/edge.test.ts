@@ -2,6 +2,7 @@ import bcrypt from "bcryptjs";
 import { describe, expect, it } from "vitest";
 import { loginHash } from "../../components/edge/caddy.ts";
 import { routes } from "../../components/edge/routes.ts";
+import { formerScript } from "../../components/edge/sockets.ts";
 import { block, handlerOf, localSite, matcherOf, publicSite, render, trimmed } from "./lib/caddyfile.ts";
 import { localConfig, runPlatform } from "./lib/platform.ts";
 import { randomText } from "./lib/values.ts";
@@ -150,7 +151,7 @@ describe("a public domain", () => {
   it("gets its certificate from ACME, and www leads to the apex", () => {
     expect(publicSite).toContain("\ntrader.example.com {\n");
     for (const hosts of ["https://www.trader.example.com", "http://trader.example.com, http://www.trader.example.com"])
-      expect(block(publicSite, `${hosts} {`)).toEqual([
+      expect(block(publicSite, `${hosts} {`).slice(-3 - block(publicSite, "header {").length)).toEqual([
         "header {",
         ...block(publicSite, "header {"),
         "}",
@@ -166,6 +167,44 @@ describe("a domain that is tried out", () => {
     expect(tried).toContain("acme_ca https://acme-staging-v02.api.letsencrypt.org/directory");
     expect(publicSite).not.toContain("acme_ca");
     expect(render("localhost", 8443, { acmeStaging: true })).not.toContain("acme_ca");
+  });
+});
+
+describe("a Caddy that is replaced", () => {
+  it.each(["http:// {", "https:// {", "trader.example.com {"])(
+    "%s listens at the sockets that it is given",
+    (start) => {
+      const bound = block(publicSite, start).filter((line) => line.startsWith("bind "));
+      expect(bound).toEqual(start === "http:// {" ? ["bind fd/3 {"] : ["bind fd/4 {", "bind fdgram/5 {"]);
+      expect(block(publicSite, "http://:2020 {")).toContain("bind fd/6 {");
+    },
+  );
+
+  it("is given them in the order in which the holder opens them", async () => {
+    const { command } = (await runPlatform()).container("edge-sockets");
+    expect(command).toEqual([
+      ...["hold", "/run/edge", "tcp::8080", "tcp::8443", "udp::8443", "tcp:edge-sockets.caddy:2020"],
+    ]);
+  });
+
+  it("asks its clients for another connection, but not over HTTP/3, and has the time that a request may take", async () => {
+    for (const start of ["http:// {", "https:// {", "trader.example.com {", "https://www.trader.example.com {"])
+      expect(block(publicSite, start)).toEqual(
+        expect.arrayContaining([
+          "vars {http.shutting_down} true",
+          "not protocol http/3+",
+          "header @leaving Connection close",
+        ]),
+      );
+    expect(trimmed(publicSite)).toEqual(expect.arrayContaining(["shutdown_delay 5s", "grace_period 70s"]));
+    const { stopTimeout } = (await runPlatform()).container("caddy");
+    expect(stopTimeout).toBeGreaterThan(75);
+  });
+
+  it("has no port of its own; one that published its ports itself is stopped before they are taken", () => {
+    const script = formerScript("unix:///run/d.sock", "s");
+    expect(script).toContain("--filter label=autollm.service=caddy");
+    expect(script).toContain('[ -z "$(docker port "$id")" ] || docker stop "$id"');
   });
 });
 

@@ -21,7 +21,11 @@ const consumer = {
   num_redelivered: 1,
   delivered: { consumer_seq: 9 },
 };
-const stream = { name: "ORDERS", state: { messages: 7, bytes: 700 }, consumer_detail: [consumer] };
+const stream = {
+  name: "ORDERS",
+  state: { messages: 7, bytes: 700, last_seq: 9, num_deleted: 2 },
+  consumer_detail: [consumer],
+};
 const jsz = { storage: 700, config: { max_storage: 2048 }, account_details: [{ stream_detail: [stream] }] };
 
 describe("NATS's figures", () => {
@@ -34,6 +38,8 @@ describe("NATS's figures", () => {
         "nats_connections 12",
         "# TYPE nats_received_messages_total counter",
         'nats_stream_messages{stream="ORDERS"} 7',
+        'nats_stream_last_sequence{stream="ORDERS"} 9',
+        'nats_stream_gaps{stream="ORDERS"} 2',
         `nats_consumer_pending${labels} 3`,
         `nats_consumer_unacknowledged${labels} 2`,
         `nats_consumer_delivered${labels} 9`,

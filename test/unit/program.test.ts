@@ -136,6 +136,7 @@ describe("a stack outside local", () => {
       httpsPort: "443",
       release: JSON.stringify(release),
       backup: JSON.stringify({ image: `registry.example/backup@sha256:${"cd".repeat(32)}` }),
+      edge: JSON.stringify({ image: `registry.example/edge-sockets@sha256:${"cd".repeat(32)}` }),
       "tws-userid": randomText(8),
       "tws-password": randomText(12),
     };

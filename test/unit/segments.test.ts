@@ -73,7 +73,7 @@ describe("the segments", () => {
     ["jaeger", 4317, ["otel-collector", "prometheus"]],
     ["grafana", 3000, ["caddy", "prometheus"]],
     ["nats", 8222, ["backup", "nats-exporter"]],
-    ["caddy", 2020, ["blackbox-exporter", "prometheus"]],
+    ["edge-sockets", 2020, ["blackbox-exporter", "prometheus"]],
   ])("let nobody reach %s:%i without need", (name, port, callers) => {
     expect(reaching(name, port)).toEqual(callers);
   });
@@ -104,7 +104,7 @@ describe("the segments", () => {
     expect(sharing.map(({ name }) => name).sort()).toEqual(["execution-ib", "ib-gateway"]);
     const out = members.filter(({ segments }) => segments.some(isOpen)).map(({ name }) => name);
     const calling = Object.entries(services).flatMap(([name, { egress }]) => (egress ? [name] : []));
-    expect(out.sort()).toEqual([...calling, "alertmanager", "backup", "caddy", "ib-gateway"].sort());
+    expect(out.sort()).toEqual([...calling, "alertmanager", "backup", "caddy", "edge-sockets", "ib-gateway"].sort());
   });
 
   it("have addresses of their own, apart from each other, with room for two generations of each member", () => {

@@ -130,12 +130,14 @@ describe("the reference of an image", () => {
     environment: "local",
     localImages: { redis: "autollm.local/redis:1" },
     backup: {},
+    edge: {},
   } as const;
   const registry = {
     imageSource: "registry",
     environment: "production",
     localImages: {},
     backup: {},
+    edge: {},
   } as const;
 
   it("is pinned by digest where a registry is in reach", () => {

@@ -37,6 +37,7 @@ const image = (name: string) => `registry.example/${name}@sha256:${"ab".repeat(3
 const released = {
   release: Object.fromEntries(serviceNames.map((name) => [name, { image: image(name) }])),
   backup: { image: image("backup") },
+  edge: { image: image("edge-sockets") },
 };
 const production = { environment: "production", domain: "trader.example.com", ...released, ...login };
 
@@ -108,6 +109,11 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
     "no image of the backup outside local",
     { ...production, backup: {} },
     `backup.image: must be the backup's own image, by the digest that the workflow \`images\` tells; ${set("backup.image")}`,
+  ],
+  [
+    "no image of edge-sockets outside local",
+    { ...production, edge: {} },
+    `edge.image: must be the image of edge-sockets, by the digest that the workflow \`images\` tells; ${set("edge.image")}`,
   ],
   [
     "a URL as domain",
@@ -445,6 +451,7 @@ describe("a right config", () => {
         filesDir: "",
         dockerHost: "unix:///var/run/docker.sock",
         backup: { time: "02:00", testMemory: 1024 },
+        edge: {},
         symbols: ["BTC-USD", "ETH-USD", "SPY"],
       },
     });

@@ -23,6 +23,7 @@ const digest = `sha256:${"ab".repeat(32)}`;
 const released = {
   "autollm:release": Object.fromEntries(serviceNames.map((name) => [name, { image: `example/${name}@${digest}` }])),
   "autollm:backup": { image: `example/backup@${digest}` },
+  "autollm:edge": { image: `example/edge-sockets@${digest}` },
 };
 /** What only the owner can supply. */
 const login = ["autollm:tws-userid", "autollm:tws-password"];

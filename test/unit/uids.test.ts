@@ -56,12 +56,32 @@ describe("the numbers of the workloads", () => {
 describe.each(["with the stand-ins", "with IB Gateway's own image"])("a stack %s", (stack) => {
   const containers = () => (stacks[stack] as Recording).ofType(CONTAINER);
 
-  it("has no two containers with the same user or group", () => {
-    const users = containers().map(({ inputs }) => String(inputs.user));
+  const isGuard = ({ name }: { readonly name: string }) => name.endsWith("-guard");
+
+  it("has no two containers with the same user or group, besides a workload and its guard", () => {
+    const users = containers()
+      .filter((each) => !isGuard(each))
+      .map(({ inputs }) => String(inputs.user));
     for (const user of users) expect(user).toMatch(/^\d+:\d+$/);
     for (const part of [0, 1]) {
-      const numbers = users.map((user) => user.split(":")[part]);
+      // Root keeps nobody out by its number; the policies have a reason for each that has it.
+      const numbers = users.map((user) => user.split(":")[part]).filter((number) => part === 1 || number !== "0");
       expect(numbers.filter((number, index) => numbers.indexOf(number) !== index)).toEqual([]);
+    }
+  });
+
+  it("gives a guard its workload's user, that one's volume, and nothing else", () => {
+    const guards = containers().filter(isGuard);
+    expect(guards).toHaveLength(3);
+    for (const { name, inputs } of guards) {
+      const workload = containers().find((each) => each.name === name.replace(/-guard$/, ""))?.inputs ?? {};
+      const volumes = ({ mounts }: typeof workload) =>
+        (mounts as readonly { type: string; source: string }[]).filter(({ type }) => type === "volume");
+      expect(inputs.user, name).toBe(workload.user);
+      expect(volumes(inputs), name).toEqual(volumes(workload));
+      expect(inputs, name).toMatchObject({ networkMode: "none", networksAdvanced: [], capabilities: { adds: [] } });
+      const labels = inputs.labels as readonly { label: string; value: string }[];
+      expect(labels.find(({ label }) => label === "autollm.credentials")?.value, name).toBe("");
     }
   });
 

@@ -10,7 +10,8 @@ import type { Workspace } from "../../tools/lib/workspace.ts";
 
 vi.mock("../../tools/lib/preflight.ts", () => ({ checkDaemon: async () => undefined }));
 vi.mock("../../tools/lib/registryLogins.ts", () => ({ checkRegistries: async () => undefined }));
-vi.mock("../../tools/lib/platformSwitch.ts", () => ({ holdKillSwitch: async () => undefined }));
+const held = vi.hoisted(() => vi.fn(async () => undefined));
+vi.mock("../../tools/lib/platformSwitch.ts", () => ({ holdKillSwitch: held }));
 vi.mock("../../tools/lib/unhealthy.ts", () => ({ showUnhealthy: async () => undefined }));
 
 const summary = (resourceChanges: object) => JSON.stringify({ sequence: 9, summaryEvent: { resourceChanges } });
@@ -32,6 +33,7 @@ describe("an update that asks nobody", () => {
   let calls: string[];
   let changes: object;
   let previewCode: number;
+  let failure: Error | undefined;
   const written = (time: string) => JSON.stringify({ version: 3, checkpoint: { latest: { manifest: { time } } } });
   const config = (text: string) => writeFileSync(join(home, "Pulumi.x.yaml"), text);
 
@@ -41,6 +43,8 @@ describe("an update that asks nobody", () => {
     calls = [];
     changes = { same: 345 };
     previewCode = 0;
+    failure = undefined;
+    held.mockClear();
     config("config:\n  autollm:networkRange: 10.1.0.0/20\n");
     mkdirSync(join(home, "state", ".pulumi", "stacks", "autollm"), { recursive: true });
     writeFileSync(stateFile({ cwd: home, stack: "x" }), written("first"));
@@ -55,6 +59,7 @@ describe("an update that asks nobody", () => {
       const [command = ""] = args;
       calls.push([command, ...args.filter((arg) => arg === "--skip-preview" || arg === "--yes")].join(" "));
       if (command === "preview") writeFileSync(args[args.indexOf("--event-log") + 1] ?? "", `${summary(changes)}\n`);
+      if (command === "up" && failure !== undefined) throw failure;
       if (command === "up") writeFileSync(stateFile({ cwd: home, stack: "x" }), written(`update ${calls.length}`));
       return { code: command === "preview" ? previewCode : 0, stdout: "", stderr: "" };
     };
@@ -92,6 +97,18 @@ describe("an update that asks nobody", () => {
   it("is not made where the policies refuse the preview", async () => {
     await commands();
     previewCode = 255;
-    expect(await commands()).toEqual(["preview", "pulumi up failed (exit code 255)"]);
+    expect(await commands()).toEqual(["preview", "pulumi preview failed (exit code 255)"]);
+  });
+
+  it("asks the kill switch also after one that failed by a cause outside, and is made again after it", async () => {
+    await commands();
+    held.mockClear();
+    changes = { same: 344, update: 1 };
+    failure = new Error("the state's backend is away");
+    expect(await commands()).toEqual([...both, "the state's backend is away"]);
+    expect(held).toHaveBeenCalledOnce();
+    failure = undefined;
+    changes = { same: 345 };
+    expect(await commands()).toEqual(both);
   });
 });

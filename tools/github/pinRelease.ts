@@ -6,13 +6,13 @@ import { pinnedImage } from "../../components/platform/release.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { changeTable, pinned, type Release, releaseChanges } from "../lib/release.ts";
-import { BACKUP, StackFile } from "../lib/stackFile.ts";
+import { ownImages, StackFile } from "../lib/stackFile.ts";
 import { root } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run release:pin -- [--stack NAME] < images.json
 
 Writes images into a stack's \`release\` (staging's by default), where each service keeps its own command and health check.
-images.json: {"gateway-api": {"image": "registry/gateway-api@sha256:...", "entrypoint": [...], "command": [...]}, "backup": ..., ...};
+images.json: {"gateway-api": {"image": "registry/gateway-api@sha256:...", "entrypoint": [...], "command": [...]}, "backup": ..., "edge-sockets": ..., ...};
 services that it does not name stay as they are. Entry point and command are those of the image, as \`docker image inspect\` tells
 them (null for none): they are recorded beside the digest. An image alone, as a text, records none, and removes the former's.`;
 
@@ -21,7 +21,7 @@ const words = z
   .nullish()
   .transform((list) => list ?? []);
 const input = z.partialRecord(
-  z.enum([...serviceNames, BACKUP]),
+  z.enum([...serviceNames, ...ownImages]),
   z.union([pinnedImage, z.strictObject({ image: pinnedImage, entrypoint: words, command: words })]),
 );
 

@@ -8,7 +8,7 @@ import { step, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
 import { type BundleImage, catalogue, type LocalImage, type LocalImageName } from "./catalogue.ts";
 import { dockerfile, fileName, keyOf, localTag } from "./dockerfile.ts";
-import { buildGoProgram, type GoProgramName, goProgramKey } from "./go-programs.ts";
+import { buildGoProgram, folder, type GoProgramName, goProgramKey } from "./go-programs.ts";
 
 const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -39,19 +39,36 @@ export async function prepare(name: LocalImageName, base: string): Promise<Prepa
 }
 
 /** The programs of ours that have an image of their own. */
-export const ownImages = ["reference", "backup"] as const;
+export const ownImages = ["reference", "backup", "edge-sockets"] as const;
 export type OwnImage = (typeof ownImages)[number];
+
+/** What an image of ours is made from, besides its Dockerfile: file -> text. */
+async function ownFiles(name: OwnImage): Promise<Readonly<Record<string, string>>> {
+  const image: LocalImage = catalogue[name];
+  return image.kind === "bundle"
+    ? { [`${name}.mjs`]: await bundleText(image.entry) }
+    : folder(`../../services/${name}/src`);
+}
+
+/**
+ * The key of what an image of ours is made from. Another image of edge-sockets closes the edge for a moment, so what its compiler
+ * comes from is no part of its key.
+ */
+const ownKey = (name: OwnImage, text: string, files: Readonly<Record<string, string>>) =>
+  keyOf(name === "edge-sockets" ? text.replaceAll(/^FROM .*$/gm, "") : text, ...Object.entries(files).flat());
 
 /** An image of ours for machines that reach a registry: its own Dockerfile, which stands on pinned official images. */
 export async function prepareOwn(name: OwnImage): Promise<Prepared> {
   const text = `${readFileSync(join(projectRoot, "services", name, "Dockerfile"), "utf8")}LABEL autollm.local-image=${name}\n`;
-  const bundle = await bundleText(catalogue[name].entry);
+  const files = await ownFiles(name);
   return {
     name,
-    tag: localTag(name, keyOf(text, bundle)),
+    tag: localTag(name, ownKey(name, text, files)),
     dockerfile: text,
     pulls: true,
-    fill: async (context) => writeFileSync(join(context, `${name}.mjs`), bundle),
+    fill: async (context) => {
+      for (const [file, content] of Object.entries(files)) writeFileSync(join(context, file), content);
+    },
   };
 }
 

@@ -327,6 +327,14 @@ export const catalogue = {
     command: ["/usr/local/bin/node", "/app/backup.mjs", "serve"],
     version: ["/usr/local/bin/node", "--check", "/app/backup.mjs"],
   },
+  "edge-sockets": {
+    kind: "go",
+    program: "edge-sockets",
+    copy: { "edge-sockets": "/edge-sockets" },
+    user: workloadUser("edge-sockets"),
+    command: ["/edge-sockets", "help"],
+    version: ["/edge-sockets", "help"],
+  },
 } as const satisfies Record<string, LocalImage>;
 
 export type LocalImageName = keyof typeof catalogue;

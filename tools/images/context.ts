@@ -2,17 +2,23 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { command, USAGE } from "../lib/command.ts";
 import { UserError } from "../lib/log.ts";
-import { prepareOwn } from "./build.ts";
+import { ownImages, prepareOwn } from "./build.ts";
 
-const HELP = `usage: npx node tools/images/context.ts DIR
+const HELP = `usage: npx node tools/images/context.ts NAME DIR
 
-Writes what \`docker build\` needs for the backup's image that registries hold: its Dockerfile, and the program as one file.`;
+Writes into DIR what \`docker build\` needs for an image of ours (${ownImages.join(", ")}) that registries hold, and prints its key:
+the same key is the same image.`;
 
-await command({ help: HELP, options: {}, positionals: true, changes: "nothing" }, async (_, [directory, ...more]) => {
-  if (directory === undefined || more.length > 0) throw new UserError(HELP, USAGE);
-  mkdirSync(directory, { recursive: true });
-  const { dockerfile, fill } = await prepareOwn("backup");
-  writeFileSync(join(directory, "Dockerfile"), dockerfile);
-  await fill(directory);
-  return 0;
-});
+await command(
+  { help: HELP, options: {}, positionals: true, changes: "nothing" },
+  async (_, [name, directory, ...more]) => {
+    const own = ownImages.find((each) => each === name);
+    if (own === undefined || directory === undefined || more.length > 0) throw new UserError(HELP, USAGE);
+    mkdirSync(directory, { recursive: true });
+    const { dockerfile, fill, tag } = await prepareOwn(own);
+    writeFileSync(join(directory, "Dockerfile"), dockerfile);
+    await fill(directory);
+    process.stdout.write(`${tag.split(":").at(-1)}\n`);
+    return 0;
+  },
+);

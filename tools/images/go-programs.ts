@@ -51,10 +51,14 @@ const RUNC = "v1.5.3";
 const prometheusVersion = (version: string) =>
   `-ldflags=-s -w -X github.com/prometheus/common/version.Version=${version.replace(/^v/, "")}`;
 
-/** The files of a program of ours, from the folder beside this file. */
-function folder(name: string): Record<string, string> {
+/** The files of a program of ours, from a folder beside this file. */
+export function folder(name: string): Record<string, string> {
   const path = join(import.meta.dirname, name);
-  return Object.fromEntries(readdirSync(path).map((file) => [file, readFileSync(join(path, file), "utf8")]));
+  return Object.fromEntries(
+    readdirSync(path)
+      .sort()
+      .map((file) => [file, readFileSync(join(path, file), "utf8")]),
+  );
 }
 
 export const goPrograms = {
@@ -162,6 +166,13 @@ export const goPrograms = {
     results: ["cadvisor"],
     cgo: false,
     takes: "a minute",
+  },
+  "edge-sockets": {
+    files: folder("../../services/edge-sockets/src"),
+    commands: [build("edge-sockets", ".", "-ldflags=-s -w")],
+    results: ["edge-sockets"],
+    cgo: false,
+    takes: "half a minute",
   },
   jaeger: {
     module: `github.com/jaegertracing/jaeger@${JAEGER}`,

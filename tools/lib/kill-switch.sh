@@ -137,6 +137,8 @@ case $ACTION in
       echo no-docker
       end_processes
     fi
+    # After a power cut the switch is still on. Nobody who stops trading waits for a slow disk, so this comes last.
+    timeout 5 sync "$switch" "$DIRECTORY" || true
     ;;
   hold)
     # After an update, which may have made new containers: they wait, and are stopped as the others are.

@@ -8,7 +8,7 @@ const LIMIT_MS = 10_000;
 
 /** What the shell inside the container does; the file's path is in its environment. A switch that is set keeps its first reason. */
 const scripts = {
-  on: 'f=$KILL_SWITCH_FILE; [ -e "$f" ] || { cat >"$f.part" && mv "$f.part" "$f"; }; cat "$f"',
+  on: 'f=$KILL_SWITCH_FILE; [ -e "$f" ] || { cat >"$f.part" && mv "$f.part" "$f" && { sync "$f" || :; }; }; cat "$f"',
   off: 'rm -rf "$KILL_SWITCH_FILE"',
   status: 'if [ -e "$KILL_SWITCH_FILE" ]; then cat "$KILL_SWITCH_FILE" || echo "{}"; fi',
 } as const;

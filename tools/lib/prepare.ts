@@ -21,6 +21,7 @@ const stackImages = [
   "cadvisor",
   "reference",
   "backup",
+  "edge-sockets",
 ] as const;
 
 /** The images of a stack on this machine, besides those that it pulls by itself. */
@@ -35,9 +36,7 @@ export interface StackImages {
 export async function buildStackImages(): Promise<StackImages> {
   const registry = await registryReachable();
   const built = await step(
-    registry
-      ? "building the reference service's image and the backup's"
-      : "building images, since no registry is in reach",
+    registry ? "building the images of our own programs" : "building images, since no registry is in reach",
     "seconds when they are there, else some minutes",
     (): Promise<Record<string, string>> => (registry ? ensureOwnImages() : ensureImages(stackImages)),
   );

@@ -8,7 +8,7 @@ import { type Answer, askRegistry } from "../images/registry.ts";
 import { Daemon } from "./daemon.ts";
 import { UserError } from "./log.ts";
 import { readable } from "./preflight.ts";
-import { BACKUP } from "./stackFile.ts";
+import { ownKeys } from "./stackFile.ts";
 import type { Workspace } from "./workspace.ts";
 
 type Logins = Readonly<Record<string, RegistryLogin>>;
@@ -54,11 +54,12 @@ export function registryFault(
 }
 
 /** The images that the config names: its own and the application's. The others come from public registries. */
-function namedImages({ release, backup }: Settings) {
-  const services = Object.entries(release).map(
+function namedImages(settings: Settings) {
+  const services = Object.entries(settings.release).map(
     ([service, entry]) => [`release.${service}.image`, entry?.image] as const,
   );
-  const all = [...services, [`${BACKUP}.image`, backup.image] as const];
+  const own = Object.values(ownKeys).map((key) => [`${key}.image`, settings[key].image] as const);
+  const all = [...services, ...own];
   return all.flatMap(([key, image]) => (image === undefined ? [] : [{ key, image }]));
 }
 

@@ -7,8 +7,10 @@ import { UserError } from "./log.ts";
 import type { Release } from "./release.ts";
 
 const PROJECT = "autollm:";
-/** Beside the services' names: the one image of this repository's own that a stack names. */
-export const BACKUP = "backup";
+/** Beside the services' names: the images of this repository's own that a stack names, and the keys whose `image` they are. */
+export const ownKeys = { backup: "backup", "edge-sockets": "edge" } as const;
+export type OwnImage = keyof typeof ownKeys;
+export const ownImages = Object.keys(ownKeys) as readonly OwnImage[];
 
 /** A stack's file, `Pulumi.<stack>.yaml`: read without the engine, and changed without losing a comment. */
 export class StackFile {
@@ -87,15 +89,22 @@ export class StackFile {
     else this.set("release", release);
   }
 
-  /** All images that the stack names: the release, and the backup's own. */
+  /** All images that the stack names: the release, and our own. */
   images(): Release {
-    const { image } = (this.get(BACKUP) ?? {}) as { readonly image?: string };
-    return { ...this.release(), ...(image === undefined ? {} : { [BACKUP]: { image } }) };
+    const own = ownImages.flatMap((name) => {
+      const { image } = (this.get(ownKeys[name]) ?? {}) as { readonly image?: string };
+      return image === undefined ? [] : [[name, { image }] as const];
+    });
+    return { ...this.release(), ...Object.fromEntries(own) };
   }
 
-  setImages({ [BACKUP]: backup, ...release }: Release): void {
-    this.setRelease(release);
-    if (backup !== undefined) this.#document.setIn(["config", `${PROJECT}${BACKUP}`, "image"], backup.image);
+  setImages(images: Release): void {
+    const isOwn = (name: string): name is OwnImage => Object.hasOwn(ownKeys, name);
+    this.setRelease(Object.fromEntries(Object.entries(images).filter(([name]) => !isOwn(name))));
+    for (const name of ownImages) {
+      const own = images[name];
+      if (own !== undefined) this.#document.setIn(["config", `${PROJECT}${ownKeys[name]}`, "image"], own.image);
+    }
   }
 
   toString(): string {

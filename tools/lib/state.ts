@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { wholeOf } from "./halfWritten.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** What the engine keeps of a resource, as far as the commands look at it. */
@@ -49,10 +50,22 @@ export function stateFile({ cwd, stack }: Pick<Workspace, "cwd" | "stack">): str
 export async function deploymentOf(workspace: Workspace): Promise<Deployment> {
   const path = stateFile(workspace);
   if (workspace.local && existsSync(path)) {
-    const { version, checkpoint } = JSON.parse(readFileSync(path, "utf8")) as StateFile;
-    if (version === FORM && checkpoint !== undefined) return checkpoint.latest ?? {};
+    const file = await wholeOf(
+      () => parsed(readFileSync(path, "utf8")),
+      (answer) => answer === undefined,
+    );
+    if (file?.version === FORM && file.checkpoint !== undefined) return file.checkpoint.latest ?? {};
   }
   return (await exported(workspace)).deployment;
+}
+
+/** Undefined for what is no JSON. */
+function parsed(text: string): StateFile | undefined {
+  try {
+    return JSON.parse(text) as StateFile;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The state as the engine hands it out, and takes it back. */

@@ -1,12 +1,14 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Daemon } from "./daemon.ts";
 import { mendInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
 import { holdKillSwitch } from "./platformSwitch.ts";
 import { checkDaemon } from "./preflight.ts";
 import { checkRegistries } from "./registryLogins.ts";
+import { tellStarts } from "./tellStarts.ts";
 import { changesNothing, forgetUpdated, noteUpdated, sameAsUpdated } from "./unchanged.ts";
 import { showUnhealthy } from "./unhealthy.ts";
 import { root, type Workspace } from "./workspace.ts";
@@ -26,15 +28,13 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   await mendInterrupted(workspace);
   const previewed = unasked ? await preview(workspace) : undefined;
   if (previewed?.unchanged === true) return holdKillSwitch(stack);
-  const code = previewed?.code || (await bringUp(workspace, unasked ? ["--skip-preview", "--yes"] : []));
-  // A failed one may have started an executor as well; what failed it is the news, though.
-  const held = holdKillSwitch(stack);
-  if (code === 0) return held;
-  await held.catch((error: unknown) => say(error instanceof Error ? error.message : String(error)));
+  const failed = previewed !== undefined && previewed.code !== 0;
+  const code = failed ? previewed.code : await bringUp(workspace, unasked ? ["--skip-preview", "--yes"] : []);
+  if (code === 0) return;
   if (local) await showUnhealthy(stack);
   say("");
   throw new UserError(
-    `pulumi up failed (exit code ${code}); see the lines above. Nothing is lost: fix it and run: npm run up${stack === "local" ? "" : ` -- --stack ${stack}`}`,
+    `pulumi ${failed ? "preview" : "up"} failed (exit code ${code}); see the lines above. ${failed ? "Nothing was changed" : "Nothing is lost"}: fix it and run: npm run up${stack === "local" ? "" : ` -- --stack ${stack}`}`,
   );
 }
 
@@ -70,14 +70,35 @@ async function preview(workspace: Workspace): Promise<Previewed> {
   }
 }
 
-/** Answers the engine's exit code. */
+/**
+ * Answers the engine's exit code.
+ * @throws UserError when the update failed by a cause outside the project, or the kill switch could not be asked after one that did not
+ */
 async function bringUp(workspace: Workspace, flags: readonly string[]): Promise<number> {
   forgetUpdated(workspace);
+  const updating = runUp(workspace, flags);
+  // A failed one may have started an executor as well; what failed it is the news, though.
+  const succeeded = await updating.then(
+    (code) => code === 0,
+    () => false,
+  );
+  const held = holdKillSwitch(workspace.stack);
+  await (succeeded
+    ? held
+    : held.catch((error: unknown) => say(error instanceof Error ? error.message : String(error))));
+  if (succeeded) await noteUpdated(workspace);
+  return updating;
+}
+
+async function runUp(workspace: Workspace, flags: readonly string[]): Promise<number> {
   const { code } = await step(
     `pulumi up, stack ${workspace.stack}`,
     "about a minute the first time; it waits for every container to be healthy",
-    () => workspace.pulumi([...argsOf("up", workspace), ...flags], { output: "show", allowFailure: true }),
+    () =>
+      tellStarts(
+        () => Daemon.of(workspace),
+        () => workspace.pulumi([...argsOf("up", workspace), ...flags], { output: "show", allowFailure: true }),
+      ),
   );
-  if (code === 0) await noteUpdated(workspace);
   return code;
 }

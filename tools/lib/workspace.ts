@@ -18,6 +18,7 @@ import { systemFault } from "../../components/nodeVersion.cjs";
 import { type Engine, ensureEngine } from "../engine/engine.ts";
 import { cacheDir } from "./cache.ts";
 import { causeOf } from "./causes.ts";
+import { readHalf, wholeOf } from "./halfWritten.ts";
 import { assertMayChange } from "./held.ts";
 import { withKey } from "./keyAgent.ts";
 import { UserError } from "./log.ts";
@@ -113,7 +114,8 @@ export async function openWorkspace(stack: string): Promise<Workspace> {
       assertMayChange(stack, args);
       const line = withKey(engine.pulumi, args, file, engine.env.PATH);
       const all = { cwd, ...options, keepErrors: true, env: { ...env, ...line.env, ...options.env } };
-      const result = await run(line.program, line.args, all);
+      const once = () => run(line.program, line.args, all);
+      const result = options.output === "show" ? await once() : await wholeOf(once, readHalf);
       // What the engine showed stands above; a cause outside the project is told in its place as well.
       const cause = result.code !== 0 && options.output === "show" ? causeOf(result.stderr) : undefined;
       if (cause !== undefined) throw new UserError(cause, result.code);

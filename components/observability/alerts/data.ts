@@ -101,6 +101,27 @@ export const dataAlerts: readonly AlertGroup[] = [
         description: "It was put right; what was in a stream that was removed is lost.",
       },
       {
+        name: "StreamLostMessages",
+        // Messages leave a stream at its old end alone, and numbers only grow.
+        expr: "max by (stream) (nats_stream_gaps) > 0 or max by (stream) (resets(nats_stream_last_sequence[1h])) > 0",
+        for: "0s",
+        severity: "critical",
+        service: "nats",
+        subject: "stream-loss",
+        summary: "NATS has lost messages of the stream {{ $labels.stream }}",
+        description: "A file of the stream was damaged, and NATS went on without what it could not read.",
+      },
+      {
+        name: "DamagedFileSetAside",
+        expr: "max by (volume) (volume_damaged_files) > 0",
+        for: "0s",
+        severity: "warning",
+        service: "{{ $labels.volume }}",
+        subject: "damage",
+        summary: "{{ $value }} damaged files were set aside in the volume {{ $labels.volume }}",
+        description: "The program runs without them; it fires until somebody has looked at them and moved them away.",
+      },
+      {
         name: "NatsStorageFilling",
         expr: `max(nats_jetstream_storage_bytes) / max(nats_jetstream_storage_limit_bytes > 0) > ${MAX_NATS_STORAGE}`,
         for: "5m",

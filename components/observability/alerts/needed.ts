@@ -93,6 +93,7 @@ export const exposers: readonly Exposer[] = [
     when: upFor("backup", FIRST_TEST),
   },
   { metrics: ["backup_*"], jobs: ["backup"], when: upFor("backup", DAY) },
+  { metrics: ["volume_damaged_files"], jobs: ["backup"] },
   {
     metrics: ["host_security_fixes_oldest_timestamp_seconds"],
     jobs: ["node-exporter"],

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { runBoltGuard } from "../../runtime/boltGuard.ts";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
 import type { Workload } from "../../runtime/workload.ts";
@@ -19,6 +20,10 @@ export const collectorHealth = ["/otelcol-contrib", "--version"] as const;
 /** The OpenTelemetry Collector: takes every span, masks secrets, counts, and keeps what is worth keeping. */
 export class Collector extends pulumi.ComponentResource {
   readonly workload: Workload;
+  /** Sets a damaged file of its queue aside. */
+  readonly guard: Workload;
+  /** What it could not hand over yet. */
+  readonly queue: StatefulVolume;
   /** Its own metrics, and the metrics that it makes of spans. */
   readonly targets: readonly ScrapeTarget[] = [
     { job: "otel-collector", address: "otel-collector:8888" },
@@ -27,7 +32,7 @@ export class Collector extends pulumi.ComponentResource {
 
   constructor(name: string, args: CollectorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Collector", name, {}, opts);
-    const volume = new StatefulVolume(
+    this.queue = new StatefulVolume(
       "otel-collector-queue",
       { target: args.target, ...volumeOwner(workloadUser("otel-collector"), args.images) },
       { parent: this },
@@ -53,11 +58,12 @@ export class Collector extends pulumi.ComponentResource {
         files: {
           [CONFIG]: { "config.yaml": collectorConfig({ traces: "jaeger:4317", keptPercent: args.keptPercent ?? 20 }) },
         },
-        volumes: [volume.at(QUEUE_DIR)],
+        volumes: [this.queue.at(QUEUE_DIR)],
         tmpfs: { "/tmp": 16 },
       },
       this,
     );
+    this.guard = runBoltGuard("otel-collector", args, { volume: this.queue, directory: QUEUE_DIR, files: ["*"] }, this);
     this.registerOutputs({});
   }
 }

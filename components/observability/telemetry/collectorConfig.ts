@@ -72,13 +72,15 @@ export const collectorBase = {
     file_storage: {
       directory: QUEUE_DIR,
       timeout: "5s",
-      // A damaged file is set aside as FILE.TIME.backup, with a line in the log, and an empty one takes its place: the program
-      // would otherwise end at each start. What the file held is lost to the receivers, and no order is in it.
+      // Where bbolt panics at a damaged file, that is set aside as FILE.TIME.backup and an empty one takes its place. At other
+      // damage the program ends at each start, until its guard has set the file aside (components/runtime/boltGuard.ts). No order is in it.
       recreate: true,
       // Without it the file keeps the size of the longest queue that there ever was.
       compaction: {
         directory: QUEUE_DIR,
         on_start: true,
+        // What a compaction left that was cut short.
+        cleanup_on_start: true,
         on_rebound: true,
         rebound_needed_threshold_mib: 64,
         rebound_trigger_threshold_mib: 8,

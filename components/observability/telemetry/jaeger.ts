@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
+import { type Damage, settingAside } from "../../runtime/setAside.ts";
 import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
-import { answersHttp, type Workload } from "../../runtime/workload.ts";
+import { answersHttp, RECOVERY, type Workload } from "../../runtime/workload.ts";
 import { workloadUser } from "../../uids.ts";
 import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { JAEGER_DATA, jaegerConfig } from "./jaegerConfig.ts";
@@ -13,15 +14,20 @@ export interface JaegerArgs extends PartArgs {
 
 const CONFIG = "/etc/jaeger";
 
+/** Badger's two directories belong together. */
+export const damages: readonly Damage[] = [{ says: "failed to initialize storage 'disk'.*", aside: "keys values" }];
+
 /** Jaeger: stores the traces that the collector keeps, on disk, and answers who asks for them. */
 export class Jaeger extends pulumi.ComponentResource {
   readonly workload: Workload;
+  /** The traces. */
+  readonly volume: StatefulVolume;
   /** Its own metrics. */
   readonly target: ScrapeTarget = { job: "jaeger", address: "jaeger:8888" };
 
   constructor(name: string, args: JaegerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Jaeger", name, {}, opts);
-    const volume = new StatefulVolume(
+    this.volume = new StatefulVolume(
       "jaeger-data",
       { target: args.target, ...volumeOwner(workloadUser("jaeger"), args.images) },
       { parent: this },
@@ -31,17 +37,20 @@ export class Jaeger extends pulumi.ComponentResource {
       args,
       {
         image: "jaeger",
-        command: ["/cmd/jaeger/jaeger-linux", `--config=${CONFIG}/config.yaml`],
+        ...settingAside(JAEGER_DATA, damages, {
+          command: ["/cmd/jaeger/jaeger-linux", `--config=${CONFIG}/config.yaml`],
+          files: { [CONFIG]: { "config.yaml": jaegerConfig({ retentionDays: args.retentionDays ?? 7 }) } },
+        }),
         segments: ["jaeger", "traces"],
         serves: ["jaeger", "traces"],
         deploy: "recreate",
         health: answersHttp(13133, "/status"),
+        startPeriod: RECOVERY,
         memory: 512,
         // Its store also maps files, which count for the limit but not for this.
         environment: { GOMEMLIMIT: "350MiB" },
         stopTimeout: 30,
-        files: { [CONFIG]: { "config.yaml": jaegerConfig({ retentionDays: args.retentionDays ?? 7 }) } },
-        volumes: [volume.at(JAEGER_DATA)],
+        volumes: [this.volume.at(JAEGER_DATA)],
         tmpfs: { "/tmp": 16 },
       },
       this,

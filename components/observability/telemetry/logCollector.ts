@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { runBoltGuard } from "../../runtime/boltGuard.ts";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume } from "../../runtime/volume.ts";
 import type { Workload } from "../../runtime/workload.ts";
@@ -15,12 +16,16 @@ const CONFIG = "/etc/otelcol-contrib";
  */
 export class LogCollector extends pulumi.ComponentResource {
   readonly workload: Workload;
+  /** Sets a damaged file of its queue aside. */
+  readonly guard: Workload;
+  /** What it could not hand over yet. */
+  readonly queue: StatefulVolume;
   /** Its own metrics. */
   readonly target: ScrapeTarget = { job: "log-collector", address: "log-collector:8888" };
 
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:LogCollector", name, {}, opts);
-    const volume = new StatefulVolume("log-collector-queue", { target: args.target }, { parent: this });
+    this.queue = new StatefulVolume("log-collector-queue", { target: args.target }, { parent: this });
     const config = logCollectorConfig({
       stack: args.target.labels["autollm.stack"] ?? "",
       logs: "http://loki:3100/otlp",
@@ -42,12 +47,13 @@ export class LogCollector extends pulumi.ComponentResource {
           OTEL_RESOURCE_ATTRIBUTES: `deployment.environment.name=${args.target.environment}`,
         },
         files: { [CONFIG]: { "config.yaml": config } },
-        volumes: [volume.at(QUEUE_DIR)],
+        volumes: [this.queue.at(QUEUE_DIR)],
         hostMounts: [{ source: CONTAINER_LOGS, path: CONTAINER_LOGS }],
         tmpfs: { "/tmp": 16 },
       },
       this,
     );
+    this.guard = runBoltGuard("log-collector", args, { volume: this.queue, directory: QUEUE_DIR, files: ["*"] }, this);
     this.registerOutputs({});
   }
 }

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
+import { runBoltGuard } from "../../runtime/boltGuard.ts";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
-import type { Workload } from "../../runtime/workload.ts";
+import { RECOVERY, type Workload } from "../../runtime/workload.ts";
 import { workloadUser } from "../../uids.ts";
 import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { LOKI_DATA, lokiConfig } from "./lokiConfig.ts";
@@ -15,15 +16,22 @@ export interface LokiArgs extends PartArgs {
 
 const CONFIG = "/etc/loki";
 
+/** What its compactor keeps of retention and deletion; at damage in its own logs it goes on by itself, and counts it. */
+const BOLT_FILES = ["compactor/deletion/series_progress.boltdb", "compactor/deletion/delete_requests/delete_requests"];
+
 /** Loki: stores the containers' log lines, and answers who asks for them. */
 export class Loki extends pulumi.ComponentResource {
   readonly workload: Workload;
+  /** Sets a damaged file of its compactor aside. */
+  readonly guard: Workload;
+  /** Its data. */
+  readonly volume: StatefulVolume;
   /** Its own metrics. */
   readonly target: ScrapeTarget = { job: "loki", address: "loki:3100" };
 
   constructor(name: string, args: LokiArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Loki", name, {}, opts);
-    const volume = new StatefulVolume(
+    this.volume = new StatefulVolume(
       "loki-data",
       { target: args.target, ...volumeOwner(workloadUser("loki"), args.images) },
       { parent: this },
@@ -39,16 +47,18 @@ export class Loki extends pulumi.ComponentResource {
         serves: ["loki"],
         deploy: "recreate",
         health: ["/usr/bin/loki", "-health", "-health.url=http://127.0.0.1:3100/ready"],
+        startPeriod: RECOVERY,
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
         // What it holds in memory is in its own log on disk, too.
         stopTimeout: 30,
         files: { [CONFIG]: { "config.yaml": config } },
-        volumes: [volume.at(LOKI_DATA)],
+        volumes: [this.volume.at(LOKI_DATA)],
         tmpfs: { "/tmp": 16 },
       },
       this,
     );
+    this.guard = runBoltGuard("loki", args, { volume: this.volume, directory: LOKI_DATA, files: BOLT_FILES }, this);
     this.registerOutputs({});
   }
 }

@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { connect } from "@nats-io/transport-node";
 import { makeBackup } from "./backup.ts";
+import { boltFault } from "./boltFile.ts";
 import { endAll } from "./exec.ts";
 import { changeGrafanaKey, evictFromGrafana, nameDataSources, provisionedDataSources } from "./grafana.ts";
 import { restoreStream } from "./jetstream.ts";
@@ -47,6 +48,11 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   "nats-metrics": async () => serveNatsMetrics(),
   /** The program of another container of this image: keeps NATS's streams. */
   "keep-streams": async () => runStreams(),
+  /** What is wrong with a bbolt file; nothing where it is whole. */
+  "bolt-fault": async ([file = ""]) => {
+    const fault = boltFault(file);
+    if (fault !== undefined) process.stdout.write(`${fault}\n`);
+  },
   /** The program of another container of this image: limits attempts at the edge. */
   limiter: async () => runLimiter(),
   /** Before Grafana starts: has its database encrypted with its present secret key, and its data sources named as provisioned. */

@@ -27,7 +27,13 @@ interface Consumer {
 
 interface Stream {
   readonly name: string;
-  readonly state: { readonly messages: number; readonly bytes: number };
+  readonly state: {
+    readonly messages: number;
+    readonly bytes: number;
+    readonly last_seq: number;
+    /** Absent for none. */
+    readonly num_deleted?: number;
+  };
   readonly consumer_detail?: readonly Consumer[];
 }
 
@@ -86,6 +92,12 @@ function streamMetrics(jsz: Jsz): Metric[] {
   return [
     ofStreams("nats_stream_messages", "Messages that the stream keeps.", ({ state }) => state.messages),
     ofStreams("nats_stream_bytes", "Bytes that the stream keeps.", ({ state }) => state.bytes),
+    ofStreams("nats_stream_last_sequence", "The number of the stream's newest message.", ({ state }) => state.last_seq),
+    ofStreams(
+      "nats_stream_gaps",
+      "Messages that are missing between the oldest and the newest one.",
+      ({ state }) => state.num_deleted ?? 0,
+    ),
     ofConsumers("nats_consumer_pending", "Messages not yet delivered.", (each) => each.num_pending),
     ofConsumers(
       "nats_consumer_unacknowledged",

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeBackup } from "./backup.ts";
+import { damagedPage } from "./damaged.ts";
 import { endAll } from "./exec.ts";
 import { listenAt } from "./listen.ts";
 import { withLock } from "./lock.ts";
@@ -58,7 +59,9 @@ export async function serve(settings: Settings): Promise<void> {
   rmSync(FORMER_WORK, { recursive: true, force: true });
   const answering = createServer((request, response) => {
     if (request.url === "/metrics")
-      response.setHeader("content-type", "text/plain; version=0.0.4").end(metricsPage(readStatus()));
+      response
+        .setHeader("content-type", "text/plain; version=0.0.4")
+        .end(`${metricsPage(readStatus())}${damagedPage(settings.watched)}`);
     else if (request.url === "/health")
       response.writeHead(closed === "" ? 200 : 503).end(closed === "" ? "ok\n" : `${closed}\n`);
     else response.writeHead(404).end();

@@ -12,6 +12,8 @@ export interface Settings {
   readonly volumes: Readonly<Record<string, string>>;
   /** Grafana's database. */
   readonly grafana: string;
+  /** The directories of the volumes in which a damaged file may have been set aside, by the volume's name; each is mounted read-only. */
+  readonly watched: Readonly<Record<string, string>>;
   /** A second repository, in restic's form (`s3:https://…`); absent where there is none. */
   readonly s3?: string;
   /** Roles of the database, and the schemas of others whose tables each may select from. */

@@ -35,7 +35,7 @@ export function readStatus(): Status {
 
 /** Changes some figures. */
 export function note(change: Status): void {
-  writeFileSync(`${STATUS}.new`, `${JSON.stringify({ ...readStatus(), ...change })}\n`);
+  writeFileSync(`${STATUS}.new`, `${JSON.stringify({ ...readStatus(), ...change })}\n`, { flush: true });
   renameSync(`${STATUS}.new`, STATUS);
 }
 

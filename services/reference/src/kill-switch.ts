@@ -75,7 +75,7 @@ export class KillSwitch {
   #write(detail: object): void {
     try {
       mkdirSync(dirname(this.#path), { recursive: true });
-      writeFileSync(`${this.#path}.part`, `${JSON.stringify(detail)}\n`);
+      writeFileSync(`${this.#path}.part`, `${JSON.stringify(detail)}\n`, { flush: true });
       renameSync(`${this.#path}.part`, this.#path);
     } catch {
       try {

@@ -198,6 +198,24 @@ export const dataCases: readonly AlertCase[] = [
     fires: [{ series: { 'nats_stream_repairs_total{job="nats-streams",stream="ORDERS"}': rising(1) } }],
     quiet: [one('nats_stream_repairs_total{job="nats-streams",stream="ORDERS"}', 3)],
   },
+  {
+    alert: "StreamLostMessages",
+    service: "nats",
+    fires: [
+      one('nats_stream_gaps{job="nats-exporter",stream="ORDERS"}', 3),
+      { series: { 'nats_stream_last_sequence{job="nats-exporter",stream="ORDERS"}': "100x20 60x20" } },
+    ],
+    quiet: [
+      one('nats_stream_gaps{job="nats-exporter",stream="ORDERS"}', 0),
+      { series: { 'nats_stream_last_sequence{job="nats-exporter",stream="ORDERS"}': rising(1) } },
+    ],
+  },
+  {
+    alert: "DamagedFileSetAside",
+    service: "prometheus-data",
+    fires: [one('volume_damaged_files{job="backup",volume="prometheus-data"}', 1)],
+    quiet: [one('volume_damaged_files{job="backup",volume="prometheus-data"}', 0)],
+  },
   pair(
     "NatsStorageFilling",
     "nats",
@@ -270,7 +288,7 @@ export const dataCases: readonly AlertCase[] = [
 const edgeRequests = (code: string) => `caddy_http_request_duration_seconds_count{job="caddy",code="${code}"}`;
 
 export const edgeCases: readonly AlertCase[] = [
-  gauge("EdgeDown", "caddy", 'probe_success{job="edge",instance="https://caddy:8443/health"}', 0, 1),
+  gauge("EdgeDown", "caddy", 'probe_success{job="edge",instance="https://edge-sockets:8443/health"}', 0, 1),
   {
     alert: "EdgeRouteDown",
     service: "caddy",

@@ -144,6 +144,9 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run backup -- --policies": { seenIn: "test/e2e/second-copy.test.ts" },
   "npm run backup -- --prune-remote": { seenIn: "test/e2e/second-copy.test.ts" },
   "npm run restore -- latest --into NAME": { seenIn: "test/e2e/backup.test.ts" },
+  "docker volume ls --filter name=VOLUME": "docker volume ls --filter name=prometheus-data",
+  "docker volume inspect VOLUME --format '{{.Mountpoint}}'":
+    "docker volume inspect $(docker volume ls --quiet --filter name=prometheus-data | head -n 1) --format '{{.Mountpoint}}'",
   "npm run restore -- ID": "npm run restore -- latest --yes",
   "npm run restore -- ID|latest": { seenIn: "test/e2e/backup.test.ts" },
   "npm run restore -- ID --state FILE":
@@ -195,6 +198,10 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "pulumi config set --path 'release.gateway-api.image' registry.example/gateway-api@sha256:... --stack staging": {
     staging:
       "pulumi config set --path 'release.gateway-api.image' registry.example/gateway-api@sha256:$(openssl rand -hex 32) --stack staging",
+  },
+  "pulumi config set --path edge.image registry.example/edge-sockets@sha256:... --stack staging": {
+    staging:
+      "pulumi config set --path edge.image registry.example/edge-sockets@sha256:$(openssl rand -hex 32) --stack staging",
   },
   "pulumi config set application autollm --stack staging": { staging: true },
   "pulumi config set --path 'release.portfolio-ledger.image' registry.example/portfolio-ledger@sha256:... --stack staging":

@@ -7,7 +7,11 @@ export interface Reach {
   readonly users: readonly string[];
   /** The users and programs of the processes that it sees. */
   readonly processes: readonly { readonly uid: number; readonly program: string }[];
-  /** The files below its mounts that it can open: path inside the container by `device:inode`, which is the same everywhere. */
+  /**
+   * The files below its mounts that it can open: path inside the container by device, number and time of birth, which are the same
+   * everywhere. The number alone is not enough: containers are looked at one after another, and a file system gives the number of a
+   * file that is gone to another.
+   */
   readonly files: Readonly<Record<string, string>>;
   readonly sockets: readonly string[];
 }
@@ -25,7 +29,7 @@ const { accessSync, constants, closeSync, lstatSync, openSync, readdirSync, read
 const files = {}, sockets = [], processes = [];
 const walk = (path) => {
   let found;
-  try { found = lstatSync(path); } catch { return; }
+  try { found = lstatSync(path, { bigint: true }); } catch { return; }
   if (found.isSocket()) sockets.push(path);
   if (found.isDirectory()) {
     let names = [];
@@ -33,7 +37,7 @@ const walk = (path) => {
     for (const name of names) walk(path + "/" + name);
   }
   if (found.isFile()) {
-    try { closeSync(openSync(path)); files[found.dev + ":" + found.ino] = path; } catch {}
+    try { closeSync(openSync(path)); files[[found.dev, found.ino, found.birthtimeNs].join(":")] = path; } catch {}
   }
 };
 for (const path of process.argv.slice(1)) walk(path);

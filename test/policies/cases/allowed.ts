@@ -59,7 +59,6 @@ export const allowedCases: Readonly<Record<string, RuleCases>> = {
       "as Workload makes it": container(),
       "the provider's defaults": container({ props: { attach: false, tty: false, rm: false, __defaults: ["attach"] } }),
       "Docker's own runtime": container({ props: { runtime: "runc" } }),
-      "the one setting of the kernel": container({ props: { sysctls: { "net.ipv4.tcp_migrate_req": "1" } } }),
     },
     fail: {
       "all mounts of another container": container({ props: { volumes: [{ fromContainer: "redis-1a2b3c4" }] } }),
@@ -79,7 +78,6 @@ export const allowedCases: Readonly<Record<string, RuleCases>> = {
       "options of the storage": container({ props: { storageOpts: { size: "1T" } } }),
       "an open standard input": container({ props: { stdinOpen: true } }),
       "a setting of the kernel": container({ props: { sysctls: { "net.ipv4.ip_forward": "1" } } }),
-      "the known setting with another value": container({ props: { sysctls: { "net.ipv4.tcp_migrate_req": "2" } } }),
       "what a newer provider may bring": container({ props: { annotations: { run: "x" } } }),
     },
   },

@@ -19,6 +19,10 @@ export const containersCases: Readonly<Record<string, RuleCases>> = {
         props: { capabilities: { drops: ["ALL"], adds: ["CAP_NET_BIND_SERVICE"] } },
         labels: as("caddy"),
       }),
+      "what steers HTTP/3": container({
+        props: { capabilities: { drops: ["ALL"], adds: ["CAP_NET_ADMIN"] } },
+        labels: as("edge-sockets"),
+      }),
       "not known yet": container({ props: { capabilities: UNKNOWN } }),
     },
     fail: {

@@ -20,7 +20,7 @@ const certificate = (days: number, isCaCertificate: boolean) =>
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ";
 const remote = (connection: Subject["props"]) => resource("command:remote:Command", { create: "true", connection });
 const provider = (sshOpts: string) => resource(types.DOCKER_PROVIDER, { host: "ssh://root@192.0.2.1", sshOpts });
-const publish = (ports: readonly Subject["props"][], service = "caddy") =>
+const publish = (ports: readonly Subject["props"][], service = "edge-sockets") =>
   container({ props: { ports }, labels: as(service) });
 const live = (environment: string, labels: Readonly<Record<string, string>>) =>
   container({ props: { envs: ["LIVE=1"] }, labels: { "autollm.environment": environment, ...labels } });
@@ -41,21 +41,22 @@ export const worldCases: Readonly<Record<string, RuleCases>> = {
   "container-ports-closed": {
     pass: {
       none: container(),
-      "caddy on 80 and 443": publish([
+      "the edge on 80 and 443": publish([
         { internal: 8080, external: 80 },
         { internal: 8443, external: 443, ip: "0.0.0.0" },
       ]),
-      "caddy on the loopback": publish([{ internal: 8443, external: 8443, ip: "127.0.0.1" }]),
-      "caddy on the loopback of IPv6": publish([{ internal: 8443, external: 8443, ip: "::1" }]),
+      "the edge on the loopback": publish([{ internal: 8443, external: 8443, ip: "127.0.0.1" }]),
+      "the edge on the loopback of IPv6": publish([{ internal: 8443, external: 8443, ip: "::1" }]),
     },
     fail: {
       "a database": publish([{ internal: 6379, external: 6379 }], "redis"),
       "a database on the loopback": publish([{ internal: 6379, external: 6379, ip: "127.0.0.1" }], "redis"),
-      "caddy on another port": publish([{ internal: 2019, external: 2019, ip: "0.0.0.0" }]),
-      "caddy on a port by chance": publish([{ internal: 2019 }]),
+      "the edge on another port": publish([{ internal: 2019, external: 2019, ip: "0.0.0.0" }]),
+      "the edge on a port by chance": publish([{ internal: 2019 }]),
       "an address that only looks like the loopback": publish([
         { internal: 1, external: 2019, ip: "127.0.0.1.example" },
       ]),
+      "caddy, which is given its sockets": publish([{ internal: 8443, external: 443 }], "caddy"),
       "all of the image": container({ props: { publishAllPorts: true } }),
     },
   },

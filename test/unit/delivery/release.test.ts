@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { refer } from "../../../components/platform/references.ts";
 import { deployments, previousRelease, type Update } from "../../../tools/lib/history.ts";
 import { changeTable, pinned, type Release, releaseChanges, sameRelease } from "../../../tools/lib/release.ts";
-import { BACKUP, StackFile } from "../../../tools/lib/stackFile.ts";
+import { StackFile } from "../../../tools/lib/stackFile.ts";
 
 const image = (name: string, digit: string) => `registry.example/${name}@sha256:${digit.repeat(64)}`;
 const one: Release = { reporter: { image: image("reporter", "1") } };
@@ -126,11 +126,15 @@ describe("a stack's file", () => {
   it("carries the backup's image with the services', and keeps what else is said of the backup", () => {
     const given = `config:\n  autollm:backup:\n    time: "03:00" # after the close\n`;
     const file = new StackFile("Pulumi.x.yaml", given);
-    const images = { ...two, [BACKUP]: { image: image("backup", "b") } };
+    const images = {
+      ...two,
+      backup: { image: image("backup", "b") },
+      "edge-sockets": { image: image("edge-sockets", "c") },
+    };
     file.setImages(images);
     expect(file.images()).toEqual(images);
     expect(file.release()).toEqual(two);
-    expect(file.get("backup")).toEqual({ time: "03:00", image: images[BACKUP].image });
+    expect(file.get("backup")).toEqual({ time: "03:00", image: images.backup.image });
     expect(file.toString()).toContain("# after the close");
   });
 

@@ -7,7 +7,10 @@ import { randomText } from "./values.ts";
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const localImages = Object.fromEntries(
-  [...imageNames, "reference", "backup"].map((name) => [name, `autollm.local/${name}:0123456789abcdef`]),
+  [...imageNames, "reference", "backup", "edge-sockets"].map((name) => [
+    name,
+    `autollm.local/${name}:0123456789abcdef`,
+  ]),
 );
 
 /** The config of a local stack, as `npm run up` completes it on a machine without a registry. */
@@ -41,6 +44,7 @@ export async function runProduction(more: Readonly<Record<string, string>> = {})
       release: JSON.stringify(
         Object.fromEntries(names.map((name) => [name, { image: `r.example/${name}@${digest}` }])),
       ),
+      edge: JSON.stringify({ image: `r.example/edge-sockets@${digest}` }),
       backup: JSON.stringify({ image: `r.example/backup@${digest}`, s3: "s3:https://s3.example.com/backups" }),
       ...Object.fromEntries(supplied.map((name) => [name, randomText(12)])),
       ...more,

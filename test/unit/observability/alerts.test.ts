@@ -220,7 +220,7 @@ describe("the metrics that alerts need", () => {
       ({ jobs: shows, mayLack }) => mayLack === undefined && !serviceJobs.includes(shows[0] ?? ""),
     );
     // Files that node-exporter reads are written by programs of our own, and tested there.
-    const files = /^(host_|credential_|container_info$|backup_)/;
+    const files = /^(host_|credential_|container_info$|backup_|volume_)/;
     const unseen = parts.filter(
       ({ metric, jobs: shows }) => !files.test(metric) && !shows.some((job) => seen.has(`${job} ${metric}`)),
     );

@@ -150,7 +150,7 @@ describe("prometheus.yml", () => {
   });
 
   test("names what a prober asked as the instance", () => {
-    const probe = { module: "edge", url: "https://caddy:8443/health" };
+    const probe = { module: "edge", url: "https://edge-sockets:8443/health" };
     const [job] = config({ targets: [{ job: "edge", address: "blackbox-exporter:9115", probe }] }).scrape_configs;
     expect(job).toMatchObject({
       metrics_path: "/probe",
