@@ -46,14 +46,13 @@ export const containerUserOwn: StackRule = {
       for (const finding of checkGroups(subject)) yield { ...finding, subject };
       for (const kind of ["uid", "gid"] as const) {
         const number = numbers(subject)?.[kind];
-<<<<<<< HEAD
         const roots = kind === "uid" && number === 0 && mayBeRoot(subject);
         const others = containers.filter(
-          (other) => other !== subject && numbers(other)?.[kind] === number && !(roots && mayBeRoot(other)),
-=======
-        const others = containers.filter(
-          (other) => other !== subject && numbers(other)?.[kind] === number && !share(service(subject), service(other)),
->>>>>>> main
+          (other) =>
+            other !== subject &&
+            numbers(other)?.[kind] === number &&
+            !(roots && mayBeRoot(other)) &&
+            !share(service(subject), service(other)),
         );
         if (number === undefined || others.length === 0) continue;
         const names = others.map(({ name }) => name).join(", ");

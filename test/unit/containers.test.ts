@@ -159,15 +159,10 @@ describe("images", () => {
         .filter(({ type, readOnly }) => type === "volume" && readOnly !== true)
         .map(({ source }) => [name, (source ?? "").replace(/-0123abc$/, ""), user] as const),
     );
-<<<<<<< HEAD
-    // Postgres's image brings its own, and root's need not be given.
-    const needed = volumes.filter(([name]) => !["postgres", "log-collector", "edge-sockets"].includes(name));
-=======
     // Postgres's image brings its own, and root's need not be given; a guard has its workload's.
     const needed = volumes.filter(
-      ([name]) => !["postgres", "log-collector"].includes(name) && !name.endsWith("-guard"),
+      ([name]) => !["postgres", "log-collector", "edge-sockets"].includes(name) && !name.endsWith("-guard"),
     );
->>>>>>> main
     expect(given.sort()).toEqual(needed.map(([, volume, user]) => [volume, user]).sort());
     for (const { inputs, ignoreChanges } of owned) {
       expect(inputs.create).toContain("--network none --user 0:0 --read-only --cap-drop ALL --cap-add CHOWN --cap-add");
