@@ -9,7 +9,7 @@ lock=/var/lib/autollm/host/firewall.lock
 metrics=/var/lib/autollm/metrics/firewall.prom
 counts=/run/autollm-firewall
 every=20
-# A restart of Docker makes its rules again; one that does not help is not repeated all the time.
+# A restart of Docker makes its rules again; after one that does not help, the next waits for so many seconds.
 docker_pause=300
 docker_next=0
 mkdir -p "$counts"
@@ -33,14 +33,15 @@ dockers() {
     nft list table ip docker-bridges >/dev/null 2>&1
 }
 
-# fail2ban makes its table with the first ban, and removes it when it stops. It is asked only when the table has gone.
+# fail2ban makes its table with the first ban, and removes it when it stops. It is asked only when the table has gone, or
+# when other rules were removed: with them, a table that no look has seen yet may have gone.
 bans() {
   local jail banned
   if nft list table inet f2b-table >/dev/null 2>&1; then
     touch "$counts/banned"
     return 0
   fi
-  [ -e "$counts/banned" ] || return 0
+  [ -e "$counts/banned" ] || [ -n "$wiped" ] || return 0
   rm -f "$counts/banned"
   for jail in sshd autollm-edge; do
     banned=$(fail2ban-client get "$jail" banip 2>/dev/null | tr -d '[:space:]')
@@ -78,19 +79,24 @@ tell() {
 }
 
 look() {
-  local good=yes
+  local good=yes wiped=''
   # A step that is at work changes file and rules itself.
   exec 9>"$lock" && flock --nonblock 9 || return 0
   [ -f "$rules" ] || return 0
   if ! ours; then
+    wiped=yes
     if "$loader" && ours; then restored rules; else good=''; fi
   fi
   if systemctl is-active --quiet docker.service && ! dockers; then
     good=''
     if [ "$SECONDS" -ge "$docker_next" ]; then
-      docker_next=$((SECONDS + docker_pause))
       # Containers go on running meanwhile (live restore).
-      if systemctl restart docker.service && dockers; then restored docker && good=yes; fi
+      if systemctl restart docker.service && dockers; then
+        restored docker
+        good=yes
+      else
+        docker_next=$((SECONDS + docker_pause))
+      fi
     fi
   fi
   if ! bans; then
