@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { parse, stringify } from "yaml";
@@ -104,7 +105,10 @@ describe("an application that is not adapted to the platform", () => {
     for (const name of PROGRAMS) images.set(name, await registry.push(image, name, "1"));
     exchange = await PaperExchange.start(exchangeKey);
     // The exchange is a program of this machine, as the containers see it.
-    const outside = await docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "bridge");
+    const outside = Object.entries(networkInterfaces())
+      .filter(([name]) => !name.startsWith("br-"))
+      .flatMap(([, addresses = []]) => addresses)
+      .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
     sandbox = { EXCHANGE_URL: `http://${outside}:${exchange.port}` };
     writeFileSync(configFile(), stringify({ config: {} }), { mode: 0o600 });
     await stack.pulumi("stack", "select", "--create");
@@ -145,7 +149,8 @@ describe("an application that is not adapted to the platform", () => {
     const streams = Date.parse(await inspected("nats-streams", "{{.State.StartedAt}}"));
     for (const name of PROGRAMS) {
       expect(await inspected(name, "{{.State.Health.Status}}"), name).toBe("healthy");
-      expect(await inspected(name, "{{.Config.Image}}"), name).toContain(images.get(name)?.split("@")[1]);
+      const id = await docker("image", "inspect", "--format", "{{.Id}}", images.get(name) ?? "");
+      expect(await inspected(name, "{{.Image}}"), name).toBe(id);
       expect(Date.parse(await inspected(name, "{{.State.StartedAt}}")), name).toBeGreaterThan(streams);
     }
     // The gateway asked for a stream of its own at its start; it is the platform's.
@@ -154,18 +159,18 @@ describe("an application that is not adapted to the platform", () => {
   });
 
   test("trades at the exchange with the sandbox's key, and shows the position", async () => {
-    expect((await propose("BTC-USD", 2.5)).status).toBe(401);
+    expect((await propose("SOL-USD", 2.5)).status).toBe(401);
     expect((await api("POST", "/api/auth/register", user)).status).toBe(201);
     const { token } = JSON.parse((await logIn()).body) as { token: string };
     headers = { authorization: `Bearer ${token}` };
-    expect((await propose("BTC-USD", 2.5)).status).toBe(202);
+    expect((await propose("SOL-USD", 2.5)).status).toBe(202);
     await eventually("the order at the exchange", 30, async () =>
-      (await exchange.orders()).some(({ symbol, quantity }) => symbol === "BTC-USD" && quantity === 2.5)
+      (await exchange.orders()).some(({ symbol, quantity }) => symbol === "SOL-USD" && quantity === 2.5)
         ? true
         : undefined,
     );
     await eventually("the position", 30, async () =>
-      (await api("GET", "/api/positions")).body.includes('"symbol":"BTC-USD","quantity":2.5') ? true : undefined,
+      (await api("GET", "/api/positions")).body.includes('"symbol":"SOL-USD","quantity":2.5') ? true : undefined,
     );
     await news.start();
     await eventually("an order of the agents'", 30, async () =>

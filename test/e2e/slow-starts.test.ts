@@ -24,8 +24,6 @@ const stores = {
   alertmanager: "alertmanager",
   loki: "loki",
   jaeger: "jaeger-linux",
-  // Node names its first thread so.
-  "ib-gateway": "MainThread",
 } as const;
 type Store = keyof typeof stores;
 
@@ -289,7 +287,8 @@ describe("the platform", () => {
 
   test(`waits ${HELD_S} s for every store at once, and nobody begins again`, async () => {
     await to.whole();
-    const wal = "CREATE TABLE slow AS SELECT g, repeat(md5(g::text), 20) AS t FROM generate_series(1, 400000) g";
+    const wal =
+      "DROP TABLE IF EXISTS slow; CREATE TABLE slow AS SELECT g, repeat(md5(g::text), 20) AS t FROM generate_series(1, 400000) g";
     const psql = ["psql", "--no-psqlrc", "--host=/tmp", "--username=postgres", "--dbname=autollm", "--command"];
     await docker("exec", await stack.container("postgres"), ...psql, wal);
     const held = Object.keys(stores) as Store[];
