@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { BRIDGES, egressChain } from "./egress.ts";
 import type { HostOptions } from "./options.ts";
-import type { Step } from "./step.ts";
+import { type Step, unitRuns } from "./step.ts";
 
 const RULES = "/etc/autollm/firewall.nft";
 /** Where the step ssh says on which port sshd answers, from the moment at which it moves there. */
@@ -12,6 +12,8 @@ export const LOADER = "/usr/local/lib/autollm/firewall";
 const UNITS = "/etc/systemd/system";
 const UNIT = "autollm-firewall.service";
 const RESOLVERS = "autollm-firewall-resolvers";
+const WATCH = "autollm-firewall-watch.service";
+const WATCHER = "/usr/local/lib/autollm/firewall-watch";
 
 /** New connections to sshd from one address: this many a minute, after a first burst. ufw's limit, 6 in 30 s, stops a first `up`. */
 const SSH_PER_MINUTE = 60;
@@ -120,6 +122,30 @@ PathChanged=/run/systemd/resolve/resolv.conf
 WantedBy=multi-user.target
 `;
 
+/** By the kernel's own word of each change: a timer would leave the ports open until its time. */
+const WATCH_SERVICE = `[Unit]
+Description=Puts the firewall of the AutoLLM platform back when somebody removes it
+After=${UNIT} docker.service
+
+[Service]
+ExecStart=${WATCHER}
+Restart=always
+RestartSec=5
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+const script = (name: string) => readFileSync(new URL(name, import.meta.url), "utf8");
+
+/** Shell lines that print the program, if any, that manages this host's firewall and would remove or contradict our rules. */
+export const OTHER_FIREWALL = [
+  "if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf && command -v ufw >/dev/null; then echo 'ufw (take it off: ufw disable)'",
+  "elif systemctl is-active --quiet firewalld.service; then echo 'firewalld (take it off: systemctl disable --now firewalld)'",
+  "elif { systemctl is-active --quiet nftables.service || systemctl is-enabled --quiet nftables.service; } 2>/dev/null && grep -qs '^[[:space:]]*flush ruleset' /etc/nftables.conf; then echo 'nftables.service, whose /etc/nftables.conf begins with flush ruleset (take it off: systemctl disable nftables)'",
+  "fi",
+].join("\n");
+
 export function firewallStep(options: HostOptions): Step {
   return {
     name: "firewall",
@@ -129,7 +155,9 @@ export function firewallStep(options: HostOptions): Step {
     proven: "as-wanted",
     files: [
       { path: RULES, content: nftRules(options), mode: "0600" },
-      { path: LOADER, content: readFileSync(new URL("firewall.sh", import.meta.url), "utf8"), mode: "0755" },
+      { path: LOADER, content: script("firewall.sh"), mode: "0755" },
+      { path: WATCHER, content: script("firewall-watch.sh"), mode: "0755" },
+      { path: `${UNITS}/${WATCH}`, content: WATCH_SERVICE },
       { path: `${UNITS}/${UNIT}`, content: SERVICE },
       { path: `${UNITS}/${RESOLVERS}.service`, content: RESOLVERS_SERVICE },
       { path: `${UNITS}/${RESOLVERS}.path`, content: RESOLVERS_PATH },
@@ -143,9 +171,11 @@ export function firewallStep(options: HostOptions): Step {
       `  systemctl enable --quiet ${UNIT} >/dev/null 2>&1`,
       `  systemctl start ${UNIT}`,
       `  if [ -f ${UNITS}/${RESOLVERS}.path ]; then systemctl enable --quiet ${RESOLVERS}.service >/dev/null 2>&1; systemctl enable --quiet --now ${RESOLVERS}.path >/dev/null 2>&1; fi`,
+      `  if [ -f ${UNITS}/${WATCH} ]; then systemctl enable --quiet ${WATCH} >/dev/null 2>&1; systemctl restart ${WATCH}; else systemctl stop ${WATCH} 2>/dev/null || true; fi`,
       "else",
-      `  systemctl disable --now ${UNIT} ${RESOLVERS}.path >/dev/null 2>&1 || true`,
-      `  rm -f ${UNITS}/sysinit.target.wants/${UNIT} ${UNITS}/multi-user.target.wants/${RESOLVERS}.*`,
+      `  systemctl disable --now ${UNIT} ${RESOLVERS}.path ${WATCH} >/dev/null 2>&1 || true`,
+      `  systemctl stop ${WATCH} 2>/dev/null || true`,
+      `  rm -f ${UNITS}/sysinit.target.wants/${UNIT} ${UNITS}/multi-user.target.wants/${RESOLVERS}.* ${UNITS}/multi-user.target.wants/${WATCH}`,
       "  nft delete table inet autollm 2>/dev/null || true",
       "fi",
     ].join("\n"),
@@ -160,6 +190,12 @@ export function firewallStep(options: HostOptions): Step {
         ].join("; "),
       },
       { fault: "the firewall does not start at boot", test: `systemctl is-enabled --quiet ${UNIT}` },
+      ...unitRuns(WATCH),
+      {
+        fault: "another program manages the host's firewall as well",
+        test: `[ -z "$(${OTHER_FIREWALL.replaceAll("\n", "; ")})" ]`,
+        driftOnly: true,
+      },
       {
         fault: "nothing follows a change of the host's name servers",
         test: `systemctl is-active --quiet ${RESOLVERS}.path && systemctl is-enabled --quiet ${RESOLVERS}.path && systemctl is-enabled --quiet ${RESOLVERS}.service`,

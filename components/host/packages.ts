@@ -36,6 +36,7 @@ const hints: readonly (readonly [pattern: string, hint: string])[] = [
     "*'Unable to connect'*|*'Could not connect'*|*'onnection timed out'*|*'Connection failed'*",
     "the host does not reach its package mirror: see its network and /etc/apt",
   ],
+  ["*'cdrom://'*", "a source of packages is a medium: remove it from /etc/apt"],
   ["*'NO_PUBKEY'*|*'not signed'*", "the mirror's signature is not trusted: see /etc/apt"],
   [
     "*'Unable to locate package'*|*'no installation candidate'*",
@@ -52,6 +53,8 @@ export function aptFunction(lockSeconds = LOCK_SECONDS): string {
     "  pid=$(awk -v inode=\":$inode\" 'index($6, inode) { print $5; exit }' /proc/locks)",
     '  [ -z "$pid" ] || echo ", process $pid ($(cat "/proc/$pid/comm"))"',
     "}",
+    // What an installation from a medium leaves: nobody puts that medium in again.
+    "sed -i 's/^deb\\(-src\\)\\? \\(\\[[^]]*\\] \\)\\?cdrom:/# &/' /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true",
     "apt_get() {",
     `  end=$(($(date +%s) + ${lockSeconds}))`,
     "  while :; do",

@@ -1,4 +1,4 @@
-import { accountsStep } from "./accounts.ts";
+import { accountsStep, undeclaredStep } from "./accounts.ts";
 import { auditStep } from "./audit.ts";
 import { bansStep } from "./bans.ts";
 import { directoriesStep } from "./directories.ts";
@@ -23,6 +23,7 @@ export function hostSteps(options: HostOptions): Step[] {
     packagesStep(options),
     accountsStep(options),
     sshStep(options),
+    undeclaredStep(options),
     firewallStep(options),
     bansStep(options),
     auditStep(),

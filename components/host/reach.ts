@@ -30,7 +30,9 @@ function findWay(what: string, logins: readonly Login[]): string[] {
     `end=$(($(date +%s) + ${WAIT_SECONDS})) found='' denied=''`,
     'while [ -z "$found" ]; do',
     `  for try in ${logins.map((_, index) => index).join(" ")}; do`,
-    '    if "way_$try" true 2>"$errors" </dev/null; then found=$try; break; fi',
+    '    said=$("way_$try" true 2>"$errors" </dev/null) && { found=$try; break; }',
+    // A cloud's image answers a login as root with the name of its own account, and ends the connection.
+    `    case $said in *"Please login as the user"*) fail "the machine's image lets nobody in as root: it says '$(echo "$said" | head -n 1)'. Set host.user to that account" ;; esac`,
     '    case $(cat "$errors") in *"Permission denied"*) denied=$(last) ;; esac',
     "    if grep -q 'Host key verification failed\\|IDENTIFICATION HAS CHANGED\\|no matching host key type' \"$errors\"; then",
     `      fail "the host key of ${first.address} is not the pinned one (the host shows $(grep -o 'SHA256:[A-Za-z0-9+/]*' "$errors" | head -n 1)): the machine was replaced, or somebody is in between. Nothing was sent. Compare with its own console, ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub, and only then set host.hostKey."`,

@@ -2,10 +2,14 @@ import { KEYS_DIR, logins } from "./accounts.ts";
 import { LOADER, SSH_PORT_FILE } from "./firewall.ts";
 import { signatures } from "./login.ts";
 import type { HostOptions } from "./options.ts";
+import { HOST_STATE } from "./scripts.ts";
 import type { Step } from "./step.ts";
 
 /** Read before Debian's own and a cloud image's files, and of two values sshd takes the first. */
 const DROP_IN = "/etc/ssh/sshd_config.d/00-autollm.conf";
+
+/** Says that sshd was started by a socket before. */
+const SOCKET = `${HOST_STATE}/ssh-socket`;
 
 /**
  * sshd's settings. CIS Debian Linux Benchmark 5.1.x, except where Docker over SSH needs more: each of its calls is a session of
@@ -115,10 +119,6 @@ export function sshStep(options: HostOptions): Step {
     purpose: "lets in nobody but the named accounts with their keys",
     after: ["accounts"],
     proven: "as-wanted",
-    // A socket unit would listen beside sshd's own Port.
-    prepare: [
-      "if systemctl is-enabled --quiet ssh.socket 2>/dev/null; then systemctl disable --now ssh.socket >/dev/null 2>&1 || true; systemctl enable --now ssh.service >/dev/null 2>&1; fi",
-    ].join("\n"),
     files: [
       { path: DROP_IN, content: sshdDropIn(options), mode: "0600" },
       { path: SSH_PORT_FILE, content: `redefine ssh_port = ${options.sshPort}\n`, mode: "0600" },
@@ -128,7 +128,14 @@ export function sshStep(options: HostOptions): Step {
       "mkdir -p /run/sshd",
       'report=$(sshd -t 2>&1) || { echo "sshd refuses the settings: $report" >&2; exit 1; }',
       ...LET_THROUGH,
-      "systemctl reload-or-restart ssh.service",
+      // A socket unit would listen beside sshd's own Port. It comes back where the file goes: it may be the way in of before.
+      `if [ -f ${DROP_IN} ] && { systemctl is-active --quiet ssh.socket || systemctl is-enabled --quiet ssh.socket 2>/dev/null; }; then`,
+      `  touch ${SOCKET}; systemctl disable --quiet --now ssh.socket >/dev/null 2>&1 || true; systemctl enable --quiet ssh.service >/dev/null 2>&1; systemctl restart ssh.service`,
+      `elif [ ! -f ${DROP_IN} ] && [ -e ${SOCKET} ]; then`,
+      `  rm -f ${SOCKET}; systemctl disable --quiet --now ssh.service >/dev/null 2>&1 || true; systemctl enable --quiet --now ssh.socket >/dev/null 2>&1`,
+      "else",
+      "  systemctl reload-or-restart ssh.service",
+      "fi",
     ].join("\n"),
     checks: [
       ...effective.map((key) => ({

@@ -8,6 +8,8 @@ const FULL = 0.03;
 const PREDICTED_BELOW = 0.4;
 const MIN_INODES = 0.05;
 const MAX_CLOCK_OFFSET_SECONDS = 0.05;
+/** The watcher looks every 20 s. */
+const FIREWALL_UNWATCHED_SECONDS = 120;
 /** The kernel's own mark of a clock that nobody corrects. */
 const UNSYNCHRONISED_ERROR_SECONDS = 16;
 
@@ -100,6 +102,39 @@ export const hostAlerts: readonly AlertGroup[] = [
         subject: "clock",
         summary: "Nobody keeps the host's clock",
         description: "The time service does not run, or reaches no server.",
+      },
+      {
+        name: "FirewallRestored",
+        expr: "increase(host_firewall_restored_total[1h]) > 0",
+        for: "0s",
+        severity: "warning",
+        service: "host",
+        subject: "firewall-{{ $labels.what }}",
+        summary: "Somebody removed or changed the host's firewall ({{ $labels.what }}), and it was put back",
+        description: "Until then, for some seconds, its ports were open or its containers without a network.",
+        needs: "host",
+      },
+      {
+        name: "FirewallNotAsDeclared",
+        expr: `time() - host_firewall_checked_timestamp_seconds > ${FIREWALL_UNWATCHED_SECONDS} or absent(host_firewall_checked_timestamp_seconds)`,
+        for: "2m",
+        severity: "critical",
+        service: "host",
+        subject: "firewall",
+        summary: "The host's firewall is not as declared, or nobody looks",
+        description: "Ports may be open that should not be, or containers may have no network.",
+        needs: "host",
+      },
+      {
+        name: "OtherFirewall",
+        expr: "host_firewall_other == 1",
+        for: "1m",
+        severity: "warning",
+        service: "host",
+        subject: "firewall-{{ $labels.program }}",
+        summary: "{{ $labels.program }} manages the host's firewall as well",
+        description: "It removes the platform's rules or contradicts them; the watcher puts them back again and again.",
+        needs: "host",
       },
     ],
   },

@@ -100,6 +100,7 @@ export const exposers: readonly Exposer[] = [
     mayLack: "it is there while a fix waits; SecurityFixesUnknown tells when nobody looks",
   },
   { metrics: ["host_security_checked_timestamp_seconds"], jobs: [], mayLack: "SecurityFixesUnknown tells of it" },
+  { metrics: ["host_firewall_checked_timestamp_seconds"], jobs: [], mayLack: "FirewallNotAsDeclared tells of it" },
   { metrics: [KILL_SWITCH_METRIC], jobs: ["node-exporter"], mayLack: "it is there while the kill switch is on" },
   { metrics: ["node_*", "host_*", "credential_*", CONTAINER_INFO], jobs: ["node-exporter"] },
   { metrics: ["container_*"], jobs: ["cadvisor"] },

@@ -132,6 +132,23 @@ export const hostCases: readonly AlertCase[] = [
     quiet: [one(`host_security_checked_timestamp_seconds{${node}}`, 0, `${DAY}s`, "10m")],
   },
   {
+    alert: "FirewallRestored",
+    service: "host",
+    fires: [{ series: { [`host_firewall_restored_total{${node},what="rules"}`]: "0x20 1x60" }, at: "10m" }],
+    quiet: [one(`host_firewall_restored_total{${node},what="rules"}`, 3, "2h", "10m")],
+  },
+  {
+    alert: "FirewallNotAsDeclared",
+    service: "host",
+    fires: [
+      one(`host_firewall_checked_timestamp_seconds{${node}}`, 0, "600s", "10s"),
+      one(`up{${node}}`, 1, "1h", "1m"),
+    ],
+    // Seen just before the moment that is looked at.
+    quiet: [one(`host_firewall_checked_timestamp_seconds{${node}}`, 540, "600s", "10s")],
+  },
+  gauge("OtherFirewall", "host", `host_firewall_other{${node},program="ufw"}`, 1, 0),
+  {
     ...gauge("RebootRequired", "host", `host_reboot_required{${node}}`, 1, 0),
     fires: [one(`host_reboot_required{${node}}`, 1, "90m", "1m")],
   },

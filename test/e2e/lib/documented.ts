@@ -56,6 +56,7 @@ const KEY_CHANGE = { seenIn: "test/e2e/host-access.test.ts" };
 const CHECK_IMAGE = { seenIn: "test/e2e/check-image.test.ts" };
 const FIXES = { seenIn: "test/e2e/host-fixes.test.ts" };
 const REGISTRIES = { seenIn: "test/e2e/registries.test.ts" };
+const FIREWALL = { seenIn: "test/e2e/host-firewall.test.ts" };
 const CI = { seenIn: ".ci/run" };
 const secret = (name: string) => `openssl rand -hex 16 | pulumi config set --secret ${name} --stack staging`;
 const containersOf = (service: string) =>
@@ -281,6 +282,12 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "systemctl start autollm-upgrades": FIXES,
   "systemctl start autollm-upgrades-report": FIXES,
   "journalctl --unit autollm-upgrades --since -3d": SERVER,
+  "journalctl --unit autollm-firewall-watch --lines 50": SERVER,
+  "journalctl --unit docker --lines 50": SERVER,
+  "systemctl status autollm-firewall-watch": FIREWALL,
+  "systemctl restart nftables": FIREWALL,
+  "systemctl disable --now nftables": FIREWALL,
+  "systemctl disable --now firewalld": { needs: "firewalld" },
   "journalctl --unit autollm-upgrades-report --lines 50": SERVER,
   "journalctl --unit ssh | grep 'Accepted publickey for deployer'": SERVER,
   "docker stats": BY_HAND,

@@ -133,7 +133,7 @@ describe("the step ssh", () => {
   test("adds no rule to the firewall: it says the port, and has the rules loaded where they have another", () => {
     const step = sshStep(options);
     expect(step.files).toContainEqual({ path: SSH_PORT_FILE, content: "redefine ssh_port = 2222\n", mode: "0600" });
-    expect(step.prepare).not.toContain("nft");
+    expect(step.prepare ?? "").not.toContain("nft");
     // That of a host which an earlier version set up, whose rules the step firewall replaces.
     expect(step.activate?.match(/nft insert/g)).toHaveLength(1);
     expect(step.activate).toContain("else nft insert");

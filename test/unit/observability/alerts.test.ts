@@ -195,6 +195,7 @@ describe("the metrics that alerts need", () => {
     expect(needed.filter(({ mayLack }) => mayLack !== undefined).map(({ metric }) => metric)).toEqual([
       "platform_kill_switch_active",
       "up",
+      "host_firewall_checked_timestamp_seconds",
       "host_security_fixes_oldest_timestamp_seconds",
       "host_security_checked_timestamp_seconds",
       "backup_last_success_timestamp_seconds",

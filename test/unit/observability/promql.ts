@@ -37,7 +37,7 @@ const switchMetrics = [...killSwitchText({ reason: "", at: "" }).matchAll(/^# TY
   ([, name]) => name ?? "",
 );
 /** What the host's own programs write for node-exporter. */
-const hostMetrics = ["upgrades.sh", "watchdog.sh"].flatMap((file) => {
+const hostMetrics = ["upgrades.sh", "watchdog.sh", "firewall-watch.sh"].flatMap((file) => {
   const text = readFileSync(new URL(`../../../components/host/${file}`, import.meta.url), "utf8");
   return [...text.matchAll(/# TYPE (\S+)/g)].map(([, name]) => name ?? "");
 });
