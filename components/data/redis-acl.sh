@@ -62,7 +62,8 @@ look() {
   log=/data/appendonlydir
   [ -f "$log/appendonly.aof.manifest" ] && command -v redis-check-aof >/dev/null || return 0
   found=$(cd "$log" && redis-check-aof appendonly.aof.manifest 2>&1) && return 0
-  copy=$log.damaged-$(date -u -r "$log/$(ls -t "$log" | head -n 1)" +%Y%m%dT%H%M%SZ)
+  newest=$(stat -c %Y "$log"/* | sort -n | tail -n 1)
+  copy=$log.damaged-$(date -u -d "@$newest" +%Y%m%dT%H%M%SZ)
   if [ ! -e "$copy" ]; then
     rm -rf "$copy.new"
     cp -a "$log" "$copy.new"

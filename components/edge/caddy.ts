@@ -39,7 +39,7 @@ const config = (directory: string) => ["--config", `${directory}/Caddyfile`, "--
 /** Where a check, which has no volume, may write. */
 const SCRATCH = ["env", "XDG_DATA_HOME=/tmp", "XDG_CONFIG_HOME=/tmp"];
 
-/** Seconds beyond the time in which it finishes what is under way: it also writes to its volume, and ends. */
+/** Seconds beyond the time in which it finishes what is under way, before Docker ends it: it also gives its locks back. */
 const END_SECONDS = 5;
 
 /** The one door to the outside: TLS, headers, limits, routes, and a login before the admin pages. */

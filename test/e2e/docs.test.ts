@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serviceNames } from "../../components/platform/catalogue.ts";
 import { ensureEngine } from "../../tools/engine/engine.ts";
 import { run } from "../../tools/lib/run.ts";
+import { ownImages } from "../../tools/lib/stackFile.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { proofs } from "./lib/documented.ts";
 import { freePort } from "./lib/stack.ts";
@@ -34,7 +35,7 @@ describe("a documented command works:", () => {
     const passphrase = randomBytes(16).toString("hex");
     stagingEnv = { ...engine, PULUMI_BACKEND_URL: `file://${state}`, PULUMI_CONFIG_PASSPHRASE: passphrase };
     const image = (name: string) => `registry.example/${name}@sha256:${randomBytes(32).toString("hex")}`;
-    const images = Object.fromEntries([...serviceNames, "backup"].map((name) => [name, image(name)]));
+    const images = Object.fromEntries([...serviceNames, ...ownImages].map((name) => [name, image(name)]));
     writeFileSync(join(clone, "images.json"), JSON.stringify(images));
   });
   afterAll(async () => {

@@ -196,7 +196,9 @@ describe("a Caddy that is replaced", () => {
           "header @leaving Connection close",
         ]),
       );
-    expect(trimmed(publicSite)).toEqual(expect.arrayContaining(["shutdown_delay 5s", "grace_period 70s"]));
+    expect(trimmed(publicSite)).toContain("shutdown_delay 5s");
+    // With it, a reload cuts what is under way over HTTP/3.
+    expect(publicSite).not.toContain("grace_period");
     const { stopTimeout } = (await runPlatform()).container("caddy");
     expect(stopTimeout).toBeGreaterThan(75);
   });

@@ -51,7 +51,7 @@ const mustSet: readonly MustSet[] = [
   {
     workload: "caddy",
     otherwise: "an answer with its name for every host",
-    file: ["Caddyfile", /^http:\/\/, https:\/\/ \{$/m],
+    file: ["Caddyfile", /^http:\/\/ \{$[\s\S]*misdirected[\s\S]*^https:\/\/ \{$[\s\S]*misdirected/m],
   },
   {
     workload: "postgres",

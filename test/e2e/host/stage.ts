@@ -3,6 +3,7 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { images } from "../../../components/images.ts";
+import { ownImages } from "../../../tools/images/build.ts";
 import { type RunResult, run } from "../../../tools/lib/run.ts";
 import { docker, type TestStack, testStack } from "../lib/stack.ts";
 import { atConsole, removeHost, startHost, type TestHost } from "./host.ts";
@@ -99,7 +100,7 @@ export async function stage(name: string): Promise<Stage> {
 }
 
 function unusedImages(): Record<string, unknown> {
-  const names = [...Object.keys(images), "reference", "backup"];
+  const names = [...Object.keys(images), ...ownImages];
   return {
     "autollm:imageSource": "local",
     "autollm:localImages": Object.fromEntries(names.map((name) => [name, `autollm.local/${name}:unused`])),
