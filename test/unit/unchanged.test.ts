@@ -45,11 +45,14 @@ describe("an update that asks nobody", () => {
     previewCode = 0;
     failure = undefined;
     held.mockClear();
+    // What the commands tell a person.
+    vi.spyOn(process.stderr, "write").mockReturnValue(true);
     config("config:\n  autollm:networkRange: 10.1.0.0/20\n");
     mkdirSync(join(home, "state", ".pulumi", "stacks", "autollm"), { recursive: true });
     writeFileSync(stateFile({ cwd: home, stack: "x" }), written("first"));
   });
   afterEach(() => {
+    vi.restoreAllMocks();
     vi.unstubAllEnvs();
     rmSync(home, { recursive: true });
   });
