@@ -231,10 +231,24 @@ describe("the local stack", () => {
       expect(reach.users, reach.workload).toHaveLength(1);
       return reach.users[0];
     });
-    expect(users.filter((user, index) => users.indexOf(user) !== index)).toEqual([]);
+    // Written apart from the program: who has root, which the kernel or the files' owner asks for, and who looks after another's files.
+    const oneUser = [
+      ["edge-sockets", "log-collector", "log-collector-guard"],
+      ["loki", "loki-guard"],
+      ["otel-collector", "otel-collector-guard"],
+    ];
+    const byUser = Map.groupBy(reaches, (_, index) => users[index]);
+    const together = [...byUser.values()].map((each) => each.map(({ workload }) => workload).sort());
+    expect(together.filter(({ length }) => length > 1).sort()).toEqual(oneUser);
     const sockets = reaches.flatMap((reach) => reach.sockets.map((path) => `${reach.workload} ${path}`));
-    // By this one the backup hands dumps over to the restore test, and takes numbers back.
-    expect(sockets.sort()).toEqual(["backup /restore-test/socket", "restore-test /restore-test/socket"]);
+    expect(sockets.sort()).toEqual([
+      // By this one the backup hands dumps over to the restore test, and takes numbers back.
+      "backup /restore-test/socket",
+      // By this one Caddy gets the sockets of the published ports.
+      "caddy /run/edge/socket",
+      "edge-sockets /run/edge/socket",
+      "restore-test /restore-test/socket",
+    ]);
     for (const { workload, users: own, processes } of reaches) {
       expect(processes.length, workload).toBeGreaterThan(0);
       expect(
@@ -253,7 +267,12 @@ describe("the local stack", () => {
     );
     // The backup reads what it saves.
     const saved = [...serviceNames.filter((name) => services[name].volumes.length > 0), "grafana"];
-    const allowed = saved.map((name) => ["backup", name].sort().join(" "));
+    const allowed = [
+      ...saved.map((name) => ["backup", name].sort().join(" ")),
+      // Caddy starts the program that asks for its sockets.
+      "caddy edge-sockets",
+      ...["log-collector", "loki", "otel-collector"].map((name) => `${name} ${name}-guard`),
+    ];
     expect(shared.filter(({ between }) => !allowed.includes(between))).toEqual([]);
     expect(shared.some(({ between, path }) => between === "backup grafana" && path.endsWith("/grafana.db"))).toBe(true);
     // Everyone who has a secret reads it: what was tried can find one.
