@@ -49,11 +49,15 @@ export async function run(program: string, args: readonly string[], options: Run
     child.on("error", reject);
     child.on("close", (exit, signal) => resolve(exit ?? (signal === null ? 1 : 128)));
   });
-  if (code !== 0 && options.allowFailure !== true) {
-    const tail = `${stdout}${stderr}`.trim().split("\n").slice(-30).join("\n");
-    throw new Error(`${program} ${args[0] ?? ""} ended with exit code ${code}${tail === "" ? "" : `:\n${tail}`}`);
-  }
-  return { code, stdout, stderr };
+  const result = { code, stdout, stderr };
+  if (code !== 0 && options.allowFailure !== true) throw failureOf(program, args, result);
+  return result;
+}
+
+/** What a program's failure is told as: with its last lines. */
+export function failureOf(program: string, args: readonly string[], { code, stdout, stderr }: RunResult): Error {
+  const tail = `${stdout}${stderr}`.trim().split("\n").slice(-30).join("\n");
+  return new Error(`${program} ${args[0] ?? ""} ended with exit code ${code}${tail === "" ? "" : `:\n${tail}`}`);
 }
 
 /** The path of a program on PATH, or undefined. */

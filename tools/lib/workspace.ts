@@ -23,7 +23,7 @@ import { assertMayChange } from "./held.ts";
 import { withKey } from "./keyAgent.ts";
 import { UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
-import { type RunOptions, type RunResult, run } from "./run.ts";
+import { failureOf, type RunOptions, type RunResult, run } from "./run.ts";
 import { refuseConflict, StackFile } from "./stackFile.ts";
 import { deploymentOf, stateFile } from "./state.ts";
 
@@ -114,11 +114,12 @@ export async function openWorkspace(stack: string): Promise<Workspace> {
       assertMayChange(stack, args);
       const line = withKey(engine.pulumi, args, file, engine.env.PATH);
       const all = { cwd, ...options, keepErrors: true, env: { ...env, ...line.env, ...options.env } };
-      const once = () => run(line.program, line.args, all);
+      const once = () => run(line.program, line.args, { ...all, allowFailure: true });
       const result = options.output === "show" ? await once() : await wholeOf(once, readHalf);
       // What the engine showed stands above; a cause outside the project is told in its place as well.
       const cause = result.code !== 0 && options.output === "show" ? causeOf(result.stderr) : undefined;
       if (cause !== undefined) throw new UserError(cause, result.code);
+      if (result.code !== 0 && options.allowFailure !== true) throw failureOf(line.program, line.args, result);
       return result;
     },
   };
