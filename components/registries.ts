@@ -89,7 +89,7 @@ export function providerLogins(logins: Readonly<Record<string, RegistryLogin>>) 
   }));
 }
 
-/** The logins as Docker's client, and whoever reads its file, takes them: the text of its config.json. */
+/** The logins as Docker's client, and each program that reads its file, takes them: the text of its config.json. */
 export function dockerConfig(logins: Readonly<Record<string, RegistryLogin>>): string {
   const entry = ([address, { user, password }]: [string, RegistryLogin]) => [
     address === DOCKER_HUB.name ? DOCKER_HUB.inDockerConfig : address,

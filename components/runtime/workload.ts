@@ -116,7 +116,7 @@ const HEALTHY_WITHIN_SECONDS = 180;
 const START_PERIOD = 30;
 /**
  * The start period of a program that reads what it has on disk before it can serve: seconds. How long that takes grows with what
- * is there, and whoever cuts it short makes it begin again from its start; so it is three times the ten minutes that a start has
+ * is there, and one that is cut short begins again from its start; so it is three times the ten minutes that a start has
  * been tried with (test/e2e/slow-starts.test.ts). While it lasts Docker calls the container "starting": the watchdog leaves it
  * alone, and an `up` waits. The first good check ends it, so a program that fails later is noticed as soon as any other.
  */

@@ -63,7 +63,7 @@ const derived: readonly Damaged[] = [
   { workload: "redis", volume: "redis-data", file: "appendonlydir/*.incr.aof", harm: "its last write cut short" },
 ];
 
-/** What the program itself repairs, or begins anew: it starts, and nothing is set aside. */
+/** What the program itself repairs, or begins again: it starts, and nothing is set aside. */
 const repaired: readonly Damaged[] = [
   { workload: "prometheus", volume: "prometheus-data", file: "wal/00000000", harm: "garbage" },
   { workload: "loki", volume: "loki-data", file: "wal/0*", harm: "garbage" },
@@ -184,7 +184,7 @@ describe("the platform", () => {
   test.each(derived)("starts without a damaged $file of $workload ($harm), which is kept", async (damaged) => {
     await harmed(damaged);
     await steady(damaged.workload);
-    // bbolt begins an empty file anew: there is nothing to keep.
+    // bbolt begins again with an empty file: there is nothing to keep.
     if (damaged.harm === "emptied") return;
     const aside = await inVolume(
       damaged.volume,

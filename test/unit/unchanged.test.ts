@@ -8,8 +8,7 @@ import { changesNothing } from "../../tools/lib/unchanged.ts";
 import { update } from "../../tools/lib/update.ts";
 import type { Workspace } from "../../tools/lib/workspace.ts";
 
-vi.mock("../../tools/lib/preflight.ts", () => ({ checkDaemon: async () => undefined }));
-vi.mock("../../tools/lib/registryLogins.ts", () => ({ checkRegistries: async () => undefined }));
+vi.mock("../../tools/lib/preflight.ts", () => ({ checkBefore: async () => undefined }));
 const held = vi.hoisted(() => vi.fn(async () => undefined));
 vi.mock("../../tools/lib/platformSwitch.ts", () => ({ holdKillSwitch: held }));
 vi.mock("../../tools/lib/unhealthy.ts", () => ({ showUnhealthy: async () => undefined }));

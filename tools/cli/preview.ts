@@ -1,8 +1,7 @@
 import { command } from "../lib/command.ts";
 import { UserError } from "../lib/log.ts";
 import { tellKillSwitch } from "../lib/platformSwitch.ts";
-import { checkDaemon } from "../lib/preflight.ts";
-import { checkRegistries } from "../lib/registryLogins.ts";
+import { checkBefore } from "../lib/preflight.ts";
 import { ensureLocalStack, openWorkspace, root } from "../lib/workspace.ts";
 
 const HELP = `usage: npm run preview -- [--stack NAME] [--diff] [--json]
@@ -22,8 +21,7 @@ await command(
   async ({ stack, diff, json }) => {
     const workspace = await openWorkspace(stack);
     if (workspace.local) await ensureLocalStack(workspace);
-    await checkDaemon(workspace);
-    await checkRegistries(workspace);
+    await checkBefore(workspace);
     const flags = [...(diff ? ["--diff"] : []), ...(json ? ["--json"] : [])];
     const { code } = await workspace.pulumi(
       ["preview", "--stack", stack, "--policy-pack", `${root}/policies`, ...flags],

@@ -5,6 +5,7 @@ import { filesDirectory } from "../../components/filesDirectory.ts";
 import { ConfigError, type Settings } from "../../components/settings.ts";
 import { Daemon } from "./daemon.ts";
 import { say, UserError } from "./log.ts";
+import { checkRegistries } from "./registryLogins.ts";
 import { settingsOf } from "./stackSettings.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -155,12 +156,22 @@ async function freeBytes(folder: string): Promise<number | undefined> {
 }
 
 /**
- * Refuses a Docker daemon on which the stack cannot run, before anything changes, and warns of what it would suffer from.
- * @throws UserError with all faults at once
+ * Refuses what keeps an update from its end, before anything changes: the Docker daemon's faults, and images that cannot be pulled.
+ * A config with faults is left to the program, which tells all of them.
+ * @throws UserError with all faults of one kind at once
  */
-export async function checkDaemon(workspace: Workspace): Promise<void> {
+export async function checkBefore(workspace: Workspace): Promise<void> {
   const settings = await readable(workspace);
   if (settings === undefined) return;
+  await checkDaemon(workspace, settings);
+  await checkRegistries(workspace, settings);
+}
+
+/**
+ * Refuses a Docker daemon on which the stack cannot run, and warns of what it would suffer from.
+ * @throws UserError with all faults at once
+ */
+async function checkDaemon(workspace: Workspace, settings: Settings): Promise<void> {
   const daemon = Daemon.at(workspace.stack, settings);
   const facts = await askDaemon(daemon);
   if (facts === undefined) return;
@@ -215,7 +226,7 @@ async function neighbourFaults(stack: string, daemon: Daemon, settings: Settings
 }
 
 /** The stack's settings; undefined if its config has faults, of which the program tells all. */
-export async function readable(workspace: Workspace): Promise<Settings | undefined> {
+async function readable(workspace: Workspace): Promise<Settings | undefined> {
   try {
     return await settingsOf(workspace);
   } catch (error) {

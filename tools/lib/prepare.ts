@@ -1,3 +1,4 @@
+import { ownImages } from "../images/build.ts";
 import { ensureImages, ensureOwnImages, registryReachable } from "../images/images.ts";
 import { step } from "./log.ts";
 import { setConfig, type Workspace } from "./workspace.ts";
@@ -19,9 +20,7 @@ const stackImages = [
   "redis-exporter",
   "blackbox-exporter",
   "cadvisor",
-  "reference",
-  "backup",
-  "edge-sockets",
+  ...ownImages,
 ] as const;
 
 /** The images of a stack on this machine, besides those that it pulls by itself. */

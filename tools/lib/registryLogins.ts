@@ -7,7 +7,6 @@ import type { Settings } from "../../components/settings.ts";
 import { type Answer, askRegistry } from "../images/registry.ts";
 import { Daemon } from "./daemon.ts";
 import { UserError } from "./log.ts";
-import { readable } from "./preflight.ts";
 import { ownKeys } from "./stackFile.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -67,10 +66,8 @@ function namedImages(settings: Settings) {
  * Asks registries for the images that a stack names and its daemon lacks, before anything changes.
  * @throws UserError with a line for each image that is refused or is not there
  */
-export async function checkRegistries(workspace: Workspace): Promise<void> {
-  const settings = await readable(workspace);
-  const images = settings === undefined ? [] : namedImages(settings);
-  if (settings === undefined || images.length === 0) return;
+export async function checkRegistries(workspace: Workspace, settings: Settings): Promise<void> {
+  const images = namedImages(settings);
   const daemon = Daemon.at(workspace.stack, settings);
   const has = async (image: string) =>
     (await daemon.run(["image", "inspect", "--format", "{{.Id}}", image], { allowFailure: true })).code === 0;

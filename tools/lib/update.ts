@@ -6,8 +6,7 @@ import { mendInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
 import { holdKillSwitch } from "./platformSwitch.ts";
-import { checkDaemon } from "./preflight.ts";
-import { checkRegistries } from "./registryLogins.ts";
+import { checkBefore } from "./preflight.ts";
 import { tellStarts } from "./tellStarts.ts";
 import { changesNothing, forgetUpdated, noteUpdated, sameAsUpdated } from "./unchanged.ts";
 import { showUnhealthy } from "./unhealthy.ts";
@@ -23,8 +22,7 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   const { stack, local } = workspace;
   // A stack that an earlier version made has none yet.
   if (local) await ensureNetworkRange(workspace);
-  await checkDaemon(workspace);
-  await checkRegistries(workspace);
+  await checkBefore(workspace);
   await mendInterrupted(workspace);
   const previewed = unasked ? await preview(workspace) : undefined;
   if (previewed?.unchanged === true) return holdKillSwitch(stack);

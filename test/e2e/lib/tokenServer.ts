@@ -8,7 +8,7 @@ const SERVICE = "registry";
 const ISSUER = "token-server";
 const LIFE_SECONDS = 300;
 
-/** Hands out tokens for a registry to whoever has the login, as GitHub's and Docker Hub's registries do. */
+/** Hands out tokens for a registry to a client that has the login, as GitHub's and Docker Hub's registries do. */
 export interface TokenServer {
   /** What the registry's own config says of it. */
   readonly auth: Readonly<Record<string, string>>;
