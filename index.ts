@@ -11,6 +11,7 @@ import { NatsStreams, streamsTarget } from "./components/data/natsStreams.ts";
 import { Postgres } from "./components/data/postgres.ts";
 import { Redis } from "./components/data/redis.ts";
 import { Caddy } from "./components/edge/caddy.ts";
+import { domainsOf } from "./components/edge/domains.ts";
 import { EdgeLimiter, limiterTarget } from "./components/edge/limiter.ts";
 import { EdgeSockets } from "./components/edge/sockets.ts";
 import { METRICS_DIR } from "./components/host/directories.ts";
@@ -31,7 +32,8 @@ import { loadStackConfig } from "./components/stackConfig.ts";
 import { makeTarget } from "./components/target.ts";
 
 const config = loadStackConfig();
-const { settings, supplied } = config;
+const { settings, supplied, domainKeys } = config;
+const domains = domainsOf(settings);
 
 const target = makeTarget(config);
 const credentials = new Credentials("credentials", { ...settings, supplied });
@@ -70,7 +72,7 @@ const edgeLimiter = new EdgeLimiter("edge-limiter", part, { dependsOn: redis });
 const edgeSockets = new EdgeSockets("edge-sockets", { ...part, ...settings });
 const caddy = new Caddy(
   "caddy",
-  { ...part, ...settings, sockets: edgeSockets },
+  { ...part, ...settings, domains, domainKeys, sockets: edgeSockets },
   { dependsOn: [edgeLimiter, edgeSockets] },
 );
 const alertmanager = new Alertmanager("alertmanager", { ...part, url: caddy.url });
@@ -78,7 +80,7 @@ const exporters = new Exporters(
   "exporters",
   {
     ...part,
-    ...{ domain: settings.domain, killSwitch },
+    ...{ domains, killSwitch },
     credentialAges: ages.lines,
     ...(settings.host === undefined ? {} : { hostMetrics: METRICS_DIR }),
   },

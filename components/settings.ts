@@ -12,6 +12,7 @@ import {
 import { exchanges } from "./credentials/fixed.ts";
 import { overlapSteps, overlapUnits } from "./credentials/overlap.ts";
 import { confirmFaults, LIVE_CONFIRM, paperFaults, suppliedFaults } from "./credentials/suppliedFaults.ts";
+import { DOMAINS, domainsSchema, plainKeyFaults, setPem } from "./edge/domains.ts";
 import { destinationFault } from "./host/egress.ts";
 import { systemAccounts } from "./host/systemAccounts.ts";
 import { DEFAULT_RANGE, overlap, rangeFault } from "./networkRange.ts";
@@ -97,6 +98,7 @@ const schema = z
       .string()
       .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be a host name in lower case, such as trader.example.com")
       .default(DEFAULT_DOMAIN),
+    domains: domainsSchema.default({}),
     bindAddress: z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address").default("127.0.0.1"),
     httpPort: port.default(8080),
     httpsPort: port.default(8443),
@@ -287,6 +289,8 @@ function schemaFaults(error: z.ZodError, stack: string): readonly string[] {
         ({ message }) => `${path}: ${message}. Remove it with: ${configCommand(stack, `rm --path '${path}'`)}`,
       );
     if (issue.code === "unrecognized_keys") return [`${path}: ${issue.message}`];
+    if (issue.path[0] === DOMAINS && issue.path.length === 3)
+      return [`${path}: ${issue.message}; fix it with: ${setPem(issue.path, stack)}`];
     const secret = path === LIVE_CONFIRM || (issue.path[0] === REGISTRIES && issue.path[2] === "password");
     const set = secret
       ? configCommand(stack, `set --secret --path '${path}'`)
@@ -339,8 +343,10 @@ export function checkConfig(
     }
   }
   const domain = typeof raw.domain === "string" ? raw.domain : DEFAULT_DOMAIN;
-  faults.push(...suppliedFaults(values, domain, stack), ...missingCredentials(raw, supplied, stack));
+  const hosts = [domain, ...Object.keys(z.looseObject({}).safeParse(raw.domains).data ?? {})];
+  faults.push(...suppliedFaults(values, hosts, stack), ...missingCredentials(raw, supplied, stack));
   faults.push(...plainPasswordFaults(raw.registries, secretKeys.has(`${PROJECT}${REGISTRIES}`), stack));
+  faults.push(...plainKeyFaults(raw.domains, secretKeys.has(`${PROJECT}${DOMAINS}`), stack));
   const trading = schema.shape.trading.safeParse(raw.trading ?? {});
   if (trading.success) {
     const isSecret = secretKeys.has(`${PROJECT}trading`);

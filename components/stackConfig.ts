@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type CredentialName, credentialNames } from "./credentials/catalogue.ts";
+import { DOMAINS } from "./edge/domains.ts";
 import { REGISTRIES, type RegistryLogin } from "./registries.ts";
 import { ConfigError, checkConfig, type Settings } from "./settings.ts";
 
@@ -10,6 +11,8 @@ export interface LoadedConfig {
   readonly supplied: ReadonlyMap<CredentialName, pulumi.Output<string>>;
   /** The logins at registries by address, as a secret; absent where there are none. */
   readonly registries?: pulumi.Output<Readonly<Record<string, RegistryLogin>>>;
+  /** The private key of each supplied certificate by its domain, as a secret. */
+  readonly domainKeys: ReadonlyMap<string, pulumi.Output<string>>;
 }
 
 /** The keys that the engine holds encrypted, as it tells the program. */
@@ -28,7 +31,14 @@ export function loadStackConfig(): LoadedConfig {
     const values = credentialNames
       .filter((name) => supplied.has(name))
       .map((name) => [name, config.requireSecret(name)] as const);
-    const loaded = { settings, supplied: new Map(values) };
+    const supplyCertificate = Object.entries(settings.domains).filter(
+      ([, { certificate }]) => certificate !== undefined,
+    );
+    const domainKeys = supplyCertificate.map(([name]) => {
+      const domains = config.requireSecretObject<Record<string, { readonly key: string }>>(DOMAINS);
+      return [name, domains.apply((all) => all[name]?.key ?? "")] as const;
+    });
+    const loaded = { settings, supplied: new Map(values), domainKeys: new Map(domainKeys) };
     if (Object.keys(settings.registries).length === 0) return loaded;
     return { ...loaded, registries: config.requireSecretObject<Record<string, RegistryLogin>>(REGISTRIES) };
   } catch (error) {

@@ -17,10 +17,10 @@ function suppliedFix(name: CredentialName, stack: string): string {
 /** The faults of the values that the owner supplied. What goes into a hash, a URL or a file later is judged here, in the clear. */
 export function suppliedFaults(
   values: ReadonlyMap<CredentialName, string>,
-  domain: string,
+  domains: readonly string[],
   stack: string,
 ): readonly string[] {
-  const own = ownNames(domain);
+  const own = domains.flatMap(ownNames);
   return [...values].flatMap(([name, value]) => {
     const spec = credentialSpec(name);
     const seed = spec.kind === "signing-public" ? values.get(`${spec.pair}-private`) : undefined;

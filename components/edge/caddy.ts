@@ -3,20 +3,25 @@ import * as random from "@pulumi/random";
 import bcrypt from "bcryptjs";
 import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
 import { publicUrl } from "../outside.ts";
+import type { FileTree } from "../runtime/files.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import { answersHttp, type Workload } from "../runtime/workload.ts";
 import { routedSegments } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
-import { caddyfile, DRAIN_SECONDS } from "./caddyfile.ts";
+import { caddyfile, DRAIN_SECONDS, FILES_VARIABLE } from "./caddyfile.ts";
+import { certificateFiles, type Domains } from "./domains.ts";
 import { routes } from "./routes.ts";
 import { EDGE_METRICS, type EdgeSockets, withSockets } from "./sockets.ts";
 
 export interface CaddyArgs extends PartArgs {
   /** Where it gets the sockets of the published ports from. */
   readonly sockets: EdgeSockets;
-  readonly domain: string;
+  /** Every host name at which it answers. */
+  readonly domains: Domains;
+  /** The private keys of the supplied certificates by host name. */
+  readonly domainKeys: ReadonlyMap<string, pulumi.Input<string>>;
   readonly httpsPort: number;
   /** Networks from which the admin pages answer; empty for all. */
   readonly adminNetworks: readonly string[];
@@ -39,6 +44,21 @@ const config = (directory: string) => ["--config", `${directory}/Caddyfile`, "--
 /** Where a check, which has no volume, may write. */
 const SCRATCH = ["env", "XDG_DATA_HOME=/tmp", "XDG_CONFIG_HOME=/tmp"];
 
+/** The supplied certificates and their keys. */
+const certificates = (domains: Domains, keys: CaddyArgs["domainKeys"]): FileTree =>
+  Object.fromEntries(
+    domains.flatMap((domain) => {
+      const { name, chain } = domain;
+      const files = certificateFiles(domain);
+      return chain === undefined
+        ? []
+        : [
+            [files.certificate, chain],
+            [files.key, keys.get(name) ?? ""],
+          ];
+    }),
+  );
+
 /** Seconds beyond the time in which it finishes what is under way, before Docker ends it: it also gives its locks back. */
 const END_SECONDS = 5;
 
@@ -52,8 +72,9 @@ export class Caddy extends pulumi.ComponentResource {
 
   constructor(name: string, args: CaddyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:edge:Caddy", name, {}, opts);
-    const { target, credentials, sockets, domain, httpsPort, adminNetworks, trustedProxies, acmeStaging } = args;
-    this.url = publicUrl({ domain, httpsPort });
+    const { target, credentials, sockets, domains, domainKeys, httpsPort, adminNetworks, trustedProxies, acmeStaging } =
+      args;
+    this.url = publicUrl({ domain: domains[0].name, httpsPort });
     const volume = new StatefulVolume(
       "caddy-data",
       { target, ...volumeOwner(workloadUser("caddy"), args.images) },
@@ -80,7 +101,7 @@ export class Caddy extends pulumi.ComponentResource {
         live: {
           files: {
             Caddyfile: caddyfile({
-              domain,
+              domains,
               httpsPort,
               routes,
               loginFile: "secrets/login",
@@ -89,8 +110,15 @@ export class Caddy extends pulumi.ComponentResource {
               acmeStaging,
             }),
             "secrets/login": login,
+            ...certificates(domains, domainKeys),
           },
-          check: (directory) => [...SCRATCH, "caddy", "validate", ...config(directory)],
+          check: (directory) => [
+            ...SCRATCH,
+            `${FILES_VARIABLE}=${directory}`,
+            "caddy",
+            "validate",
+            ...config(directory),
+          ],
           reload: ["caddy", "reload", ...config(LIVE_CURRENT)],
         },
         credentials: ["caddy-admin"],

@@ -1,9 +1,12 @@
+import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
+import { certificateFiles, covers, type Domain, type Domains } from "./domains.ts";
 import { contentPolicy, securityHeaders } from "./headers.ts";
 import { indent, type Route, type RouteArgs, routeBlock } from "./route.ts";
 import { bindTo, sockets } from "./sockets.ts";
 
 export interface CaddyfileArgs extends RouteArgs {
-  readonly domain: string;
+  /** The host names at which it answers. */
+  readonly domains: Domains;
   /** Published HTTPS port, for redirects. */
   readonly httpsPort: number;
   readonly routes: readonly Route[];
@@ -44,6 +47,17 @@ const MAX_BODY = "1MB";
 
 /** Let's Encrypt's authority for trying out. */
 const ACME_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory";
+
+/** The environment variable that tells a check where the files are which are not in force yet. */
+export const FILES_VARIABLE = "EDGE_FILES";
+
+/** The certificate of a site: what is supplied, or what Caddy gets itself. */
+function certificateBlock(domain: Domain): string[] {
+  if (domain.chain === undefined) return [];
+  const { certificate, key } = certificateFiles(domain);
+  const path = (file: string) => `{$${FILES_VARIABLE}:${LIVE_CURRENT}}/${file}`;
+  return [`tls ${path(certificate)} ${path(key)}`];
+}
 
 /** Parameters of an address that may hold a token; the log shows them without their value. */
 const SECRET_PARAMETERS = ["access_token", "api_key", "auth_token", "code", "password", "token"];
@@ -114,8 +128,9 @@ function serverBlock(trustedProxies: readonly string[]): string[] {
 
 /** The Caddyfile: certificates, headers, limits and routes. Whatever matches no route is a 404, and a host that is not ours a 421. */
 export function caddyfile(args: CaddyfileArgs): string {
-  const { domain, httpsPort } = args;
-  const local = domain === "localhost";
+  const { domains, httpsPort } = args;
+  const [main, ...further] = domains;
+  const local = main.name === "localhost";
   const headers = headerBlock(httpsPort);
   // What Caddy refuses by itself: it would answer without the headers, and with its name.
   const refusals = ["handle_errors {", ...indent([...headers, 'respond "{err.status_code} {err.status_text}"']), "}"];
@@ -143,6 +158,11 @@ export function caddyfile(args: CaddyfileArgs): string {
   const redirect = (to: string) => [...headers, `redir ${to} 308`];
   const misdirected = [...headers, 'respond "misdirected request" 421', ...refusals, ...log];
   const port = httpsPort === 443 ? "" : `:${httpsPort}`;
+  // Its www leads to it, unless that is a domain of its own; by HTTPS where it has a certificate.
+  const alias = `www.${main.name}`;
+  const listed = further.some(({ name }) => name === alias);
+  const www = !local && !listed && (main.chain === undefined || covers(main.chain, alias));
+  const toMain = redirect(`https://${main.name}${port}{uri}`);
   return [
     "{",
     ...indent([
@@ -161,13 +181,15 @@ export function caddyfile(args: CaddyfileArgs): string {
     "}",
     // For Prometheus; the port is published nowhere.
     ...block(`http://:${sockets.metrics.port}`, [...bindTo("metrics"), "metrics /metrics"]),
-    ...block(local ? "https://localhost, https://127.0.0.1" : domain, site),
+    ...block(local ? "https://localhost, https://127.0.0.1" : main.name, [...certificateBlock(main), ...site]),
+    ...(www ? block(`https://${alias}`, [...certificateBlock(main), ...secure, ...leaving, ...toMain]) : []),
     ...(local
       ? block("http://localhost, http://127.0.0.1", [...plain, ...redirect(`https://{host}${port}{uri}`)])
-      : [
-          ...block(`https://www.${domain}`, [...secure, ...leaving, ...redirect(`https://${domain}${port}{uri}`)]),
-          ...block(`http://${domain}, http://www.${domain}`, [...plain, ...redirect(`https://${domain}${port}{uri}`)]),
-        ]),
+      : block(`http://${main.name}${listed ? "" : `, http://${alias}`}`, [...plain, ...toMain])),
+    ...further.flatMap((each) => [
+      ...block(each.name, [...certificateBlock(each), ...site]),
+      ...block(`http://${each.name}`, [...plain, ...redirect(`https://${each.name}${port}{uri}`)]),
+    ]),
     // RFC 9110, 15.5.20. Without these Caddy answers any other host with an empty 200 and its name.
     ...block("http://", [...plain, ...misdirected]),
     ...block("https://", [...secure, ...leaving, ...misdirected]),

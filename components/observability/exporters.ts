@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { agesAsMetrics } from "../credentials/ages.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { slotUser } from "../data/slotUser.ts";
+import type { Domains } from "../edge/domains.ts";
 import { httpListen } from "../platform/httpListen.ts";
 import { KILL_SWITCH_MOUNT } from "../platform/killSwitch.ts";
 import type { KillSwitchMount } from "../platform/killSwitchMount.ts";
@@ -14,8 +15,8 @@ import { hostFiles, nodeExporterScript } from "./nodeExporter.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface ExportersArgs extends PartArgs {
-  /** The public host name. */
-  readonly domain: string;
+  /** The host names at which the edge answers. */
+  readonly domains: Domains;
   /** The kill switch, which is a metric while it is on. */
   readonly killSwitch: KillSwitchMount;
   /** Since when each credential has its value: see `CredentialAges`. */
@@ -59,9 +60,9 @@ const between = (asked: SegmentName) =>
 
 /** The exporters, by name. NATS's has no image with a verified digest: the services' own counters stand in for it. */
 export function exporters(
-  args: Pick<ExportersArgs, "domain" | "credentials" | "credentialAges" | "hostMetrics" | "killSwitch">,
+  args: Pick<ExportersArgs, "domains" | "credentials" | "credentialAges" | "hostMetrics" | "killSwitch">,
 ): Readonly<Record<string, Exporter>> {
-  const { domain, credentials, credentialAges, hostMetrics, killSwitch } = args;
+  const { domains, credentials, credentialAges, hostMetrics, killSwitch } = args;
   const redisUser = slotUser("exporter", credentials.generation("redis-exporter"));
   return {
     "node-exporter": {
@@ -175,9 +176,9 @@ export function exporters(
         ],
         ...between("caddy"),
         health: answersHttp(9115, "/-/healthy"),
-        files: { "/etc/blackbox": { "config.yml": blackboxConfig(domain) } },
+        files: { "/etc/blackbox": { "config.yml": blackboxConfig(domains) } },
       },
-      targets: [{ job: "blackbox-exporter", address: "blackbox-exporter:9115" }, ...edgeTargets(domain)],
+      targets: [{ job: "blackbox-exporter", address: "blackbox-exporter:9115" }, ...edgeTargets(domains)],
     },
   };
 }

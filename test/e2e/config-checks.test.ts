@@ -224,7 +224,7 @@ describe("Alertmanager", () => {
 
 describe("the blackbox exporter", () => {
   test.each(["localhost", "trader.example.com"])("accepts its configuration for %s", async (domain) => {
-    write("blackbox.yml", blackboxConfig(domain));
+    write("blackbox.yml", blackboxConfig([{ name: domain }]));
     await accepted(tool("blackbox-exporter", "/bin/blackbox_exporter", "--config.file=blackbox.yml", "--config.check"));
   });
 });

@@ -1,9 +1,17 @@
+import { generateKeyPairSync } from "node:crypto";
+import { get } from "node:https";
 import { setTimeout as pause } from "node:timers/promises";
+import type { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { certificate } from "../../tools/checkImage/certificates.ts";
+import { run } from "../../tools/lib/run.ts";
+import { root } from "../../tools/lib/workspace.ts";
 import { eventually, https, login } from "./lib/http.ts";
 import { quicVersions, sendRaw } from "./lib/raw.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 import { trader } from "./lib/trading.ts";
+
+const newKey = () => generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
 
 describe("the edge", () => {
   let stack: TestStack;
@@ -166,6 +174,88 @@ describe("the edge", () => {
       await stack.pulumi("up", "--yes", "--suppress-outputs");
       expect((await https(`${stack.url}/prometheus/graph`, { headers: admin })).status).toBe(200);
       expect(await docker("inspect", "--format", "{{.Id}}", await stack.container("caddy"))).toBe(caddy);
+    });
+  });
+
+  describe("a domain of its own", () => {
+    const NAME = "trader.test";
+    const authority = { commonName: "An authority of the test", key: newKey() };
+    const authorityPem = certificate(authority);
+    const issued = () => {
+      const key = newKey();
+      const own = certificate({ commonName: NAME, key, issuer: authority, names: [NAME] });
+      return { certificate: own + authorityPem, key: key.export({ type: "pkcs8", format: "pem" }).toString() };
+    };
+    /** As the documentation says: from a file. */
+    const supply = async ({ certificate: chain, key }: ReturnType<typeof issued>) => {
+      const set = async (field: string, value: string, ...flags: readonly string[]) => {
+        const path = `autollm:domains["${NAME}"].${field}`;
+        const line = ["run", "-s", "pulumi", "--", "config", "set", "--path", path, ...flags, "--stack", stack.name];
+        const env = { AUTOLLM_HOME: stack.home, CI: "true" };
+        await run("npm", line, { cwd: root, env, input: value });
+      };
+      await set("key", key, "--secret");
+      await set("certificate", chain);
+      await stack.pulumi("up", "--yes", "--suppress-outputs");
+    };
+    /** The status and the certificate's number, of one new connection that trusts the authority of the test alone. */
+    const ask = (path = "/health") =>
+      new Promise<{ code: number; serial: string }>((resolve, reject) => {
+        const options = { servername: NAME, ca: authorityPem, headers: { host: NAME }, agent: false };
+        get(`https://127.0.0.1:${stack.httpsPort}${path}`, options, (response) => {
+          const { serialNumber: serial } = (response.socket as TLSSocket).getPeerCertificate();
+          response.resume().on("end", () => resolve({ code: response.statusCode ?? 0, serial }));
+        }).on("error", reject);
+      });
+
+    test("answers with the certificate that was supplied for it, and Prometheus watches it", async () => {
+      await expect(ask()).rejects.toThrow();
+      await supply(issued());
+      expect((await ask()).code).toBe(200);
+      expect((await ask("/prometheus/graph")).code).toBe(401);
+      expect((await https(`${stack.url}/health`)).status).toBe(200);
+      const query = encodeURIComponent(`probe_success{certificate="supplied",domain="${NAME}"}`);
+      const found = await eventually("the probe's word", 90, async () => {
+        const { body } = await https(`${stack.url}/prometheus/api/v1/query?query=${query}`, { headers: admin });
+        return /"value":\[[^\]]*"1"\]/.test(body) ? body : undefined;
+      });
+      expect(found).toContain(NAME);
+    });
+
+    test("takes another certificate without a failed request, and its key is in no log and no description", async () => {
+      const before = await ask();
+      const caddy = await docker("inspect", "--format", "{{.Id}}", await stack.container("caddy"));
+      let done = false;
+      const failed: unknown[] = [];
+      const seen = new Set<string>();
+      const load = Array.from({ length: 4 }, async () => {
+        while (!done) {
+          await ask().then(
+            ({ code, serial }) => (code === 200 ? seen.add(serial) : failed.push(code)),
+            (error: unknown) => failed.push(error),
+          );
+          await pause(50);
+        }
+      });
+      const next = issued();
+      await supply(next);
+      done = true;
+      await Promise.all(load);
+      expect(failed).toEqual([]);
+      expect((await ask()).serial).not.toBe(before.serial);
+      expect(seen.size).toBe(2);
+      const name = await stack.container("caddy");
+      expect(await docker("inspect", "--format", "{{.Id}}", name)).toBe(caddy);
+      const [, line = ""] = next.key.split("\n");
+      expect(await docker("inspect", name)).not.toContain(line);
+      expect(await docker("logs", name)).not.toContain(line);
+    });
+
+    test("that is taken away answers no more", async () => {
+      await stack.pulumi("config", "rm", "autollm:domains");
+      await stack.pulumi("up", "--yes", "--suppress-outputs");
+      await expect(ask()).rejects.toThrow();
+      await healthy();
     });
   });
 

@@ -90,7 +90,7 @@ describe("the local stack", () => {
   });
 
   test("at the edge each route answers, and each admin page stays closed, as the probes see it", async () => {
-    const expected = edgeTargets("localhost").map(({ job }) => job);
+    const expected = edgeTargets([{ name: "localhost" }]).map(({ job }) => job);
     await eventually("every probe content", 120, async () => {
       const content = await jobsWith("probe_success");
       return expected.every((job) => content.includes(job)) ? content : undefined;

@@ -61,7 +61,7 @@ function write(path: string, content: string): void {
 /** It listens by itself: nobody gives it sockets here. */
 const site = (change: Partial<CaddyfileArgs> = {}) =>
   caddyfile({
-    ...{ domain: "localhost", httpsPort: 8443, routes, loginFile: "secrets/login" },
+    ...{ domains: [{ name: "localhost" }], httpsPort: 8443, routes, loginFile: "secrets/login" },
     ...{ adminNetworks: [], trustedProxies: [], acmeStaging: false, ...change },
   }).replaceAll(/^\s*bind fd\w*\/\d+ \{\n.*\n\s*\}\n/gm, "");
 

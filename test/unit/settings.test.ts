@@ -429,6 +429,7 @@ describe("a right config", () => {
       settings: {
         environment: "local",
         domain: "localhost",
+        domains: {},
         bindAddress: "127.0.0.1",
         httpPort: 8080,
         httpsPort: 8443,

@@ -106,7 +106,7 @@ export const exposers: readonly Exposer[] = [
   { metrics: ["container_*"], jobs: ["cadvisor"] },
   // Without an answer there is no certificate, and EdgeDown tells of that.
   { metrics: ["probe_ssl_earliest_cert_expiry"], jobs: ["edge"], when: "on (job) probe_success == 1" },
-  { metrics: ["probe_*"], jobs: edgeTargets("localhost").map(({ job }) => job) },
+  { metrics: ["probe_*"], jobs: edgeTargets([{ name: "localhost" }]).map(({ job }) => job) },
   { metrics: ["caddy_*"], jobs: ["caddy"] },
   { metrics: ["alertmanager_*"], jobs: ["alertmanager"] },
   { metrics: ["prometheus_*"], jobs: ["prometheus"] },

@@ -12,11 +12,11 @@ export const securityAlerts: readonly AlertGroup[] = [
     alerts: [
       {
         name: "EdgeDown",
-        expr: 'probe_success{job="edge"} == 0',
+        expr: 'probe_success{certificate!=""} == 0',
         for: "1m",
         severity: "critical",
         service: "caddy",
-        summary: "{{ $labels.instance }} does not answer",
+        summary: "{{ $labels.domain }} does not answer",
         description: "From outside, the platform is not there.",
       },
       {
@@ -57,8 +57,9 @@ export const securityAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "caddy",
         subject: "certificate",
-        summary: "The certificate of {{ $labels.instance }} ends in {{ $value | humanizeDuration }}",
-        description: "Caddy renews by itself, and has not.",
+        summary: "The certificate of {{ $labels.domain }} ends in {{ $value | humanizeDuration }}",
+        description:
+          "Caddy renews by itself what it got itself, and has not; a supplied certificate is replaced by another one.",
       },
     ],
   },

@@ -305,7 +305,7 @@ export const dataCases: readonly AlertCase[] = [
 const edgeRequests = (code: string) => `caddy_http_request_duration_seconds_count{job="caddy",code="${code}"}`;
 
 export const edgeCases: readonly AlertCase[] = [
-  gauge("EdgeDown", "caddy", 'probe_success{job="edge",instance="https://edge-sockets:8443/health"}', 0, 1),
+  gauge("EdgeDown", "caddy", 'probe_success{job="edge",certificate="public",domain="trader.example.com"}', 0, 1),
   {
     alert: "EdgeRouteDown",
     service: "caddy",
@@ -334,12 +334,20 @@ export const edgeCases: readonly AlertCase[] = [
     alert: "CertificateExpiry",
     service: "caddy",
     fires: [
-      one('probe_ssl_earliest_cert_expiry{job="edge",certificate="public"}', 13 * DAY, "15m"),
-      one('probe_ssl_earliest_cert_expiry{job="edge",certificate="internal"}', HOUR, "15m"),
+      one(
+        'probe_ssl_earliest_cert_expiry{job="edge",certificate="public",domain="trader.example.com"}',
+        13 * DAY,
+        "15m",
+      ),
+      one('probe_ssl_earliest_cert_expiry{job="edge",certificate="internal",domain="localhost"}', HOUR, "15m"),
     ],
     quiet: [
-      one('probe_ssl_earliest_cert_expiry{job="edge",certificate="public"}', 30 * DAY, "15m"),
-      one('probe_ssl_earliest_cert_expiry{job="edge",certificate="internal"}', 8 * HOUR, "15m"),
+      one(
+        'probe_ssl_earliest_cert_expiry{job="edge",certificate="public",domain="trader.example.com"}',
+        30 * DAY,
+        "15m",
+      ),
+      one('probe_ssl_earliest_cert_expiry{job="edge",certificate="internal",domain="localhost"}', 8 * HOUR, "15m"),
     ],
   },
   pair(

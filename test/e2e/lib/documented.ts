@@ -55,6 +55,7 @@ const BY_HAND = { needs: "somebody to look at it: it runs for as long as one let
 const KEY_CHANGE = { seenIn: "test/e2e/host-access.test.ts" };
 const CHECK_IMAGE = { seenIn: "test/e2e/check-image.test.ts" };
 const FIXES = { seenIn: "test/e2e/host-fixes.test.ts" };
+const DOMAINS = { seenIn: "test/e2e/edge.test.ts" };
 const REGISTRIES = { seenIn: "test/e2e/registries.test.ts" };
 const FIREWALL = { seenIn: "test/e2e/host-firewall.test.ts" };
 const CI = { seenIn: ".ci/run" };
@@ -239,6 +240,11 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "pulumi config set --path 'host.deployerKeys[0]' \"$(cat ~/.ssh/autollm-old.pub)\"": KEY_CHANGE,
   "pulumi config set --path host.privateKeyPath '~/.ssh/autollm-new'": KEY_CHANGE,
   "pulumi config rm --path 'host.deployerKeys[0]'": KEY_CHANGE,
+  "npm run pulumi -- config set --path 'domains[\"trade.example.org\"].key' --secret --stack staging < key.pem":
+    DOMAINS,
+  "npm run pulumi -- config set --path 'domains[\"trade.example.org\"].certificate' --stack staging < certificate.pem":
+    DOMAINS,
+  "npm run pulumi -- config set --path 'domains[\"api.example.org\"]' '{}' --stack staging": DOMAINS,
   "npm run pulumi -- config set --path 'registries[\"ghcr.io\"].user' robot --stack staging": REGISTRIES,
   "npm run pulumi -- config set --secret --path 'registries[\"ghcr.io\"].password' --stack staging": REGISTRIES,
   "npm run scan -- images --stack staging": REGISTRIES,

@@ -6,7 +6,7 @@ import { routes } from "../../../components/edge/routes.ts";
 export const render = (domain: string, httpsPort = 443, change: Partial<CaddyfileArgs> = {}) =>
   caddyfile({
     ...{
-      domain,
+      domains: [{ name: domain }],
       httpsPort,
       routes,
       loginFile: "secrets/login",

@@ -168,13 +168,17 @@ describe("the exporters", () => {
   });
 
   test("a public certificate is checked, and Caddy's own is not", () => {
-    const tls = (domain: string) => parse(blackboxConfig(domain)).modules.edge.http.tls_config as unknown;
+    const tls = (domain: string) => parse(blackboxConfig([{ name: domain }])).modules.edge.http.tls_config as unknown;
     expect(tls("trader.example.com")).toEqual({ server_name: "trader.example.com" });
     expect(tls("localhost")).toEqual({ server_name: "localhost", insecure_skip_verify: true });
   });
 
   test("each public route is asked whether it answers, and each admin page whether it stays closed", () => {
-    const asked = edgeTargets("localhost").map(({ job, probe, labels }) => [job, probe?.module, labels?.login]);
+    const asked = edgeTargets([{ name: "localhost" }]).map(({ job, probe, labels }) => [
+      job,
+      probe?.module,
+      labels?.login,
+    ]);
     expect(asked).toEqual([
       ["edge", "edge", undefined],
       ["edge-api", "answers", "no"],
@@ -185,7 +189,7 @@ describe("the exporters", () => {
       ["edge-alertmanager", "closed", "yes"],
       ["edge-jaeger", "closed", "yes"],
     ]);
-    const { modules } = parse(blackboxConfig("localhost")) as {
+    const { modules } = parse(blackboxConfig([{ name: "localhost" }])) as {
       modules: Readonly<Record<string, { http: { valid_status_codes?: number[] } }>>;
     };
     expect(modules.closed?.http.valid_status_codes).not.toContain(200);
@@ -193,7 +197,7 @@ describe("the exporters", () => {
   });
 
   test("the refusals that these probes ask for are too few for a ban at the edge", () => {
-    const seldom = edgeTargets("localhost").filter(({ job }) => job !== "edge");
+    const seldom = edgeTargets([{ name: "localhost" }]).filter(({ job }) => job !== "edge");
     expect(seldom.map(({ interval }) => interval)).toEqual(seldom.map(() => "1m"));
     expect(seldom.length * (EDGE_LIMITS.findtime / 60)).toBeLessThan(EDGE_LIMITS.maxretry);
   });
