@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { apt } from "../lib/apt.ts";
 import { cacheDir } from "../lib/cache.ts";
 import { say, step, UserError } from "../lib/log.ts";
 import { run, which } from "../lib/run.ts";
@@ -106,15 +107,14 @@ async function daemonVersion(): Promise<string | undefined> {
 }
 
 async function install(): Promise<void> {
-  const env = { DEBIAN_FRONTEND: "noninteractive" };
   say("Docker is missing: installing Debian's docker.io");
   await step("installing Docker", "apt-get, half a minute", async () => {
-    await run("apt-get", ["update"], { env });
+    await apt(["update"]);
     const packages = ["docker.io", "iptables"];
     // Debian 13 ships the client in a package of its own, Debian 12 within docker.io.
     const separateClient = (await run("apt-cache", ["show", "docker-cli"], { allowFailure: true })).code === 0;
     if (separateClient && (await which("docker")) === undefined) packages.push("docker-cli");
-    await run("apt-get", ["install", "--yes", "--no-install-recommends", ...packages], { env });
+    await apt(["install", "--yes", "--no-install-recommends", ...packages]);
   });
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { apt } from "../lib/apt.ts";
 import { cacheDir } from "../lib/cache.ts";
 import { step, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
@@ -89,7 +90,7 @@ async function debootstrap(): Promise<{ path: string; env: Record<string, string
   if (!existsSync(unpacked)) {
     const download = () => run("apt-get", ["download", "debootstrap"], { cwd: dir, allowFailure: true });
     if ((await download()).code !== 0) {
-      await run("apt-get", ["update"]);
+      await apt(["update"]);
       await download();
     }
     const archive = readdirSync(dir).find((file) => file.endsWith(".deb"));

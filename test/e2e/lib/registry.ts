@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hash } from "bcryptjs";
 import type { RegistryLogin } from "../../../components/registries.ts";
+import { apt } from "../../../tools/lib/apt.ts";
 import { cacheDir } from "../../../tools/lib/cache.ts";
 import { withDockerConfig } from "../../../tools/lib/registryLogins.ts";
 import { run } from "../../../tools/lib/run.ts";
@@ -31,7 +32,7 @@ async function registryProgram(): Promise<string> {
   const folder = cacheDir("tools", "docker-registry");
   const program = join(folder, "usr", "bin", "docker-registry");
   if (existsSync(program)) return program;
-  await run("apt-get", ["-qq", "update"], { allowFailure: true });
+  await apt(["-qq", "update"]);
   await run("apt-get", ["-qq", "download", "docker-registry"], { cwd: folder });
   await run("sh", ["-c", "dpkg-deb --extract docker-registry_*.deb . && rm docker-registry_*.deb"], { cwd: folder });
   return program;

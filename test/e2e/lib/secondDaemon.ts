@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildGoProgram } from "../../../tools/images/go-programs.ts";
+import { apt } from "../../../tools/lib/apt.ts";
 import { run, which } from "../../../tools/lib/run.ts";
 import { eventually } from "./http.ts";
 
@@ -26,7 +27,7 @@ const RELEASED_MIN_API = "1.44";
  */
 export async function startDocker29(name: string): Promise<SecondDaemon> {
   if ((await which("pkg-config")) === undefined)
-    await run("apt-get", ["install", "--yes", "--no-install-recommends", "libseccomp-dev", "pkg-config"]);
+    await apt(["install", "--yes", "--no-install-recommends", "libseccomp-dev", "pkg-config"]);
   const programs = [await buildGoProgram("runc"), await buildGoProgram("docker-engine")];
   // Where daemons have their sockets. What an interrupted run left there is not used again.
   const folder = join("/run", `autollm-${name}`);
