@@ -67,10 +67,15 @@ describe("two operators of a shared stack", () => {
     return deployment.pending_operations?.length ?? 0;
   };
   /** Until the engine makes containers and waits for their health. */
-  const inTheMiddle = (known: readonly string[]) =>
-    eventually("the first one makes containers", 300, async () =>
+  const inTheMiddle = async (known: readonly string[], change: Promise<RunResult>) => {
+    const ended = change.then(({ code, stdout, stderr }) => {
+      throw new Error(`it ended with ${code} before it made a container:\n${stdout}${stderr}`);
+    });
+    const making = eventually("the first one makes containers", 300, async () =>
       (await containers()).some((id) => !known.includes(id)) && (await pending()) > 0 ? true : undefined,
     );
+    await Promise.race([making, ended]);
+  };
 
   beforeAll(async () => {
     mkdirSync(join(home, "backend"));
@@ -105,13 +110,13 @@ describe("two operators of a shared stack", () => {
 
   test("change it one after the other: who comes second is told who is at work, and takes nothing from them", async () => {
     const first = npm("first", "up", "--yes");
-    await inTheMiddle([]);
+    await inTheMiddle([], first);
     const before = await containers();
     const held =
       /stack staging is being changed by \S+ from \S+ \(up, process \d+\) since \S+, last sign of life \d+ s ago/;
     const commands = [
       ["up", "--yes"],
-      ["rotate", "redis", "--yes"],
+      ["rotate", "nats-tls", "--yes"],
       ["rollback", "--yes"],
       ["deploy", "--yes"],
       ["pulumi", "destroy", "--yes"],
@@ -135,8 +140,8 @@ describe("two operators of a shared stack", () => {
 
   test("whose first one is killed: another machine waits, and its own goes on from what is there", async () => {
     const known = await containers();
-    const rotation = npm("first", "rotate", "redis", "--yes");
-    await inTheMiddle(known);
+    const rotation = npm("first", "rotate", "nats-tls", "--yes");
+    await inTheMiddle(known, rotation);
     // The command first, so that it does not go on; then the engine itself.
     const [, command] = /process (\d+)/.exec((await npm("first", "unlock")).stderr) ?? [];
     const locks = join(home, "backend", ".pulumi", "locks", "organization", "autollm", STACK);
