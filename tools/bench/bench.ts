@@ -12,17 +12,6 @@ import { machine, table } from "./measure.ts";
 import { withCommit } from "./other.ts";
 import { measurePlatform, type PlatformRow } from "./platform.ts";
 
-const HELP = `usage: npm run bench -- [--install] [--sizes 11,44,110] [--compare COMMIT] [--rounds N] [--write]
-
-Measures on this machine's Docker: the whole platform (first up, no change, preview, one service; time and memory), then as many idle
-workloads as the sizes say, by this stack's own component and by docker compose, where that is installed. Give it a quiet machine.
-
-  --install          allow to install what is missing (Docker, on Debian; always so when CI is set)
-  --sizes            numbers of workloads; default 11,44,110; "none" for the platform alone
-  --compare COMMIT   measure the platform of another commit as well, in turns, and print the ratios
-  --rounds N         measure the platform N times; the median counts; default 1
-  --write            put the figures into docs/performance.md`;
-
 /** Ports of the stack that is measured, beside those of a stack that runs. */
 const PORTS = [18_080, 18_443] as const;
 const PAGE = join(root, "docs/performance.md");
@@ -92,15 +81,33 @@ async function platformTable(rounds: number, commit: string | undefined): Promis
   return table(["what", `seconds at ${commit}`, "now", "ratio", `MiB at ${commit}`, "now", "ratio"], rows);
 }
 
-await command(
+export const benchCommand = command(
   {
-    help: HELP,
+    about: `Measures on this machine's Docker: the whole platform (first up, no change, preview, one service; time and memory), then as many idle
+workloads as the sizes say, by this stack's own component and by docker compose, where that is installed. Give it a quiet machine.`,
     options: {
-      install: { type: "boolean" },
-      sizes: { type: "string", default: "11,44,110" },
-      compare: { type: "string" },
-      rounds: { type: "string", default: "1" },
-      write: { type: "boolean" },
+      install: {
+        type: "boolean",
+        says: "allow to install what is missing (Docker, on Debian; always so when CI is set)",
+      },
+      sizes: {
+        type: "string",
+        default: "11,44,110",
+        value: "NUMBERS",
+        says: 'numbers of workloads; default 11,44,110; "none" for the platform alone',
+      },
+      compare: {
+        type: "string",
+        value: "COMMIT",
+        says: "measure the platform of another commit as well, in turns, and print the ratios",
+      },
+      rounds: {
+        type: "string",
+        default: "1",
+        value: "N",
+        says: "measure the platform N times; the median counts; default 1",
+      },
+      write: { type: "boolean", says: "put the figures into docs/performance.md" },
     },
     changes: "nothing",
   },

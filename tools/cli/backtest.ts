@@ -1,21 +1,21 @@
-import { command } from "../lib/command.ts";
+import { command, STACK } from "../lib/command.ts";
 import { Daemon } from "../lib/daemon.ts";
 import { UserError } from "../lib/log.ts";
 import { runLike } from "../lib/oneRun.ts";
 import { openWorkspace, outputs } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run backtest -- [--stack NAME] [ARGUMENT...]
-
-Runs the backtest engine once, to its end, and ends with its exit code. Its reports stay in the stack's volume "reports", at
+export const backtestCommand = command(
+  {
+    usage: "[--stack NAME] [ARGUMENT...]",
+    about: `Runs the backtest engine once, to its end, and ends with its exit code. Its reports stay in the stack's volume "reports", at
 /reports. Arguments follow the command of its entry, as they stand; several runs with arguments may go on side by side.
 
-  npm run backtest -- BTC-USD --start 2025-01-01 --end 2025-06-30 --report-dir /reports
-
-  --stack NAME   another stack than "local"; it stands first
-  --             ends these options: npm run backtest -- -- --help asks the engine for its own`;
-
-await command(
-  { help: HELP, options: { stack: { type: "string", default: "local" } }, handsOn: true, changes: "nothing" },
+  npm run backtest -- BTC-USD --start 2025-01-01 --end 2025-06-30 --report-dir /reports`,
+    words: { "--": "ends these options: `backtest -- --help` asks the engine for its own" },
+    options: { stack: { ...STACK, says: `${STACK.says}; it stands first` } },
+    handsOn: "rest",
+    changes: "nothing",
+  },
   async ({ stack }, words) => {
     const workspace = await openWorkspace(stack);
     const { backtestContainer } = await outputs(workspace);

@@ -1,28 +1,13 @@
 import { bucketOf, prunerPolicy, writerPolicy } from "../../services/backup/src/s3.ts";
 import type { Pruned } from "../../services/backup/src/second.ts";
 import { confirm, unasked } from "../lib/ask.ts";
-import { command, USAGE } from "../lib/command.ts";
+import { command, JSON_OUT, STACK, USAGE, YES } from "../lib/command.ts";
 import { Daemon } from "../lib/daemon.ts";
 import { say, step, UserError } from "../lib/log.ts";
 import { remotePruner } from "../lib/pruner.ts";
 import { settingsOf } from "../lib/stackSettings.ts";
 import { humanBytes } from "../lib/units.ts";
 import { openWorkspace, stackExists } from "../lib/workspace.ts";
-
-const HELP = `usage: npm run backup -- [--stack NAME] [--test | --list | --fetch | --prune-remote | --policies] [--json] [--yes]
-
-Makes a backup now, beside the nightly one: databases, streams, volumes, Grafana, and the stack's own state. It waits for
-the end and tells the snapshot's id, its size and how long it took. What is saved and what is not: docs/backup.md.
-
-  --stack NAME   another stack than "local"
-  --test         instead: restore the newest one into a scratch database and compare every table, as each week
-  --list         instead: list the snapshots, oldest first
-  --fetch        instead: copy from the second repository (backup.s3) what this one lacks, as on a new host; lists them
-  --prune-remote instead: remove from the second repository what is older than is kept. It runs on this machine, by a key of
-                 its own, which the stack never has: PRUNE_ACCESS_KEY and PRUNE_SECRET_KEY in the environment
-  --policies     instead: print what the two keys of the second repository may do, as S3 policies
-  --yes          do not ask (always so when CI is set)
-  --json         print the answer as JSON`;
 
 interface Snapshot {
   readonly id: string;
@@ -44,24 +29,38 @@ interface BackupResult {
 
 const PROGRAM = ["node", "/app/backup.mjs"];
 
-await command(
+export const backupCommand = command(
   {
-    help: HELP,
+    usage: "[--test | --list | --fetch | --prune-remote | --policies]",
+    about: `Makes a backup now, beside the nightly one: databases, streams, volumes, Grafana, and the stack's own state. It waits for
+the end and tells the snapshot's id, its size and how long it took. What is saved and what is not: docs/backup.md.`,
     options: {
-      stack: { type: "string", default: "local" },
-      test: { type: "boolean" },
-      list: { type: "boolean" },
-      fetch: { type: "boolean" },
-      "prune-remote": { type: "boolean" },
-      policies: { type: "boolean" },
-      yes: { type: "boolean" },
-      json: { type: "boolean" },
+      stack: STACK,
+      test: {
+        type: "boolean",
+        says: "instead: restore the newest one into a scratch database and compare every table, as each week",
+      },
+      list: { type: "boolean", says: "instead: list the snapshots, oldest first" },
+      fetch: {
+        type: "boolean",
+        says: "instead: copy from the second repository (backup.s3) what this one lacks, as on a new host; lists them",
+      },
+      "prune-remote": {
+        type: "boolean",
+        says: "instead: remove from the second repository what is older than is kept. It runs on this machine, by a key of its own, which the stack never has: PRUNE_ACCESS_KEY and PRUNE_SECRET_KEY in the environment",
+      },
+      policies: {
+        type: "boolean",
+        says: "instead: print what the two keys of the second repository may do, as S3 policies",
+      },
+      yes: YES,
+      json: JSON_OUT,
     },
     changes: "nothing",
   },
   async ({ stack, test, list, fetch, "prune-remote": pruneRemote, policies, yes, json }) => {
     if ([test, list, fetch, pruneRemote, policies].filter(Boolean).length > 1)
-      throw new UserError(`give one of --test, --list, --fetch, --prune-remote and --policies\n\n${HELP}`, USAGE);
+      throw new UserError(`give one of --test, --list, --fetch, --prune-remote and --policies`, USAGE);
     const workspace = await openWorkspace(stack);
     if (!(await stackExists(workspace))) throw new UserError(`there is no stack ${stack}; bring it up: npm run up`);
     const place = async () => {

@@ -4,22 +4,8 @@ import { checkImage } from "../checkImage/check.ts";
 import { judge } from "../checkImage/judge.ts";
 import { Sandbox } from "../checkImage/sandbox.ts";
 import { table } from "../checkImage/table.ts";
-import { command, USAGE } from "../lib/command.ts";
+import { command, DIFFERS, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
-
-const HELP = `usage: npm run check-image -- SERVICE IMAGE [--application NAME] [--release JSON] [--json]
-
-Runs an image of this machine's Docker as the stack would run it as SERVICE, beside a NATS, a Postgres and a Redis of its own, with
-credentials that are made for it and open nothing, and without a way to the internet. Prints what falls short of what the stack
-wants, and how to fix it. All that it starts is removed at its end, also at Ctrl-C. Touches no stack.
-Ends with 0 where all is well, with 2 where something falls short.
-
-  --application NAME   the table by which the image is started: ${applicationNames.join(", ")} (default: conventions)
-  --release JSON       what release.SERVICE would say besides the image, such as '{"command": ["python", "-m", "app"]}'
-  --json               print {"service", "image", "ok", "checks": [{"check", "outcome", "detail", "fix"}]} on stdout`;
-
-/** Exit code where something falls short. */
-const FALLS_SHORT = 2;
 
 function releaseOf(text: string): Readonly<Record<string, unknown>> {
   try {
@@ -28,23 +14,43 @@ function releaseOf(text: string): Readonly<Record<string, unknown>> {
   } catch {
     // Reported below.
   }
-  throw new UserError(`--release: is no JSON object\n\n${HELP}`, USAGE);
+  throw new UserError(`--release: is no JSON object`, USAGE);
 }
 
-await command(
+export const checkImageCommand = command(
   {
-    help: HELP,
+    usage: "SERVICE IMAGE",
+    about: `Runs an image of this machine's Docker as the stack would run it as SERVICE, beside a NATS, a Postgres and a Redis of its own, with
+credentials that are made for it and open nothing, and without a way to the internet. Prints what falls short of what the stack
+wants, and how to fix it. All that it starts is removed at its end, also at Ctrl-C. Touches no stack.`,
+    words: { SERVICE: serviceNames.join(", "), IMAGE: "as Docker on this machine knows it" },
+    choices: serviceNames,
+    differs: "something falls short",
     positionals: true,
     options: {
-      application: { type: "string", default: "conventions" },
-      release: { type: "string", default: "{}" },
-      json: { type: "boolean" },
+      application: {
+        type: "string",
+        default: "conventions",
+        value: "NAME",
+        choices: applicationNames,
+        says: `the table by which the image is started: ${applicationNames.join(", ")} (default: conventions)`,
+      },
+      release: {
+        type: "string",
+        default: "{}",
+        value: "JSON",
+        says: `what release.SERVICE would say besides the image, such as '{"command": ["python", "-m", "app"]}'`,
+      },
+      json: {
+        type: "boolean",
+        says: 'print {"service", "image", "ok", "checks": [{"check", "outcome", "detail", "fix"}]}',
+      },
     },
     changes: "nothing",
   },
   async ({ application, release, json }, [service, image, ...more]) => {
     if (service === undefined || image === undefined || more.length > 0)
-      throw new UserError(`give a service and an image\n\n${HELP}`, USAGE);
+      throw new UserError(`give a service and an image`, USAGE);
     if (!isServiceName(service))
       throw new UserError(`"${service}" is no service; there are ${serviceNames.join(", ")}`, USAGE);
     if (!isApplication(application))
@@ -66,7 +72,7 @@ await command(
           ? `${image} runs as ${service}`
           : `${image} falls short as ${service} in ${short} of ${checks.length}`,
       );
-      return short === 0 ? 0 : FALLS_SHORT;
+      return short === 0 ? 0 : DIFFERS;
     } finally {
       await sandbox.remove();
     }

@@ -5,11 +5,11 @@ import { say } from "../lib/log.ts";
 import { plainSecrets } from "../lib/plainSecrets.ts";
 import { root } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run config:secrets -- [FILE...]
-
-Looks for secrets in plain text in stacks' files (by default every Pulumi.*.yaml of the repository). Exit code 1 when there is one.`;
-
-await command({ help: HELP, options: {}, positionals: true, changes: "nothing" }, async (_, files) => {
+export const configSecretsCommand = command(
+  {
+    usage: "[FILE...]",
+    about: "Looks for secrets in plain text in stacks' files (by default every Pulumi.*.yaml of the repository). Ends with 1 when there is one.",
+ options: {}, positionals: true, changes: "nothing" }, async (_, files) => {
   const all = readdirSync(root)
     .filter((name) => /^Pulumi\..+\.yaml$/.test(name))
     .map((name) => join(root, name));

@@ -4,20 +4,11 @@ import { join } from "node:path";
 import { z } from "zod";
 import { dashboards } from "../../components/observability/dashboards/dashboards.ts";
 import { dashboardJson } from "../../components/observability/dashboards/render.ts";
-import { command, USAGE } from "../lib/command.ts";
+import { command, STACK, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { type PanelTarget, panelQuery } from "../lib/panelQuery.ts";
 import { dashboardPage, type PicturePanel, type Series } from "../lib/pictures.ts";
 import { openWorkspace, outputs } from "../lib/workspace.ts";
-
-const HELP = `usage: npm run dashboards -- DIR [--stack NAME] [--minutes N]
-
-Writes each dashboard as a page of its own, with what its panels show now: for a report, or where no browser reaches Grafana.
-The data is asked through Grafana, as Grafana's own pages ask it; the drawing is not Grafana's.
-
-  DIR           where the pages go
-  --stack NAME  another stack than "local"
-  --minutes N   how far back (default 60)`;
 
 /** Points of a curve: about one a pixel of half a page. */
 const POINTS = 400;
@@ -72,15 +63,21 @@ function post(url: string, password: string, body: unknown, signed: boolean): Pr
   });
 }
 
-await command(
+export const dashboardsCommand = command(
   {
-    help: HELP,
+    usage: "DIR",
+    about: `Writes each dashboard as a page of its own, with what its panels show now: for a report, or where no browser reaches Grafana.
+The data is asked through Grafana, as Grafana's own pages ask it; the drawing is not Grafana's.`,
+    words: { DIR: "where the pages go" },
     positionals: true,
-    options: { stack: { type: "string", default: "local" }, minutes: { type: "string", default: "60" } },
+    options: {
+      stack: STACK,
+      minutes: { type: "string", default: "60", value: "N", says: "how far back (default 60)" },
+    },
     changes: "nothing",
   },
   async ({ stack, minutes }, [directory, ...more]) => {
-    if (directory === undefined || more.length > 0) throw new UserError(`name one folder\n\n${HELP}`, USAGE);
+    if (directory === undefined || more.length > 0) throw new UserError(`name one folder`, USAGE);
     if (!/^[1-9]\d{0,4}$/.test(minutes)) throw new UserError(`--minutes: ${minutes} is no number of minutes`, USAGE);
     const workspace = await openWorkspace(stack);
     const { grafanaUrl, grafanaPassword } = await outputs(workspace, true);

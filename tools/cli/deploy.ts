@@ -1,30 +1,21 @@
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { confirm, unasked } from "../lib/ask.ts";
-import { command } from "../lib/command.ts";
+import { command, USAGE, YES } from "../lib/command.ts";
 import { deployments, type Update } from "../lib/history.ts";
 import { say, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
 import { settingsOf } from "../lib/stackSettings.ts";
 import { openWorkspace, outputs, root, stackExists, type Workspace } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run deploy -- --stack NAME [--no-backup] [--yes]
-
-What the deployment workflows do: a backup first, then up, then smoke tests; on a failure the images of the last good
-deployment again, and a line to Slack either way (SLACK_WEBHOOK_URL). Ends with 1 if the deployment failed, rolled back or not.
-
-  --stack NAME   the stack
-  --no-backup    go without; a stack that has never been up has nothing to save and goes without by itself
-  --yes          do not ask (always so when CI is set)`;
-
 /** A new certificate and the last container of a rolling deployment may take a moment. */
 const SMOKE_TRIES = 6;
 const SMOKE_PAUSE_MS = 10_000;
 
 /** Runs one of the project's commands as a user would. */
-async function npm(script: string, ...args: readonly string[]): Promise<boolean> {
-  say(`--- npm run ${[script, ...(args.length > 0 ? ["--", ...args] : [])].join(" ")}`);
-  const options = { cwd: root, output: "show", allowFailure: true } as const;
-  return (await run("npm", ["run", "-s", script, "--", ...args], options)).code === 0;
+async function autollm(...words: readonly string[]): Promise<boolean> {
+  say(`--- ./autollm ${words.join(" ")}`);
+  return (await run(join(root, "autollm"), words, { output: "show", allowFailure: true })).code === 0;
 }
 
 async function ranBefore({ pulumi, stack }: Workspace): Promise<boolean> {
@@ -37,20 +28,29 @@ async function smokePasses(workspace: Workspace): Promise<boolean> {
   if (typeof url !== "string") throw new UserError("the stack has no output `url`");
   const { application } = await settingsOf(workspace);
   for (let attempt = 1; ; attempt++) {
-    if (await npm("smoke", url, "--application", application, ...(workspace.local ? ["--insecure"] : []))) return true;
+    if (await autollm("smoke", url, "--application", application, ...(workspace.local ? ["--insecure"] : []))) return true;
     if (attempt === SMOKE_TRIES) return false;
     await sleep(SMOKE_PAUSE_MS);
   }
 }
 
-await command(
+export const deployCommand = command(
   {
-    help: HELP,
-    options: { stack: { type: "string" }, "no-backup": { type: "boolean" }, yes: { type: "boolean" } },
+    usage: "--stack NAME",
+    about: `What the deployment workflows do: a backup first, then up, then smoke tests; on a failure the images of the last good
+deployment again, and a line to Slack either way (SLACK_WEBHOOK_URL). Ends with 1 if the deployment failed, rolled back or not.`,
+    options: {
+      stack: { type: "string", value: "NAME", says: "the stack" },
+      "no-backup": {
+        type: "boolean",
+        says: "go without; a stack that has never been up has nothing to save and goes without by itself",
+      },
+      yes: YES,
+    },
     changes: ({ stack }) => stack,
   },
   async ({ stack, "no-backup": noBackup, yes }) => {
-    if (stack === undefined) throw new UserError(HELP, 64);
+    if (stack === undefined) throw new UserError("name the stack: --stack NAME", USAGE);
     const workspace = await openWorkspace(stack);
     if (!unasked(yes) && !(await confirm(`Deploy to ${stack} now?`))) {
       say("nothing was changed (--yes does not ask)");
@@ -58,17 +58,17 @@ await command(
     }
     const before = (await stackExists(workspace)) && (await ranBefore(workspace));
     if (before && noBackup !== true) {
-      if (!(await npm("backup", "--stack", stack))) {
-        await npm("notify", `${stack}: NOT deployed, since the backup failed. Nothing was changed.`);
+      if (!(await autollm("backup", "--stack", stack))) {
+        await autollm("notify", `${stack}: NOT deployed, since the backup failed. Nothing was changed.`);
         return 1;
       }
     }
-    if ((await npm("up", "--stack", stack, "--yes")) && (await smokePasses(workspace))) {
-      await npm("notify", `${stack}: deployed, smoke tests passed.`);
+    if ((await autollm("up", "--stack", stack, "--yes")) && (await smokePasses(workspace))) {
+      await autollm("notify", `${stack}: deployed, smoke tests passed.`);
       return 0;
     }
-    const back = before && (await npm("rollback", "--stack", stack, "--yes")) && (await smokePasses(workspace));
-    await npm(
+    const back = before && (await autollm("rollback", "--stack", stack, "--yes")) && (await smokePasses(workspace));
+    await autollm(
       "notify",
       back
         ? `${stack}: the deployment FAILED; the images of the last good one run again, and their smoke tests pass.`

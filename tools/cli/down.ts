@@ -1,20 +1,16 @@
 import { stopDocker } from "../docker/docker.ts";
-import { command } from "../lib/command.ts";
+import { command, STACK } from "../lib/command.ts";
 import { mendInterrupted } from "../lib/interrupted.ts";
 import { say, UserError } from "../lib/log.ts";
 import { forgetLocalStack, openWorkspace, stackExists } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run down -- [--stack NAME] [--all]
-
-Removes everything that \`npm run up\` made for a stack on this machine, its data included, and nothing else.
-
-  --stack NAME   another stack than "local"
-  --all          also stop the Docker daemon, if \`npm run up\` started it`;
-
-await command(
+export const downCommand = command(
   {
-    help: HELP,
-    options: { stack: { type: "string", default: "local" }, all: { type: "boolean" } },
+    about: "Removes everything that `up` made for a stack on this machine, its data included, and nothing else.",
+    options: {
+      stack: STACK,
+      all: { type: "boolean", says: "also stop the Docker daemon, if `up` started it" },
+    },
     changes: ({ stack }) => stack,
   },
   async ({ stack, all }) => {

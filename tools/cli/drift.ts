@@ -7,23 +7,11 @@ import { checkScript } from "../../components/host/scripts.ts";
 import type { Step } from "../../components/host/step.ts";
 import type { Settings } from "../../components/settings.ts";
 import { asRoot, quote } from "../../components/shell.ts";
-import { command } from "../lib/command.ts";
+import { command, DIFFERS, STACK } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
 import { settingsOf } from "../lib/stackSettings.ts";
 import { openWorkspace, type Workspace } from "../lib/workspace.ts";
-
-const HELP = `usage: npm run drift -- [--stack NAME] [--json]
-
-Compares the host and the containers with what was declared, and changes nothing. Ends with 0 where nothing differs, with 2 on
-drift, with 1 where it could not look. \`npm run drift -- --mend\` puts the host right, \`npm run pulumi -- up --refresh\` the containers.
-
-  --stack NAME   another stack than "local"
-  --json         print {"drift": [{"where", "what"}]} on stdout
-  --mend         run the differing steps of the host anew; containers are left to \`pulumi up --refresh\``;
-
-/** Exit code that says "looked, and it differs". */
-const DRIFT = 2;
 
 interface Deviation {
   /** A step of the host, or a resource of the stack. */
@@ -77,13 +65,15 @@ async function stackDrift(workspace: Workspace): Promise<Deviation[]> {
     });
 }
 
-await command(
+export const driftCommand = command(
   {
-    help: HELP,
+    about: `Compares the host and the containers with what was declared, and changes nothing. \`drift --mend\` puts the host right,
+\`pulumi up --refresh\` the containers.`,
+    differs: "something differs",
     options: {
-      stack: { type: "string", default: "local" },
-      json: { type: "boolean", default: false },
-      mend: { type: "boolean", default: false },
+      stack: STACK,
+      json: { type: "boolean", says: 'print {"drift": [{"where", "what"}]}' },
+      mend: { type: "boolean", says: "run the differing steps of the host again; containers are left to `pulumi up --refresh`" },
     },
     changes: ({ stack, mend }) => (mend ? stack : undefined),
   },
@@ -101,7 +91,7 @@ await command(
     if (json) process.stdout.write(`${JSON.stringify({ drift }, undefined, 2)}\n`);
     else if (drift.length === 0) process.stdout.write("nothing differs from what was declared\n");
     else process.stdout.write(`${drift.map(({ where, what }) => `${where}: ${what}`).join("\n")}\n`);
-    return drift.length === 0 ? 0 : DRIFT;
+    return drift.length === 0 ? 0 : DIFFERS;
   },
 );
 

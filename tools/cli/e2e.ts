@@ -8,23 +8,26 @@ import { buildStackImages } from "../lib/prepare.ts";
 import { run } from "../lib/run.ts";
 import { root } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run e2e -- [--install] [--full] [FILE...]
-
-Brings stacks of its own up on this machine's Docker, asserts on the world, and takes them down. A stack that runs is left alone.
-
-  --install   allow to install what is missing (Docker, on Debian; always so when CI is set)
-  --full      also the long tests: rotation of every credential, hosts, the images one by one, and what needs long builds
-  FILE        only the tests of these files, such as test/e2e/faults.test.ts`;
-
 /** The tests for every change; all others under test/e2e belong to --full. */
 const CORE = ["test/e2e/config-checks.test.ts", "test/e2e/platform.test.ts", "test/e2e/engine.test.ts"];
 /** The tests that bootstrap a Debian of their own: hosts, and the images that are built where no registry is in reach. */
 const ON_DEBIAN = ["test/e2e/host*.test.ts", "test/e2e/images.test.ts"];
 
-await command(
+export const e2eCommand = command(
   {
-    help: HELP,
-    options: { install: { type: "boolean" }, full: { type: "boolean" } },
+    usage: "[FILE...]",
+    about: "Brings stacks of its own up on this machine's Docker, asserts on the world, and takes them down. A stack that runs is left alone.",
+    words: { FILE: "only the tests of these files, such as test/e2e/faults.test.ts" },
+    options: {
+      install: {
+        type: "boolean",
+        says: "allow to install what is missing (Docker, on Debian; always so when CI is set)",
+      },
+      full: {
+        type: "boolean",
+        says: "also the long tests: rotation of every credential, hosts, the images one by one, and what needs long builds",
+      },
+    },
     positionals: true,
     changes: "nothing",
   },
@@ -34,7 +37,7 @@ await command(
     // On a new machine this takes longer than any test may.
     await buildStackImages();
     const whole = full === true || files.length > 0;
-    if (!whole) say("the core tests; the long ones are left to: npm run e2e:full");
+    if (!whole) say("the core tests; the long ones are left to: npm run e2e -- --full");
     const left = whole && !buildsDebian() ? ON_DEBIAN : [];
     if (left.length > 0) say(`left out, since they need Debian and root: ${left.join(", ")}`);
     const excluded = left.map((pattern) => `--exclude=${pattern}`);

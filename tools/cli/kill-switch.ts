@@ -1,25 +1,10 @@
 import { userInfo } from "node:os";
 import type { KillSwitchDetail } from "../../components/platform/killSwitch.ts";
 import { confirm, unasked } from "../lib/ask.ts";
-import { command, USAGE } from "../lib/command.ts";
+import { command, DIFFERS, STACK, USAGE, YES } from "../lib/command.ts";
 import { type KillSwitchAction, killSwitch } from "../lib/killSwitch.ts";
 import { say, UserError } from "../lib/log.ts";
 import { orderLines, PlatformSwitch, switchNotice } from "../lib/platformSwitch.ts";
-
-const HELP = `usage: npm run kill-switch -- on | off | status [--stack NAME] [--reason TEXT] [--yes]
-
-Stops all order execution, or allows it again. "on" stops the executors, takes their NATS users away and has NATS refuse approved
-orders; an executor that is started meanwhile waits. It needs neither the engine nor NATS, waits for no other command and asks
-nothing. Restarts, updates, rotations, restores and a reboot leave it as it is, and only "off" releases it. The application is
-told as well, by the file of risk-manager. "status" ends with 2 where the switch is set, and lists the approved orders that no
-executor has confirmed. "off" discards them: they were approved for other prices. It needs NATS, and changes nothing without it.
-
-  --reason TEXT   why; it is kept with the switch and shown by "status"
-  --stack NAME    another stack than "local"
-  --yes           "off" does not ask (always so when CI is set)`;
-
-/** Exit code of "status" where the switch is set. */
-const IS_SET = 2;
 
 const isAction = (word: string | undefined): word is KillSwitchAction =>
   word === "on" || word === "off" || word === "status";
@@ -40,19 +25,31 @@ async function application(
   }
 }
 
-await command(
+export const killSwitchCommand = command(
   {
-    help: HELP,
+    usage: "on | off | status",
+    about: `Stops all order execution, or allows it again. "on" stops the executors, takes their NATS users away and has NATS refuse approved
+orders; an executor that is started meanwhile waits. It needs neither the engine nor NATS, waits for no other command and asks
+nothing. Restarts, updates, rotations, restores and a reboot leave it as it is, and only "off" releases it. The application is
+told as well, by the file of risk-manager. "status" lists the approved orders that no executor has confirmed. "off" discards
+them: they were approved for other prices. It needs NATS, and changes nothing without it.`,
+    choices: ["on", "off", "status"],
+    differs: '"status" finds it set',
     positionals: true,
     options: {
-      stack: { type: "string", default: "local" },
-      reason: { type: "string", default: "not said" },
-      yes: { type: "boolean" },
+      stack: STACK,
+      reason: {
+        type: "string",
+        default: "not said",
+        says: 'why; it is kept with the switch and shown by "status"',
+      },
+      yes: { ...YES, says: '"off" does not ask (always so when CI is set)' },
+      json: { type: "boolean", says: '"status" prints {"on", "detail", "orders", "application"}' },
     },
     changes: "nothing",
   },
   async ({ stack, reason, yes }, [action, ...rest]) => {
-    if (!isAction(action) || rest.length > 0) throw new UserError(`say on, off or status\n\n${HELP}`, USAGE);
+    if (!isAction(action) || rest.length > 0) throw new UserError(`say on, off or status`, USAGE);
     const platform = await PlatformSwitch.of(stack);
     switch (action) {
       case "status":
@@ -74,7 +71,7 @@ await command(
         process.stdout.write(`SET by the application: its executors run, and execute no order\n${own}\n`);
       else process.stdout.write("not set: orders are executed\n");
       if (own === undefined) say("the application's own switch could not be read: risk-manager is not there");
-      return isOn || (own ?? "") !== "" ? IS_SET : 0;
+      return isOn || (own ?? "") !== "" ? DIFFERS : 0;
     }
 
     async function on(): Promise<number> {

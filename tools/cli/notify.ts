@@ -1,14 +1,14 @@
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 
-const HELP = `usage: npm run notify -- TEXT
-
-Posts a line to Slack by the incoming webhook in the environment's SLACK_WEBHOOK_URL; without one it only says so.`;
-
 const TIMEOUT_MS = 10_000;
 
-await command({ help: HELP, options: {}, positionals: true, changes: "nothing" }, async (_, words) => {
-  if (words.length === 0) throw new UserError(`give a text\n\n${HELP}`, USAGE);
+export const notifyCommand = command(
+  {
+    usage: "TEXT",
+    about: "Posts a line to Slack by the incoming webhook in the environment's SLACK_WEBHOOK_URL; without one it only says so.",
+ options: {}, positionals: true, changes: "nothing" }, async (_, words) => {
+  if (words.length === 0) throw new UserError(`give a text`, USAGE);
   const webhook = process.env.SLACK_WEBHOOK_URL;
   if (webhook === undefined || webhook === "") {
     say("no SLACK_WEBHOOK_URL: nobody is told");

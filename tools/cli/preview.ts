@@ -1,21 +1,17 @@
-import { command } from "../lib/command.ts";
+import { command, STACK } from "../lib/command.ts";
 import { UserError } from "../lib/log.ts";
 import { tellKillSwitch } from "../lib/platformSwitch.ts";
 import { checkBefore } from "../lib/preflight.ts";
 import { ensureLocalStack, openWorkspace, root } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run preview -- [--stack NAME] [--diff] [--json]
-
-Shows what \`up\` would change, with the policies' verdict, and changes nothing.
-
-  --stack NAME   another stack than "local"
-  --diff         show each changed property
-  --json         for another program`;
-
-await command(
+export const previewCommand = command(
   {
-    help: HELP,
-    options: { stack: { type: "string", default: "local" }, diff: { type: "boolean" }, json: { type: "boolean" } },
+    about: "Shows what `up` would change, with the policies' verdict, and changes nothing.",
+    options: {
+      stack: STACK,
+      diff: { type: "boolean", says: "show each changed property" },
+      json: { type: "boolean", says: "for another program" },
+    },
     changes: "nothing",
   },
   async ({ stack, diff, json }) => {

@@ -1,31 +1,34 @@
 import { join } from "node:path";
 import { confirm, unasked } from "../lib/ask.ts";
-import { command } from "../lib/command.ts";
+import { command, DIFFERS, YES } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { changeTable, releaseChanges } from "../lib/release.ts";
 import { StackFile } from "../lib/stackFile.ts";
 import { root } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run promote -- [--yes] [--dry-run]
-
-Copies the image digests of staging's config into production's: the very images that staging ran, never a rebuild.
-It changes Pulumi.production.yaml alone, deploys nothing, and asks unless --yes is given or CI is set.
-
-  --yes       do not ask
-  --dry-run   only show what would change; exit code 2 when there is anything`;
-
-/** Exit code that says "looked, and it differs". */
-const DIFFERS = 2;
-
-await command(
-  { help: HELP, options: { yes: { type: "boolean" }, "dry-run": { type: "boolean" } }, changes: "nothing" },
-  async ({ yes, "dry-run": dryRun }) => {
+export const promoteCommand = command(
+  {
+    about: `Copies the image digests of staging's config into production's: the very images that staging ran, never a rebuild.
+It changes Pulumi.production.yaml alone, deploys nothing, and asks unless --yes is given or CI is set.`,
+    differs: "--dry-run finds something to change",
+    options: {
+      yes: YES,
+      "dry-run": { type: "boolean", says: "only show what would change" },
+      json: { type: "boolean", says: 'with --dry-run: print [{"service", "from", "to"}]' },
+    },
+    changes: "nothing",
+  },
+  async ({ yes, "dry-run": dryRun, json }) => {
     const staging = new StackFile(join(root, "Pulumi.staging.yaml"));
     const production = new StackFile(join(root, "Pulumi.production.yaml"));
     const images = staging.images();
     if (Object.keys(staging.release()).length === 0)
       throw new UserError("staging's config names no image (`release`): there is nothing to promote");
     const changes = releaseChanges(production.images(), images);
+    if (dryRun && json) {
+      process.stdout.write(`${JSON.stringify(changes, null, 2)}\n`);
+      return changes.length === 0 ? 0 : DIFFERS;
+    }
     if (changes.length === 0) {
       say("production has staging's release already");
       return 0;

@@ -1,17 +1,31 @@
+import { command } from "../lib/command.ts";
 import { refuseTellingLogs } from "../lib/engineLogs.ts";
 import { changesStack } from "../lib/held.ts";
-import { main } from "../lib/log.ts";
 import { fromHere, stackOf } from "../lib/pulumiArgs.ts";
 import { withStackLock } from "../lib/stackLock.ts";
 import { openWorkspace } from "../lib/workspace.ts";
 
-// Passes any command on to the CLI that the project uses, with the backend, passphrase and stack of this clone.
-await main(async () => {
-  const args = process.argv.slice(2);
-  refuseTellingLogs(args);
-  const { stack, added } = stackOf(args);
-  const workspace = await openWorkspace(stack);
-  const all = [...fromHere(args, process.env.INIT_CWD ?? process.cwd()), ...added];
-  const pass = async () => (await workspace.pulumi(all, { output: "show", allowFailure: true })).code;
-  return changesStack(args) ? withStackLock(stack, `pulumi ${args[0]}`, pass) : pass();
-});
+/** Passes any command on to the CLI that the project uses, with the backend, passphrase and stack of this clone. */
+export const pulumiCommand = command(
+  {
+    usage: "ARGUMENT...",
+    about: `Any command of Pulumi's, with the engine, the backend and the passphrase of this clone. It is about the local stack where no
+--stack is given; login, logout and whoami are about the backend of staging and production. Files are named as seen from where
+you stand. \`pulumi --help\` asks Pulumi for its own.
+
+  config set --secret openai                 a key of the local stack
+  config set --secret openai --stack staging
+  stack output containers                    the containers' names`,
+    options: {},
+    handsOn: "all",
+    changes: "nothing",
+  },
+  async (_, args) => {
+    refuseTellingLogs(args);
+    const { stack, added } = stackOf(args);
+    const workspace = await openWorkspace(stack);
+    const all = [...fromHere(args, process.cwd()), ...added];
+    const pass = async () => (await workspace.pulumi(all, { output: "show", allowFailure: true })).code;
+    return changesStack(args) ? withStackLock(stack, `pulumi ${args[0]}`, pass) : pass();
+  },
+);

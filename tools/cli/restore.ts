@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { executors } from "../../components/platform/catalogue.ts";
 import { FORMER_FORMAT, type Manifest, missing, STATE_FILE, savedTables } from "../../services/backup/src/manifest.ts";
 import { confirm, unasked } from "../lib/ask.ts";
-import { command, USAGE } from "../lib/command.ts";
+import { command, STACK, USAGE, YES } from "../lib/command.ts";
 import { Daemon } from "../lib/daemon.ts";
 import { say, step, UserError } from "../lib/log.ts";
 import { PlatformSwitch, tellKillSwitch } from "../lib/platformSwitch.ts";
@@ -10,41 +10,42 @@ import { restore } from "../lib/restore/restore.ts";
 import { piece } from "../lib/restore/volumes.ts";
 import { openWorkspace, outputs, stackExists, type Workspace } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run restore -- ID|latest [--stack NAME] [--into NAME] [--state FILE] [--without SCHEMA] [--yes]
-
-Replaces the data of a stack by a backup's: databases, streams, volumes, Grafana. First the whole backup is read, decrypted
-and compared with its own manifest; one that is damaged, incomplete or locked by another key is refused before anything is
-overwritten. Then the services stop, the data is restored, and they start again. Ids: npm run backup -- --list
-
-  --stack NAME   the stack whose backup it is; default "local"
-  --into NAME    the stack whose data is replaced; default the same
-  --state FILE   only write the export of the stack's state that is in the backup (for pulumi stack import); replaces no data
-  --without SCHEMA  leave a schema of Postgres out, which is empty then: one that the backup lacks, or that cannot be
-                 restored; may be given several times
-  --yes          do not ask (always so when CI is set)`;
-
 async function existing(stack: string): Promise<Workspace> {
   const workspace = await openWorkspace(stack);
   if (!(await stackExists(workspace))) throw new UserError(`there is no stack ${stack}; bring it up: npm run up`);
   return workspace;
 }
 
-await command(
+export const restoreCommand = command(
   {
-    help: HELP,
+    usage: "ID|latest",
+    about: `Replaces the data of a stack by a backup's: databases, streams, volumes, Grafana. First the whole backup is read, decrypted
+and compared with its own manifest; one that is damaged, incomplete or locked by another key is refused before anything is
+overwritten. Then the services stop, the data is restored, and they start again.`,
+    words: { ID: "of a backup, as `backup --list` tells it" },
     positionals: true,
     options: {
-      stack: { type: "string", default: "local" },
-      into: { type: "string" },
-      state: { type: "string" },
-      without: { type: "string", multiple: true, default: [] },
-      yes: { type: "boolean" },
+      stack: { ...STACK, says: 'the stack whose backup it is; default "local"' },
+      into: { type: "string", value: "NAME", says: "the stack whose data is replaced; default the same" },
+      state: {
+        type: "string",
+        value: "FILE",
+        says: "only write the export of the stack's state that is in the backup (for `pulumi stack import`); replaces no data",
+      },
+      without: {
+        type: "string",
+        multiple: true,
+        default: [],
+        value: "SCHEMA",
+        says: "leave a schema of Postgres out, which is empty then: one that the backup lacks, or that cannot be restored; may be given several times",
+      },
+      yes: YES,
     },
     changes: ({ stack, into = stack, state }) => (state === undefined ? into : undefined),
   },
   async ({ stack, into = stack, state, without, yes }, [id, ...more]) => {
     if (id === undefined || more.length > 0 || !/^(latest|[0-9a-f]{8,64})$/.test(id))
-      throw new UserError(`name one backup by its id, or "latest"\n\n${HELP}`, USAGE);
+      throw new UserError(`name one backup by its id, or "latest"`, USAGE);
     const daemon = await Daemon.of(await existing(stack));
     const target = await existing(into);
     const container = await daemon.container("backup");

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { confirm, unasked } from "../lib/ask.ts";
-import { command, USAGE } from "../lib/command.ts";
+import { command, DIFFERS, STACK, USAGE, YES } from "../lib/command.ts";
 import { deployments, previousRelease, type Update } from "../lib/history.ts";
 import { say, UserError } from "../lib/log.ts";
 import { changeTable, releaseChanges } from "../lib/release.ts";
@@ -8,20 +8,6 @@ import { run } from "../lib/run.ts";
 import { StackFile } from "../lib/stackFile.ts";
 import { update } from "../lib/update.ts";
 import { openWorkspace, root, stackExists } from "../lib/workspace.ts";
-
-const HELP = `usage: npm run rollback -- [--stack NAME] [--to TIME] [--list] [--yes] [--dry-run]
-
-Goes back to the images of the last good deployment whose images were others, as the stack's own history has them,
-and brings the stack up. Config other than \`release\`, data and generations of credentials stay as they are.
-A fault of the program itself is rolled back with git: it says which commit ran then.
-
-  --stack NAME   another stack than "local"
-  --to TIME      the images of the deployment that began then, such as 2026-01-31T09:25
-  --list         only list the good deployments, newest first
-  --yes          do not ask (always so when CI is set)
-  --dry-run      only show what would change; exit code 2 when there is anything`;
-
-const DIFFERS = 2;
 
 /** A time as the history writes it, or the beginning of one that names at least the day. */
 function checkTime(text: string | undefined): void {
@@ -35,24 +21,36 @@ async function head(): Promise<string | undefined> {
   return code === 0 ? stdout.trim() : undefined;
 }
 
-await command(
+export const rollbackCommand = command(
   {
-    help: HELP,
+    about: `Goes back to the images of the last good deployment whose images were others, as the stack's own history has them,
+and brings the stack up. Config other than \`release\`, data and generations of credentials stay as they are.
+A fault of the program itself is rolled back with git: it says which commit ran then.`,
+    differs: "--dry-run finds something to change",
     options: {
-      stack: { type: "string", default: "local" },
-      to: { type: "string" },
-      list: { type: "boolean" },
-      yes: { type: "boolean" },
-      "dry-run": { type: "boolean" },
+      stack: STACK,
+      to: {
+        type: "string",
+        value: "TIME",
+        says: "the images of the deployment that began then, such as 2026-01-31T09:25",
+      },
+      list: { type: "boolean", says: "only list the good deployments, newest first" },
+      yes: YES,
+      "dry-run": { type: "boolean", says: "only show what would change" },
+      json: { type: "boolean", says: 'with --list: print [{"time", "commit", "release"}]' },
     },
     changes: ({ stack, list, "dry-run": dryRun }) => (list || dryRun ? undefined : stack),
   },
-  async ({ stack, to, list, yes, "dry-run": dryRun }) => {
+  async ({ stack, to, list, yes, "dry-run": dryRun, json }) => {
     checkTime(to);
     const workspace = await openWorkspace(stack);
     if (!(await stackExists(workspace))) throw new UserError(`there is no stack ${stack}`);
     const { stdout } = await workspace.pulumi(["stack", "history", "--stack", stack, "--json"]);
     const history = JSON.parse(stdout) as Update[];
+    if (list && json) {
+      process.stdout.write(`${JSON.stringify(deployments(history), null, 2)}\n`);
+      return 0;
+    }
     if (list) {
       for (const { time, commit, release } of deployments(history))
         process.stdout.write(`${time}  ${Object.keys(release).length} images  ${commit ?? ""}`.trimEnd().concat("\n"));

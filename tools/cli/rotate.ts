@@ -12,31 +12,12 @@ import { readersOf } from "../../components/credentials/grants.ts";
 import { overlapHours, updatesOf } from "../../components/credentials/overlap.ts";
 import { closest } from "../../components/settings.ts";
 import { confirm, unasked } from "../lib/ask.ts";
-import { command, USAGE } from "../lib/command.ts";
+import { command, DIFFERS, STACK, USAGE, YES } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { raiseGenerations, rollOut, rotationConfig, unfinished } from "../lib/rollover.ts";
 import { dueUnits } from "../lib/rotation.ts";
 import { update } from "../lib/update.ts";
 import { openWorkspace, stackExists } from "../lib/workspace.ts";
-
-const HELP = `usage: npm run rotate -- NAME... | --due | --all [--leaked] [--stack NAME] [--yes] [--json]
-
-Makes new values for generated credentials, by raising their generation in the stack's config, and brings the stack up.
-Only the readers of a credential are replaced. It shows which, and asks unless --yes is given or CI is set.
-Old and new are both taken while the readers move; at the end the old one is refused and the sessions that it opened are ended.
-Keys that are verified elsewhere take further runs of pulumi up for that. The key of the API's tokens alone goes on verifying the
-tokens that it signed, for ${TOKEN_LIFE_HOURS} hours, unless --leaked or --all is given. What was interrupted is finished by: npm run up
-
-  NAME          ${rotationUnits.slice(0, 4).join(", ")}, ... (a wrong name lists them all)
-  --due         whatever is older than its period; exit code 2 when something is and nothing was changed
-  --all         everything, after an incident: as with --leaked
-  --leaked      somebody else has the old value: nothing that it signed or opened outlasts the command
-  --stack NAME  another stack than "local"
-  --json        only list what would be rotated and why, as JSON; exit code 2 when there is anything
-  --yes         do not ask`;
-
-/** Exit code that says "looked, and something is due". */
-const DUE = 2;
 
 /** Who is replaced when a unit rotates. */
 function readers(unit: string): string[] {
@@ -58,23 +39,34 @@ function checkedUnits(names: readonly string[]): string[] {
   return [...new Set(names)];
 }
 
-await command(
+export const rotateCommand = command(
   {
-    help: HELP,
+    usage: "NAME... | --due | --all",
+    about: `Makes new values for generated credentials, by raising their generation in the stack's config, and brings the stack up.
+Only the readers of a credential are replaced. It shows which, and asks unless --yes is given or CI is set.
+Old and new are both taken while the readers move; at the end the old one is refused and the sessions that it opened are ended.
+Keys that are verified elsewhere take further updates for that. The key of the API's tokens alone goes on verifying the
+tokens that it signed, for ${TOKEN_LIFE_HOURS} hours, unless --leaked or --all is given. What was interrupted is finished by \`up\`.`,
+    words: { NAME: `${rotationUnits.slice(0, 4).join(", ")}, ... (a wrong name lists them all)` },
+    choices: rotationUnits,
+    differs: "something is due and nothing was changed, also with --json",
     positionals: true,
     options: {
-      due: { type: "boolean" },
-      all: { type: "boolean" },
-      leaked: { type: "boolean" },
-      stack: { type: "string", default: "local" },
-      yes: { type: "boolean" },
-      json: { type: "boolean" },
+      due: { type: "boolean", says: "whatever is older than its period" },
+      all: { type: "boolean", says: "everything, after an incident: as with --leaked" },
+      leaked: {
+        type: "boolean",
+        says: "somebody else has the old value: nothing that it signed or opened outlasts the command",
+      },
+      stack: STACK,
+      yes: YES,
+      json: { type: "boolean", says: "only list what would be rotated and why, as JSON" },
     },
     changes: ({ stack, json }) => (json ? undefined : stack),
   },
   async ({ due, all, leaked, stack, yes, json }, names) => {
     if ([due === true, all === true, names.length > 0].filter(Boolean).length !== 1) {
-      throw new UserError(`name credentials, or give one of --due and --all\n\n${HELP}`, USAGE);
+      throw new UserError(`name credentials, or give one of --due and --all`, USAGE);
     }
     const named = checkedUnits(names);
     const atOnce = leaked === true || all === true;
@@ -88,7 +80,7 @@ await command(
     }));
     if (json) {
       process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
-      return plan.length === 0 ? 0 : DUE;
+      return plan.length === 0 ? 0 : DIFFERS;
     }
     if (plan.length === 0) {
       say("nothing is due");
@@ -108,7 +100,7 @@ await command(
     say(`runs of pulumi up: ${Math.max(...plan.map(({ ups }) => ups))}`);
     if (!unasked(yes) && !(await confirm(`Rotate ${plan.length === 1 ? "it" : `these ${plan.length}`} now?`))) {
       say("nothing was changed");
-      return due ? DUE : 1;
+      return due ? DIFFERS : 1;
     }
     const start = Date.now();
     const bringUp = () => update(workspace, true);

@@ -8,17 +8,6 @@ import { type RunOptions, run, which } from "../lib/run.ts";
 import { StackFile } from "../lib/stackFile.ts";
 import { openWorkspace, root } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run scan -- secrets | packages | config | images [--stack NAME] [IMAGE...] | sbom
-
-One scan a run; ends with 1 where it finds something.
-
-  secrets    gitleaks over the whole history, and stacks' files for plain text (gitleaks is built into the cache; needs Go)
-  packages   npm's signatures, and known faults of severity high or critical in what is shipped
-  config     Trivy over the repository's files: HIGH and CRITICAL (trivy on PATH)
-  images     Trivy over every image: ours by default, with staging's and production's; or those named. Private ones are pulled
-             with the logins of the stack's \`registries\`, without --stack with those of \`docker login\`
-  sbom       prints what the project is made of, as CycloneDX JSON`;
-
 /** What ends a build (platform standard). */
 const TRIVY_LIMIT = ["--severity", "HIGH,CRITICAL", "--exit-code", "1"];
 
@@ -65,7 +54,7 @@ const scans: Readonly<Record<string, Scan>> = {
     const common = ["--redact", "--no-banner", "--config", join(root, ".gitleaks.toml")];
     return all([
       () => passes(gitleaks, ["git", ...common, "--log-opts=--all", "."]),
-      () => passes(process.execPath, ["tools/cli/config-secrets.ts"]),
+      () => passes(join(root, "autollm"), ["config-secrets"]),
     ]);
   },
   packages: () =>
@@ -90,12 +79,29 @@ const scans: Readonly<Record<string, Scan>> = {
   sbom: () => passes("npm", ["sbom", "--sbom-format", "cyclonedx", "--omit", "dev"]),
 };
 
-await command(
-  { help: HELP, options: { stack: { type: "string" } }, positionals: true, changes: "nothing" },
+export const scanCommand = command(
+  {
+    usage: "secrets | packages | config | images [--stack NAME] [IMAGE...] | sbom",
+    about: "One scan a run; ends with 1 where it finds something.",
+    words: {
+      secrets: "gitleaks over the whole history, and stacks' files for plain text (gitleaks is built into the cache; needs Go)",
+      packages: "npm's signatures, and known faults of severity high or critical in what is shipped",
+      config: "Trivy over the repository's files: HIGH and CRITICAL (trivy on PATH)",
+      images: "Trivy over every image: ours by default, with staging's and production's; or those named",
+      sbom: "prints what the project is made of, as CycloneDX JSON",
+    },
+    choices: Object.keys(scans),
+    options: {
+      stack: {
+        type: "string",
+        value: "NAME",
+        says: "pull private images with the logins of this stack's `registries`, instead of those of `docker login`",
+      },
+    }, positionals: true, changes: "nothing" },
   async ({ stack }, [kind = "", ...names]) => {
     const scan = Object.hasOwn(scans, kind) ? scans[kind] : undefined;
     if (scan === undefined || ((names.length > 0 || stack !== undefined) && kind !== "images"))
-      throw new UserError(`name one scan: ${Object.keys(scans).join(", ")}\n\n${HELP}`, USAGE);
+      throw new UserError(`name one scan: ${Object.keys(scans).join(", ")}`, USAGE);
     return (await scan(names, stack)) ? 0 : 1;
   },
 );

@@ -6,17 +6,6 @@ import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { type Answer, type Ask, parseBase, smoke } from "../lib/smoke.ts";
 
-const HELP = `usage: npm run smoke -- https://host[:port] [--application NAME] [--insecure]
-                              [--http-port N] [--json]
-
-Asks a running environment whether it answers and is closed where it must be. It only reads: every request is a GET.
-Ends with 0 where all is well, with 1 where a check failed.
-
-  --application NAME   whose pages are asked for: ${applicationNames.join(", ")} (default: conventions)
-  --insecure      take a certificate that nobody has signed, such as Caddy's own on a local stack
-  --http-port N   where plain HTTP is published (default: 80, for an https:// URL without a port)
-  --json          print {"url", "ok", "checks": [{"name", "outcome", "detail"}]} on stdout`;
-
 /** How long one answer may take. */
 const TIMEOUT_MS = 10_000;
 /** Bodies are looked at, not kept: what is longer is cut. */
@@ -61,20 +50,35 @@ function portOf(text: string | undefined, base: URL): number | undefined {
   return port;
 }
 
-await command(
+export const smokeCommand = command(
   {
-    help: HELP,
+    usage: "https://HOST[:PORT]",
+    about: `Asks a running environment whether it answers and is closed where it must be. It only reads: every request is a GET.
+Ends with 1 where a check failed.`,
     positionals: true,
     options: {
-      application: { type: "string", default: "conventions" },
-      insecure: { type: "boolean" },
-      "http-port": { type: "string" },
-      json: { type: "boolean" },
+      application: {
+        type: "string",
+        default: "conventions",
+        value: "NAME",
+        choices: applicationNames,
+        says: `whose pages are asked for: ${applicationNames.join(", ")} (default: conventions)`,
+      },
+      insecure: {
+        type: "boolean",
+        says: "take a certificate that nobody has signed, such as Caddy's own on a local stack",
+      },
+      "http-port": {
+        type: "string",
+        value: "N",
+        says: "where plain HTTP is published (default: 80, for an https:// URL without a port)",
+      },
+      json: { type: "boolean", says: 'print {"url", "ok", "checks": [{"name", "outcome", "detail"}]}' },
     },
     changes: "nothing",
   },
   async ({ application, insecure = false, "http-port": httpPort, json }, [text, ...more]) => {
-    if (text === undefined || more.length > 0) throw new UserError(`give one URL\n\n${HELP}`, USAGE);
+    if (text === undefined || more.length > 0) throw new UserError(`give one URL`, USAGE);
     const base = parseBase(text);
     if (typeof base === "string") throw new UserError(base, USAGE);
     if (!isApplication(application))

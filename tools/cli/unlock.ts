@@ -1,22 +1,18 @@
 import { confirm } from "../lib/ask.ts";
-import { command } from "../lib/command.ts";
+import { command, STACK, YES } from "../lib/command.ts";
 import { lockPlace } from "../lib/lockPlace.ts";
 import { say, UserError } from "../lib/log.ts";
 import { diedHere, holderOf, tellHolder } from "../lib/stackLock.ts";
 
-const HELP = `usage: npm run unlock -- [--stack NAME] [--yes]
-
-Tells who is changing a stack, and removes the lock of a holder that is dead. A lock whose holder gives no sign of life for five
-minutes, or was a process of this machine that has ended, needs this command not: the next change takes it over.
-The engine has a lock of its own; it goes with: npm run pulumi -- cancel --stack NAME
-
-  --stack NAME   another stack than "local"
-  --yes          do not ask; without it and a terminal the lock stays, also when CI is set`;
-
-await command(
+export const unlockCommand = command(
   {
-    help: HELP,
-    options: { stack: { type: "string", default: "local" }, yes: { type: "boolean" } },
+    about: `Tells who is changing a stack, and removes the lock of a holder that is dead. A lock whose holder gives no sign of life for five
+minutes, or was a process of this machine that has ended, needs this command not: the next change takes it over.
+The engine has a lock of its own; it goes with \`pulumi cancel --stack NAME\`.`,
+    options: {
+      stack: STACK,
+      yes: { ...YES, says: "do not ask; without it and a terminal the lock stays, also when CI is set" },
+    },
     changes: "nothing",
   },
   async ({ stack, yes }) => {

@@ -1,6 +1,6 @@
 import { ensureDocker } from "../docker/docker.ts";
 import { unasked } from "../lib/ask.ts";
-import { command } from "../lib/command.ts";
+import { command, STACK, YES } from "../lib/command.ts";
 import { say } from "../lib/log.ts";
 import { tellKillSwitch } from "../lib/platformSwitch.ts";
 import { prepareImages } from "../lib/prepare.ts";
@@ -8,25 +8,18 @@ import { rollOut } from "../lib/rollover.ts";
 import { update } from "../lib/update.ts";
 import { ensureLocalStack, openWorkspace, outputs, setConfig } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run up -- [--install] [--stack NAME] [--http-port N] [--https-port N] [--yes]
-
-Brings a stack up, or to what its config says, and prints where to look. It asks nothing on this machine's stacks.
-
-  --install          allow to install what is missing (Docker, on Debian)
-  --stack NAME       another stack than "local"; staging and production are asked about unless --yes is given
-  --http-port N      publish plain HTTP here (local stacks; kept in the stack's config)
-  --https-port N     publish HTTPS here (local stacks; kept in the stack's config)
-  --yes              do not ask (always so when CI is set)`;
-
-await command(
+export const upCommand = command(
   {
-    help: HELP,
+    about: "Brings a stack up, or to what its config says, and prints where to look. It asks nothing on this machine's stacks.",
     options: {
-      install: { type: "boolean" },
-      stack: { type: "string", default: "local" },
-      "http-port": { type: "string" },
-      "https-port": { type: "string" },
-      yes: { type: "boolean" },
+      install: { type: "boolean", says: "allow to install what is missing (Docker, on Debian)" },
+      stack: {
+        ...STACK,
+        says: `${STACK.says}; staging and production are asked about unless --yes is given`,
+      },
+      "http-port": { type: "string", value: "N", says: "publish plain HTTP here (local stacks; kept in the stack's config)" },
+      "https-port": { type: "string", value: "N", says: "publish HTTPS here (local stacks; kept in the stack's config)" },
+      yes: YES,
     },
     changes: ({ stack }) => stack,
   },

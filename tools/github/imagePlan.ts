@@ -6,15 +6,13 @@ import { UserError } from "../lib/log.ts";
 import { StackFile } from "../lib/stackFile.ts";
 import { root } from "../lib/workspace.ts";
 
-const HELP = `usage: node tools/github/imagePlan.ts [--stack NAME]
-
-Prints what the workflow \`images\` builds for a stack (staging by default), by the table of its application: the lines
-repository=, branch= and images=, the last as JSON with a service, its Dockerfile, its context and its image's name each.`;
-
 await command(
-  { help: HELP, options: { stack: { type: "string", default: "staging" } }, changes: "nothing" },
+  {
+    about: `Prints what the workflow \`images\` builds for a stack, by the table of its application: the lines
+repository=, branch= and images=, the last as JSON with a service, its Dockerfile, its context and its image's name each.`,
+    options: { stack: { type: "string", default: "staging", value: "NAME", says: "the stack (default staging)" } }, changes: "nothing" },
   async ({ stack }) => {
-    if (!/^[a-z][a-z0-9-]*$/.test(stack)) throw new UserError(HELP, USAGE);
+    if (!/^[a-z][a-z0-9-]*$/.test(stack)) throw new UserError(`"${stack}" is no stack name`, USAGE);
     const path = `Pulumi.${stack}.yaml`;
     const name = new StackFile(join(root, path)).application();
     if (!isApplication(name))
@@ -28,4 +26,4 @@ await command(
     process.stdout.write(`repository=${repository}\nbranch=${branch}\nimages=${JSON.stringify(images)}\n`);
     return 0;
   },
-);
+).run("node tools/github/imagePlan.ts", process.argv.slice(2));

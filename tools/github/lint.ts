@@ -4,12 +4,11 @@ import { say, UserError } from "../lib/log.ts";
 import { run, which } from "../lib/run.ts";
 import { root } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run lint:workflows
-
-Checks .github with actionlint (syntax, expressions, and the scripts within by shellcheck) and zizmor (security), offline.
-Both are installed into the cache in pinned versions, which needs Go and Python 3.`;
-
-await command({ help: HELP, options: {}, changes: "nothing" }, async () => {
+export const lintWorkflowsCommand = command(
+  {
+    about: `Checks .github with actionlint (syntax, expressions, and the scripts within by shellcheck) and zizmor (security), offline.
+Both are installed into the cache in pinned versions, which needs Go and Python 3.`,
+ options: {}, changes: "nothing" }, async () => {
   const shellcheck = await which("shellcheck");
   if (shellcheck === undefined) throw new UserError("shellcheck is needed, for the scripts in the workflows");
   const checks: readonly (readonly [string, readonly string[]])[] = [

@@ -9,13 +9,6 @@ import { changeTable, pinned, type Release, releaseChanges } from "../lib/releas
 import { ownImages, StackFile } from "../lib/stackFile.ts";
 import { root } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run release:pin -- [--stack NAME] < images.json
-
-Writes images into a stack's \`release\` (staging's by default), where each service keeps its own command and health check.
-images.json: {"gateway-api": {"image": "registry/gateway-api@sha256:...", "entrypoint": [...], "command": [...]}, "backup": ..., "edge-sockets": ..., ...};
-services that it does not name stay as they are. Entry point and command are those of the image, as \`docker image inspect\` tells
-them (null for none): they are recorded beside the digest. An image alone, as a text, records none, and removes the former's.`;
-
 const words = z
   .array(z.string())
   .nullish()
@@ -25,10 +18,19 @@ const input = z.partialRecord(
   z.union([pinnedImage, z.strictObject({ image: pinnedImage, entrypoint: words, command: words })]),
 );
 
-await command(
-  { help: HELP, options: { stack: { type: "string", default: "staging" } }, changes: "nothing" },
+export const pinCommand = command(
+  {
+    usage: "[--stack NAME] < images.json",
+    about: `Writes images into a stack's \`release\`, where each service keeps its own command and health check.
+
+  images.json: {"gateway-api": {"image": "registry/gateway-api@sha256:...",
+                                "entrypoint": [...], "command": [...]}, "backup": ..., "edge-sockets": ..., ...}
+
+Services that it does not name stay as they are. Entry point and command are those of the image, as \`docker image inspect\` tells
+them (null for none): they are recorded beside the digest. An image alone, as a text, records none, and removes the former's.`,
+    options: { stack: { type: "string", default: "staging", value: "NAME", says: "whose release (default staging)" } }, changes: "nothing" },
   async ({ stack }) => {
-    if (!/^[a-z][a-z0-9-]*$/.test(stack)) throw new UserError(HELP, USAGE);
+    if (!/^[a-z][a-z0-9-]*$/.test(stack)) throw new UserError(`"${stack}" is no stack name`, USAGE);
     const parsed = input.safeParse(JSON.parse(readFileSync(0, "utf8")));
     if (!parsed.success) throw new UserError(`standard input: ${z.prettifyError(parsed.error)}`);
     const file = new StackFile(join(root, `Pulumi.${stack}.yaml`));

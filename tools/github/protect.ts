@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { command, USAGE } from "../lib/command.ts";
+import { command, DIFFERS, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
 import { root } from "../lib/workspace.ts";
@@ -9,22 +9,6 @@ import { applyRules } from "./apply.ts";
 import { type Reviewer, repositoryDifferences } from "./compare.ts";
 import { codeOwners, trust } from "./rules.ts";
 
-const HELP = `usage: tools/github/protect.sh OWNER/REPO REVIEWER REVIEWER REVIEWER...
-       tools/github/protect.sh --check OWNER/REPO [REVIEWER...]
-       tools/github/protect.sh --trust ORGANIZATION/TEAM OWNER/REPO
-
-Makes the repository on GitHub what tools/github/rules.ts says: environments, reviewers, branch and tag rules, settings; and
-writes .github/CODEOWNERS, which is yours to commit. It can be repeated after a change.
-
-  REVIEWER   a user, or ORG/TEAM; at least three, or a team: one starts a deployment to production, and two others approve it
-  --check    change nothing, and name each difference; exit code 2 when there is one
-  --trust    print the policies for Pulumi Cloud's OIDC issuer of GitHub; the team is one that may only read stacks
-
-The token of an administrator of the repository comes from GH_TOKEN, or from gh. On a private repository GitHub wants a plan with
-protection rules for environments.`;
-
-/** Exit code that says "looked, and it differs". */
-const DIFFERS = 2;
 /** Two who approve, and one who starts it. */
 const PEOPLE = 3;
 /** GitHub takes no more for an environment. */
@@ -50,14 +34,31 @@ async function reviewerOf(api: GitHub, name: string): Promise<Reviewer> {
 
 await command(
   {
-    help: HELP,
+    usage: "[--check] OWNER/REPO REVIEWER REVIEWER REVIEWER... | --trust ORGANIZATION/TEAM OWNER/REPO",
+    about: `Makes the repository on GitHub what tools/github/rules.ts says: environments, reviewers, branch and tag rules, settings; and
+writes .github/CODEOWNERS, which is yours to commit. It can be repeated after a change.
+
+The token of an administrator of the repository comes from GH_TOKEN, or from gh. On a private repository GitHub wants a plan with
+protection rules for environments.`,
+    words: {
+      REVIEWER:
+        "a user, or ORG/TEAM; at least three, or a team: one starts a deployment to production, and two others approve it; --check takes none, too",
+    },
+    differs: "--check finds a difference",
     positionals: true,
-    options: { check: { type: "boolean" }, trust: { type: "string" } },
+    options: { 
+      check: { type: "boolean", says: "change nothing, and name each difference" },
+      trust: {
+        type: "string",
+        value: "ORGANIZATION/TEAM",
+        says: "print the policies for Pulumi Cloud's OIDC issuer of GitHub; the team is one that may only read stacks",
+      },
+    },
     changes: "nothing",
   },
   async ({ check, trust: team }, [repository = "", ...names]) => {
     if (!/^[\w.-]+\/[\w.-]+$/.test(repository))
-      throw new UserError(`name the repository as OWNER/REPO\n\n${HELP}`, USAGE);
+      throw new UserError(`name the repository as OWNER/REPO`, USAGE);
     const wrong = names.find((name) => !/^[A-Za-z0-9-]+(\/[\w.-]+)?$/.test(name));
     if (wrong !== undefined) throw new UserError(`"${wrong}" is neither a user nor ORG/TEAM`, USAGE);
     if (team !== undefined) {
@@ -69,7 +70,7 @@ await command(
     }
     const people = names.some((name) => name.includes("/")) ? PEOPLE : new Set(names).size;
     if (check !== true && (people < PEOPLE || names.length > MOST))
-      throw new UserError(`name ${PEOPLE} to ${MOST} reviewers, or a team among them\n\n${HELP}`, USAGE);
+      throw new UserError(`name ${PEOPLE} to ${MOST} reviewers, or a team among them`, USAGE);
     const api = github(process.env.GITHUB_API_URL ?? "https://api.github.com", await token());
     if ((await api.get(`repos/${repository}`)) === undefined)
       throw new UserError(`GitHub shows no repository ${repository} to this token`);
@@ -84,4 +85,4 @@ await command(
     say(differing.length === 0 ? `${repository} is as the rules say` : `differences: ${differing.length}`);
     return differing.length === 0 ? 0 : DIFFERS;
   },
-);
+).run("tools/github/protect.sh", process.argv.slice(2));

@@ -7,14 +7,15 @@ import { say, UserError } from "../lib/log.ts";
 import { StackFile } from "../lib/stackFile.ts";
 import { root } from "../lib/workspace.ts";
 
-const HELP = `usage: npm run -s rotate -- --due --json --stack NAME | npm run rotate:config -- --stack NAME
-
-Raises the generations of what is due in Pulumi.NAME.yaml, and nothing else: for a rotation that is reviewed before it is deployed.`;
-
 const due = z.array(z.object({ credential: z.enum(rotationUnits) }));
 
-await command({ help: HELP, options: { stack: { type: "string" } }, changes: "nothing" }, async ({ stack }) => {
-  if (stack === undefined || !/^[a-z][a-z0-9-]*$/.test(stack)) throw new UserError(HELP, USAGE);
+export const raiseGenerationsCommand = command(
+  {
+    usage: "--stack NAME < due.json",
+    about: `Raises the generations of what is due in Pulumi.NAME.yaml, and nothing else: for a rotation that is reviewed before it is deployed.
+Reads what \`rotate --due --json\` prints.`,
+    options: { stack: { type: "string", value: "NAME", says: "whose file" } }, changes: "nothing" }, async ({ stack }) => {
+  if (stack === undefined || !/^[a-z][a-z0-9-]*$/.test(stack)) throw new UserError("name the stack: --stack NAME", USAGE);
   const parsed = due.safeParse(JSON.parse(readFileSync(0, "utf8")));
   if (!parsed.success) throw new UserError(`standard input is not what rotate --json prints: ${parsed.error.message}`);
   const file = new StackFile(join(root, `Pulumi.${stack}.yaml`));

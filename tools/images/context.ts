@@ -4,16 +4,18 @@ import { command, USAGE } from "../lib/command.ts";
 import { UserError } from "../lib/log.ts";
 import { ownImages, prepareOwn } from "./build.ts";
 
-const HELP = `usage: npx node tools/images/context.ts NAME DIR
-
-Writes into DIR what \`docker build\` needs for an image of ours (${ownImages.join(", ")}) that registries hold, and prints its key:
-the same key is the same image.`;
-
 await command(
-  { help: HELP, options: {}, positionals: true, changes: "nothing" },
+  {
+    usage: "NAME DIR",
+    about: `Writes into DIR what \`docker build\` needs for an image of ours (${ownImages.join(", ")}) that registries hold, and prints its key:
+the same key is the same image.`,
+    options: {},
+    positionals: true,
+    changes: "nothing",
+  },
   async (_, [name, directory, ...more]) => {
     const own = ownImages.find((each) => each === name);
-    if (own === undefined || directory === undefined || more.length > 0) throw new UserError(HELP, USAGE);
+    if (own === undefined || directory === undefined || more.length > 0) throw new UserError("give the image's name and a folder", USAGE);
     mkdirSync(directory, { recursive: true });
     const { dockerfile, fill, tag } = await prepareOwn(own);
     writeFileSync(join(directory, "Dockerfile"), dockerfile);
@@ -21,4 +23,4 @@ await command(
     process.stdout.write(`${tag.split(":").at(-1)}\n`);
     return 0;
   },
-);
+).run("npx node tools/images/context.ts", process.argv.slice(2));

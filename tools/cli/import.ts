@@ -3,22 +3,10 @@ import { dirname, resolve } from "node:path";
 import type { AdoptedSetting } from "../../components/outside.ts";
 import { adoption } from "../lib/adoption.ts";
 import { confirm, unasked } from "../lib/ask.ts";
-import { command, USAGE } from "../lib/command.ts";
+import { command, STACK, USAGE, YES } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { run, which } from "../lib/run.ts";
 import { ensureLocalStack, isShared, openWorkspace, stackExists } from "../lib/workspace.ts";
-
-const HELP = `usage: npm run adopt -- FILE [--stack NAME] [--overwrite] [--yes]
-
-Takes the secrets of an old installation into a stack's config, encrypted, and never prints a value; what is no secret, such as
-the mail server's name, it takes in plain. Known defaults and weak values are refused by name, all at once, before anything is
-set. What the stack has already stays as it is.
-A value that is taken wins over a generated one, so that whatever runs keeps its password; \`npm run rotate\` replaces it later.
-
-  FILE          .env, or .env.enc when sops and its key are here
-  --stack NAME  another stack than "local"
-  --overwrite   also replace what the stack has set
-  --yes         do not ask`;
 
 /** A stack's config as `pulumi config --json` tells it. */
 type Config = Readonly<
@@ -56,21 +44,26 @@ async function textOf(path: string): Promise<string> {
   return stdout;
 }
 
-await command(
+export const importCommand = command(
   {
-    help: HELP,
+    usage: "FILE",
+    about: `Takes the secrets of an old installation into a stack's config, encrypted, and never prints a value; what is no secret, such as
+the mail server's name, it takes in plain. Known defaults and weak values are refused by name, all at once, before anything is
+set. What the stack has already stays as it is.
+A value that is taken wins over a generated one, so that whatever runs keeps its password; \`rotate\` replaces it later.`,
+    words: { FILE: ".env, or .env.enc when sops and its key are here" },
     positionals: true,
     options: {
-      stack: { type: "string", default: "local" },
-      overwrite: { type: "boolean" },
-      yes: { type: "boolean" },
+      stack: STACK,
+      overwrite: { type: "boolean", says: "also replace what the stack has set" },
+      yes: YES,
     },
     // A shared stack's config is a file of this clone.
     changes: ({ stack }) => (isShared(stack) ? undefined : stack),
   },
   async ({ stack, overwrite, yes }, files) => {
     const [file] = files;
-    if (file === undefined || files.length > 1) throw new UserError(`name one file\n\n${HELP}`, USAGE);
+    if (file === undefined || files.length > 1) throw new UserError(`name one file`, USAGE);
     const path = resolve(file);
     const read = (name: string) => {
       const found = resolve(dirname(path), name);
