@@ -1,9 +1,14 @@
-/** The stack that `npm run pulumi` is about without a word. */
+/** The stack that `./autollm` is about without a word. */
 const DEFAULT_STACK = "local";
 
-/** A command line that changes a stack's config, for a message: it works as it stands, in any clone. */
+/** A command line for a message: it works as it stands on that stack, in any clone. */
+export function commandLine(stack: string, words: string): string {
+  return `./autollm ${words}${stack === DEFAULT_STACK ? "" : ` --stack ${stack}`}`;
+}
+
+/** A command line that changes a stack's config. */
 export function configCommand(stack: string, words: string): string {
-  return `npm run pulumi -- config ${words}${stack === DEFAULT_STACK ? "" : ` --stack ${stack}`}`;
+  return commandLine(stack, `pulumi config ${words}`);
 }
 
 /** The path of a value inside the config, as `config set --path` takes it: a name with other signs stands in brackets. */

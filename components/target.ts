@@ -1,5 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { commandLine } from "./configCommand.ts";
 import { filesDirectory } from "./filesDirectory.ts";
 import { hostOptions, loginOf } from "./host/fromSettings.ts";
 import { Host } from "./host/host.ts";
@@ -37,7 +38,7 @@ function remoteTarget(
   const keys = readKeyPair(settings.privateKeyPath);
   if (!pulumi.runtime.isDryRun() && process.env.SSH_AUTH_SOCK === undefined)
     pulumi.log.warn(
-      `no SSH agent: commands on the host find no key. npm run up starts one; else: ssh-agent sh -c 'ssh-add ${settings.privateKeyPath} && pulumi up'`,
+      `no SSH agent: commands on the host find no key. ${commandLine(pulumi.getStack(), "up")} starts one; else: ssh-agent sh -c 'ssh-add ${settings.privateKeyPath} && pulumi up'`,
     );
   const login = loginOf(settings);
   const { address, port, user, hostKey } = login;

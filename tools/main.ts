@@ -33,6 +33,8 @@ export async function runCommand([word = "", ...words]: readonly string[]): Prom
   if (isCommand(word)) return (await commands[word].load()).run(`./autollm ${word}`, words);
   const { closest } = await import("../components/settings.ts");
   const near = closest(word, Object.keys(commands));
-  say(`error: there is no command ${word}${near === undefined ? "" : `; did you mean ${near}?`}\n\n./autollm --help names them.`);
+  say(
+    `error: there is no command ${word}${near === undefined ? "" : `; did you mean ${near}?`}\n\n./autollm --help names them.`,
+  );
   process.exitCode = USAGE;
 }

@@ -1,6 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import { configCommand } from "../configCommand.ts";
 import { keyedDigest } from "../runtime/files.ts";
 import { type CredentialName, credentialNames, credentialSpec, rotationUnit } from "./catalogue.ts";
 import { Generated, isGenerated } from "./generated.ts";
@@ -118,7 +119,9 @@ export class Credentials extends pulumi.ComponentResource {
   require(reader: string, credential: CredentialName): pulumi.Output<string> {
     const value = this.read(reader, credential);
     if (value === undefined)
-      throw new Error(`${reader} needs ${credential}; set it with: pulumi config set --secret ${credential}`);
+      throw new Error(
+        `${reader} needs ${credential}; set it with: ${configCommand(pulumi.getStack(), `set --secret ${credential}`)}`,
+      );
     return value;
   }
 

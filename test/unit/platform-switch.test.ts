@@ -225,7 +225,7 @@ describe("the platform's kill switch", () => {
       encoding: "utf8",
       env: { PATH: process.env.PATH, ...variables, USERS: `${theirs}`, RECORD: "x" },
     });
-    expect(switchState(stdout)).toMatchObject({
+    expect(switchState(stdout, "test")).toMatchObject({
       on: true,
       faults: [expect.stringContaining("Docker does not answer")],
     });
@@ -245,7 +245,7 @@ describe("the platform's kill switch", () => {
   });
 
   it("reads what the script says", () => {
-    expect(switchState("kept\nstopped a\nstarted b\nnats down\n{}\n")).toEqual({
+    expect(switchState("kept\nstopped a\nstarted b\nnats down\n{}\n", "test")).toEqual({
       ...{ on: true, kept: true, detail: "{}", stopped: ["a"], started: ["b"], faults: [], warnings: [] },
       orders: undefined,
     });

@@ -1,3 +1,4 @@
+import { commandLine } from "../../components/configCommand.ts";
 import { command, STACK } from "../lib/command.ts";
 import { Daemon } from "../lib/daemon.ts";
 import { UserError } from "../lib/log.ts";
@@ -19,7 +20,8 @@ export const backtestCommand = command(
   async ({ stack }, words) => {
     const workspace = await openWorkspace(stack);
     const { backtestContainer } = await outputs(workspace);
-    if (typeof backtestContainer !== "string") throw new UserError(`stack ${stack} is not up; run: npm run up`);
+    if (typeof backtestContainer !== "string")
+      throw new UserError(`stack ${stack} is not up; run: ${commandLine(stack, "up")}`);
     const daemon = await Daemon.of(workspace);
     if (words.length > 0) return runLike(daemon, backtestContainer, words);
     const { code } = await daemon.run(["start", "--attach", backtestContainer], { output: "show", allowFailure: true });

@@ -1,3 +1,4 @@
+import { commandLine } from "../../components/configCommand.ts";
 import { bucketOf, prunerPolicy, writerPolicy } from "../../services/backup/src/s3.ts";
 import type { Pruned } from "../../services/backup/src/second.ts";
 import { confirm, unasked } from "../lib/ask.ts";
@@ -62,7 +63,8 @@ the end and tells the snapshot's id, its size and how long it took. What is save
     if ([test, list, fetch, pruneRemote, policies].filter(Boolean).length > 1)
       throw new UserError(`give one of --test, --list, --fetch, --prune-remote and --policies`, USAGE);
     const workspace = await openWorkspace(stack);
-    if (!(await stackExists(workspace))) throw new UserError(`there is no stack ${stack}; bring it up: npm run up`);
+    if (!(await stackExists(workspace)))
+      throw new UserError(`there is no stack ${stack}; bring it up: ${commandLine(stack, "up")}`);
     const place = async () => {
       const { s3 } = (await settingsOf(workspace)).backup;
       if (s3 === undefined) throw new UserError("the stack's config names no second repository: backup.s3");

@@ -28,7 +28,8 @@ async function smokePasses(workspace: Workspace): Promise<boolean> {
   if (typeof url !== "string") throw new UserError("the stack has no output `url`");
   const { application } = await settingsOf(workspace);
   for (let attempt = 1; ; attempt++) {
-    if (await autollm("smoke", url, "--application", application, ...(workspace.local ? ["--insecure"] : []))) return true;
+    if (await autollm("smoke", url, "--application", application, ...(workspace.local ? ["--insecure"] : [])))
+      return true;
     if (attempt === SMOKE_TRIES) return false;
     await sleep(SMOKE_PAUSE_MS);
   }

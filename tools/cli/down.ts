@@ -1,3 +1,4 @@
+import { commandLine } from "../../components/configCommand.ts";
 import { stopDocker } from "../docker/docker.ts";
 import { command, STACK } from "../lib/command.ts";
 import { mendInterrupted } from "../lib/interrupted.ts";
@@ -16,7 +17,9 @@ export const downCommand = command(
   async ({ stack, all }) => {
     const workspace = await openWorkspace(stack);
     if (!workspace.local) {
-      throw new UserError(`${stack} is no stack of this machine; to destroy it: pulumi destroy --stack ${stack}`);
+      throw new UserError(
+        `${stack} is no stack of this machine; to destroy it: ${commandLine(stack, "pulumi destroy")}`,
+      );
     }
     if (await stackExists(workspace)) {
       await mendInterrupted(workspace);

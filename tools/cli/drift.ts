@@ -1,3 +1,4 @@
+import { commandLine } from "../../components/configCommand.ts";
 import { hostOptions, loginOf } from "../../components/host/fromSettings.ts";
 import { readKeyPair } from "../../components/host/keys.ts";
 import { sshCommand } from "../../components/host/login.ts";
@@ -73,7 +74,10 @@ export const driftCommand = command(
     options: {
       stack: STACK,
       json: { type: "boolean", says: 'print {"drift": [{"where", "what"}]}' },
-      mend: { type: "boolean", says: "run the differing steps of the host again; containers are left to `pulumi up --refresh`" },
+      mend: {
+        type: "boolean",
+        says: "run the differing steps of the host again; containers are left to `pulumi up --refresh`",
+      },
     },
     changes: ({ stack, mend }) => (mend ? stack : undefined),
   },
@@ -84,7 +88,9 @@ export const driftCommand = command(
       settings.host === undefined ? [] : hostSteps(hostOptions(settings, readKeyPair(settings.host.privateKeyPath)));
     if (mend) {
       if (settings.host === undefined)
-        throw new UserError(`stack ${stack} has no host; pulumi up --refresh mends containers`);
+        throw new UserError(
+          `stack ${stack} has no host; ${commandLine(stack, "pulumi up --refresh")} repairs containers`,
+        );
       return await mendHost(settings.host, steps, await hostDrift(settings, steps));
     }
     const drift = [...(await hostDrift(settings, steps)), ...(await stackDrift(workspace))];
@@ -106,8 +112,8 @@ async function mendHost(
   for (const step of steps.filter(({ name }) => names.has(name))) {
     const script = stepOnHost(step, login, host.firstPort);
     const { code, stderr } = await run("sh", ["-s"], { input: script, allowFailure: true });
-    if (code !== 0) throw new UserError(`host ${step.name} could not be mended: ${stderr.trim().split("\n").at(-1)}`);
-    say(`host ${step.name}: mended`);
+    if (code !== 0) throw new UserError(`host ${step.name} could not be repaired: ${stderr.trim().split("\n").at(-1)}`);
+    say(`host ${step.name}: repaired`);
   }
   return 0;
 }

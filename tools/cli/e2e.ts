@@ -16,7 +16,8 @@ const ON_DEBIAN = ["test/e2e/host*.test.ts", "test/e2e/images.test.ts"];
 export const e2eCommand = command(
   {
     usage: "[FILE...]",
-    about: "Brings stacks of its own up on this machine's Docker, asserts on the world, and takes them down. A stack that runs is left alone.",
+    about:
+      "Brings stacks of its own up on this machine's Docker, asserts on the world, and takes them down. A stack that runs is left alone.",
     words: { FILE: "only the tests of these files, such as test/e2e/faults.test.ts" },
     options: {
       install: {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { commandLine } from "../../components/configCommand.ts";
 import type { AdoptedSetting } from "../../components/outside.ts";
 import { adoption } from "../lib/adoption.ts";
 import { confirm, unasked } from "../lib/ask.ts";
@@ -75,7 +76,7 @@ A value that is taken wins over a generated one, so that whatever runs keeps its
     const workspace = await openWorkspace(stack);
     if (workspace.local) await ensureLocalStack(workspace);
     else if (!(await stackExists(workspace)))
-      throw new UserError(`there is no stack ${stack}: pulumi stack init ${stack}`);
+      throw new UserError(`there is no stack ${stack}: ./autollm pulumi stack init ${stack}`);
     const { stdout } = await workspace.pulumi(["config", "--json", "--stack", stack]);
     const config = JSON.parse(stdout) as Config;
     const present = new Set(Object.keys(config));
@@ -117,9 +118,7 @@ A value that is taken wins over a generated one, so that whatever runs keeps its
           await change("set", `${setting}[${index}]`, ["--plaintext", value]);
       }
     }
-    say(
-      `${count} set in stack ${stack}; next: npm run preview, then npm run up${stack === "local" ? "" : ` (-- --stack ${stack})`}`,
-    );
+    say(`${count} set in stack ${stack}; next: ${commandLine(stack, "preview")}, then ${commandLine(stack, "up")}`);
     const holds = path.endsWith(".enc")
       ? "whoever has its key reads every secret"
       : "it holds every secret in plain text";

@@ -48,7 +48,7 @@ them: they were approved for other prices. It needs NATS, and changes nothing wi
     },
     changes: "nothing",
   },
-  async ({ stack, reason, yes }, [action, ...rest]) => {
+  async ({ stack, reason, yes, json }, [action, ...rest]) => {
     if (!isAction(action) || rest.length > 0) throw new UserError(`say on, off or status`, USAGE);
     const platform = await PlatformSwitch.of(stack);
     switch (action) {
@@ -62,16 +62,22 @@ them: they were approved for other prices. It needs NATS, and changes nothing wi
 
     async function status(): Promise<number> {
       const [{ on: isOn, detail }, own] = await Promise.all([platform.run("status"), application(platform, "status")]);
+      const { orders } = isOn ? await platform.run("orders") : { orders: undefined };
+      const code = isOn || (own ?? "") !== "" ? DIFFERS : 0;
+      if (json) {
+        const answer = { on: isOn, detail, orders: orders ?? null, application: own ?? null };
+        process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
+        return code;
+      }
       if (isOn) {
         process.stdout.write(`SET: no order is executed\n${detail}\n`);
-        const { orders } = await platform.run("orders");
         if (orders === undefined) say("which approved orders wait is not known: NATS or nats-streams does not answer");
         else if (orders.length > 0) process.stdout.write(`off discards:\n${orderLines(orders).join("\n")}\n`);
       } else if (own !== undefined && own !== "")
         process.stdout.write(`SET by the application: its executors run, and execute no order\n${own}\n`);
       else process.stdout.write("not set: orders are executed\n");
       if (own === undefined) say("the application's own switch could not be read: risk-manager is not there");
-      return isOn || (own ?? "") !== "" ? DIFFERS : 0;
+      return code;
     }
 
     async function on(): Promise<number> {

@@ -46,7 +46,9 @@ It changes Pulumi.production.yaml alone, deploys nothing, and asks unless --yes 
     }
     production.setImages(images);
     production.save();
-    say("Pulumi.production.yaml is written; commit it, have it reviewed, and deploy: npm run up -- --stack production");
+    say(
+      "Pulumi.production.yaml is written; commit it, have it reviewed, and deploy: ./autollm deploy --stack production",
+    );
     return 0;
   },
 );

@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { commandLine } from "../../components/configCommand.ts";
 import { executors } from "../../components/platform/catalogue.ts";
 import { FORMER_FORMAT, type Manifest, missing, STATE_FILE, savedTables } from "../../services/backup/src/manifest.ts";
 import { confirm, unasked } from "../lib/ask.ts";
@@ -12,7 +13,8 @@ import { openWorkspace, outputs, stackExists, type Workspace } from "../lib/work
 
 async function existing(stack: string): Promise<Workspace> {
   const workspace = await openWorkspace(stack);
-  if (!(await stackExists(workspace))) throw new UserError(`there is no stack ${stack}; bring it up: npm run up`);
+  if (!(await stackExists(workspace)))
+    throw new UserError(`there is no stack ${stack}; bring it up: ${commandLine(stack, "up")}`);
   return workspace;
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { commandLine } from "../../components/configCommand.ts";
 import { confirm, unasked } from "../lib/ask.ts";
 import { command, DIFFERS, STACK, USAGE, YES } from "../lib/command.ts";
 import { deployments, previousRelease, type Update } from "../lib/history.ts";
@@ -63,7 +64,7 @@ A fault of the program itself is rolled back with git: it says which commit ran 
       throw new UserError(
         to === undefined
           ? `no good deployment of ${stack} had other images than its config names now: there is nothing to go back to.\n` +
-              "If the program is at fault, revert the commit and run: npm run up"
+              `If the program is at fault, revert the commit and run: ${commandLine(stack, "up")}`
           : `no good deployment of ${stack} began at ${to}; --list shows them`,
       );
     }

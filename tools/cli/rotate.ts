@@ -1,3 +1,4 @@
+import { configCommand } from "../../components/configCommand.ts";
 import {
   type CredentialName,
   credentialNames,
@@ -25,16 +26,16 @@ function readers(unit: string): string[] {
   return [...new Set(names.flatMap(readersOf))].sort();
 }
 
-function fault(name: string): string {
+function fault(name: string, stack: string): string {
   if (isCredentialName(name) && credentialSpec(name).kind === "supplied")
-    return `"${name}" is yours to make: get a new one from its issuer, then: pulumi config set --secret ${name}`;
+    return `"${name}" is yours to make: get a new one from its issuer, then: ${configCommand(stack, `set --secret ${name}`)}`;
   if (isCredentialName(name)) return `"${name}" rotates with its other parts; name ${rotationUnit(name)}`;
   const hint = closest(name, rotationUnits);
   return `"${name}" is no generated credential${hint === undefined ? "" : `; did you mean ${hint}?`}`;
 }
 
-function checkedUnits(names: readonly string[]): string[] {
-  const faults = names.filter((name) => !rotationUnits.includes(name)).map(fault);
+function checkedUnits(names: readonly string[], stack: string): string[] {
+  const faults = names.filter((name) => !rotationUnits.includes(name)).map((name) => fault(name, stack));
   if (faults.length > 0) throw new UserError(`${faults.join("\n")}\nknown: ${rotationUnits.join(", ")}`, USAGE);
   return [...new Set(names)];
 }
@@ -68,7 +69,7 @@ tokens that it signed, for ${TOKEN_LIFE_HOURS} hours, unless --leaked or --all i
     if ([due === true, all === true, names.length > 0].filter(Boolean).length !== 1) {
       throw new UserError(`name credentials, or give one of --due and --all`, USAGE);
     }
-    const named = checkedUnits(names);
+    const named = checkedUnits(names, stack);
     const atOnce = leaked === true || all === true;
     const workspace = await openWorkspace(stack);
     if (!(await stackExists(workspace))) throw new UserError(`there is no stack ${stack}`);

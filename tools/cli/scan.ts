@@ -84,7 +84,8 @@ export const scanCommand = command(
     usage: "secrets | packages | config | images [--stack NAME] [IMAGE...] | sbom",
     about: "One scan a run; ends with 1 where it finds something.",
     words: {
-      secrets: "gitleaks over the whole history, and stacks' files for plain text (gitleaks is built into the cache; needs Go)",
+      secrets:
+        "gitleaks over the whole history, and stacks' files for plain text (gitleaks is built into the cache; needs Go)",
       packages: "npm's signatures, and known faults of severity high or critical in what is shipped",
       config: "Trivy over the repository's files: HIGH and CRITICAL (trivy on PATH)",
       images: "Trivy over every image: ours by default, with staging's and production's; or those named",
@@ -97,7 +98,10 @@ export const scanCommand = command(
         value: "NAME",
         says: "pull private images with the logins of this stack's `registries`, instead of those of `docker login`",
       },
-    }, positionals: true, changes: "nothing" },
+    },
+    positionals: true,
+    changes: "nothing",
+  },
   async ({ stack }, [kind = "", ...names]) => {
     const scan = Object.hasOwn(scans, kind) ? scans[kind] : undefined;
     if (scan === undefined || ((names.length > 0 || stack !== undefined) && kind !== "images"))

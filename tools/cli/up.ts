@@ -1,3 +1,4 @@
+import { commandLine } from "../../components/configCommand.ts";
 import { ensureDocker } from "../docker/docker.ts";
 import { unasked } from "../lib/ask.ts";
 import { command, STACK, YES } from "../lib/command.ts";
@@ -10,15 +11,24 @@ import { ensureLocalStack, openWorkspace, outputs, setConfig } from "../lib/work
 
 export const upCommand = command(
   {
-    about: "Brings a stack up, or to what its config says, and prints where to look. It asks nothing on this machine's stacks.",
+    about:
+      "Brings a stack up, or to what its config says, and prints where to look. It asks nothing on this machine's stacks.",
     options: {
       install: { type: "boolean", says: "allow to install what is missing (Docker, on Debian)" },
       stack: {
         ...STACK,
         says: `${STACK.says}; staging and production are asked about unless --yes is given`,
       },
-      "http-port": { type: "string", value: "N", says: "publish plain HTTP here (local stacks; kept in the stack's config)" },
-      "https-port": { type: "string", value: "N", says: "publish HTTPS here (local stacks; kept in the stack's config)" },
+      "http-port": {
+        type: "string",
+        value: "N",
+        says: "publish plain HTTP here (local stacks; kept in the stack's config)",
+      },
+      "https-port": {
+        type: "string",
+        value: "N",
+        says: "publish HTTPS here (local stacks; kept in the stack's config)",
+      },
       yes: YES,
     },
     changes: ({ stack }) => stack,
@@ -45,7 +55,6 @@ export const upCommand = command(
 
     async function printWhereToLook(stack: string): Promise<void> {
       const out = await outputs(workspace);
-      const option = stack === "local" ? "" : ` --stack ${stack}`;
       say(`
 The platform is up (${out.trading} trading).
 
@@ -56,9 +65,10 @@ The platform is up (${out.trading} trading).
   Alertmanager  ${out.alertmanagerUrl}  login admin
   Jaeger        ${out.jaegerUrl}        login admin
 
-  Grafana's password      npm run -s pulumi -- stack output grafanaPassword --show-secrets${option}
-  the admin login's       npm run -s pulumi -- stack output adminPassword --show-secrets${option}
-  take it all down        npm run down${stack === "local" ? "" : ` -- --stack ${stack}`}
+  Grafana's password      ${commandLine(stack, "pulumi stack output grafanaPassword --show-secrets")}
+  the admin login's       ${commandLine(stack, "pulumi stack output adminPassword --show-secrets")}
+  what runs, what is due  ${commandLine(stack, "status")}
+  take it all down        ${commandLine(stack, "down")}
 
 The certificate is Caddy's own: a browser warns, and curl wants --insecure.`);
       const standIns = out.standIns as string[];

@@ -10,7 +10,9 @@ await command(
   {
     about: `Prints what the workflow \`images\` builds for a stack, by the table of its application: the lines
 repository=, branch= and images=, the last as JSON with a service, its Dockerfile, its context and its image's name each.`,
-    options: { stack: { type: "string", default: "staging", value: "NAME", says: "the stack (default staging)" } }, changes: "nothing" },
+    options: { stack: { type: "string", default: "staging", value: "NAME", says: "the stack (default staging)" } },
+    changes: "nothing",
+  },
   async ({ stack }) => {
     if (!/^[a-z][a-z0-9-]*$/.test(stack)) throw new UserError(`"${stack}" is no stack name`, USAGE);
     const path = `Pulumi.${stack}.yaml`;

@@ -28,7 +28,9 @@ export const pinCommand = command(
 
 Services that it does not name stay as they are. Entry point and command are those of the image, as \`docker image inspect\` tells
 them (null for none): they are recorded beside the digest. An image alone, as a text, records none, and removes the former's.`,
-    options: { stack: { type: "string", default: "staging", value: "NAME", says: "whose release (default staging)" } }, changes: "nothing" },
+    options: { stack: { type: "string", default: "staging", value: "NAME", says: "whose release (default staging)" } },
+    changes: "nothing",
+  },
   async ({ stack }) => {
     if (!/^[a-z][a-z0-9-]*$/.test(stack)) throw new UserError(`"${stack}" is no stack name`, USAGE);
     const parsed = input.safeParse(JSON.parse(readFileSync(0, "utf8")));

@@ -46,7 +46,7 @@ protection rules for environments.`,
     },
     differs: "--check finds a difference",
     positionals: true,
-    options: { 
+    options: {
       check: { type: "boolean", says: "change nothing, and name each difference" },
       trust: {
         type: "string",
@@ -57,8 +57,7 @@ protection rules for environments.`,
     changes: "nothing",
   },
   async ({ check, trust: team }, [repository = "", ...names]) => {
-    if (!/^[\w.-]+\/[\w.-]+$/.test(repository))
-      throw new UserError(`name the repository as OWNER/REPO`, USAGE);
+    if (!/^[\w.-]+\/[\w.-]+$/.test(repository)) throw new UserError(`name the repository as OWNER/REPO`, USAGE);
     const wrong = names.find((name) => !/^[A-Za-z0-9-]+(\/[\w.-]+)?$/.test(name));
     if (wrong !== undefined) throw new UserError(`"${wrong}" is neither a user nor ORG/TEAM`, USAGE);
     if (team !== undefined) {

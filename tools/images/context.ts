@@ -15,7 +15,8 @@ the same key is the same image.`,
   },
   async (_, [name, directory, ...more]) => {
     const own = ownImages.find((each) => each === name);
-    if (own === undefined || directory === undefined || more.length > 0) throw new UserError("give the image's name and a folder", USAGE);
+    if (own === undefined || directory === undefined || more.length > 0)
+      throw new UserError("give the image's name and a folder", USAGE);
     mkdirSync(directory, { recursive: true });
     const { dockerfile, fill, tag } = await prepareOwn(own);
     writeFileSync(join(directory, "Dockerfile"), dockerfile);

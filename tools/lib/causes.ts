@@ -20,12 +20,12 @@ export const causes: readonly Cause[] = [
   {
     shows: /PULUMI_ACCESS_TOKEN must be set for login|not logged in|run `pulumi login`/,
     line: () =>
-      "no backend is chosen for the stack's state: run pulumi login <your backend>, or set PULUMI_ACCESS_TOKEN",
+      "no backend is chosen for the stack's state: run ./autollm pulumi login <your backend>, or set PULUMI_ACCESS_TOKEN",
   },
   {
     shows: /unable to open state directory "([^"]+)"/,
     line: ([, place]) =>
-      `the backend of the stack's state is not there: ${place}. Nothing was changed. Mount that disk, or choose another backend with pulumi login`,
+      `the backend of the stack's state is not there: ${place}. Nothing was changed. Mount that disk, or choose another backend with ./autollm pulumi login`,
   },
   {
     shows:
@@ -36,7 +36,7 @@ export const causes: readonly Cause[] = [
   {
     shows: /no stack named '([^']+)' found/,
     line: ([, stack]) =>
-      `the backend has no stack ${stack}: pulumi whoami --verbose says which backend that is; choose the right one with pulumi login, or make the stack with pulumi stack init ${stack}`,
+      `the backend has no stack ${stack}: ./autollm pulumi whoami --verbose says which backend that is; choose the right one with ./autollm pulumi login, or make the stack with ./autollm pulumi stack init ${stack}`,
   },
   {
     // As Node says it, and as Go does.

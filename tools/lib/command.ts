@@ -90,7 +90,10 @@ function shown(name: string, { type, value }: Option): string {
 
 function usageOf(name: string, { usage = "", options }: Pick<CommandSpec<Options>, "usage" | "options">): string {
   const left = Object.entries(options).filter(([option]) => !new RegExp(`--${option}(?![\\w-])`).test(usage));
-  const words = [...(usage === "" ? [] : usage.split(" ")), ...left.map(([option, spec]) => `[${shown(option, spec)}]`)];
+  const words = [
+    ...(usage === "" ? [] : usage.split(" ")),
+    ...left.map(([option, spec]) => `[${shown(option, spec)}]`),
+  ];
   return filled([`usage: ${name}`, ...words], width(), "       ");
 }
 

@@ -35,7 +35,8 @@ function bash(commands: readonly Completed[]): string {
   const values = commands.flatMap(({ name, options }) =>
     Object.entries(options).flatMap(([option, { type, choices }]) => {
       if (type !== "string") return [];
-      if (STACK_OPTIONS.includes(option)) return [`    "${name} --${option}") words=$(_autollm_stacks "\${COMP_WORDS[0]}") ;;`];
+      if (STACK_OPTIONS.includes(option))
+        return [`    "${name} --${option}") words=$(_autollm_stacks "\${COMP_WORDS[0]}") ;;`];
       // Nothing of ours: the shell completes files.
       return [`    "${name} --${option}") words="${(choices ?? []).join(" ")}" ;;`];
     }),

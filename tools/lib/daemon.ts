@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { pipeline } from "node:stream/promises";
+import { commandLine } from "../../components/configCommand.ts";
 import { loginOf } from "../../components/host/fromSettings.ts";
 import { sshCommand } from "../../components/host/login.ts";
 import type { Settings } from "../../components/settings.ts";
@@ -72,7 +73,8 @@ export class Daemon {
   /** The Docker name of a workload's container. */
   async container(service: string): Promise<string> {
     const found = (await this.containers()).get(service);
-    if (found === undefined) throw new UserError(`stack ${this.stack} has no ${service}; bring it up: npm run up`);
+    if (found === undefined)
+      throw new UserError(`stack ${this.stack} has no ${service}; bring it up: ${commandLine(this.stack, "up")}`);
     return found.name;
   }
 

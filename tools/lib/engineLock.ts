@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { commandLine } from "../../components/configCommand.ts";
 import { heldLock } from "./held.ts";
 import type { Update } from "./history.ts";
 import { say, UserError } from "./log.ts";
@@ -53,7 +54,7 @@ interface StackSummary {
 
 function refusal(stack: string, who: string): UserError {
   return new UserError(
-    `stack ${stack} is being updated by ${who}: wait for its end, and run this again. If that engine is known to be dead: npm run pulumi -- cancel --stack ${stack}`,
+    `stack ${stack} is being updated by ${who}: wait for its end, and run this again. If that engine is known to be dead: ${commandLine(stack, "pulumi cancel")}`,
   );
 }
 

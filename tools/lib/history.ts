@@ -10,6 +10,12 @@ export interface Update {
   readonly config?: Readonly<Record<string, { readonly value?: string; readonly objectValue?: unknown }>>;
 }
 
+/** What an update by our commands says of its maker, as its message in the history. */
+export const deployedBy = ({ who, from }: { readonly who: string; readonly from: string }) => `by ${who} from ${from}`;
+
+/** Who made an update, by its message; undefined for one that did not come by our commands. */
+export const makerOf = (message: string): string | undefined => /^by (\S.* from \S.*)$/.exec(message)?.[1];
+
 /** What a stack ran after an update. */
 export interface Deployed {
   /** Start of the update (ISO 8601, UTC): the one name that every backend gives it. */

@@ -68,6 +68,12 @@ const HOST_DIRECTORY = "/run/autollm-locks";
 /** Every account of the machine may write there. */
 const sharedDirectory = () => (existsSync("/run/lock") ? "/run/lock/autollm-locks" : "/tmp/autollm-locks");
 
+/** The file of a stack's lock, on the machine of its Docker. */
+export function lockFile(stack: string, { host }: Pick<Settings, "host">): string {
+  if (!isShared(stack)) return join(localHome(), "locks", stack);
+  return join(host === undefined ? sharedDirectory() : HOST_DIRECTORY, stack);
+}
+
 /**
  * The place of a stack that others change too.
  * @param hostDirectory on a host that the stack sets up
@@ -100,7 +106,7 @@ export async function lockPlace(stack: string): Promise<LockPlace> {
   if (!isShared(stack)) return place(stack, join(localHome(), "locks"), "this machine", here);
   const workspace = await openWorkspace(stack);
   if (!(await stackExists(workspace)))
-    throw new UserError(`there is no stack ${stack}; make it: npm run pulumi -- stack init ${stack}`);
+    throw new UserError(`there is no stack ${stack}; make it: ./autollm pulumi stack init ${stack}`);
   try {
     return sharedPlace(stack, await settingsOf(workspace));
   } catch (error) {

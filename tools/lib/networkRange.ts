@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { configCommand } from "../../components/configCommand.ts";
 import { freeRange } from "../../components/networkRange.ts";
 import { UserError } from "./log.ts";
 import { run } from "./run.ts";
@@ -51,7 +52,7 @@ export async function ensureNetworkRange(workspace: Workspace): Promise<void> {
   const range = freeRange([...(await dockerSubnets()), ...(await machineNetworks())], start);
   if (range === undefined)
     throw new UserError(
-      `no range of 10.0.0.0/8 is free for the stack's networks; choose one yourself: npm run pulumi -- config set ${KEY} 192.168.0.0/20 --stack ${workspace.stack}`,
+      `no range of 10.0.0.0/8 is free for the stack's networks; choose one yourself: ${configCommand(workspace.stack, `set ${KEY} 192.168.0.0/20`)}`,
     );
   await setConfig(workspace, { [KEY]: range });
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { commandLine } from "../../components/configCommand.ts";
 import { filesDirectory } from "../../components/filesDirectory.ts";
 import { loginOf } from "../../components/host/fromSettings.ts";
 import { sshCommand } from "../../components/host/login.ts";
@@ -40,12 +41,12 @@ export interface SwitchState {
   readonly warnings: readonly string[];
 }
 
-const FAULTS: Readonly<Record<string, (name: string) => string>> = {
+const FAULTS: Readonly<Record<string, (name: string, stack: string) => string>> = {
   running: (name) => `${name} could not be stopped: stop it on the Docker host, or cut the host off from its network`,
-  failed: (name) => `${name} could not be started; docker logs ${name} and npm run up say why`,
-  absent: (name) => `${name} has no container: npm run up makes one`,
-  undiscarded: () =>
-    "the switch stays on: approved orders wait in NATS and could not be discarded, so the executors would trade them now. NATS and nats-streams must run: docker logs of both, or npm run up, then off again",
+  failed: (name, stack) => `${name} could not be started; docker logs ${name} and ${commandLine(stack, "up")} say why`,
+  absent: (name, stack) => `${name} has no container: ${commandLine(stack, "up")} makes one`,
+  undiscarded: (_, stack) =>
+    `the switch stays on: approved orders wait in NATS and could not be discarded, so the executors would trade them now. NATS and nats-streams must run: docker logs of both, or ${commandLine(stack, "up")}, then off again`,
   unrecorded: () =>
     "what was discarded could not be noted in the switch's directory: the disk may be full; keep this list",
   "no-docker": () =>
@@ -56,14 +57,14 @@ const NATS_BEHIND =
   "NATS runs and has not taken its users for this: its log says why (docker logs), and docker restart of its container makes it";
 
 /** Reads the script's answer. */
-export function switchState(answer: string): SwitchState {
+export function switchState(answer: string, stack: string): SwitchState {
   const lines = answer.split("\n").filter((line) => line !== "");
   const after = (word: string) =>
     lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
   const [orders] = [...after("waiting"), ...after("discarded")];
   const faults = lines.flatMap((line) => {
     const [word = "", name = ""] = line.split(" ");
-    return FAULTS[word]?.(name) ?? [];
+    return FAULTS[word]?.(name, stack) ?? [];
   });
   return {
     on: lines.includes("on") || lines.includes("kept"),
@@ -78,20 +79,28 @@ export function switchState(answer: string): SwitchState {
 }
 
 /** What says where a stack runs, read from its file alone where that has it all: neither the engine nor a secret is needed, and no other fault matters. */
-type Whereabouts = Pick<Settings, "host" | "dockerHost" | "filesDir" | "environment">;
+export type Whereabouts = Pick<Settings, "host" | "dockerHost" | "filesDir" | "environment"> & {
+  /** Whether it is to trade with real money. */
+  readonly live: boolean;
+};
 
-async function whereaboutsOf(stack: string): Promise<Whereabouts> {
+/** @throws UserError when the stack has no file, or it does not say where the stack runs */
+export async function whereaboutsOf(stack: string): Promise<Whereabouts> {
   checkStackName(stack);
   const path = join(isShared(stack) ? root : localHome(), `Pulumi.${stack}.yaml`);
   if (!existsSync(path)) throw new UserError(`there is no stack ${stack}: ${path} is missing`);
   const file = new StackFile(path);
   // Settings from somewhere else (Pulumi ESC) are known to the engine alone.
-  if (file.importsEnvironments()) return settingsOf(await openWorkspace(stack));
+  if (file.importsEnvironments()) {
+    const settings = await settingsOf(await openWorkspace(stack));
+    return { ...settings, live: settings.trading.live };
+  }
   const texts = file.texts(["host", "dockerHost", "filesDir", "networkRange"]);
   try {
     const { settings } = checkConfig(texts, new Set(), stack);
     const environment = file.get("environment") ?? settings.environment;
-    return { ...settings, environment: environment as Settings["environment"] };
+    const { live } = (file.get("trading") ?? {}) as { readonly live?: unknown };
+    return { ...settings, environment: environment as Settings["environment"], live: String(live) === "true" };
   } catch (error) {
     throw error instanceof ConfigError ? new UserError(`${path}: ${error.message}`) : error;
   }
@@ -145,7 +154,7 @@ export class PlatformSwitch {
         ? (["sh", ["-s"]] as const)
         : (["sh", ["-c", `${sshCommand(loginOf(host))} ${quote(ROOT_SHELL)}`]] as const);
     const { code, stdout, stderr } = await run(program, args, { input, allowFailure: true });
-    if (code === 0) return switchState(stdout);
+    if (code === 0) return switchState(stdout, this.stack);
     const where = host === undefined ? "this machine" : host.address;
     throw new UserError(
       `the kill switch of ${this.stack} on ${where}: ${stderr.trim().split("\n").at(-1) || `exit code ${code}`}`,
@@ -155,9 +164,8 @@ export class PlatformSwitch {
 
 /** What a person is told while the switch is on. */
 export function switchNotice(stack: string, detail: string): string {
-  const option = stack === "local" ? "" : ` --stack ${stack}`;
   const why = detail === "" ? "" : ` ${detail}`;
-  return `The kill switch is ON: no executor of ${stack} runs.${why}\nOnly this ends it: npm run kill-switch -- off${option}`;
+  return `The kill switch is ON: no executor of ${stack} runs.${why}\nOnly this ends it: ${commandLine(stack, "kill-switch off")}`;
 }
 
 /** Most of an order's text that a person is shown. */

@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import semver from "semver";
+import { commandLine } from "../../components/configCommand.ts";
 import { filesDirectory } from "../../components/filesDirectory.ts";
 import { ConfigError, type Settings } from "../../components/settings.ts";
 import { Daemon } from "./daemon.ts";
@@ -211,7 +212,7 @@ async function neighbourFaults(stack: string, daemon: Daemon, settings: Settings
   // Each container of a stack is known by the stack's name; the files that it mounts are each clone's own.
   if (containers.length > 0 && !mounts.split("\n").some((source) => source.startsWith(`${files}/`)))
     return [
-      `it runs a stack ${stack} of another clone already: give this one another name (npm run up -- --stack NAME), or take that one down in its own clone`,
+      `it runs a stack ${stack} of another clone already: give this one another name (./autollm up --stack NAME), or take that one down in its own clone`,
     ];
   const faults: string[] = [];
   for (const key of ["httpPort", "httpsPort"] as const) {
@@ -219,7 +220,7 @@ async function neighbourFaults(stack: string, daemon: Daemon, settings: Settings
     if ((await listed(own, `publish=${port}`)).length > 0 || !(await isTaken(bindAddress, port))) continue;
     const option = key.replace("P", "-p");
     faults.push(
-      `${key}: port ${port} of ${bindAddress} is taken by another program or stack: choose a free one (npm run up -- --${option} N${stack === "local" ? "" : ` --stack ${stack}`})`,
+      `${key}: port ${port} of ${bindAddress} is taken by another program or stack: choose a free one (${commandLine(stack, `up --${option} N`)})`,
     );
   }
   return faults;

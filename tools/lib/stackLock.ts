@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname, userInfo } from "node:os";
 import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
+import { commandLine } from "../../components/configCommand.ts";
 import { type HeldLock, setHeld } from "./held.ts";
 import { type LockPlace, lockPlace, STALE_SECONDS } from "./lockPlace.ts";
 import { say, UserError } from "./log.ts";
@@ -41,7 +42,8 @@ export interface Holder {
   readonly record: LockRecord | undefined;
 }
 
-function parseRecord(line: string): LockRecord | undefined {
+/** Reads what a holder has written; undefined where it cannot be read. */
+export function parseRecord(line: string): LockRecord | undefined {
   try {
     return recordSchema.parse(JSON.parse(line));
   } catch {
@@ -62,13 +64,17 @@ export function diedHere(record: LockRecord | undefined): boolean {
   return !isAlive(record.pid) || startOf(record.pid) !== record.start;
 }
 
-function myRecord(command: string): LockRecord {
+/** Who works here, for those who read it elsewhere. */
+export function myself(): { readonly who: string; readonly from: string } {
   const { GITHUB_ACTOR: actor, GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: runId } = process.env;
   const from = runId === undefined ? hostname() : `run ${runId} of ${repository} on GitHub`;
-  const who = actor ?? userInfo().username;
+  return { who: actor ?? userInfo().username, from };
+}
+
+function myRecord(command: string): LockRecord {
   const since = new Date().toISOString();
   const pid = process.pid;
-  return { who, from, command: command.slice(0, 200), since, pid, space: processSpace(), start: startOf(pid) };
+  return { ...myself(), command: command.slice(0, 200), since, pid, space: processSpace(), start: startOf(pid) };
 }
 
 function heldOf(answer: string): Holder {
@@ -91,10 +97,9 @@ async function take(stack: string, place: LockPlace, id: string, command: string
     if (diedHere(holder.record)) answer = await place.run("take", { id, record, dead: holder.id });
     if (answer.startsWith("held ")) {
       const now = heldOf(answer);
-      const option = stack === "local" ? "" : ` -- --stack ${stack}`;
       throw new UserError(
         `stack ${stack} is being changed by ${tellHolder(now)}. Nothing was changed. Wait for its end, and run this again.\n` +
-          `A holder that gives no sign of life for ${STALE_SECONDS / 60} minutes counts as dead; if you know that it is dead: npm run unlock${option}`,
+          `A holder that gives no sign of life for ${STALE_SECONDS / 60} minutes counts as dead; if you know that it is dead: ${commandLine(stack, "unlock")}`,
       );
     }
   }

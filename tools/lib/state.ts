@@ -43,11 +43,14 @@ export function stateFile({ cwd, stack }: Pick<Workspace, "cwd" | "stack">): str
   return join(cwd, "state", ".pulumi", "stacks", "autollm", `${stack}.json`);
 }
 
+/** Whose state it is, and how the engine is asked for it. */
+type StateOf = Pick<Workspace, "stack" | "local" | "cwd" | "pulumi">;
+
 /**
  * What the engine keeps of a stack, with its secrets encrypted. The file of a stack on this machine is read directly, since a start
  * of the engine takes a third of a second or more; the engine is asked where the state lies elsewhere, or the file has another form.
  */
-export async function deploymentOf(workspace: Workspace): Promise<Deployment> {
+export async function deploymentOf(workspace: StateOf): Promise<Deployment> {
   const path = stateFile(workspace);
   if (workspace.local && existsSync(path)) {
     const file = await wholeOf(
@@ -69,7 +72,9 @@ function parsed(text: string): StateFile | undefined {
 }
 
 /** The state as the engine hands it out, and takes it back. */
-export async function exported(workspace: Workspace): Promise<{ readonly deployment: Deployment }> {
+export async function exported(
+  workspace: Pick<Workspace, "stack" | "pulumi">,
+): Promise<{ readonly deployment: Deployment }> {
   const { stdout } = await workspace.pulumi(["stack", "export", "--stack", workspace.stack]);
   return JSON.parse(stdout) as { deployment: Deployment };
 }

@@ -1,12 +1,15 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { commandLine } from "../../components/configCommand.ts";
 import { Daemon } from "./daemon.ts";
+import { deployedBy } from "./history.ts";
 import { mendInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
 import { holdKillSwitch } from "./platformSwitch.ts";
 import { checkBefore } from "./preflight.ts";
+import { myself } from "./stackLock.ts";
 import { tellStarts } from "./tellStarts.ts";
 import { changesNothing, forgetUpdated, noteUpdated, sameAsUpdated } from "./unchanged.ts";
 import { showUnhealthy } from "./unhealthy.ts";
@@ -32,7 +35,7 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   if (local) await showUnhealthy(stack);
   say("");
   throw new UserError(
-    `pulumi ${failed ? "preview" : "up"} failed (exit code ${code}); see the lines above. ${failed ? "Nothing was changed" : "Nothing is lost"}: fix it and run: npm run up${stack === "local" ? "" : ` -- --stack ${stack}`}`,
+    `pulumi ${failed ? "preview" : "up"} failed (exit code ${code}); see the lines above. ${failed ? "Nothing was changed" : "Nothing is lost"}: fix it and run: ${commandLine(stack, "up")}`,
   );
 }
 
@@ -95,7 +98,11 @@ async function runUp(workspace: Workspace, flags: readonly string[]): Promise<nu
     () =>
       tellStarts(
         () => Daemon.of(workspace),
-        () => workspace.pulumi([...argsOf("up", workspace), ...flags], { output: "show", allowFailure: true }),
+        () =>
+          workspace.pulumi([...argsOf("up", workspace), ...flags, "--message", deployedBy(myself())], {
+            output: "show",
+            allowFailure: true,
+          }),
       ),
   );
   return code;

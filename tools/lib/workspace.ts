@@ -15,7 +15,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
 import { systemFault } from "../../components/nodeVersion.cjs";
-import { type Engine, ensureEngine } from "../engine/engine.ts";
+import { type Engine, type EngineOptions, ensureEngine } from "../engine/engine.ts";
 import { cacheDir } from "./cache.ts";
 import { causeOf } from "./causes.ts";
 import { readHalf, wholeOf } from "./halfWritten.ts";
@@ -88,12 +88,12 @@ export function checkStackName(stack: string): void {
   throw new UserError(`"${stack}" is no stack name: lower-case letters, digits and hyphens, 31 characters at most`, 64);
 }
 
-/** Opens the workspace of a stack, building the engine where there is none. */
-export async function openWorkspace(stack: string): Promise<Workspace> {
+/** Opens the workspace of a stack, building the engine where there is none, unless the options say otherwise. */
+export async function openWorkspace(stack: string, options: EngineOptions = {}): Promise<Workspace> {
   checkStackName(stack);
   const wrongSystem = systemFault();
   if (wrongSystem !== undefined) throw new UserError(wrongSystem);
-  const engine = await ensureEngine();
+  const engine = await ensureEngine(options);
   const local = !isShared(stack);
   const home = localHome();
   const env: Record<string, string> = {

@@ -1,7 +1,7 @@
 import { type AlertGroup, DAY, HOUR, MINUTE } from "./alert.ts";
 
-const MAX_BACKUP_AGE = 25 * HOUR;
-const MAX_RESTORE_TEST_AGE = 8 * DAY;
+export const MAX_BACKUP_AGE = 25 * HOUR;
+export const MAX_RESTORE_TEST_AGE = 8 * DAY;
 const MAX_CONNECTIONS = 0.8;
 const MAX_REDIS_MEMORY = 0.8;
 const MAX_NATS_STORAGE = 0.8;

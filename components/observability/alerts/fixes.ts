@@ -1,7 +1,7 @@
 import { type AlertGroup, DAY } from "./alert.ts";
 
 /** A fix is installed at the next declared hour; after this time that hour has passed at least once without it. */
-const MAX_WAIT = 2 * DAY;
+export const MAX_WAIT = 2 * DAY;
 
 /** Security fixes of a host that the stack sets up; nothing is told of any other machine's. */
 export const fixesAlerts: readonly AlertGroup[] = [

@@ -1,9 +1,9 @@
 import { type AlertGroup, DAY, HOUR } from "./alert.ts";
 
-const MIN_CERTIFICATE_LIFE = 14 * DAY;
+export const MIN_CERTIFICATE_LIFE = 14 * DAY;
 const MAX_EDGE_ERRORS = 0.05;
 /** Caddy's own authority signs for 12 hours and renews when a third of them is left. */
-const MIN_INTERNAL_CERTIFICATE_LIFE = 2 * HOUR;
+export const MIN_INTERNAL_CERTIFICATE_LIFE = 2 * HOUR;
 
 /** The way in, its certificate, and the credentials' age. */
 export const securityAlerts: readonly AlertGroup[] = [

@@ -5,18 +5,21 @@ import { rebootHost, removeHost, startHost } from "./host.ts";
 await command(
   {
     usage: "up | down | reboot",
-    about: "A Debian 13 system with nothing but sshd and a key, like a fresh virtual server, in a container of this machine's Docker.",
+    about:
+      "A Debian 13 system with nothing but sshd and a key, like a fresh virtual server, in a container of this machine's Docker.",
     words: {
       up: "throws a host of that name away, starts a fresh one, and prints how to reach it as JSON",
       down: "throws it away",
       reboot: "reboots it, and waits until it is back",
     },
-    options: { name: {
+    options: {
+      name: {
         type: "string",
         default: "autollm-test-host",
         value: "NAME",
         says: "its name (default autollm-test-host)",
-      } },
+      },
+    },
     positionals: true,
     changes: "nothing",
   },

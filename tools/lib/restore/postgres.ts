@@ -1,3 +1,4 @@
+import { commandLine } from "../../../components/configCommand.ts";
 import { schemaGuardSql } from "../../../components/data/postgres-guard.ts";
 import {
   POSTGRES_DATABASE,
@@ -61,7 +62,9 @@ export class PostgresTarget {
       throw new UserError(`the backup is of Postgres ${postgres.major}, and this stack runs ${major}`);
     const rule = `SELECT count(*) FROM pg_hba_file_rules WHERE type = 'local' AND '${POSTGRES_RESTORED}' = ANY (database);`;
     if ((await this.#sql("postgres", rule)) === "0")
-      throw new UserError("this stack's Postgres is set up by an earlier version of the program; first: npm run up");
+      throw new UserError(
+        `this stack's Postgres is set up by an earlier version of the program; first: ${commandLine(this.#daemon.stack, "up")}`,
+      );
   }
 
   /** The schemas of a backup, each with its owner, those first that others read. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { commandLine } from "../../../components/configCommand.ts";
 import { serviceNames, services } from "../../../components/platform/catalogue.ts";
 import { ownerOfVolume } from "../../../components/platform/release.ts";
 import { workloadUser } from "../../../components/uids.ts";
@@ -65,7 +66,8 @@ export async function restore({ source, manifest, into, held, without }: Restore
   const containers = await into.containers();
   const name = (service: string): string => {
     const found = containers.get(service);
-    if (found === undefined) throw new UserError(`stack ${into.stack} has no ${service}; bring it up: npm run up`);
+    if (found === undefined)
+      throw new UserError(`stack ${into.stack} has no ${service}; bring it up: ${commandLine(into.stack, "up")}`);
     return found.name;
   };
   const stores = ["redis", "nats"].map(name);
