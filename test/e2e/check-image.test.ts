@@ -176,7 +176,7 @@ describe("npm run check-image", () => {
   test("leaves nothing behind, also when it is interrupted", async () => {
     expect(await left()).toBe("");
     const node = join(root, "node_modules", ".bin", "node");
-    const child = spawn(node, ["tools/cli/check-image.ts", SERVICE, reference], { cwd: root, stdio: "ignore" });
+    const child = spawn(node, ["tools/main.js", "check-image", SERVICE, reference], { cwd: root, stdio: "ignore" });
     const ended = new Promise<number | null>((done) => child.on("close", done));
     await eventually("its first container", 60, async () => ((await left()) === "" ? undefined : true));
     child.kill("SIGINT");

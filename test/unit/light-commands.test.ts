@@ -23,7 +23,7 @@ function loads(path: string, seen: Map<string, string>, way = ""): void {
 }
 
 // Half a second of processor time at each start of a command.
-test.each(readdirSync(cli).filter((file) => !LOADS_THE_SDK.includes(file)))(
+test.each(["../main.ts", ...readdirSync(cli).filter((file) => !LOADS_THE_SDK.includes(file))])(
   "%s starts without the engine's SDK",
   (file) => {
     const seen = new Map<string, string>();

@@ -9,7 +9,10 @@ test.each<[string, string, readonly string[]]>([
   ["stack rm --yes", "local", ["--stack", "local"]],
   ["config --stack staging", "staging", []],
   ["preview -s production", "production", []],
-  ["login file:///srv/state", "local", []],
+  ["config --stack=staging", "staging", []],
+  ["preview -s=production", "production", []],
+  ["login file:///srv/state", "staging", []],
+  ["whoami --verbose", "staging", []],
   ["version", "local", []],
   ["", "local", []],
 ])("npm run pulumi -- %s is about the stack %s", (line, stack, added) => {
@@ -23,5 +26,9 @@ test("a file is the one in the user's folder", () => {
   expect(fromHere(["preview", "--save-plan=plan.json"], "/home/me")).toEqual([
     "preview",
     "--save-plan=/home/me/plan.json",
+  ]);
+  const policies = ["preview", "--policy-pack", "policies", "--policy-pack-config=a=b.json"];
+  expect(fromHere(policies, "/home/me")).toEqual([
+    ...["preview", "--policy-pack", "/home/me/policies", "--policy-pack-config=/home/me/a=b.json"],
   ]);
 });

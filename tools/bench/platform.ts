@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../lib/run.ts";
@@ -30,18 +30,28 @@ export async function measurePlatform(
   ports: readonly [http: number, https: number],
 ): Promise<readonly PlatformRow[]> {
   const home = mkdtempSync(join(tmpdir(), "autollm-bench-"));
-  const npm = (command: string, ...args: readonly string[]) =>
-    run("npm", ["run", "-s", command, "--", ...args, "--stack", STACK], { cwd: tree, env: { AUTOLLM_HOME: home } });
+  // A commit of before `./autollm` has npm scripts.
+  const isFormer = !existsSync(join(tree, "autollm"));
+  const autollm = (name: string, ...args: readonly string[]) =>
+    run(
+      isFormer ? "npm" : "./autollm",
+      [...(isFormer ? ["run", "-s", name, "--"] : [name]), ...args, "--stack", STACK],
+      {
+        cwd: tree,
+        env: { AUTOLLM_HOME: home },
+      },
+    );
   const rows: PlatformRow[] = [];
   try {
     for (const step of STEPS) {
-      if ("rotates" in step) await npm("pulumi", "config", "set", "--path", `autollm:generation.${step.rotates}`, "2");
+      if ("rotates" in step)
+        await autollm("pulumi", "config", "set", "--path", `autollm:generation.${step.rotates}`, "2");
       const args = "first" in step ? ["--http-port", String(ports[0]), "--https-port", String(ports[1])] : [];
-      rows.push({ what: step.what, ...(await measure(() => npm(step.command, ...args))) });
+      rows.push({ what: step.what, ...(await measure(() => autollm(step.command, ...args))) });
     }
     return rows;
   } finally {
-    await npm("down").catch(() => undefined);
+    await autollm("down").catch(() => undefined);
     rmSync(home, { recursive: true, force: true });
   }
 }

@@ -129,7 +129,10 @@ ${table(
     ["`components/host`", "a bare Debian machine becomes the host, over SSH"],
     ["`policies`", "what is refused, whatever the program says"],
     ["`services`", "programs of our own: stand-ins for the services, and the backup"],
-    ["`tools/cli`", "the commands; `tools/lib` what they share"],
+    [
+      "`tools/commands.ts`",
+      "the table of the commands of `./autollm`; `tools/cli` has them, `tools/lib` what they share",
+    ],
     ["`tools/engine`, `tools/images`, `tools/docker`", "an engine, images and a daemon where none can be had"],
     ["`test`", "unit (mocks, pure functions), policies, e2e (the real thing)"],
   ],

@@ -28,7 +28,14 @@ export function overview(): string {
   ].join("\n\n");
 }
 
-/** The tables of README.md: one for all groups but that of the repository's own. */
+const [BEGIN, END] = ["<!-- commands -->", "<!-- end of the commands -->"] as const;
+
+/** A page with another table between the marks. */
+export function withTable(page: string, table: string): string {
+  return page.slice(0, page.indexOf(BEGIN)) + BEGIN + "\n" + table + "\n" + page.slice(page.indexOf(END));
+}
+
+/** The table of README.md: all groups but that of the repository's own. */
 export function commandsTable(): string {
   const row = ([name, { summary, page }]: (typeof entries)[number]) =>
     `| \`./autollm ${name}\` | ${summary}${page === undefined ? "" : ` ([${page.split("#")[0]}](${page}))`} |`;

@@ -338,7 +338,10 @@ export function statusOf(facts: Facts): Status {
             says: `the last one ${deployment.result}, ${span(facts.now - Date.parse(deployment.at))} ago`,
           },
         ];
-  const ill = (workloads ?? []).flatMap(({ name, container, problem }) =>
+  // Of a stack that is not there each workload is missing; that is one problem.
+  const isEmpty = told(facts.containers)?.length === 0;
+  const none = isEmpty ? [{ what: "containers", says: `there are none; ${commandLine(facts.stack, "up")}` }] : [];
+  const unwell = (isEmpty ? [] : (workloads ?? [])).flatMap(({ name, container, problem }) =>
     problem === null ? [] : [{ what: name, says: `${problem} (${container})` }],
   );
   const firing = (alerts ?? [])
@@ -350,9 +353,7 @@ export function statusOf(facts: Facts): Status {
   const late = (due ?? [])
     .filter(({ overdue }) => overdue)
     .map(({ what, says }) => ({ what, says: `overdue: ${says}` }));
-  const none =
-    workloads?.length === 0 ? [{ what: "containers", says: `there are none; ${commandLine(facts.stack, "up")}` }] : [];
-  const problems = [...switched, ...failed, ...none, ...ill, ...firing, ...late];
+  const problems = [...switched, ...failed, ...none, ...unwell, ...firing, ...late];
   const silent = (Object.keys(SOURCES) as (keyof typeof SOURCES)[]).flatMap((key) => {
     const source: Said<unknown> = facts[key];
     return "silent" in source ? [{ source: SOURCES[key], says: plain(source.silent) }] : [];

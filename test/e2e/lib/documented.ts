@@ -6,7 +6,8 @@ import { root } from "../../../tools/lib/workspace.ts";
 const PAGES = ["*.md", "docs/**/*.md"];
 const NOT_PAGES = ["CHANGELOG.md", "docs/decisions.md"];
 
-const PROGRAMS = "npm|npx|node|pulumi|docker|git|gh|ssh|curl|systemctl|journalctl|tools/github/protect\\.sh";
+const PROGRAMS =
+  "\\./autollm|npm|npx|node|pulumi|docker|git|gh|ssh|curl|systemctl|journalctl|tools/github/protect\\.sh";
 const SETTINGS = "(?:[A-Z_]+=\\S+ )*";
 const COMMAND = new RegExp(`^${SETTINGS}(?:${PROGRAMS}) \\S`);
 /** In a block, a command may stand behind words that say what it is for. */

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { applicationNames, applications } from "../../../components/platform/applications/index.ts";
 import { serviceNames } from "../../../components/platform/catalogue.ts";
+import { commands } from "../../../tools/commands.ts";
 import { MARKER, previewComment, summary } from "../../../tools/github/comment.ts";
 import { environments, rulesets, trust } from "../../../tools/github/rules.ts";
 import { imagePlan } from "../../../tools/lib/imagePlan.ts";
@@ -100,13 +101,16 @@ describe("the workflows", () => {
     expect(scripts.filter((script) => script.includes("${{"))).toEqual([]);
   });
 
-  it("call only commands that package.json has", () => {
-    // Cut at line continuations and pipes: what follows `npm run` and its flags is a name.
-    const called = jobs
-      .flatMap(({ job }) => job.steps.flatMap(({ run }) => [...(run ?? "").matchAll(/npm run (?:-s )?([\w:]+)/g)]))
-      .map(([, name]) => name ?? "");
-    expect(called.length).toBeGreaterThan(15);
-    expect([...new Set(called)].filter((name) => !Object.hasOwn(manifest.scripts, name))).toEqual([]);
+  it("call only commands that package.json and ./autollm have", () => {
+    const scripts = jobs.flatMap(({ job }) => job.steps.map(({ run }) => run ?? ""));
+    const called = (pattern: RegExp) =>
+      scripts.flatMap((script) => [...script.matchAll(pattern)].map(([, name = ""]) => name));
+    const ours = called(/\.\/autollm ([\w-]+)/g);
+    expect(ours.length).toBeGreaterThan(15);
+    expect(ours.filter((name) => !Object.hasOwn(commands, name))).toEqual([]);
+    const npms = called(/npm run (?:-s )?([\w:-]+)/g);
+    expect(npms.length).toBeGreaterThan(1);
+    expect(npms.filter((name) => !Object.hasOwn(manifest.scripts, name))).toEqual([]);
   });
 
   it("build what the application's table says", () => {
