@@ -81,6 +81,18 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run pulumi": "npm run pulumi -- version",
   "npm run pulumi -- ARGS": "npm run pulumi -- stack ls",
   "npm run smoke -- https://HOST": "npm run smoke -- https://localhost:$HTTPS --insecure --http-port $HTTP",
+  "./autollm --help": true,
+  "./autollm COMMAND --help": "./autollm up --help",
+  "npx autollm": "npx autollm --help",
+  // Right after another test an alert may fire.
+  "./autollm status": "./autollm status || [ $? = 2 ]",
+  "./autollm status --stack NAME": "./autollm status --stack local || [ $? = 2 ]",
+  "./autollm check-image": CHECK_IMAGE,
+  "./autollm dashboards": "./autollm dashboards $STATE/pictures",
+  "./autollm backtest": true,
+  "./autollm kill-switch": "./autollm kill-switch status",
+  "./autollm smoke": "./autollm smoke https://localhost:$HTTPS --insecure --http-port $HTTP",
+  "./autollm unlock": true,
   "npm run drift": true,
   "npm run unlock -- --stack NAME": "npm run unlock -- --stack local",
   "npm run pulumi -- cancel --stack NAME": "npm run pulumi -- cancel --yes --stack local",
@@ -140,6 +152,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
     'echo "SLACK_WEBHOOK_URL=https://hooks.example/$(openssl rand -hex 16)" > .env && npm run adopt -- .env --yes',
   "npm run adopt -- path/to/.env": "npm run adopt -- .env --yes",
   "npm run adopt -- path/to/.env --stack NAME": "npm run adopt -- .env --stack local --overwrite --yes",
+  "./autollm import": "./autollm import .env --yes",
+  "./autollm restore": { seenIn: "test/e2e/backup.test.ts" },
   "npm run backup": true,
   "npm run backup -- --list": true,
   "npm run backup -- --test": true,
@@ -174,6 +188,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run preview -- --stack NAME": "npm run preview -- --stack local",
   "pulumi up": { seenIn: "test/e2e/rotation.test.ts" },
   "npm run down": true,
+  "npm run down": true, // README's own words
 
   // An environment with state of its own, up to the preview.
   "pulumi login": { staging: "PULUMI_CREDENTIALS_PATH=$STATE pulumi login file://$STATE" },
@@ -266,6 +281,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run format": true,
   "npm run lint:workflows": true,
   "npm run scan -- secrets": true,
+  "npx vitest run --project unit commands-table -u": CI,
   "npx vitest run --project unit release": CI,
   "npm test": CI,
   "npm run e2e": CI,
