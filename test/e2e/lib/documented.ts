@@ -79,7 +79,6 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "curl -i https://DOMAIN/ROUTE": "curl --insecure --include https://localhost:$HTTPS/jaeger/ | grep -q ' 401'",
   "npm run pulumi -- stack history": true,
   "npm run pulumi": "npm run pulumi -- version",
-  "npm run pulumi -- ARGS": "npm run pulumi -- stack ls",
   "npm run smoke -- https://HOST": "npm run smoke -- https://localhost:$HTTPS --insecure --http-port $HTTP",
   "./autollm --help": true,
   "./autollm COMMAND --help": "./autollm up --help",
@@ -89,7 +88,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm status --stack NAME": "./autollm status --stack local || [ $? = 2 ]",
   "./autollm check-image": CHECK_IMAGE,
   "./autollm dashboards": "./autollm dashboards $STATE/pictures",
-  "./autollm backtest": true,
+  "./autollm backtest": "./autollm backtest && ./autollm backtest BTC-USD --start 2025-01-01",
   "./autollm kill-switch": "./autollm kill-switch status",
   "./autollm smoke": "./autollm smoke https://localhost:$HTTPS --insecure --http-port $HTTP",
   "./autollm unlock": true,
@@ -104,7 +103,6 @@ export const proofs: Readonly<Record<string, Proof>> = {
   'npm run check-image -- portfolio-ledger IMAGE --release \'{"command": ["python", "-m", "app"], "writable": {"/app/data": {"memory": 64}}}\'':
     CHECK_IMAGE,
   "npm run check-image -- gateway-api IMAGE --application acme": ACME,
-  "npm run backtest -- ARGS": "npm run backtest && npm run backtest -- BTC-USD --start 2025-01-01",
   "npm run dashboards -- DIR": "npm run dashboards -- $STATE/pictures",
   "npm run kill-switch -- on": "npm run kill-switch -- on && npm run kill-switch -- off",
   "npm run kill-switch -- off": "npm run kill-switch -- on && npm run kill-switch -- off",
@@ -148,11 +146,10 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run rotate -- --all": { seenIn: "test/e2e/rotation.test.ts" },
   "npm run rotate": { seenIn: "test/e2e/rotation.test.ts" },
   "pulumi config set --path generation.redis-risk-manager 2 && pulumi up": { seenIn: "test/e2e/rotation.test.ts" },
-  "npm run adopt -- FILE":
-    'echo "SLACK_WEBHOOK_URL=https://hooks.example/$(openssl rand -hex 16)" > .env && npm run adopt -- .env --yes',
+  "./autollm import":
+    'echo "SLACK_WEBHOOK_URL=https://hooks.example/$(openssl rand -hex 16)" > .env && ./autollm import .env --yes',
   "npm run adopt -- path/to/.env": "npm run adopt -- .env --yes",
   "npm run adopt -- path/to/.env --stack NAME": "npm run adopt -- .env --stack local --overwrite --yes",
-  "./autollm import": "./autollm import .env --yes",
   "./autollm restore": { seenIn: "test/e2e/backup.test.ts" },
   "npm run backup": true,
   "npm run backup -- --list": true,
@@ -237,7 +234,6 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "pulumi preview --stack staging --policy-pack policies": { staging: true },
   "pulumi preview": { staging: "pulumi preview --stack staging" },
   "npm run promote": { staging: "npm run promote -- --yes" },
-  "pulumi config set --secret backup-key": { staging: secret("backup-key") },
   "pulumi config set --secret pagerduty-key": { staging: secret("pagerduty-key") },
   "pulumi config set --secret slack-webhook": {
     staging:
