@@ -1,3 +1,4 @@
+import { commandLine } from "../../components/configCommand.ts";
 import { AGES, type Age, readAges } from "../../components/credentials/ages.ts";
 import { environment, label } from "./labels.ts";
 import type { StackFinding, StackSubject } from "./rule.ts";
@@ -25,11 +26,14 @@ export function stackEnvironment(subjects: readonly StackSubject[]): string {
 
 /** The credentials that are older than their period. */
 export function overdue(subjects: readonly StackSubject[], now: number): readonly StackFinding[] {
+  const stack = subjects.map((subject) => label(subject, "autollm.stack")).find((name) => typeof name === "string");
   return subjects.flatMap((subject) =>
     rotations(subject).flatMap(({ unit, periodDays, since }) => {
       const days = Math.floor((now / 1000 - since) / DAY_SECONDS);
       const problem = `is ${days} days old, and its period is ${periodDays} days`;
-      return days > periodDays ? [{ subject, key: unit, problem, mend: `rotate it: npm run rotate -- ${unit}` }] : [];
+      return days > periodDays
+        ? [{ subject, key: unit, problem, mend: `rotate it: ${commandLine(stack ?? "NAME", `rotate ${unit}`)}` }]
+        : [];
     }),
   );
 }

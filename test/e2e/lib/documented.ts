@@ -184,7 +184,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run up -- --stack NAME": "npm run up -- --stack local",
   "npm run preview -- --stack NAME": "npm run preview -- --stack local",
   "pulumi up": { seenIn: "test/e2e/rotation.test.ts" },
-  "npm run down": true,
+  "./autollm down": true,
   "npm run down": true, // README's own words
 
   // An environment with state of its own, up to the preview.
