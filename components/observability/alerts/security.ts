@@ -52,7 +52,8 @@ export const securityAlerts: readonly AlertGroup[] = [
       },
       {
         name: "CertificateExpiry",
-        expr: `probe_ssl_earliest_cert_expiry{certificate!="internal"} - time() < ${MIN_CERTIFICATE_LIFE} or probe_ssl_earliest_cert_expiry{certificate="internal"} - time() < ${MIN_INTERNAL_CERTIFICATE_LIFE}`,
+        // The probes of the routes see a certificate as well, and know not whose it is.
+        expr: `probe_ssl_earliest_cert_expiry{certificate!="internal",certificate!=""} - time() < ${MIN_CERTIFICATE_LIFE} or probe_ssl_earliest_cert_expiry{certificate="internal"} - time() < ${MIN_INTERNAL_CERTIFICATE_LIFE}`,
         for: "10m",
         severity: "warning",
         service: "caddy",
