@@ -44,7 +44,8 @@ const fine: Facts = {
       sample("credential_rotated_timestamp_seconds", seconds(DAY), { name: "redis" }),
       sample("credential_rotation_period_seconds", (90 * DAY) / 1000, { name: "redis" }),
       sample("backup_last_success_timestamp_seconds", seconds(HOUR)),
-      sample("probe_ssl_earliest_cert_expiry", seconds(-60 * DAY), { certificate: "acme" }),
+      sample("probe_ssl_earliest_cert_expiry", seconds(-60 * DAY), { certificate: "public" }),
+      sample("probe_ssl_earliest_cert_expiry", seconds(-HOUR), { route: "/grafana/" }),
       sample("host_security_checked_timestamp_seconds", seconds(2 * HOUR)),
       sample("host_reboot_required", 0),
     ],
@@ -173,7 +174,7 @@ describe("the status of a stack", () => {
     ],
     [
       "a certificate",
-      sample("probe_ssl_earliest_cert_expiry", seconds(-DAY), { certificate: "acme" }),
+      sample("probe_ssl_earliest_cert_expiry", seconds(-DAY), { certificate: "public" }),
       "certificate: overdue: ends in 24 h; Caddy renews it",
     ],
     [
@@ -365,6 +366,13 @@ esac`);
     const { silent } = statusOf(await factsOf("test"));
     expect(silent[0]).toEqual({ source: "Docker", says: "Cannot connect to the Docker daemon" });
     expect(silent.at(-1)?.says).toContain("there is no state");
+  });
+
+  it("takes a list of containers that was cut short for none", async () => {
+    dockerIs(`case "$*" in *inspect*) echo '${line}'; exec sleep 60 ;; ps*) echo id ;; *) echo '[]' ;; esac`);
+    const status = statusOf(await factsOf("test"));
+    expect(status.workloads).toBeNull();
+    expect(status.silent).toContainEqual({ source: "Docker", says: "no answer within 2 s" });
   });
 
   it("waits for no Prometheus that hangs", async () => {

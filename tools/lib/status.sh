@@ -8,7 +8,7 @@ set -u
 : "${DOCKER:?}" "${STACK:?}" "${SWITCH:?}" "${LOCK:?}" "${FORMAT:?}" "${LIMIT:?}" "${PROMETHEUS:?}" "${ALERTMANAGER:?}" "${QUERY:?}"
 # Docker is asked on its own address, whatever the user's client is set to.
 docker() { timeout -k 1 "$LIMIT" docker --host "$DOCKER" "$@" 2>&1; }
-why() { [ "$1" -eq 124 ] && echo "no answer within $LIMIT s" || echo "$2" | tail -n 1; }
+why() { if [ "$1" -eq 124 ]; then echo "no answer within $LIMIT s"; else echo "$2" | tail -n 1; fi; }
 
 echo '=== switch'
 if [ -e "$SWITCH" ]; then
@@ -30,14 +30,11 @@ if [ $code -ne 0 ]; then
   echo "!!! docker $(why $code "$ids")"
   exit 0
 fi
-containers=''
-if [ -n "$ids" ]; then
-  # One that ends meanwhile is an error and no loss: the others are told all the same.
-  # shellcheck disable=SC2086
-  containers=$(docker inspect --format "$FORMAT" $ids)
-  [ $? -ne 124 ] || echo "!!! docker no answer within $LIMIT s"
-fi
-printf '=== containers\n%s\n' "$containers"
+# One that ends meanwhile is an error and no loss: the others are told all the same. A list that was cut short is no list.
+# shellcheck disable=SC2086
+containers=$([ -z "$ids" ] || docker inspect --format "$FORMAT" $ids)
+code=$?
+if [ $code -eq 124 ]; then echo "!!! containers $(why $code)"; else printf '=== containers\n%s\n' "$containers"; fi
 
 # ask SOURCE SERVICE URL: what a program says inside its own container, where alone it listens.
 ask() {

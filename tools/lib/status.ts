@@ -239,8 +239,8 @@ function dueOf({ due, now }: Facts): Due[] | null {
       : [dueAt("restore test", tested + MAX_RESTORE_TEST_AGE, now, () => `the last good one is of ${ago(tested)}`)];
 
   const certificates = of("probe_ssl_earliest_cert_expiry")
-    // 0: the probe saw none.
-    .filter(({ value }) => value > 0)
+    // One probe is about the certificate; 0: it saw none.
+    .filter(({ labels: { certificate }, value }) => certificate !== undefined && value > 0)
     .map(({ labels, value }) => ({
       ends: value,
       renewed: value - (labels.certificate === "internal" ? MIN_INTERNAL_CERTIFICATE_LIFE : MIN_CERTIFICATE_LIFE),
