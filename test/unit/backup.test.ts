@@ -329,7 +329,7 @@ describe("the backup's container", () => {
     expect(segments(second).join()).toContain("egress");
     expect(second.files("backup")["run-secrets/s3-secret-key"]).toBe(keys["s3-secret-key"]);
     await expect(runPlatform({ config: { ...localConfig, backup: s3 } })).rejects.toThrow(
-      /backup needs s3-access-key; set it with: pulumi config set --secret s3-access-key/,
+      /backup needs s3-access-key; set it with: \.\/autollm pulumi config set --secret s3-access-key/,
     );
   });
 

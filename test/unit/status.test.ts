@@ -44,7 +44,7 @@ const fine: Facts = {
       sample("credential_rotated_timestamp_seconds", seconds(DAY), { name: "redis" }),
       sample("credential_rotation_period_seconds", (90 * DAY) / 1000, { name: "redis" }),
       sample("backup_last_success_timestamp_seconds", seconds(HOUR)),
-      sample("probe_ssl_earliest_cert_expiry", seconds(-60 * DAY), { certificate: "public" }),
+      sample("probe_ssl_earliest_cert_expiry", seconds(-60 * DAY), { certificate: "public", domain: "d.example" }),
       sample("probe_ssl_earliest_cert_expiry", seconds(-HOUR), { route: "/grafana/" }),
       sample("host_security_checked_timestamp_seconds", seconds(2 * HOUR)),
       sample("host_reboot_required", 0),
@@ -75,7 +75,7 @@ describe("the status of a stack", () => {
     expect(status.due?.map(({ what, says: words, overdue }) => `${what}: ${words}${overdue ? "!" : ""}`)).toEqual([
       "rotation: jwt in 40 d",
       "backup: the last good one is of 60 min ago",
-      "certificate: ends in 60 d; Caddy renews it",
+      "certificate: d.example ends in 60 d; Caddy renews it",
       "security fixes: none waits; looked 2 h ago",
     ]);
     expect(status.workloads?.[1]).toMatchObject({
@@ -174,8 +174,8 @@ describe("the status of a stack", () => {
     ],
     [
       "a certificate",
-      sample("probe_ssl_earliest_cert_expiry", seconds(-DAY), { certificate: "public" }),
-      "certificate: overdue: ends in 24 h; Caddy renews it",
+      sample("probe_ssl_earliest_cert_expiry", seconds(-DAY), { certificate: "public", domain: "d.example" }),
+      "certificate: overdue: d.example ends in 24 h; Caddy renews it",
     ],
     [
       "a security fix",

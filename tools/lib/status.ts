@@ -239,17 +239,21 @@ function dueOf({ due, now }: Facts): Due[] | null {
       : [dueAt("restore test", tested + MAX_RESTORE_TEST_AGE, now, () => `the last good one is of ${ago(tested)}`)];
 
   const certificates = of("probe_ssl_earliest_cert_expiry")
-    // One probe is about the certificate; 0: it saw none.
+    // The probes of the routes see one as well, and know not whose it is; 0: there was none.
     .filter(({ labels: { certificate }, value }) => certificate !== undefined && value > 0)
     .map(({ labels, value }) => ({
+      domain: labels.domain ?? "",
+      renewal: labels.certificate === "supplied" ? "supply another one" : "Caddy renews it",
       ends: value,
       renewed: value - (labels.certificate === "internal" ? MIN_INTERNAL_CERTIFICATE_LIFE : MIN_CERTIFICATE_LIFE),
     }))
     .toSorted((one, other) => one.renewed - other.renewed)
     .slice(0, 1)
-    .map(({ ends, renewed }) =>
+    .map(({ domain, renewal, ends, renewed }) =>
       dueAt("certificate", renewed, now, () =>
-        ends * SECOND < now ? `ended ${ago(ends)}` : `ends in ${span(ends * SECOND - now)}; Caddy renews it`,
+        ends * SECOND < now
+          ? `${domain} ended ${ago(ends)}; ${renewal}`
+          : `${domain} ends in ${span(ends * SECOND - now)}; ${renewal}`,
       ),
     );
 
