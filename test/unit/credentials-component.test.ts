@@ -218,7 +218,7 @@ describe("supplied credentials", () => {
   it("are absent until the owner sets them, and whoever cannot do without says how", () => {
     expect(first.credentials.read("llm-agents", "openai")).toBeUndefined();
     expect(() => first.credentials.require("llm-agents", "openai")).toThrow(
-      "llm-agents needs openai; set it with: pulumi config set --secret openai",
+      "llm-agents needs openai; set it with: ./autollm pulumi config set --secret openai",
     );
   });
 
