@@ -29,7 +29,7 @@ export function overdue(subjects: readonly StackSubject[], now: number): readonl
     rotations(subject).flatMap(({ unit, periodDays, since }) => {
       const days = Math.floor((now / 1000 - since) / DAY_SECONDS);
       const problem = `is ${days} days old, and its period is ${periodDays} days`;
-      return days > periodDays ? [{ subject, key: unit, problem, mend: `rotate it: npm run rotate -- ${unit}` }] : [];
+      return days > periodDays ? [{ subject, key: unit, problem, fix: `rotate it: npm run rotate -- ${unit}` }] : [];
     }),
   );
 }
