@@ -1,4 +1,4 @@
-/** The stack that `npm run pulumi` is about without a word. */
+/** The stack that `npm run pulumi` uses if none is named. */
 const DEFAULT_STACK = "local";
 
 /** A command line that changes a stack's config, for a message: it works as it stands, in any clone. */

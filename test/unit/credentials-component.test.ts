@@ -159,11 +159,11 @@ describe("an overlap", () => {
   });
 
   it("of the tokens' key has an end, which the program that verifies them is told", async () => {
-    const lasting = await run({ jwt: 2 }, new Map(), { jwt: "present" });
-    expect(await previous(lasting, "gateway-api", "jwt")).toMatch(/^[0-9a-f]{64}$/);
-    const { inputs } = lasting.find("command:local:Command", "jwt-previous-until");
+    const overlapping = await run({ jwt: 2 }, new Map(), { jwt: "present" });
+    expect(await previous(overlapping, "gateway-api", "jwt")).toMatch(/^[0-9a-f]{64}$/);
+    const { inputs } = overlapping.find("command:local:Command", "jwt-previous-until");
     expect(inputs).toMatchObject({ create: "echo $(($(date +%s) + 86400))", triggers: ["2"] });
-    expect(lasting.credentials.previousUntil("gateway-api", "jwt")).toBeDefined();
+    expect(overlapping.credentials.previousUntil("gateway-api", "jwt")).toBeDefined();
     expect(first.credentials.previousUntil("gateway-api", "jwt")).toBeUndefined();
   });
 

@@ -85,8 +85,8 @@ describe("the catalogue of credentials", () => {
     expect(ROTATION_DAYS).toBe(90);
     for (const each of Object.values(credentials)) {
       expect(each.purpose).not.toBe("");
-      const lasting = each === credentials["backup-key"] || each === credentials["grafana-secret"];
-      expect("rotationDays" in each || each.kind === "supplied" || lasting).toBe(true);
+      const permanent = each === credentials["backup-key"] || each === credentials["grafana-secret"];
+      expect("rotationDays" in each || each.kind === "supplied" || permanent).toBe(true);
       if ("rotationDays" in each) expect(each.rotationDays).toBe(90);
     }
   });
@@ -116,7 +116,9 @@ describe("rotation units", () => {
 
   it("cover every generated credential, and neither those that are supplied nor the key of the backups", () => {
     for (const name of credentialNames) {
-      expect(rotationUnits.includes(rotationUnit(name)), name).toBe(!["supplied", "lasting"].includes(spec(name).kind));
+      expect(rotationUnits.includes(rotationUnit(name)), name).toBe(
+        !["supplied", "permanent"].includes(spec(name).kind),
+      );
     }
     expect(new Set(rotationUnits).size).toBe(rotationUnits.length);
   });

@@ -119,13 +119,13 @@ ${table(
   [
     ["`index.ts`", "the program: all components, in a page"],
     ["`components/platform`", "the services: their catalogue, files, containers"],
-    ["`components/data`, `broker`, `edge`, `observability`, `backup`", "the components beside them, one folder per concern"],
+    [
+      "`components/data`, `broker`, `edge`, `observability`, `backup`",
+      "the components beside them, one folder per concern",
+    ],
     ["`components/segments.ts`, `ports.ts`", "which workload joins which network, and where it listens"],
     ["`components/credentials`", "every secret: the catalogue, which workload may read it, generations, ages"],
-    [
-      "`components/runtime`",
-      "how workloads run: files, volumes, segments, images; the only folder that knows Docker",
-    ],
+    ["`components/runtime`", "how workloads run: files, volumes, segments, images; the only folder that knows Docker"],
     ["`components/host`", "a bare Debian machine becomes the host, over SSH"],
     ["`policies`", "what is refused, whatever the program says"],
     ["`services`", "programs of our own: stand-ins for the services, and the backup"],

@@ -195,7 +195,8 @@ export const dataAlerts: readonly AlertGroup[] = [
         service: "backup",
         subject: "restore-test",
         summary: "The newest backup could not be restored",
-        description: "The repository is damaged, or the restored data differs from what was saved: treat it as no backup.",
+        description:
+          "The repository is damaged, or the restored data differs from what was saved: treat it as no backup.",
       },
       {
         name: "RestoreTestTooOld",

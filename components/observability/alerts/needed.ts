@@ -48,7 +48,11 @@ const FIRST_TEST = 8 * DAY;
 /** The jobs of each metric: a row per metric, or for all of a program's. A test fails for a metric without one. */
 export const exposers: readonly Exposer[] = [
   // Of Prometheus itself, at each scrape.
-  { metrics: ["up"], jobs: [], mayLack: "Prometheus makes it of each scrape; TargetMissing and ServiceDown report its absence" },
+  {
+    metrics: ["up"],
+    jobs: [],
+    mayLack: "Prometheus makes it of each scrape; TargetMissing and ServiceDown report its absence",
+  },
 
   // The services' own.
   { metrics: ["process_start_time_seconds", "process_resident_memory_bytes"], jobs: served },

@@ -48,7 +48,8 @@ export const securityAlerts: readonly AlertGroup[] = [
         service: "caddy",
         subject: "errors",
         summary: "The edge answers {{ $value | humanizePercentage }} of requests with an error",
-        description: "This includes what no service can report itself: a page behind the edge that does not answer (502).",
+        description:
+          "This includes what no service can report itself: a page behind the edge that does not answer (502).",
       },
       {
         name: "CertificateExpiry",
@@ -58,8 +59,7 @@ export const securityAlerts: readonly AlertGroup[] = [
         service: "caddy",
         subject: "certificate",
         summary: "The certificate of {{ $labels.domain }} expires in {{ $value | humanizeDuration }}",
-        description:
-          "Caddy should have renewed it if it obtained it itself; if it was supplied, supply a new one.",
+        description: "Caddy should have renewed it if it obtained it itself; if it was supplied, supply a new one.",
       },
     ],
   },

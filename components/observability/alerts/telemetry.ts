@@ -56,7 +56,8 @@ export const telemetryAlerts: readonly AlertGroup[] = [
         service: JOB,
         subject: "logs",
         summary: "Loki refuses lines: {{ $labels.reason }}",
-        description: "A service writes more than the disk budget allows (rate_limited: its lines come later), or writes invalid lines.",
+        description:
+          "A service writes more than the disk budget allows (rate_limited: its lines come later), or writes invalid lines.",
       },
       {
         name: "LogRetentionFailing",

@@ -29,8 +29,7 @@ export const tradingAlerts: readonly AlertGroup[] = [
         service: JOB,
         subject: "orders",
         summary: "{{ $labels.job }}: {{ $value | humanizePercentage }} of orders fail",
-        description:
-          "The venue, the kill switch or the signature check refuses orders; see the label `reason`.",
+        description: "The venue, the kill switch or the signature check refuses orders; see the label `reason`.",
       },
       {
         name: "ExcessiveSlippage",

@@ -89,7 +89,8 @@ export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
           service: "alertmanager",
           subject: "delivery",
           summary: "Prometheus cannot deliver its alerts",
-          description: "Alerts fire but nobody is notified; this one shows in Prometheus, and by the missing dead man's switch.",
+          description:
+            "Alerts fire but nobody is notified; this one shows in Prometheus, and by the missing dead man's switch.",
         },
         {
           name: "NotificationsFailing",

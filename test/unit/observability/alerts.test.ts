@@ -231,7 +231,7 @@ describe("the metrics that alerts need", () => {
 
   test("without anybody who shows them are a fault of the table", () => {
     expect(() => neededMetrics([{ name: "Strange", expr: "strange_total > 1" }], [])).toThrow(
-      /Strange: no row of `exposers` .* tells who shows strange_total/,
+      /Strange: no row of `exposers` .* says which jobs expose strange_total/,
     );
   });
 

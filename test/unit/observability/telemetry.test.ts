@@ -147,7 +147,7 @@ describe("what is stored", () => {
     });
   });
 
-  it("cannot outgrow its disk: a lasting flood of lines is slowed to what fits", () => {
+  it("cannot outgrow its disk: a permanent flood of lines is slowed to what fits", () => {
     const seconds = 14 * 86_400;
     const rate = ingestionRate({ retentionDays: 14, retentionGb: 20 });
     expect((rate * seconds) / 5 / 1000).toBeCloseTo(20, 0);
