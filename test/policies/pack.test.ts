@@ -21,7 +21,7 @@ async function report(type: string, name: string, props: Props): Promise<readonl
     if (!("validateResource" in policy)) continue;
     const args = { type, name, urn: `urn:${name}`, props: unknownCheckingProxy(props), opts: { protect: false } };
     const validate = (policy as ResourceValidationPolicy).validateResource;
-    if (typeof validate !== "function") throw new Error("one function a policy");
+    if (typeof validate !== "function") throw new Error("one function per policy");
     await validate(args as unknown as ResourceValidationArgs, (message) => messages.push(`${policy.name}: ${message}`));
   }
   return messages;

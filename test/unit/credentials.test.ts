@@ -81,7 +81,7 @@ describe("the catalogue of credentials", () => {
     "heartbeat-url",
   ])("leaves %s to the owner", (name) => expect(spec(name).kind).toBe("supplied"));
 
-  it("rotates every generated credential after 90 days but those that lock what lasts, and says what each is for", () => {
+  it("rotates every generated credential after 90 days, except those that encrypt permanent data, and says what each is for", () => {
     expect(ROTATION_DAYS).toBe(90);
     for (const each of Object.values(credentials)) {
       expect(each.purpose).not.toBe("");

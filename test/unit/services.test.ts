@@ -140,7 +140,7 @@ describe("the reference of an image", () => {
     edge: {},
   } as const;
 
-  it("is pinned by digest where a registry is in reach", () => {
+  it("is pinned by digest if a registry is reachable", () => {
     expect(partReference("redis", registry)).toMatch(/^redis:.+@sha256:[0-9a-f]{64}$/);
   });
 

@@ -275,7 +275,7 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   ],
 ];
 
-describe("a wrong config is refused, with the key, the fault and the mend", () => {
+describe("a wrong config is refused, with the key, the fault and the fix", () => {
   test.each(wrong)("%s", (_, config, message) => expect(faultsOf(config)).toEqual([message]));
 
   it("names a credential in plain text, and not its value", () => {
@@ -337,7 +337,7 @@ describe("a wrong config is refused, with the key, the fault and the mend", () =
     );
   });
 
-  it("tells all faults at once", () => {
+  it("reports all faults at once", () => {
     const config = {
       enviroment: "x",
       finnhub: "ab",
@@ -402,7 +402,7 @@ describe("registries", () => {
     ],
   ])("refuses %s", (_, registries, fault) => expect(faultsOf({ registries }, ["registries"])).toEqual([fault]));
 
-  it("refuses a password in plain text, and does not tell it", () => {
+  it("refuses a password in plain text, and does not print it", () => {
     const faults = faultsOf({ registries: { "ghcr.io": good } });
     expect(faults).toEqual([
       `${at("ghcr.io", "password")}: is stored in plain text; set it with: ${setPassword("ghcr.io")}`,
@@ -482,7 +482,7 @@ describe("a right config", () => {
     expect(() => check({ redis: value }, ["redis"])).not.toThrow(value);
   });
 
-  it("tells which credentials the owner supplied, and keeps none of their values", () => {
+  it("reports which credentials the owner supplied, and keeps none of their values", () => {
     const value = randomText(24);
     const { supplied, settings } = check({ openai: value, "redis-gateway-api": value }, [
       "openai",
