@@ -124,7 +124,7 @@ export const fixedCredentials = {
   "nats-streams": password(
     24,
     "alphanumeric",
-    "NATS user of the keeper of the streams, which may make and change those of the platform and nothing else",
+    "NATS user of the stream keeper, which may create and change the platform's streams and nothing else",
   ),
   "nats-backup": password(24, "alphanumeric", "NATS user of the backup, which may take snapshots and nothing else"),
   "backup-key": {

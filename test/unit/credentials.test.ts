@@ -35,7 +35,7 @@ describe("the catalogue of credentials", () => {
     expect(spec(name)).toMatchObject({ kind: "password", bytes, alphabet });
   });
 
-  it("has a NATS user for each of the ten services on NATS, the backup and the keeper of the streams, and none for the batch job", () => {
+  it("has a NATS user for each of the ten services on NATS, the backup and the stream keeper, and none for the batch job", () => {
     const users = credentialNames.filter((name) => /^nats-(?!ca$|certificate$|key$)/.test(name));
     const services = serviceNames.filter((name) => name !== "backtest-engine");
     expect(users).toEqual(["streams", "backup", ...services].map((name) => `nats-${name}`));
