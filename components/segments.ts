@@ -11,22 +11,22 @@ export const partSegments = {
   public: { internal: false, purpose: "the edge's published ports" },
   egress: { internal: false, purpose: "the way out, for what calls the internet" },
   broker: { internal: true, purpose: "IB Gateway, and the one service that trades through it" },
-  caddy: { internal: true, purpose: "the edge itself, and what tries it and reads its figures" },
-  grafana: { internal: true, purpose: "Grafana, for the edge; Prometheus reads its figures" },
+  caddy: { internal: true, purpose: "the edge itself, its probes, and Prometheus for its metrics" },
+  grafana: { internal: true, purpose: "Grafana, for the edge; Prometheus reads its metrics" },
   prometheus: { internal: true, purpose: "Prometheus, for Grafana and the edge" },
   alertmanager: { internal: true, purpose: "Alertmanager, for Prometheus and the edge" },
   jaeger: { internal: true, purpose: "Jaeger's pages and queries, for Grafana and the edge" },
-  traces: { internal: true, purpose: "the collector hands traces to Jaeger; Prometheus reads the figures of both" },
-  loki: { internal: true, purpose: "Loki, for the log collector and Grafana; Prometheus reads its figures" },
+  traces: { internal: true, purpose: "the collector sends traces to Jaeger; Prometheus reads the metrics of both" },
+  loki: { internal: true, purpose: "Loki, for the log collector and Grafana; Prometheus reads its metrics" },
   postgres: { internal: true, purpose: "Postgres, for its exporter and the backup" },
   redis: { internal: true, purpose: "Redis, for its exporter, the backup and the edge's limiter" },
   nats: { internal: true, purpose: "NATS and its monitoring, for its exporter and the backup" },
-  scrape: { internal: true, purpose: "parts that serve figures and nothing else, for Prometheus" },
+  scrape: { internal: true, purpose: "components that serve metrics and nothing else, for Prometheus" },
   "edge-limiter": {
     internal: true,
-    purpose: "the limiter of requests and logins, for the edge; Prometheus reads its figures",
+    purpose: "the limiter of requests and logins, for the edge; Prometheus reads its metrics",
   },
-  "nats-streams": { internal: true, purpose: "NATS, for the keeper of its streams" },
+  "nats-streams": { internal: true, purpose: "NATS, for the stream keeper" },
 } as const;
 
 type PartSegment = keyof typeof partSegments;
@@ -125,7 +125,7 @@ function serviceSegments(name: ServiceName): SegmentSpec[] {
     bits: SERVICE_BITS,
   });
   return [
-    ...(port === null ? [] : [{ name, purpose: `${name}, for those who call it`, ...at(0) }]),
+    ...(port === null ? [] : [{ name, purpose: `${name}, for its callers`, ...at(0) }]),
     ...(callsParts(name)
       ? [{ name: `${name}-calls` as const, purpose: `${name} calls its stores and the collector`, ...at(1) }]
       : []),

@@ -169,7 +169,7 @@ export function startFaults(service: ServiceName, start: Start): Fault[] {
   const paths = Object.keys(start.writable ?? {});
   for (const [index, each] of paths.entries()) {
     const outer = paths.find((path) => each.startsWith(`${path}/`));
-    if (outer !== undefined) faults.push([`writable.${each}`, `lies in ${outer}, which is writable already`]);
+    if (outer !== undefined) faults.push([`writable.${each}`, `is in ${outer}, which is writable already`]);
     const twin = paths.slice(0, index).find((path) => volumeNameOf(service, path) === volumeNameOf(service, each));
     if (twin !== undefined) faults.push([`writable.${each}`, `would have the volume of ${twin}: choose another path`]);
     const other = taken.find((mine) => mine === each || mine.startsWith(`${each}/`) || each.startsWith(`${mine}/`));

@@ -108,12 +108,12 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   [
     "no image of the backup outside local",
     { ...production, backup: {} },
-    `backup.image: must be the backup's own image, by the digest that the workflow \`images\` tells; ${set("backup.image")}`,
+    `backup.image: must be the backup's own image, by the digest that the workflow \`images\` prints; ${set("backup.image")}`,
   ],
   [
     "no image of edge-sockets outside local",
     { ...production, edge: {} },
-    `edge.image: must be the image of edge-sockets, by the digest that the workflow \`images\` tells; ${set("edge.image")}`,
+    `edge.image: must be the image of edge-sockets, by the digest that the workflow \`images\` prints; ${set("edge.image")}`,
   ],
   [
     "a URL as domain",
@@ -145,7 +145,7 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
       [
         `everybody as a proxy before the edge, by ${network}`,
         { trustedProxies: ["198.51.100.0/24", network] },
-        `trustedProxies: ${network} would let strangers say whose address they have; name the proxies' own networks, /${network.includes(":") ? 16 : 8} or longer; ${set("trustedProxies")}`,
+        `trustedProxies: ${network} would let any client claim any address; name the proxies' own networks, /${network.includes(":") ? 16 : 8} or longer; ${set("trustedProxies")}`,
       ] as [string, Record<string, unknown>, string],
   ),
   ...[
@@ -157,7 +157,7 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
       [
         `administrators at ${network} behind proxies of ${proxy}`,
         { trustedProxies: [proxy], adminNetworks: ["192.0.2.1", network] },
-        `trustedProxies: ${proxy} overlaps ${network} of adminNetworks: a request whose proxy does not say whom it is from would count as an administrator's; ${set("trustedProxies")}`,
+        `trustedProxies: ${proxy} overlaps ${network} of adminNetworks: a request whose proxy does not name the client would count as an administrator's; ${set("trustedProxies")}`,
       ] as [string, Record<string, unknown>, string],
   ),
   [
@@ -368,8 +368,7 @@ describe("registries", () => {
   const good = { user: "robot", password: randomText(24) };
   const setPassword = (address: string) => `npm run pulumi -- config set --secret --path '${at(address, "password")}'`;
   const remove = (address: string) => `Remove it with: npm run pulumi -- config rm --path '${at(address)}'`;
-  const written =
-    "is written as the names of its images begin, without a scheme, without a path and in lower case: ghcr.io";
+  const written = "must be written as its images' names begin, without a scheme or path and in lower case: ghcr.io";
 
   it.each<[string, Record<string, unknown>, string]>([
     ["a scheme", { "https://ghcr.io": good }, `${at("https://ghcr.io")}: ${written}. ${remove("https://ghcr.io")}`],
@@ -383,7 +382,7 @@ describe("registries", () => {
     [
       "no address",
       { team: good },
-      `registries.team: is no registry's address, such as ghcr.io or registry.example.com:5000. Remove it with: npm run pulumi -- config rm --path 'registries.team'`,
+      `registries.team: is not a registry's address, such as ghcr.io or registry.example.com:5000. Remove it with: npm run pulumi -- config rm --path 'registries.team'`,
     ],
     [
       "a user without a password",
