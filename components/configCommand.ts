@@ -1,4 +1,4 @@
-/** The stack that `./autollm` is about without a word. */
+/** The stack that `./autollm` uses if none is named. */
 const DEFAULT_STACK = "local";
 
 /** A command line for a message: it works as it stands on that stack, in any clone. */

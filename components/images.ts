@@ -2,7 +2,7 @@
 export interface ThirdPartyImage {
   /** `repository:tag`, as it is pulled. */
   readonly reference: string;
-  /** Digest of the multi-platform index, `sha256:…`, or `unverified` where no public record of it is known. */
+  /** Digest of the multi-platform index, `sha256:…`, or `unverified` if no public record of it is known. */
   readonly digest: string;
   /** Where the digest was seen. */
   readonly source: string;
@@ -76,7 +76,7 @@ export const images = {
     program: "/usr/local/bin/redis-server",
     dataDirs: [{ path: "/data", owner: "image" }],
     capabilities: [],
-    // Without the password it is told NOAUTH, which is an answer: this asks for life, not for data.
+    // Without the password the answer is NOAUTH, which is enough: this checks that Redis answers, not its data.
     healthcheck: ["CMD", "redis-cli", "ping"],
   },
   nats: {
@@ -247,7 +247,7 @@ export function imageReference(name: ImageName): string {
   return digest === "unverified" ? reference : `${reference}@${digest}`;
 }
 
-/** The images whose digest nobody has verified: fit for a local trial, refused in staging and production. */
+/** The images whose digest is not verified: accepted for a local trial, refused in staging and production. */
 export function unverifiedImages(): ImageName[] {
   return imageNames.filter((name) => (images[name] as ThirdPartyImage).digest === "unverified");
 }

@@ -35,7 +35,7 @@ export function overlap(one: string, other: string): boolean {
   return a !== undefined && b !== undefined && a.first < b.first + b.size && b.first < a.first + a.size;
 }
 
-/** What is wrong with a range for a stack's networks; undefined where nothing is. */
+/** What is wrong with a range for a stack's networks; undefined if nothing is. */
 export function rangeFault(text: string): string | undefined {
   const range = blockOf(text);
   const example = `such as ${DEFAULT_RANGE}`;
@@ -56,7 +56,7 @@ export function subnetOf(range: string, offset: number, bits: number): { subnet:
   return { subnet: `${addressOf(first)}/${bits}`, gateway: addressOf(first + 1) };
 }
 
-/** The first range from a place on that meets none of the networks in use; undefined where all do. */
+/** The first range from a place on that overlaps none of the networks in use; undefined if all do. */
 export function freeRange(used: readonly string[], start: number): string | undefined {
   const size = 2 ** (32 - RANGE_BITS);
   const ten = { first: numberOf("10.0.0.0"), count: 2 ** 24 / size };

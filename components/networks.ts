@@ -1,6 +1,6 @@
 import { BlockList, isIPv6 } from "node:net";
 
-/** The shortest prefix that a list of proxies may name: any shorter one holds addresses of strangers. */
+/** The shortest prefix that a list of proxies may name: any shorter one contains addresses of other owners. */
 const SHORTEST = { ipv4: 8, ipv6: 16 } as const;
 
 function parts(network: string) {
@@ -24,13 +24,13 @@ export function proxyFaults(trustedProxies: readonly string[], adminNetworks: re
     const { bits, family } = parts(proxy);
     if (bits < SHORTEST[family])
       return [
-        `${proxy} would let strangers say whose address they have; name the proxies' own networks, /${SHORTEST[family]} or longer`,
+        `${proxy} would let any client claim any address; name the proxies' own networks, /${SHORTEST[family]} or longer`,
       ];
     return adminNetworks
       .filter((network) => overlap(proxy, network))
       .map(
         (network) =>
-          `${proxy} overlaps ${network} of adminNetworks: a request whose proxy does not say whom it is from would count as an administrator's`,
+          `${proxy} overlaps ${network} of adminNetworks: a request whose proxy does not name the client would count as an administrator's`,
       );
   });
 }

@@ -4,7 +4,7 @@ import { closedRange, isPrivate, type PrivateDestination } from "./host/egress.t
 
 /**
  * What the services call outside of the stack, as the stack's config names it. None of it is a secret: a server's name opens
- * nothing without its login, which is a credential, and a plain value shows in a pull request who gets the reports.
+ * nothing without its login, which is a credential, and with a plain value a pull request shows the recipients of the reports.
  */
 
 const NAME = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\.?$/;
@@ -13,9 +13,9 @@ const NAME = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]
 function hostFault(host: string): string | undefined {
   if (isIP(host) === 0 && !NAME.test(host)) return "must be a host name or an IP address, such as smtp.example.com";
   if (/^localhost\.?$/i.test(host) || /^(127\.|::1$)/.test(host))
-    return "is the container itself there: name the machine as the network knows it";
+    return "is the container itself, inside a container: use the machine's name in the network";
   const range = isIP(host) === 0 ? undefined : closedRange(host);
-  return range === undefined ? undefined : `lies in ${range}, which stays closed to containers`;
+  return range === undefined ? undefined : `is in ${range}, which stays closed to containers`;
 }
 
 const refined = (fault: (value: string) => string | undefined) =>
@@ -43,7 +43,7 @@ function addressFault(text: string): string | undefined {
   return hostFault(place.host);
 }
 
-/** `mail` of the stack's config: the server that the reporter hands its mail to, and who gets it. Nothing of it has a default. */
+/** `mail` of the stack's config: the server that the reporter sends its mail to, and the recipients. Nothing of it has a default. */
 export const mailSchema = z.strictObject({
   /** Host name or address of the SMTP server. */
   host: refined(hostFault).optional(),
@@ -68,11 +68,11 @@ export interface Outside {
 /** A setting as a reference gives it: a list and a number keep their kind within a JSON text. */
 export type SettingValue = string | number | readonly string[];
 
-/** Where the platform answers. */
+/** The platform's own address. */
 export const publicUrl = ({ domain, httpsPort }: Pick<Outside, "domain" | "httpsPort">): string =>
   `https://${domain}${httpsPort === 443 ? "" : `:${httpsPort}`}`;
 
-/** What `${setting:NAME}` may name, by the key of the stack's config; undefined where the config does not say it. */
+/** What `${setting:NAME}` may name, by the key of the stack's config; undefined if the config does not set it. */
 export const outsideSettings: Readonly<Record<string, (settings: Outside) => SettingValue | undefined>> = {
   "mail.host": ({ mail }) => mail.host,
   "mail.port": ({ mail }) => mail.port,
@@ -84,7 +84,7 @@ export const outsideSettings: Readonly<Record<string, (settings: Outside) => Set
 /** A setting that an old installation's variable becomes. */
 export type AdoptedSetting = "mail.host" | "mail.port" | "mail.recipients" | "freqtradeHost";
 
-/** What is wrong with a setting's text, as a variable had it: several recipients stand with commas between them. */
+/** What is wrong with a setting's text, as a variable had it: several recipients are separated by commas. */
 export function settingFault(key: AdoptedSetting, text: string): string | undefined {
   const schemas = {
     "mail.host": mailSchema.shape.host,
@@ -97,7 +97,7 @@ export function settingFault(key: AdoptedSetting, text: string): string | undefi
   return error?.issues[0]?.message;
 }
 
-/** The recipients of a text, in which commas or semicolons stand between them. */
+/** The recipients in a text that separates them by commas or semicolons. */
 export const recipientsOf = (text: string): string[] =>
   text
     .split(/[,;]/)

@@ -2,12 +2,12 @@ import { ibApiPort } from "./broker/ibPort.ts";
 import { isServiceName, services } from "./platform/catalogue.ts";
 import { type SegmentName, serviceSeats } from "./segments.ts";
 
-/** Wherever it is: for a workload that listens on all of its addresses. */
+/** Any address: for a workload that listens on all of its addresses. */
 const EVERYWHERE = "*";
 
 type Listening = Readonly<Partial<Record<SegmentName | typeof EVERYWHERE, readonly number[]>>>;
 
-/** TCP ports that the parts around the services listen on by segment, besides those on their loopback. */
+/** TCP ports that the components listen on, by segment; those on their loopback are left out. */
 const partPorts: Readonly<Record<string, Listening>> = {
   "edge-sockets": { public: [8080, 8443], caddy: [2020, 8080, 8443] },
   caddy: {},
@@ -44,14 +44,14 @@ function listening(workload: string, standIn: boolean): Listening {
   }
   if (workload === "ib-gateway") return { [EVERYWHERE]: [ibApiPort(true, standIn), ibApiPort(false, standIn)] };
   const ports = partPorts[workload];
-  if (ports === undefined) throw new Error(`${workload}: say in components/ports.ts which ports it listens on`);
+  if (ports === undefined) throw new Error(`${workload}: its ports are missing in components/ports.ts`);
   return ports;
 }
 
 /**
  * The ports on which a workload can be reached in a segment that it joins.
  * @param standIn whether IB Gateway is the stand-in
- * @throws for a workload that nothing is known of
+ * @throws for an unknown workload
  */
 export function portsIn(workload: string, segment: SegmentName, standIn: boolean): readonly number[] {
   const ports = listening(workload, standIn);

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { configCommand, configPath } from "./configCommand.ts";
 import { weakness } from "./strength/weak.ts";
 
-/** The config key of the registries that want a login. */
+/** The config key of the registries that need a login. */
 export const REGISTRIES = "registries";
 
 /** A login at an image registry. */
@@ -13,7 +13,7 @@ export interface RegistryLogin {
   readonly password: string;
 }
 
-/** The name by which Docker's client files a login at Docker Hub, and the one under which both docker plugins look it up. */
+/** The name under which Docker's client stores a login at Docker Hub, and the one under which both docker plugins look it up. */
 const DOCKER_HUB = {
   name: "docker.io",
   inDockerConfig: "https://index.docker.io/v1/",
@@ -29,12 +29,12 @@ function addressFault(address: string): string | undefined {
     .toLowerCase();
   if (HUB_NAMES.includes(bare)) return `is Docker Hub: write ${DOCKER_HUB.name}`;
   if (bare !== address)
-    return `is written as the names of its images begin, without a scheme, without a path and in lower case: ${bare}`;
+    return `must be written as its images' names begin, without a scheme or path and in lower case: ${bare}`;
   const [, host = "", port] = /^(\[[0-9a-f:]+\]|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::(\d{1,5}))?$/.exec(address) ?? [];
   const named = host === "localhost" || host.includes(".") || port !== undefined || isIPv6(host.slice(1, -1));
   return named && Number(port ?? 1) <= 65_535
     ? undefined
-    : "is no registry's address, such as ghcr.io or registry.example.com:5000";
+    : "is not a registry's address, such as ghcr.io or registry.example.com:5000";
 }
 
 const text = (what: string) => z.string(what).trim().min(1, what);
@@ -51,7 +51,7 @@ const login = z
   })
   .transform(({ user }) => ({ user }));
 
-/** `registries` of the stack's config: by address, who logs in there. */
+/** `registries` of the stack's config: the login by address. */
 export const registriesSchema = z.record(
   z.string().superRefine((address, context) => {
     const message = addressFault(address);
@@ -65,7 +65,7 @@ const passwords = z.record(z.string(), z.looseObject({ password: z.string() }));
 /** The path of a registry's password in the config. */
 export const passwordPath = (address: string): string => configPath([REGISTRIES, address, "password"]);
 
-/** The faults of passwords that nothing in the config encrypts. */
+/** The faults of passwords that are not encrypted in the config. */
 export function plainPasswordFaults(registries: unknown, isSecret: boolean, stack: string): readonly string[] {
   if (isSecret) return [];
   return Object.keys(passwords.safeParse(registries ?? {}).data ?? {}).map((address) => {

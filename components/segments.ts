@@ -2,38 +2,38 @@ import { subnetOf } from "./networkRange.ts";
 import { isServiceName, type ServiceName, type ServiceSpec, serviceNames, services } from "./platform/catalogue.ts";
 
 /**
- * The segments of the parts around the services. An `internal` one has no way out of the host and none in; who shares it reaches
- * those who listen there, and nobody else: a member that only calls listens elsewhere. The open ones are ways out of the host or
- * into it, and who shares one reaches nobody through it.
- * Each has its place in the stack's range of addresses by its place here: add new ones at the end.
+ * The segments of the components. An `internal` one has no way out of the host and none in; its members reach the members that
+ * listen in it, and no others: a member that only calls listens elsewhere. The open ones are ways out of the host or into it; their
+ * members do not reach each other through them.
+ * The order here decides each segment's place in the stack's range of addresses: add new ones at the end.
  */
 export const partSegments = {
   public: { internal: false, purpose: "the edge's published ports" },
   egress: { internal: false, purpose: "the way out, for what calls the internet" },
   broker: { internal: true, purpose: "IB Gateway, and the one service that trades through it" },
-  caddy: { internal: true, purpose: "the edge itself, and what tries it and reads its figures" },
-  grafana: { internal: true, purpose: "Grafana, for the edge; Prometheus reads its figures" },
+  caddy: { internal: true, purpose: "the edge itself, its probes, and Prometheus for its metrics" },
+  grafana: { internal: true, purpose: "Grafana, for the edge; Prometheus reads its metrics" },
   prometheus: { internal: true, purpose: "Prometheus, for Grafana and the edge" },
   alertmanager: { internal: true, purpose: "Alertmanager, for Prometheus and the edge" },
   jaeger: { internal: true, purpose: "Jaeger's pages and queries, for Grafana and the edge" },
-  traces: { internal: true, purpose: "the collector hands traces to Jaeger; Prometheus reads the figures of both" },
-  loki: { internal: true, purpose: "Loki, for the log collector and Grafana; Prometheus reads its figures" },
+  traces: { internal: true, purpose: "the collector sends traces to Jaeger; Prometheus reads the metrics of both" },
+  loki: { internal: true, purpose: "Loki, for the log collector and Grafana; Prometheus reads its metrics" },
   postgres: { internal: true, purpose: "Postgres, for its exporter and the backup" },
   redis: { internal: true, purpose: "Redis, for its exporter, the backup and the edge's limiter" },
   nats: { internal: true, purpose: "NATS and its monitoring, for its exporter and the backup" },
-  scrape: { internal: true, purpose: "parts that serve figures and nothing else, for Prometheus" },
+  scrape: { internal: true, purpose: "components that serve metrics and nothing else, for Prometheus" },
   "edge-limiter": {
     internal: true,
-    purpose: "the limiter of requests and logins, for the edge; Prometheus reads its figures",
+    purpose: "the limiter of requests and logins, for the edge; Prometheus reads its metrics",
   },
-  "nats-streams": { internal: true, purpose: "NATS, for the keeper of its streams" },
+  "nats-streams": { internal: true, purpose: "NATS, for the stream keeper" },
 } as const;
 
 type PartSegment = keyof typeof partSegments;
 
 /**
  * A service has a segment in which it is called, by the name of the service; one in which it calls the stores and the collector;
- * and one for each service that it calls. So two services share a segment only where one calls the other, whatever they listen on.
+ * and one for each service that it calls. So two services share a segment only if one calls the other, whatever they listen on.
  */
 type ServiceSegment = ServiceName | `${ServiceName}-calls` | `${ServiceName}-to-${ServiceName}`;
 
@@ -44,7 +44,7 @@ export interface SegmentSpec {
   readonly name: SegmentName;
   readonly internal: boolean;
   readonly purpose: string;
-  /** Where it begins in the stack's range of addresses, and the length of its prefix. */
+  /** Its start in the stack's range of addresses, and the length of its prefix. */
   readonly offset: number;
   readonly bits: number;
 }
@@ -55,12 +55,12 @@ export interface Seats {
   readonly serves: readonly SegmentName[];
 }
 
-/** The parts that services call. */
+/** The components that services call. */
 export type CalledPart = "nats" | "postgres" | "redis" | "otel-collector";
 
 const spec = (name: ServiceName): ServiceSpec<ServiceName> => services[name];
 
-/** Whether a service calls a part; whoever serves metrics sends traces as well. */
+/** Whether a service calls a component; every service with metrics sends traces as well. */
 function calls(name: ServiceName, part: CalledPart): boolean {
   const { needs, port } = spec(name);
   return part === "otel-collector" ? port !== null : needs.includes(part);
@@ -71,15 +71,15 @@ const callsParts = (name: ServiceName) =>
 
 const peersOf = (name: ServiceName) => spec(name).needs.filter(isServiceName);
 
-/** The segments in which services call a part: it serves in all of them. */
+/** The segments in which services call a component: it serves in all of them. */
 export function callSegments(part: CalledPart): SegmentName[] {
   return serviceNames.filter((name) => calls(name, part)).map((name) => `${name}-calls` as const);
 }
 
-/** The segments in which the services are called, for those who call all of them. */
+/** The segments in which the services are called, for components that call all of them. */
 export const calledSegments = (): SegmentName[] => serviceNames.filter((name) => spec(name).port !== null);
 
-/** The same of those that the edge forwards to. */
+/** The same for the services that the edge forwards to. */
 export const routedSegments = (): SegmentName[] => serviceNames.filter((name) => spec(name).routes !== undefined);
 
 /** What follows for a service from its entry in the catalogue. */
@@ -100,7 +100,7 @@ export function serviceSeats(name: ServiceName): Seats {
 }
 
 const PART_BITS = 27;
-/** Where the services' blocks begin; the parts' segments come before. */
+/** The start of the services' blocks; the components' segments come before. */
 const SERVICES_OFFSET = 1024;
 const BLOCK = 128;
 /** Room for 13 containers beside the gateway; no segment of a service has more than 7, two generations of each included. */
@@ -125,7 +125,7 @@ function serviceSegments(name: ServiceName): SegmentSpec[] {
     bits: SERVICE_BITS,
   });
   return [
-    ...(port === null ? [] : [{ name, purpose: `${name}, for those who call it`, ...at(0) }]),
+    ...(port === null ? [] : [{ name, purpose: `${name}, for its callers`, ...at(0) }]),
     ...(callsParts(name)
       ? [{ name: `${name}-calls` as const, purpose: `${name} calls its stores and the collector`, ...at(1) }]
       : []),
@@ -158,7 +158,7 @@ export const addressesOf = (range: string, { offset, bits }: SegmentSpec) => sub
 
 /**
  * A workload's name in one segment alone, at which it may listen: its plain name is known in each segment where it serves.
- * Whoever calls the internet has none in `egress`, where nobody may be called.
+ * It has none in `egress`, where no workload may be called.
  */
 export const nameIn = (workload: string, segment: SegmentName): string => `${workload}.${segment}`;
 
@@ -168,7 +168,7 @@ export function namesIn(workload: string, segment: SegmentName, serves: readonly
   return [...(serves.includes(segment) && !isOpen(segment) ? [workload] : []), nameIn(workload, segment)];
 }
 
-/** The segments through which two workloads may reach each other, where one of them listens. */
+/** The segments through which two workloads may reach each other, if one of them listens. */
 export function sharedSegments(one: readonly SegmentName[], other: readonly SegmentName[]): SegmentName[] {
   return one.filter((segment) => !isOpen(segment) && other.includes(segment));
 }

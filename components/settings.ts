@@ -79,7 +79,7 @@ const host = z.strictObject({
     .prefault({}),
 });
 
-/** What `domain` is where the config says nothing. */
+/** The domain if the config sets none. */
 const DEFAULT_DOMAIN = "localhost";
 
 /** The parts of a key: a path in a container is one, whatever dots it has, and the last. */
@@ -111,7 +111,7 @@ const schema = z
     registries: registriesSchema.default({}),
     application: z.enum(applicationNames).default("conventions"),
     release: z.partialRecord(z.enum(serviceNames), releaseSchema).default({}),
-    // Of a credential that there is no more a stack that was made before may still name one: it counts for nothing.
+    // A stack of an earlier version may still name the generation of a credential that no longer exists: it is ignored.
     generation: z.partialRecord(z.enum([...rotationUnits, ...Object.keys(retiredCredentials)]), generation).default({}),
     overlap: z.partialRecord(z.enum(overlapUnits), z.enum(["accept", "present"])).default({}),
     trading: z
@@ -191,9 +191,9 @@ const schema = z
           `names no image, and a stand-in is for environment local; missing: ${missing.join(", ")}`,
         );
       if (value.backup.image === undefined)
-        fault("backup.image", "must be the backup's own image, by the digest that the workflow `images` tells");
+        fault("backup.image", "must be the backup's own image, by the digest that the workflow `images` prints");
       if (value.edge.image === undefined)
-        fault("edge.image", "must be the image of edge-sockets, by the digest that the workflow `images` tells");
+        fault("edge.image", "must be the image of edge-sockets, by the digest that the workflow `images` prints");
       if (value.domain === DEFAULT_DOMAIN) fault("domain", "must be the public host name outside environment local");
     }
     const declared = new Map(serviceNames.map((service) => [service, declaredStart(service, value)] as const));
@@ -237,7 +237,7 @@ export class ConfigError extends Error {
 const shared = z.object({ environment: z.enum(["staging", "production"]) });
 const live = z.object({ environment: z.literal("production"), trading: z.object({ live: z.literal(true) }) });
 
-/** What is missing of that which only the owner can supply. */
+/** The values that are missing and that only the owner can supply. */
 function missingCredentials(raw: unknown, supplied: ReadonlySet<CredentialName>, stack: string): string[] {
   const required = { "outside-local": shared.safeParse(raw).success, live: live.safeParse(raw).success, never: false };
   return credentialNames.flatMap((name) => {
@@ -301,7 +301,7 @@ function schemaFaults(error: z.ZodError, stack: string): readonly string[] {
 
 /**
  * Checks a stack's whole config.
- * @param config the engine's config map: `autollm:key` to its text; undefined for a value that is there and was not decrypted
+ * @param config the engine's config map: `autollm:key` to its text; undefined for a value that exists but was not decrypted
  * @param secretKeys the keys that are stored encrypted
  * @param stack the stack's name, for the commands that the faults name; default `local`
  * @throws ConfigError with every fault
@@ -358,7 +358,7 @@ export function checkConfig(
   else
     for (const [key, problem] of referenceFaults(result.data, supplied))
       faults.push(
-        `${key}: ${problem}; supply it, or let the reference stand alone, and it is left out where nobody has`,
+        `${key}: ${problem}; supply it, or use the reference as the whole value: then it is left out if it is not supplied`,
       );
   if (faults.length > 0 || !result.success) throw new ConfigError(faults);
   return { settings: result.data, supplied };

@@ -15,7 +15,7 @@ export interface LoadedConfig {
   readonly domainKeys: ReadonlyMap<string, pulumi.Output<string>>;
 }
 
-/** The keys that the engine holds encrypted, as it tells the program. */
+/** The keys that the engine holds encrypted, as it passes them to the program. */
 function secretKeys(): ReadonlySet<string> {
   return new Set(JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS ?? "[]") as string[]);
 }

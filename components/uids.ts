@@ -1,15 +1,15 @@
 import { isServiceName, serviceNames, services } from "./platform/catalogue.ts";
 
 /**
- * The numbers from which a workload has its user and its group. For the kernel a number is all there is of a user: two
- * containers with the same one may read each other's memory and files wherever one of them sees the other's processes, and
- * a container shares it with whoever has it on the host. Nobody there has these: Debian's own users end at 999, logins run
+ * The numbers of the workloads' users and groups. For the kernel a user is only a number: two containers with the same one
+ * may read each other's memory and files if one of them sees the other's processes, and a container shares it with the
+ * account that has it on the host. No account there has these: Debian's own users end at 999, logins run
  * from 1000 to 60000 (/etc/login.defs), 60001 to 65535 are Debian's and systemd's reserves (systemd.io/UIDS-GIDS), and the
  * ranges that a login may give to its containers begin at 100000 (SUB_UID_MIN).
  */
 export const UIDS = { first: 70_000, last: 79_999 } as const;
 
-/** The parts around the services; a service's number stands in its entry of the catalogue. A number is never given again. */
+/** The components; a service's number is in its entry of the catalogue. A number is never used again. */
 const parts: Readonly<Record<string, number>> = {
   caddy: 70_001,
   "edge-limiter": 70_002,
@@ -34,7 +34,7 @@ const parts: Readonly<Record<string, number>> = {
   "restore-test": 70_090,
 };
 
-/** Who cannot have a number of the range, and why. */
+/** The workloads that cannot have a number of the range, and why. */
 export const fixedUsers = {
   postgres: { user: "70:70", why: "initdb looks its user up in the image's own accounts; no Debian package uses 70" },
   "edge-sockets": { user: "0:70003", why: "the kernel gives CAP_NET_ADMIN to root alone; it has no other capability" },
@@ -79,7 +79,7 @@ export function workloadUser(workload: string): string {
 }
 
 /**
- * The groups of those whose volumes the backup reads: it is in them all, and they are in none of each other's. An application may
+ * The groups of the workloads whose volumes the backup reads: it is in all of them, and they are in none of each other's. An application may
  * keep a volume in each service.
  */
 export const readableGroups: readonly number[] = [...serviceNames, "grafana"].map(uidOf);

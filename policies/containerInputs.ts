@@ -1,4 +1,4 @@
-/** What an input of a container may be: anything, since it does no harm or a rule of its own judges it, or these values. */
+/** The values that an input of a container may have: any, since it does no harm or its own rule judges it, or only these. */
 export type Allowed = "any" | readonly (string | number | boolean)[];
 
 /**
@@ -6,7 +6,7 @@ export type Allowed = "any" | readonly (string | number | boolean)[];
  * know what these do, and a container that needs another needs a rule for it first.
  */
 export const CONTAINER_INPUTS: Readonly<Record<string, Allowed>> = {
-  // Judged by rules of their own.
+  // Judged by their own rules.
   capabilities: "any",
   command: "any",
   cpuQuota: "any",
@@ -37,7 +37,7 @@ export const CONTAINER_INPUTS: Readonly<Record<string, Allowed>> = {
   user: "any",
   usernsMode: "any",
   cgroupnsMode: "any",
-  // Harmless whatever they say.
+  // Harmless with any value.
   containerReadRefreshTimeoutMilliseconds: "any",
   destroyGraceSeconds: "any",
   hostname: "any",

@@ -1,6 +1,6 @@
 import * as types from "./lib/types.ts";
 
-/** Components are made of what is listed below; they are no resources of their own. */
+/** Components consist of the resources listed below; they exist only in the state. */
 export const OWN_COMPONENTS = /^autollm:[a-z]+:[A-Za-z]+$/;
 
 /** The types of resources that the program uses. A resource of another type is one that no rule knows. */

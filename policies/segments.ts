@@ -3,13 +3,13 @@ import { declaredEgress } from "./lib/declared.ts";
 
 const service = (name: string): ServiceSpec | undefined => (isServiceName(name) ? services[name] : undefined);
 
-/** Where services call a part. */
+/** The segments in which services call a component. */
 const callersOf = (part: string) =>
   serviceNames.filter((name) => service(name)?.needs.includes(part)).map((name) => `${name}-calls`);
-/** The services that answer anything, by the segment in which they do. */
+/** The segments in which services answer. */
 const answering = serviceNames.filter((name) => service(name)?.port !== null);
 
-/** The segments that each part around the services needs. A second opinion: it is written apart from the components. */
+/** The segments that each component needs. A second opinion on purpose: it is written independently of the components. */
 const partSegments: Readonly<Record<string, readonly string[]>> = {
   caddy: [
     ...["egress", "grafana", "prometheus", "alertmanager", "jaeger", "edge-limiter"],
@@ -52,7 +52,7 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   "log-collector-guard": [],
 };
 
-/** The segments that a workload needs; undefined for one that nobody has heard of. */
+/** The segments that a workload needs; undefined for an unknown one. */
 export function neededSegments(workload: string): readonly string[] | undefined {
   const entry = service(workload);
   if (entry === undefined) return partSegments[workload];

@@ -2,24 +2,24 @@ import { isServiceName, services } from "../components/platform/catalogue.ts";
 import { ownerOfVolume, volumeNameOf } from "../components/platform/release.ts";
 import { sharing } from "./lib/declared.ts";
 
-/** Who may mount a volume. */
+/** The workloads that may mount a volume. */
 export interface VolumeUse {
   readonly writer: string;
-  /** Those who may write to it besides, as the stack's config or the application's table declares. */
+  /** The others that may write to it, as the stack's config or the application's table declares. */
   readonly sharers: readonly string[];
-  /** Those who may read it. */
+  /** The workloads that may read it. */
   readonly readers: readonly string[];
 }
 
 const of = (writer: string, ...readers: string[]): VolumeUse => ({ writer, sharers: [], readers });
 
-/** The volumes of the parts around the services; the backup saves some, and tells of damaged files in others. A second opinion: it is written apart from the components. */
+/** The volumes of the components; the backup saves some, and reports damaged files in others. A second opinion on purpose: it is written independently of the components. */
 const partVolumes: Readonly<Record<string, VolumeUse>> = {
   "postgres-data": of("postgres"),
   "redis-data": of("redis", "backup"),
   "nats-data": of("nats"),
   "caddy-data": of("caddy"),
-  // A socket by which the others are handed over, and the program that takes them.
+  // A socket over which the edge's sockets are passed, and the program that receives them.
   "edge-sockets": of("edge-sockets", "caddy"),
   "ib-gateway-settings": of("ib-gateway"),
   "jaeger-data": of("jaeger", "backup"),
@@ -31,7 +31,7 @@ const partVolumes: Readonly<Record<string, VolumeUse>> = {
   "alertmanager-data": of("alertmanager", "backup"),
   "grafana-data": of("grafana", "backup"),
   "backup-data": of("backup"),
-  // A socket alone: the backup hands dumps over by it.
+  // Only a socket: the backup passes dumps over it.
   "restore-test-socket": of("restore-test", "backup"),
 };
 
@@ -44,7 +44,7 @@ const serviceVolumes: Readonly<Record<string, VolumeUse>> = Object.fromEntries(
 
 const volumes: Readonly<Record<string, VolumeUse>> = { ...serviceVolumes, ...partVolumes };
 
-/** Who may mount a volume, by the name of its resource; undefined for one that nobody has heard of. */
+/** The workloads that may mount a volume, by the name of its resource; undefined for an unknown one. */
 export function volumeUse(volume: string): VolumeUse | undefined {
   if (Object.hasOwn(volumes, volume)) return volumes[volume];
   // What an application keeps beside the catalogue's volumes: `release` in the config, or the application's table, says where.

@@ -17,7 +17,7 @@ export const waivers: readonly Waiver[] = [
     service: "edge-sockets",
     value: "*",
     reason:
-      "the one way in: holds the sockets for Caddy, which terminates TLS and asks for the login of the admin pages",
+      "the only way in: holds the sockets for Caddy, which terminates TLS and requires the login of the admin pages",
   },
   {
     rule: "container-capabilities-dropped",
@@ -30,19 +30,19 @@ export const waivers: readonly Waiver[] = [
     service: "edge-sockets",
     value: "0",
     reason:
-      "the kernel gives that capability to root alone; it has no other one, no secret, and reads nothing of a client",
+      "the kernel gives that capability to root alone; the container has no other one and no secret, and reads nothing that a client sends",
   },
   {
     rule: "container-capabilities-dropped",
     service: "caddy",
     value: "CAP_NET_BIND_SERVICE",
-    reason: "the file of the program carries this capability, and the kernel refuses to start it where it is dropped",
+    reason: "the program's file carries this capability, and the kernel refuses to start it if it is dropped",
   },
   {
     rule: "container-mounts-harmless",
     service: "node-exporter",
     value: "/proc/1/net/dev",
-    reason: "one file: what the host's network interfaces have carried",
+    reason: "one file: the counters of the host's network interfaces",
   },
   {
     rule: "container-mounts-harmless",
@@ -54,51 +54,54 @@ export const waivers: readonly Waiver[] = [
     rule: "container-mounts-harmless",
     service: "node-exporter",
     value: "/etc/hostname",
-    reason: "one file, which holds the host's name: it tells how full its file system is",
+    reason: "one file, which contains the host's name: any file shows how full its file system is",
   },
   {
     rule: "container-mounts-harmless",
     service: "cadvisor",
     value: "/sys/fs/cgroup",
     reason:
-      "measures the containers by their control groups; mounted read-only, and figures and process numbers are all that lies there",
+      "measures the containers by their control groups; mounted read-only, and only metrics and process numbers are there",
   },
   {
     rule: "container-mounts-harmless",
     service: "log-collector",
     value: "/var/lib/docker/containers",
     reason:
-      "reads the files to which Docker writes what containers print; mounted read-only. Containers' settings lie there too, in which container-no-plain-secret allows no secret",
+      "reads the files to which Docker writes what containers print; mounted read-only. The containers' settings are there too; container-no-plain-secret allows no secret in them",
   },
   {
     rule: "container-user-not-root",
     service: "log-collector",
     value: "0",
-    reason: "Docker's log files are root's alone; it has no capability and takes no request",
+    reason: "only root may read Docker's log files; the container has no capability and accepts no request",
   },
   {
     rule: "container-user-not-root",
     service: "log-collector",
     value: "gid 0",
-    reason: "Docker's log files are root's alone; it has no capability and takes no request",
+    reason: "only root may read Docker's log files; the container has no capability and accepts no request",
   },
   ...["0", "gid 0"].map((value) => ({
     rule: "container-user-not-root",
     service: "log-collector-guard",
     value,
-    reason: "the queue that it looks after is root's, as its collector is; it has no capability and no network",
+    reason:
+      "the queue that it checks belongs to root, as its collector runs as root; it has no capability and no network",
   })),
   ...["otel-collector", "log-collector", "loki"].map((workload) => ({
     rule: "container-user-own",
     service: `${workload}-guard`,
     value: `with ${workload}`,
-    reason: "reads its workload's files, which are that user's alone; it has no network, no secret and no other mount",
+    reason:
+      "reads its workload's files, which only that user may read; it has no network, no secret and no other mount",
   })),
   ...readableGroups.map((group) => ({
     rule: "container-user-own",
     service: "backup",
     value: String(group),
-    reason: "reads, by its group alone, the files of a workload whose volume is saved; nobody else is in two groups",
+    reason:
+      "reads, by its group alone, the files of a workload whose volume is saved; no other workload is in two groups",
   })),
 ];
 

@@ -17,7 +17,7 @@ export interface BackupArgs extends PartArgs {
   readonly volumes: ReadonlyMap<string, StatefulVolume>;
   /** Grafana's, of which the database is saved. */
   readonly grafana: StatefulVolume;
-  /** The volumes besides in which a damaged file may be set aside, by name: it tells which have one. */
+  /** The other volumes in which a damaged file may be set aside, by name: it reports which have one. */
   readonly watched: ReadonlyMap<string, StatefulVolume>;
 }
 
@@ -31,7 +31,7 @@ export const backupTarget: ScrapeTarget = { job: "backup", address: `backup:${PO
 
 const always: readonly CredentialName[] = ["postgres-backup", "redis-backup", "nats-backup", "nats-ca", "backup-key"];
 
-/** The nightly backup into a repository of its own, encrypted, and its weekly test. It reads everything and writes to its own volume alone. */
+/** The nightly backup into its own encrypted repository, and its weekly test. It reads everything and writes to its own volume alone. */
 export class Backup extends pulumi.ComponentResource {
   readonly workload: Workload;
   /** The container that restores for the weekly test: it has neither secrets nor a network. */
@@ -78,7 +78,7 @@ export class Backup extends pulumi.ComponentResource {
           command: ["node", "/app/backup.mjs", "serve"],
           user: workloadUser("backup"),
           groups: readableGroups,
-          // The internet only where there is a second repository.
+          // The internet only if there is a second repository.
           segments: ["scrape", "postgres", "redis", "nats", ...(s3 === undefined ? [] : (["egress"] as const))],
           serves: ["scrape"],
           deploy: "recreate",
@@ -103,7 +103,7 @@ export class Backup extends pulumi.ComponentResource {
             ...[...args.watched].map(([each, watched]) => watched.readAt(`${WATCHED}/${each}`)),
             test.socket,
           ],
-          // Grafana's database, for a moment. Nothing that is saved reaches a disk in the clear.
+          // Grafana's database, for a moment. Nothing that is saved reaches a disk in plain text.
           tmpfs: { "/tmp": 256 },
         },
       },

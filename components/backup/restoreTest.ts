@@ -9,16 +9,16 @@ export interface RestoreTestArgs extends PartArgs {
   readonly memory: number;
 }
 
-/** Where it answers to its health check, on its loopback; services/backup/src/scratch.ts says the same. */
+/** Where it answers its health check, on its loopback; services/backup/src/scratch.ts says the same. */
 const HEALTH_PORT = 9181;
 /** What Postgres and the program take besides the data. */
 const PROGRAM_MEMORY = 256;
 const SOCKET = "/restore-test";
 
 /**
- * Restores a backup's dumps for the weekly test. Whoever owns a schema may have put code into it, which a restore runs: so it runs
+ * Restores a backup's dumps for the weekly test. A schema's owner may have put code into it, which a restore runs: so it runs
  * here, where there is no secret and no network, as the role that owns it, in a database that is in memory and is thrown away. The
- * backup hands it the dumps over a Unix socket, and takes numbers back.
+ * backup passes it the dumps over a Unix socket, and gets numbers back.
  */
 export class RestoreTest extends pulumi.ComponentResource {
   readonly workload: Workload;

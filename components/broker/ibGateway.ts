@@ -23,12 +23,12 @@ export interface IbGatewayArgs extends PartArgs {
 
 const startScript = readFileSync(new URL("ib-gateway-start.sh", import.meta.url), "utf8");
 
-/** When it begins its session anew by itself, UTC: in the hour in which the broker resets its own systems every night. */
+/** When it restarts its session by itself, UTC: in the hour in which the broker resets its own systems every night. */
 const NIGHTLY_RESTART = "04:45 AM";
-/** Seconds in which it must be back from that, before it counts as ill: a restart of its container would ask for the second factor. */
+/** Seconds in which it must be back from that, before it counts as unhealthy: a restart of its container would ask for the second factor. */
 const RESTART_TAKES = 300;
 
-/** A program of Node's that ends well if a port of its own machine takes a connection. */
+/** A Node program that succeeds if a port of its own machine accepts a connection. */
 const connects = (port: number) =>
   `require("node:net").connect(${port}, "127.0.0.1").on("connect", () => process.exit(0)).on("error", () => process.exit(1))`;
 
@@ -96,7 +96,7 @@ export class IbGateway extends pulumi.ComponentResource {
           segments: ["broker", "egress"],
           image: "ib-gateway",
           user: IB_GATEWAY_IMAGE.user,
-          // Its own port opens when it has logged in. The one that others reach is open before.
+          // Its own port opens once it has logged in. The port that others reach is open before.
           health: ["bash", "-c", `exec 3<>/dev/tcp/127.0.0.1/${port}`],
           command: ["/bin/bash", "/etc/autollm/start.sh"],
           unhealthyAfter: RESTART_TAKES,
@@ -121,7 +121,7 @@ export class IbGateway extends pulumi.ComponentResource {
           },
           credentials: secrets,
           volumes: [settings.at("/settings")],
-          // Java's preferences lie in the home directory.
+          // Java's preferences are in the home directory.
           tmpfs: { "/tmp": 128, "/run/ibc": 1, "/home/ibgateway/.java": 16 },
         },
         this,

@@ -6,7 +6,7 @@ export const AGES = "credential-ages";
 export interface CredentialAgesArgs {
   /** Generation number by rotation unit; absent means 1. */
   readonly generation: Readonly<Record<string, number | undefined>>;
-  /** What the owner supplied: its age is known to nobody here. */
+  /** What the owner supplied: its age is unknown. */
   readonly supplied: { has(name: CredentialName): boolean };
 }
 
@@ -16,7 +16,7 @@ export function rotationPeriod(unit: string): number {
   return Math.min(...specs.flatMap((spec) => ("rotationDays" in spec ? [spec.rotationDays] : [])));
 }
 
-/** What is asked of the script, a line a unit: its name, its generation, its period in days. */
+/** The script's input, one line per unit: its name, its generation, its period in days. */
 export function generationLines({ generation, supplied }: CredentialAgesArgs): string {
   const isSupplied = (unit: string) =>
     credentialNames.some((name) => rotationUnit(name) === unit && supplied.has(name));
@@ -36,7 +36,7 @@ export interface Age {
   readonly since: number;
 }
 
-/** Reads what the resource that keeps the ages answers: a line a unit, its generation, its period in days, and its time. */
+/** Reads the output of the resource that keeps the ages, one line per unit: its generation, its period in days, and its time. */
 export function readAges(lines: string): readonly Age[] {
   return lines
     .split("\n")

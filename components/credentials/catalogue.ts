@@ -68,7 +68,7 @@ export function credentialSpec(name: CredentialName): CredentialSpec {
   return spec;
 }
 
-/** Where a credential alone is enough to trade with real money; undefined for any other. */
+/** The exchange at which a credential alone is enough to trade with real money; undefined for any other credential. */
 export function tradesAt(name: CredentialName): Exchange | undefined {
   const spec = credentialSpec(name);
   return spec.kind === "supplied" ? spec.tradesAt : undefined;
@@ -85,15 +85,15 @@ export function rotationUnit(name: CredentialName): string {
 /** Whether new values are made by raising a generation. */
 export function isRotated(name: CredentialName): boolean {
   const { kind } = credentialSpec(name);
-  return kind !== "supplied" && kind !== "lasting";
+  return kind !== "supplied" && kind !== "permanent";
 }
 
 /** What `generation` in the stack's config may name. */
 export const rotationUnits: readonly string[] = [...new Set(credentialNames.filter(isRotated).map(rotationUnit))];
 
 /**
- * Credentials that there are no more, and what took their place. A stack's config may still have their generation, which counts
- * for nothing; a value of them that was supplied is a fault.
+ * Credentials that no longer exist, and their replacements. A stack's config may still have their generation, which is ignored;
+ * a supplied value of one is a fault.
  */
 export const retiredCredentials: Readonly<Record<string, readonly string[]>> = {
   redis: credentialNames.filter((name) => name.startsWith("redis-")),

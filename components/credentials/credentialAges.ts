@@ -11,9 +11,9 @@ export const agesScript = [
   "'",
 ].join("\n");
 
-/** Since when each generated credential has its present value. The engine keeps it in the state, like the values themselves. */
+/** Since when each generated credential has its current value. The engine keeps it in the state, like the values themselves. */
 export class CredentialAges extends pulumi.ComponentResource {
-  /** A line a unit: its name, its generation, its period in days, and since when it is in force, in seconds since 1970. */
+  /** One line per unit: its name, its generation, its period in days, and since when it is in force, in seconds since 1970. */
   readonly lines: pulumi.Output<string>;
 
   constructor(name: string, args: CredentialAgesArgs, opts?: pulumi.ComponentResourceOptions) {

@@ -12,7 +12,7 @@ import { generationsOf, type OverlapStep, overlapHours, overlaps } from "./overl
 export interface CredentialsArgs {
   /** Generation number by rotation unit; absent means 1. Raising it makes a new value. */
   readonly generation: Readonly<Record<string, number | undefined>>;
-  /** How far a rotation with an overlap has come, by rotation unit; absent means that the generation before is refused. */
+  /** The step of a rotation with an overlap, by rotation unit; absent means that the previous generation is refused. */
   readonly overlap?: Readonly<Record<string, OverlapStep | undefined>>;
   /** Values that the owner supplied, as secrets. They win over generated ones. */
   readonly supplied: ReadonlyMap<CredentialName, pulumi.Output<string>>;
@@ -21,11 +21,11 @@ export interface CredentialsArgs {
 /** The values of a credential that are in force. */
 interface Values {
   readonly newest: pulumi.Output<string>;
-  /** The generation before, while it is still taken. */
+  /** The previous generation, while it is still accepted. */
   readonly previous?: pulumi.Output<string>;
-  /** Until when the generation before may be taken, in seconds since 1970; absent where the config alone ends it. */
+  /** Until when the previous generation is accepted, in seconds since 1970; absent if only the config ends it. */
   readonly previousUntil?: pulumi.Output<string>;
-  /** What whoever signs or serves uses. */
+  /** The value for readers that sign or serve. */
   readonly presented: pulumi.Output<string>;
 }
 
@@ -38,7 +38,7 @@ function presents(reader: string, credential: CredentialName): boolean {
   });
 }
 
-/** Makes what is generated, takes what is supplied, and gives each reader what it is granted and nothing else. */
+/** Generates credentials, takes supplied ones, and gives each reader what it is granted and nothing else. */
 export class Credentials extends pulumi.ComponentResource {
   readonly #values = new Map<CredentialName, Values>();
   readonly #args: CredentialsArgs;
@@ -77,7 +77,7 @@ export class Credentials extends pulumi.ComponentResource {
   }
 
   /**
-   * The value of the generation before, for a reader that takes both; undefined when only one is in force.
+   * The value of the previous generation, for a reader that accepts both; undefined when only one is in force.
    * @throws when the reader is not granted it
    */
   previous(reader: string, credential: CredentialName): pulumi.Output<string> | undefined {
@@ -85,7 +85,7 @@ export class Credentials extends pulumi.ComponentResource {
   }
 
   /**
-   * Until when the generation before may be taken, in seconds since 1970; undefined where no time ends it.
+   * Until when the previous generation is accepted, in seconds since 1970; undefined if no time ends it.
    * @throws when the reader is not granted the credential
    */
   previousUntil(reader: string, credential: CredentialName): pulumi.Output<string> | undefined {
@@ -93,7 +93,7 @@ export class Credentials extends pulumi.ComponentResource {
   }
 
   /**
-   * The generations of what a server takes in two values while its readers move: a text that changes with each rotation.
+   * The generations of the credentials that a server accepts in two values while its readers are replaced: a text that changes with each rotation.
    * @throws when the server is not granted it
    */
   overlapping(server: string): string {
@@ -103,7 +103,7 @@ export class Credentials extends pulumi.ComponentResource {
       .join("");
   }
 
-  /** A text that changes with each password that a reader is granted, and tells none of them. */
+  /** A text that changes with each password that a reader is granted, and exposes none of them. */
   versions(reader: string): pulumi.Output<string> {
     const passwords = grantedTo(reader).filter((name) => credentialSpec(name).kind === "password");
     const values = passwords.map((name) => this.read(reader, name) ?? "");
@@ -114,7 +114,7 @@ export class Credentials extends pulumi.ComponentResource {
 
   /**
    * As `read`, for a credential that always has a value.
-   * @throws when the reader is not granted it, or when nobody supplied it
+   * @throws when the reader is not granted it, or when it is not supplied
    */
   require(reader: string, credential: CredentialName): pulumi.Output<string> {
     const value = this.read(reader, credential);

@@ -1,7 +1,7 @@
 /** The period after which a credential is due for rotation, in days (platform standard). */
 export const ROTATION_DAYS = 90;
 
-/** The longest life of a token of the API: a key that was replaced verifies for so long, and then opens nothing. */
+/** The longest life of an API token: a key that was replaced verifies for so long, and then opens nothing. */
 export const TOKEN_LIFE_HOURS = 24;
 
 /** A random text. `bytes` is its entropy; its length follows from the alphabet. */
@@ -16,11 +16,11 @@ export interface PasswordSpec {
 }
 
 /**
- * A random text that is made once and lasts: it opens what was locked before, so a new value is never made by itself.
- * Whoever wants another supplies it.
+ * A permanent random text that is made once: it opens what was encrypted before, so a new value is never made automatically.
+ * To change it, supply another.
  */
 export interface LastingSpec {
-  readonly kind: "lasting";
+  readonly kind: "permanent";
   readonly bytes: number;
   readonly alphabet: "alphanumeric" | "hex";
   readonly purpose: string;
@@ -44,14 +44,14 @@ export interface TlsSpec {
 /** Known only to the owner. */
 export interface SuppliedSpec {
   readonly kind: "supplied";
-  /** Where the stack refuses to run without it: with real money, or in every environment but local. */
+  /** When the stack refuses to run without it: with real money, or in every environment but local. */
   readonly required: "live" | "outside-local" | "never";
-  /** Where it trades, if it can: without live trading it reaches no container, unless it is known to be of the place's sandbox. */
+  /** The exchange at which it trades, if it can: without live trading it reaches no container, unless it is declared to be of that exchange's sandbox. */
   readonly tradesAt?: Exchange;
   readonly purpose: string;
 }
 
-/** Where a key alone is enough to trade; at Interactive Brokers the gateway's mode decides (components/broker). */
+/** The exchanges at which a key alone is enough to trade; at Interactive Brokers the gateway's mode decides (components/broker). */
 export const exchanges = ["binance", "coinbase", "kraken", "freqtrade"] as const;
 
 export type Exchange = (typeof exchanges)[number];
@@ -93,13 +93,13 @@ const exchangeKey = (purpose: string, tradesAt: Exchange): SuppliedSpec => ({ ..
 export const fixedCredentials = {
   "grafana-admin": password(32, "alphanumeric", "Grafana's administrator"),
   "grafana-secret": {
-    kind: "lasting",
+    kind: "permanent",
     bytes: 32,
     alphabet: "alphanumeric",
     purpose: "encrypts what Grafana stores, and hashes its sessions",
   },
   vnc: password(12, "alphanumeric", "IB Gateway's VNC screen; the protocol uses 8 characters of it"),
-  // A token lives until it expires, so the key before goes on verifying.
+  // A token is valid until it expires, so the previous key still verifies.
   jwt: password(32, "hex", "signs the API's tokens", "while-tokens-live"),
   "caddy-admin": password(24, "alphanumeric", "login of the admin pages at the edge"),
   "postgres-exporter": password(16, "hex", "Postgres role of the metrics exporter"),
@@ -124,11 +124,11 @@ export const fixedCredentials = {
   "nats-streams": password(
     24,
     "alphanumeric",
-    "NATS user of the keeper of the streams, which may make and change those of the platform and nothing else",
+    "NATS user of the stream keeper, which may create and change the platform's streams and nothing else",
   ),
   "nats-backup": password(24, "alphanumeric", "NATS user of the backup, which may take snapshots and nothing else"),
   "backup-key": {
-    kind: "lasting",
+    kind: "permanent",
     bytes: 32,
     alphabet: "alphanumeric",
     purpose: "opens the repository of the backups; keep a copy off the host",

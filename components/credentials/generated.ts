@@ -29,7 +29,7 @@ export class Generated {
   value(name: CredentialName, spec: GeneratedSpec, generation: number): pulumi.Output<string> {
     switch (spec.kind) {
       case "password":
-      case "lasting":
+      case "permanent":
         return this.#password(name, spec, generation);
       case "signing-private":
         return this.#pair(spec.pair, generation).privateSeed;
@@ -41,7 +41,7 @@ export class Generated {
   }
 
   #password(name: CredentialName, spec: PasswordSpec | LastingSpec, generation: number): pulumi.Output<string> {
-    const keepers = spec.kind === "lasting" ? {} : { generation: String(generation) };
+    const keepers = spec.kind === "permanent" ? {} : { generation: String(generation) };
     const opts = { parent: this.#parent };
     const resource = slotName(name, generation);
     if (spec.alphabet === "hex") return new random.RandomBytes(resource, { length: spec.bytes, keepers }, opts).hex;

@@ -3,7 +3,7 @@ import { type CredentialName, credentialNames, serviceNeeds } from "./catalogue.
 
 const named = (prefix: string): CredentialName[] => credentialNames.filter((name) => name.startsWith(prefix));
 
-/** What the parts around the services may read. */
+/** What the components may read. */
 const partGrants: Readonly<Record<string, readonly CredentialName[]>> = {
   postgres: named("postgres-"),
   redis: named("redis-"),
@@ -37,7 +37,7 @@ function serviceGrants(service: ServiceName): CredentialName[] {
   ];
 }
 
-/** Whoever may read a credential. */
+/** A workload that may read credentials. */
 export const readers: readonly string[] = [...Object.keys(partGrants), ...serviceNames];
 
 /** The credentials that a reader may have, and no others. An unknown reader has none. */
@@ -46,7 +46,7 @@ export function grantedTo(reader: string): readonly CredentialName[] {
   return service === undefined ? (partGrants[reader] ?? []) : serviceGrants(service);
 }
 
-/** The readers of a credential: whoever a rotation replaces. */
+/** The readers of a credential: the workloads that a rotation replaces. */
 export function readersOf(name: CredentialName): readonly string[] {
   return readers.filter((reader) => grantedTo(reader).includes(name));
 }

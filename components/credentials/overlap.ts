@@ -2,20 +2,20 @@ import { credentialNames, credentialSpec, rotationUnit, rotationUnits } from "./
 import { type CredentialSpec, TOKEN_LIFE_HOURS } from "./fixed.ts";
 
 /**
- * How far a rotation with an overlap has come.
- * - accept: whoever verifies takes the new generation as well; whoever signs or serves still uses the old one.
- * - present: everybody uses the new generation; the old one is still taken.
+ * The steps of a rotation with an overlap.
+ * - accept: verifiers accept the new generation as well; signers and servers still use the old one.
+ * - present: all readers use the new generation; the old one is still accepted.
  *
- * Without a step the old generation is refused. What tokens are signed with has the last step alone, since one service both signs
+ * Without a step the old generation is refused. The key that signs tokens has the last step alone, since one service both signs
  * and verifies, and stays in it for as long as a token may live.
  */
 export type OverlapStep = "accept" | "present";
 
-/** Whether a server takes the former value too, within one `up`, until every reader has the new one. */
+/** Whether a server accepts the previous value too, within one `up`, until every reader has the new one. */
 export const overlaps = (spec: CredentialSpec): boolean =>
   spec.kind === "password" && spec.overlap === "while-readers-move";
 
-// Who verifies must know a new key before the first signature by it arrives, and no order of deploys ensures that.
+// A verifier must know a new key before the first signature by it arrives, and no order of deploys ensures that.
 const stepsOfSpec = (spec: CredentialSpec): readonly OverlapStep[] => {
   if (spec.kind !== "password") return ["accept", "present"];
   return spec.overlap === "while-tokens-live" ? ["present"] : [];
@@ -24,7 +24,7 @@ const stepsOfSpec = (spec: CredentialSpec): readonly OverlapStep[] => {
 const specsOf = (unit: string): CredentialSpec[] =>
   credentialNames.filter((name) => rotationUnit(name) === unit).map(credentialSpec);
 
-/** The steps of a unit's rotation before the old generation is refused; none where it changes at once. */
+/** The steps of a unit's rotation before the old generation is refused; none if it changes at once. */
 export function overlapSteps(unit: string): readonly OverlapStep[] {
   const [spec] = specsOf(unit);
   return spec === undefined || spec.kind === "supplied" ? [] : stepsOfSpec(spec);
@@ -33,10 +33,10 @@ export function overlapSteps(unit: string): readonly OverlapStep[] {
 /** What `overlap` in the stack's config may name. */
 export const overlapUnits: readonly string[] = rotationUnits.filter((unit) => overlapSteps(unit).length > 0);
 
-/** Hours for which a unit's last step lasts; undefined where it ends with the update after it. */
+/** How long a unit's last step takes, in hours; undefined if it ends with the next update. */
 export function overlapHours(unit: string): number | undefined {
-  const lasting = specsOf(unit).some((spec) => spec.kind === "password" && spec.overlap === "while-tokens-live");
-  return lasting ? TOKEN_LIFE_HOURS : undefined;
+  const tokens = specsOf(unit).some((spec) => spec.kind === "password" && spec.overlap === "while-tokens-live");
+  return tokens ? TOKEN_LIFE_HOURS : undefined;
 }
 
 /** How many updates a unit's rotation takes. */
@@ -53,9 +53,9 @@ export function stepAfter(unit: string, step: OverlapStep): OverlapStep | undefi
 /** Which generations of a unit are in force. */
 export interface Generations {
   readonly newest: number;
-  /** The one before it, while it is still taken. */
+  /** The previous one, while it is still accepted. */
   readonly previous: number | undefined;
-  /** The one that whoever signs or serves uses. */
+  /** The one that signers and servers use. */
   readonly presented: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Two generations of a credential can be in force at once, so each has a resource of its own: odd generations in one slot, even
- * ones in the other. A raised generation then takes the slot that is free, and the value of the generation before stays as it is.
+ * Two generations of a credential can be in force at once, so each has its own resource: odd generations in one slot, even
+ * ones in the other. A raised generation then takes the slot that is free, and the value of the previous generation does not change.
  */
 const EVEN = "-even";
 

@@ -3,7 +3,7 @@ import { bits, type Secret, weakness } from "../strength/weak.ts";
 import { type CredentialName, credentialSpec } from "./catalogue.ts";
 import { publicKeyOf } from "./keys.ts";
 
-/** What a value that stands in place of a generated one has at least: the entropy of the shortest that the platform generates. */
+/** The least entropy of a value that replaces a generated one: that of the shortest one that the platform generates. */
 const LEAST_BITS = 128;
 /** Base64 of 32 bytes: an ed25519 seed or public key (RFC 8032). */
 const RAW_KEY = /^[A-Za-z0-9+/]{43}=$/;
@@ -13,7 +13,7 @@ function formFault(name: CredentialName, value: string): string | undefined {
   const spec = credentialSpec(name);
   switch (spec.kind) {
     case "password":
-    case "lasting":
+    case "permanent":
       return name !== "vnc" && bits(value) < LEAST_BITS
         ? `has fewer than ${LEAST_BITS} bits, and the one that the stack would generate has ${spec.bytes * 8}`
         : undefined;
@@ -63,7 +63,7 @@ export function pairFault(name: CredentialName, value: string, privateSeed: stri
   return belongs ? undefined : `does not belong to ${spec.pair}-private`;
 }
 
-/** Whether the stack makes a value of its own where none is supplied. */
+/** Whether the stack generates a value if none is supplied. */
 export function isMade(name: CredentialName): boolean {
   return credentialSpec(name).kind !== "supplied";
 }

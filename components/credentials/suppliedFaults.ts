@@ -14,7 +14,7 @@ function suppliedFix(name: CredentialName, stack: string): string {
     : `set the real one: ${set}`;
 }
 
-/** The faults of the values that the owner supplied. What goes into a hash, a URL or a file later is judged here, in the clear. */
+/** The faults of the values that the owner supplied. What goes into a hash, a URL or a file later is judged here, in plain text. */
 export function suppliedFaults(
   values: ReadonlyMap<CredentialName, string>,
   domains: readonly string[],
@@ -45,8 +45,8 @@ export function confirmFaults(
 }
 
 /**
- * The faults of keys that could trade with real money while the stack trades on paper. An application may ask nobody whether it
- * is live: what it has no key for, it cannot do.
+ * The faults of keys that could trade with real money while the stack trades on paper. An application may not check whether it
+ * is live: only the missing key prevents a trade.
  */
 export function paperFaults(
   { live, sandbox = [] }: { readonly live?: boolean; readonly sandbox?: readonly string[] },

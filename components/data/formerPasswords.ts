@@ -5,10 +5,10 @@ import { shell, type Target } from "../runtime/target.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { quote } from "../shell.ts";
 
-/** A server that lets its readers move from one password to the other, and then ends what the former one opened. */
+/** A server that accepts both passwords while its readers are replaced, and then ends the sessions of the previous one. */
 export interface OverlappingServer {
   readonly workload: Workload;
-  /** Command line, inside its container, from which on it refuses the former ones, and their sessions are over. */
+  /** Command line, inside its container, after which it refuses the previous passwords and has ended their sessions. */
   readonly settle: readonly string[];
 }
 
@@ -17,7 +17,7 @@ export interface FormerPasswordsArgs {
   readonly credentials: Credentials;
   /** The servers, by their workload's name. */
   readonly servers: Readonly<Record<string, OverlappingServer>>;
-  /** Whoever reads their passwords; by now they have the new ones. */
+  /** The readers of their passwords, which have the new ones by now. */
   readonly readers: readonly pulumi.Resource[];
   /** The workloads of the readers. */
   readonly workloads: readonly string[];
@@ -25,7 +25,7 @@ export interface FormerPasswordsArgs {
 
 /**
  * Stops every container of the workloads but the newest of each. A rolling deploy has put the new one in service by now, and the
- * engine would remove the old one after everything else: until then it would answer requests with a password that is refused.
+ * engine would remove the old one last: until then it would answer requests with a password that is refused.
  */
 export function stopFormerScript(target: Target, workloads: readonly string[]): string {
   const docker = `docker --host ${quote(target.dockerSocket)}`;

@@ -23,7 +23,7 @@ const usersScript = readFileSync(new URL("nats-users.sh", import.meta.url), "utf
 /** A user of NATS: a service, its password, and the subjects that it may use. */
 export interface NatsUser {
   readonly user: string;
-  /** The service whose user it is; absent for a part. */
+  /** The service whose user it is; absent for a component. */
   readonly service?: ServiceName;
   readonly password: string;
   readonly permissions: NatsPermissions;
@@ -42,19 +42,19 @@ const backupPermissions: NatsUser["permissions"] = {
 /** The services that are users of NATS. */
 export const natsServices: readonly ServiceName[] = serviceNames.filter((service) => serviceNeeds(service, "nats"));
 
-/** The server's configuration, without its users: those it takes while it runs. NATS reads JSON as its own format. */
+/** The server's configuration, without its users, which are hot-reloaded. NATS reads JSON as its own format. */
 export function natsConfig(): string {
   const config = {
     server_name: "nats",
     listen: "0.0.0.0:4222",
-    // Its monitoring asks for no login: the services do not reach it.
+    // Its monitoring has no login: the services do not reach it.
     http: MONITORING,
     tls: { cert_file: `${LIVE_CURRENT}/nats-certificate`, key_file: `${LIVE_CURRENT}/nats-key`, timeout: 5 },
     jetstream: {
       store_dir: "/data",
       max_memory_store: 64 * MIB,
       max_file_store: 2048 * MIB,
-      // What is acknowledged is on disk: by default NATS would flush every two minutes, and a power cut take what came since.
+      // What is acknowledged is on disk: by default NATS would flush every two minutes, and a power cut would take what came since.
       sync_interval: "always",
     },
     max_payload: MIB,
@@ -86,8 +86,8 @@ export function natsUsers(users: readonly NatsUser[], refused: readonly string[]
 }
 
 /**
- * The users while the kill switch is on: no executor is among them, and an approved order is accepted of nobody, so that none
- * waits in a stream for the switch's end.
+ * The users while the kill switch is on: no executor is among them, and no approved order is accepted, so that none waits in a
+ * stream until the switch is off.
  */
 export function haltedUsers(users: readonly NatsUser[]): string {
   const others = users.filter(({ service }) => service === undefined || !isExecutor(service));
@@ -95,13 +95,13 @@ export function haltedUsers(users: readonly NatsUser[]): string {
 }
 
 export interface NatsArgs extends PartArgs {
-  /** What the services' images are granted besides. */
+  /** The additional rights of the services' images. */
   readonly settings: Pick<Settings, "application" | "release">;
   /** Where it sees the kill switch. */
   readonly killSwitch: KillSwitchMount;
 }
 
-/** NATS with JetStream: TLS by the platform's own authority, one user a service, and only its own subjects. */
+/** NATS with JetStream: TLS by the platform's own authority, one user per service, and only its own subjects. */
 export class Nats extends pulumi.ComponentResource implements OverlappingServer {
   readonly workload: Workload;
   /** Directory on the Docker host that is mounted at `LIVE_MOUNT`. */
@@ -178,7 +178,7 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
       this,
     );
     const { liveDirectory } = this.workload;
-    if (liveDirectory === undefined) throw new Error("nats has no live files");
+    if (liveDirectory === undefined) throw new Error("nats has no hot-reloaded files");
     this.directory = liveDirectory;
     this.registerOutputs({});
   }

@@ -15,8 +15,8 @@ export interface NatsClaimArgs {
 }
 
 /**
- * Ends what runs of a service, gives its NATS user another name, and ends with 0 once no connection of a former name is left.
- * Prints what follows the user's name from now on.
+ * Ends the running containers of a service, gives its NATS user another name, and ends with 0 once no connection of a previous
+ * name is left. Prints the new suffix of the user's name.
  */
 export function claimScript(
   args: Omit<NatsClaimArgs, "target" | "user"> & { readonly dockerSocket: string; readonly stack: string },
@@ -30,7 +30,7 @@ export function claimScript(
     "nonce=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')",
     "nats=$(of nats running | head -n 1)",
     `[ -n "$nats" ] || { echo "${service}: NATS does not run, so nothing proves that the former one can get no order" >&2; exit 1; }`,
-    // The former still has its user, and may tell what it has done. One that is paused is not woken, as it might trade.
+    // The previous container still has its user, and may publish what it has done. A paused one is not resumed, as it might trade.
     'for id in $(of "$service" running); do docker stop "$id" >/dev/null || true; done',
     'for id in $(of "$service" paused); do docker kill "$id" >/dev/null || true; done',
     'mkdir -p "$claims" && chmod 0755 "$claims"',
@@ -41,8 +41,8 @@ export function claimScript(
 }
 
 /**
- * Makes two of a service impossible by authority: whenever its container is another one, the former's NATS user is revoked and
- * its connections are seen to end before the new one starts, whatever became of the former's process.
+ * Prevents two containers of a service from receiving orders: whenever its container changes, the previous one's NATS user is
+ * revoked and its connections are seen to end before the new one starts, whatever became of the previous process.
  */
 export function natsClaim({ target, directory, service, user }: NatsClaimArgs): Claim {
   return (digest, opts) => {

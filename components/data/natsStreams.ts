@@ -13,7 +13,7 @@ const PORT = 9191;
 /** Its own metrics. */
 export const streamsTarget: ScrapeTarget = { job: "nats-streams", address: `nats-streams:${PORT}` };
 
-/** The streams and consumers as the keeper reads them. */
+/** The streams and consumers as the stream keeper reads them. */
 export function streamsFile(): string {
   const table = streams.map(({ name, purpose, subjects, size, consumers }) => ({
     ...{ name, purpose, subjects, size },
@@ -23,8 +23,8 @@ export function streamsFile(): string {
 }
 
 /**
- * Keeps NATS's streams, their subjects and durable consumers as the platform's table has them: before a service starts, and
- * whenever somebody has changed or removed one. A program of our own in the backup's image, so it outlives the stand-in services.
+ * The stream keeper: keeps NATS's streams, their subjects and durable consumers as declared in the platform's table, before a
+ * service starts, and if one is changed or removed. A program of our own in the backup's image, so it outlives the stand-in services.
  */
 export class NatsStreams extends pulumi.ComponentResource {
   readonly workload: Workload;

@@ -14,15 +14,15 @@ const readings: readonly Reading[] = serviceNames.flatMap((service) =>
 );
 
 /**
- * Tables in which a migration tool notes what it has done, and their columns. Such a tool asks whether a table of that name can be
- * found, not whose it is; so a reader has one of its own as soon as the owner has one.
+ * Tables in which a migration tool records what it has done, and their columns. Such a tool checks whether a table of that name
+ * exists, not whose it is; so a reader gets its own as soon as the owner has one.
  */
 export const migrationTables: Readonly<Record<string, string>> = {
   alembic_version:
     "version_num character varying(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)",
 };
 
-/** What the guard waits for somebody else's lock. It then gives up, and tries again at the next change of any schema. */
+/** How long the guard waits for another session's lock. It then gives up, and retries at the next change of any schema. */
 const LOCK_WAIT = "3s";
 /** Two changes of schemas see each other by this lock. */
 export const GUARD_LOCK = 0x61_75_74_6f;
@@ -34,7 +34,7 @@ const values = (rows: readonly (readonly string[])[]) =>
   rows.map((row) => `(${row.map(literal).join(", ")})`).join(", ");
 
 /**
- * The guard: statements of PL/pgSQL that the superuser's rights run after each change of a schema. They look names up in
+ * The guard: statements of PL/pgSQL that run with the superuser's rights after each change of a schema. They look names up in
  * pg_catalog alone, and read no table of a service, so that they run nobody's code.
  */
 function guardBody(): string {

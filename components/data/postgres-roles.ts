@@ -4,14 +4,14 @@ import { schemaGuardSql } from "./postgres-guard.ts";
 
 /** The platform's database. */
 export const POSTGRES_DATABASE = "autollm";
-/** The restored database until it is known to be whole. */
+/** The restored database until it is known to be complete. */
 export const POSTGRES_RESTORED = `${POSTGRES_DATABASE}_restored`;
 
 export interface PostgresRole {
   readonly role: string;
   /** Its password's credential. */
   readonly credential: CredentialName;
-  /** The schema that it owns, named after it; the parts around the services have none. */
+  /** The schema that it owns, named after it; the components have none. */
   readonly ownsSchema: boolean;
   /** Built-in roles whose rights it has. */
   readonly memberOf: readonly string[];
@@ -29,7 +29,7 @@ const watcher = (role: "exporter" | "backup", memberOf: string): PostgresRole =>
   reads: [],
 });
 
-/** One role a service that needs Postgres, and those of the exporter and the backup. */
+/** One role per service that needs Postgres, and those of the exporter and the backup. */
 export const postgresRoles: readonly PostgresRole[] = [
   ...serviceNames
     .filter((service) => services[service].needs.includes("postgres"))
@@ -47,9 +47,9 @@ export const postgresRoles: readonly PostgresRole[] = [
 /** Most connections of one role: a service that leaks them must not lock out the others. */
 const CONNECTION_LIMIT = 20;
 
-/** A role's comment tells since when its password counts. */
+/** A role's comment says since when its password counts. */
 const SINCE = "password since ";
-/** The comment while the password is being changed: any session may have been opened by the one before. */
+/** The comment while the password is being changed: any session may have been opened by the previous one. */
 const CHANGING = `${SINCE}infinity`;
 
 function roleSql(

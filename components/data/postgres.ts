@@ -48,7 +48,7 @@ export const postgresConf = [
 /** A command line inside the container, by which the superuser runs a script. */
 const script = (file: string) => ["psql", ...PSQL, "--host=/tmp", "--username=postgres", `--file=${file}`];
 
-/** Postgres, with one role a service and the current passwords applied at every start. */
+/** Postgres, with one role per service and the current passwords applied at every start. */
 export class Postgres extends pulumi.ComponentResource implements OverlappingServer {
   readonly workload: Workload;
   readonly settle = script("/etc/autollm/end-former-sessions.sql");
@@ -88,7 +88,7 @@ export class Postgres extends pulumi.ComponentResource implements OverlappingSer
         },
         live: {
           files: { "roles.sql": verifiers.apply((all) => postgresSetupSql(new Map(all))) },
-          // A session outlives the password by which it was opened, so nobody is cut off before `settle`.
+          // A session outlives the password that opened it, so none is ended before `settle`.
           reload: script(`${LIVE_CURRENT}/roles.sql`),
         },
         credentials: grantedTo("postgres"),

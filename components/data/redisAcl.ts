@@ -27,20 +27,20 @@ const COMMANDS = [
   "+@write",
   // Several of them as one (MULTI, WATCH): each is checked for itself.
   "+@transaction",
-  // Functions belong to the whole server, and whoever loads one replaces another's; scripts are given one by one.
+  // Functions belong to the whole server, and loading one replaces another user's; scripts are granted one by one.
   "-@scripting",
-  // Steering the server, and what shows or harms more than one's own keys: CONFIG, ACL, CLIENT LIST, MONITOR, KEYS, FLUSHALL.
+  // Commands that control the server, or that expose or damage more than the user's own keys: CONFIG, ACL, CLIENT LIST, MONITOR, KEYS, FLUSHALL.
   "-@admin",
   "-@dangerous",
   // They name no key and show everybody's.
   ..."scan randomkey dbsize lolwut".split(" ").map((command) => `-${command}`),
-  // There is one database, number 0: another would be a place that nobody watches.
+  // There is one database, number 0: another would be unmonitored.
   ..."move copy".split(" ").map((command) => `-${command}`),
-  // What clients ask when they connect, and for their health; of others they learn nothing.
+  // What clients send when they connect, and for their health; it exposes nothing of others.
   ..."ping echo time client|id client|getname client|setname client|setinfo".split(" ").map((command) => `+${command}`),
 ] as const;
 
-/** Scripts by their text or their hash; SCRIPT FLUSH and SCRIPT KILL would meet those of others. */
+/** Scripts by their text or their hash; SCRIPT FLUSH and SCRIPT KILL would affect other users' scripts. */
 const SCRIPTS = "eval eval_ro evalsha evalsha_ro script|load script|exists".split(" ").map((command) => `+${command}`);
 
 /** A service's rights: its own keys, and what it may do with them. */
@@ -57,7 +57,7 @@ export function serviceRules({ keys, reads = [], channels = [], scripts = false 
   ];
 }
 
-/** The exporter's rights: figures of the server, and no key. SLOWLOG GET, CONFIG GET and CLIENT LIST would show other users' data. */
+/** The exporter's rights: statistics of the server, and no key. SLOWLOG GET, CONFIG GET and CLIENT LIST would show other users' data. */
 export const exporterRules: readonly string[] = [
   "resetchannels",
   "-@all",
@@ -72,7 +72,7 @@ export const limiterRules: readonly string[] = [
   ..."ping client|setinfo eval evalsha get set time".split(" ").map((command) => `+${command}`),
 ];
 
-/** The backup's rights: to copy the whole data set, as a replica does, and neither to read a single key nor to write one. */
+/** The backup's rights: it may copy the whole data set, as a replica does, and neither read a single key nor write one. */
 export const backupRules: readonly string[] = [
   "resetchannels",
   "-@all",
@@ -83,9 +83,9 @@ export const backupRules: readonly string[] = [
 const hashed = (password: string) => `#${createHash("sha256").update(password).digest("hex")}`;
 
 /**
- * The access list. The user that Redis knows by itself, `default`, is off and has no password: nobody can be it, and whoever says no
- * name gets nowhere. It has every right all the same, since Redis itself is this user while it reads its log of writes: without them
- * it refuses each transaction there, and what one wrote is lost at a restart.
+ * The access list. Redis's built-in user `default` is off and has no password: nobody can log in as it, nor without a name. It has
+ * every right all the same, since Redis itself acts as this user while it reads its append-only file: without them it refuses each
+ * transaction there, and what one wrote is lost at a restart.
  */
 export function redisAcl(users: readonly RedisUser[]): string {
   return [

@@ -16,8 +16,8 @@ function prepared(password: string): string {
 }
 
 /**
- * What Postgres keeps of a password (RFC 5803, RFC 7677): enough to check a login, and nothing to log in with. Given to
- * `ALTER ROLE ... PASSWORD`, it stands there as it is, so that the password itself never reaches the server.
+ * What Postgres stores of a password (RFC 5803, RFC 7677): enough to check a login, and not enough to log in. Given to
+ * `ALTER ROLE ... PASSWORD`, it is stored unchanged, so that the password itself never reaches the server.
  * @param saltKey a secret: the salt is derived by it from role and password, so that the same password gives the same text again
  */
 export function scramVerifier(

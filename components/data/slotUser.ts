@@ -3,7 +3,7 @@ import type { ServiceName } from "../platform/catalogue.ts";
 import type { Settings } from "../settings.ts";
 
 /**
- * The name under which a service or part logs in to NATS or Redis. Two generations that are in force at once are two users with
+ * The name under which a service or component logs in to NATS or Redis. Two generations that are in force at once are two users with
  * the same rights: NATS knows one password per user, and Redis ends the sessions of a user that is removed, but not those of one
  * whose password is.
  */

@@ -16,7 +16,7 @@ import { routes } from "./routes.ts";
 import { EDGE_METRICS, type EdgeSockets, withSockets } from "./sockets.ts";
 
 export interface CaddyArgs extends PartArgs {
-  /** Where it gets the sockets of the published ports from. */
+  /** The component that passes it the sockets of the published ports. */
   readonly sockets: EdgeSockets;
   /** Every host name at which it answers. */
   readonly domains: Domains;
@@ -41,7 +41,7 @@ export function loginHash(password: string, saltHex: string): string {
 }
 
 const config = (directory: string) => ["--config", `${directory}/Caddyfile`, "--adapter", "caddyfile"];
-/** Where a check, which has no volume, may write. */
+/** Where a check of the configuration may write; it has no volume. */
 const SCRATCH = ["env", "XDG_DATA_HOME=/tmp", "XDG_CONFIG_HOME=/tmp"];
 
 /** The supplied certificates and their keys. */
@@ -59,13 +59,13 @@ const certificates = (domains: Domains, keys: CaddyArgs["domainKeys"]): FileTree
     }),
   );
 
-/** Seconds beyond the time in which it finishes what is under way, before Docker ends it: it also gives its locks back. */
+/** Seconds beyond the time for requests under way, before Docker kills it: it also releases its locks. */
 const END_SECONDS = 5;
 
-/** The one door to the outside: TLS, headers, limits, routes, and a login before the admin pages. */
+/** The only way in from outside: TLS, headers, limits, routes, and a login before the admin pages. */
 export class Caddy extends pulumi.ComponentResource {
   readonly workload: Workload;
-  /** Where the platform answers. */
+  /** The platform's address. */
   readonly url: string;
   /** Its own metrics. */
   readonly target: ScrapeTarget = { job: "caddy", address: EDGE_METRICS };
@@ -92,7 +92,7 @@ export class Caddy extends pulumi.ComponentResource {
         command: withSockets(["caddy", "run", ...config(LIVE_CURRENT)]),
         // Each page that it forwards to, and the way out to the authority that signs its certificate.
         segments: ["egress", "grafana", "prometheus", "alertmanager", "jaeger", "edge-limiter", ...routedSegments()],
-        // Two for a while: the new one gets what is new, and the former one finishes what it has begun.
+        // Two for a while: the new one gets new connections, and the previous one finishes what it has begun.
         deploy: "rolling",
         stopTimeout: DRAIN_SECONDS + END_SECONDS,
         health: answersHttp(2019, "/config/"),

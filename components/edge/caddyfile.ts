@@ -10,19 +10,19 @@ export interface CaddyfileArgs extends RouteArgs {
   /** Published HTTPS port, for redirects. */
   readonly httpsPort: number;
   readonly routes: readonly Route[];
-  /** Networks of proxies before the edge, which say in X-Forwarded-For whom a request is from; empty for none. */
+  /** Networks of proxies before the edge, which name a request's client in X-Forwarded-For; empty for none. */
   readonly trustedProxies: readonly string[];
-  /** Take certificates of Let's Encrypt's staging authority, which browsers do not trust and which limits nobody. */
+  /** Take certificates of Let's Encrypt's staging authority, which browsers do not trust and which has no rate limits. */
   readonly acmeStaging: boolean;
 }
 
-/** Seconds in which a request must have come, and in which its answer must have been taken. */
+/** Seconds in which a request must be received, and in which its answer must be read. */
 const READ_SECONDS = 10;
 const WRITE_SECONDS = 60;
 
 /**
- * Seconds in which a Caddy that is about to end, or a configuration that is replaced, still takes requests, and tells each client to
- * make another connection: longer than a client that is at work is silent.
+ * Seconds in which a Caddy that is about to end, or a configuration that is replaced, still accepts requests, and tells each client
+ * to make another connection: longer than the pauses of an active client.
  */
 const LEAVING_SECONDS = 5;
 /**
@@ -30,10 +30,10 @@ const LEAVING_SECONDS = 5;
  * `grace_period`: with that, a reload cuts what is under way over HTTP/3 (seen with 2.11.4).
  */
 const GRACE_SECONDS = READ_SECONDS + WRITE_SECONDS;
-/** Seconds between the word to end and the end, at most. */
+/** Most seconds between the signal to end and the end. */
 export const DRAIN_SECONDS = LEAVING_SECONDS + GRACE_SECONDS;
 
-/** Ends a connection with the answer (HTTP/1.1), or asks for no more requests on it (HTTP/2); HTTP/3 has no such header. */
+/** Ends a connection with the answer (HTTP/1.1), or tells the client to send no more requests on it (HTTP/2); HTTP/3 has no such header. */
 const leaving = [
   "@leaving {",
   "\tvars {http.shutting_down} true",
@@ -45,13 +45,13 @@ const leaving = [
 /** Requests larger than this are refused; the API takes small JSON only. */
 const MAX_BODY = "1MB";
 
-/** Let's Encrypt's authority for trying out. */
+/** Let's Encrypt's authority for tests. */
 const ACME_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
-/** The environment variable that tells a check where the files are which are not in force yet. */
+/** The environment variable with the path of the files that a check reads before they are in force. */
 export const FILES_VARIABLE = "EDGE_FILES";
 
-/** The certificate of a site: what is supplied, or what Caddy gets itself. */
+/** The certificate of a site: the supplied one, or Caddy's own. */
 function certificateBlock(domain: Domain): string[] {
   if (domain.chain === undefined) return [];
   const { certificate, key } = certificateFiles(domain);
@@ -62,7 +62,7 @@ function certificateBlock(domain: Domain): string[] {
 /** Parameters of an address that may hold a token; the log shows them without their value. */
 const SECRET_PARAMETERS = ["access_token", "api_key", "auth_token", "code", "password", "token"];
 
-/** Other headers in which a client may say whose address it has: nothing behind the edge gets to see them. */
+/** Other headers in which a client may claim an address: no service behind the edge gets them. */
 const CLAIMED = ["Forwarded", "X-Real-IP", "True-Client-IP"];
 
 /** The headers of every answer. */
@@ -72,7 +72,7 @@ function headerBlock(httpsPort: number): string[] {
     ...indent([
       ...Object.entries(securityHeaders).map(([name, value]) => `>${name} "${value}"`),
       `?Content-Security-Policy "${contentPolicy("data")}"`,
-      // Caddy would tell its port inside the container, where no client finds HTTP/3.
+      // Caddy would announce its port inside the container, where no client reaches HTTP/3.
       `>Alt-Svc "h3=\\":${httpsPort}\\"; ma=86400"`,
       "-Server",
       "-Via",
@@ -81,7 +81,7 @@ function headerBlock(httpsPort: number): string[] {
   ];
 }
 
-/** What is noted of each request. */
+/** What is logged of each request. */
 const log = [
   "log {",
   "\toutput stdout",
@@ -99,7 +99,7 @@ const log = [
   "}",
 ];
 
-/** What holds for every host. */
+/** Settings for every host. */
 function serverBlock(trustedProxies: readonly string[]): string[] {
   return [
     "servers {",
@@ -111,13 +111,13 @@ function serverBlock(trustedProxies: readonly string[]): string[] {
       "\tidle 2m",
       "}",
       "max_header_size 16KB",
-      // What arrives before the handshake's end can be sent again by somebody on the way (RFC 8470).
+      // An attacker on the path can replay what arrives before the handshake's end (RFC 8470).
       "0rtt off",
       ...(trustedProxies.length === 0
         ? []
         : [
             `trusted_proxies static ${trustedProxies.join(" ")}`,
-            // From the right: what a client itself wrote stands left of what a proxy added.
+            // Read from the right: what a client itself wrote is left of what a proxy added.
             "trusted_proxies_strict",
             "client_ip_headers X-Forwarded-For",
           ]),
@@ -126,13 +126,13 @@ function serverBlock(trustedProxies: readonly string[]): string[] {
   ];
 }
 
-/** The Caddyfile: certificates, headers, limits and routes. Whatever matches no route is a 404, and a host that is not ours a 421. */
+/** The Caddyfile: certificates, headers, limits and routes. A request that matches no route gets a 404, and a host that is not ours a 421. */
 export function caddyfile(args: CaddyfileArgs): string {
   const { domains, httpsPort } = args;
   const [main, ...further] = domains;
   const local = main.name === "localhost";
   const headers = headerBlock(httpsPort);
-  // What Caddy refuses by itself: it would answer without the headers, and with its name.
+  // Requests that Caddy refuses by itself: without this it would answer without the headers, and with its name.
   const refusals = ["handle_errors {", ...indent([...headers, 'respond "{err.status_code} {err.status_text}"']), "}"];
   const secure = bindTo("https", "quic");
   const plain = [...bindTo("http"), ...leaving];
@@ -158,7 +158,7 @@ export function caddyfile(args: CaddyfileArgs): string {
   const redirect = (to: string) => [...headers, `redir ${to} 308`];
   const misdirected = [...headers, 'respond "misdirected request" 421', ...refusals, ...log];
   const port = httpsPort === 443 ? "" : `:${httpsPort}`;
-  // Its www leads to it, unless that is a domain of its own; by HTTPS where it has a certificate.
+  // Its www redirects to it, unless that is a separate domain; by HTTPS if it has a certificate.
   const alias = `www.${main.name}`;
   const listed = further.some(({ name }) => name === alias);
   const www = !local && !listed && (main.chain === undefined || covers(main.chain, alias));

@@ -1,13 +1,13 @@
-/** What a route serves: it decides what its pages may load. */
+/** The kind of a route's content: it decides what its pages may load. */
 export type Content =
-  /** Answers for programs: nothing of it is ever a page. */
+  /** Answers for programs: never a page. */
   | "data"
   /** A web application with scripts in its page. */
   | "pages"
   /** Grafana, whose panels compile code. */
   | "grafana";
 
-/** The security headers of every answer (OWASP Secure Headers Project), put over what the service behind says. */
+/** The security headers of every answer (OWASP Secure Headers Project), which replace those of the service behind. */
 export const securityHeaders: Readonly<Record<string, string>> = {
   "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
   "X-Content-Type-Options": "nosniff",

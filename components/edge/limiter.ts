@@ -8,17 +8,17 @@ import { answersHttp, type Workload } from "../runtime/workload.ts";
 /** Where it serves the edge, /health and /metrics; services/backup/src/limiter.ts says the same. */
 const PORT = 9190;
 
-/** The limiter as the edge asks it, by its name. */
+/** The limiter's address for the edge. */
 export const LIMITER = `edge-limiter:${PORT}`;
-/** The header in which it is told whom a request is from. */
+/** The header with the client of a request. */
 export const CLIENT_HEADER = "X-Client-Address";
 
 /** Its own metrics. */
 export const limiterTarget: ScrapeTarget = { job: "edge-limiter", address: LIMITER };
 
 /**
- * Says whether a client may make another request, or another attempt at a login. Stock Caddy cannot count, so it asks here
- * before anything is computed of either. A program of our own, in the image of the other one: it outlives the stand-in application.
+ * Decides whether a client may send another request, or try another login. Stock Caddy cannot count, so it asks here before
+ * it handles either. A program of ours in the backup's image: it outlives the stand-in application.
  */
 export class EdgeLimiter extends pulumi.ComponentResource {
   readonly workload: Workload;
@@ -34,7 +34,7 @@ export class EdgeLimiter extends pulumi.ComponentResource {
         command: ["node", "/app/backup.mjs", "limiter"],
         segments: ["edge-limiter", "redis"],
         serves: ["edge-limiter"],
-        // Two beside each other for a moment count apart: twice the limit, once.
+        // Two at the same time count separately for a moment: twice the limit, once.
         deploy: "rolling",
         health: answersHttp(PORT, "/health"),
         memory: 96,

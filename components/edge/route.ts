@@ -3,25 +3,25 @@ import { CLIENT_HEADER, LIMITER } from "./limiter.ts";
 
 /** Requests that are counted per client, and refused over a limit. */
 export interface Attempt {
-  /** The limit that holds for them: see services/backup/src/attempts.ts. */
+  /** Their limit: see services/backup/src/attempts.ts. */
   readonly kind: string;
   /** Caddy's matchers, all of which must hold; none for every request. */
   readonly match: readonly string[];
 }
 
-/** A way in at the edge. */
+/** A route at the edge. */
 export interface Route {
   /** Paths as Caddy matches them. */
   readonly paths: readonly string[];
   /** `host:port` inside the edge segment. */
   readonly upstream: string;
-  /** Whether it is for administrators: elsewhere than in the admin networks it is not found. */
+  /** Whether it is for administrators: outside the admin networks it answers 404. */
   readonly admin: boolean;
-  /** Whether the edge's own login stands before it. */
+  /** Whether it requires the edge's own login. */
   readonly login: boolean;
-  /** What the edge limits before the page behind it sees anything: in that order. */
+  /** The limits that the edge applies before the service behind gets the request, in that order. */
   readonly attempts?: readonly Attempt[];
-  /** Paths below it that are for the inside alone: they are not found. */
+  /** Paths below it that are only for inside the stack: they answer 404. */
   readonly closed?: readonly string[];
   readonly content: Content;
 }
@@ -33,7 +33,7 @@ export interface RouteArgs {
   readonly adminNetworks: readonly string[];
 }
 
-/** A request of a service, whatever the service does with it. */
+/** Any request to a service. */
 export const anyRequest: Attempt = { kind: "request", match: [] };
 
 /** The edge's own login. */
@@ -41,13 +41,13 @@ const adminLogin: Attempt = { kind: "admin-login", match: ["header Authorization
 
 export const indent = (lines: readonly string[]) => lines.map((line) => (line === "" ? "" : `\t${line}`));
 
-/** A matcher of one line or more; none where there is nothing to match. */
+/** A matcher of one line or more; none if there is nothing to match. */
 function matcher(name: string, conditions: readonly string[]): string[] {
   if (conditions.length === 0) return [];
   return conditions.length === 1 ? [`${name} ${conditions[0]}`] : [`${name} {`, ...indent(conditions), "}"];
 }
 
-/** Asks the limiter; whatever it refuses, or cannot answer, ends the request. */
+/** Asks the limiter; if it refuses or does not answer, the request ends. */
 function ask(uri: string, condition = ""): string[] {
   return [
     `forward_auth ${condition}${LIMITER} {`,
@@ -55,11 +55,11 @@ function ask(uri: string, condition = ""): string[] {
       // The question mark drops the request's own query, which Caddy would keep.
       `uri ${uri}?`,
       `header_up ${CLIENT_HEADER} {client_ip}`,
-      // It counts, and needs to know nothing else.
+      // It only counts, and needs nothing else.
       "header_up -Authorization",
       "header_up -Cookie",
       "header_up -X-Forwarded-Uri",
-      // As long as Docker takes to start it again, and longer than it takes to answer.
+      // As long as Docker needs to restart it, and longer than it needs to answer.
       "lb_try_duration 5s",
       "lb_try_interval 100ms",
       "transport http {",
@@ -83,24 +83,24 @@ export function routeBlock(
     ...(admin && adminNetworks.length > 0 ? [`client_ip ${adminNetworks.join(" ")}`] : []),
   ];
   return [
-    // Elsewhere there is no such page.
+    // Outside these networks the page does not exist.
     ...matcher(`@route${index}`, conditions),
     ...limited.flatMap(({ kind, match }) => matcher(`@${kind}${index}`, match)),
     `handle @route${index} {`,
     ...indent([
       `header >Content-Security-Policy "${contentPolicy(content)}"`,
-      // As written: by its own order Caddy would compute the password's hash before it asks.
+      // In this order: by its own order Caddy would compute the password's hash before it asks the limiter.
       "route {",
       ...indent([
         ...limited.flatMap(({ kind, match }) => ask(`/take/${kind}`, match.length === 0 ? "" : `@${kind}${index} `)),
         ...(login ? ["basic_auth {", `\timport ${loginFile}`, "}", ...ask(`/return/${adminLogin.kind}`)] : []),
-        // A new container of a rolling deploy takes over: try again for a moment instead of failing the request.
+        // A new container of a rolling deploy takes over: retry for a moment instead of failing the request.
         `reverse_proxy ${upstream} {`,
         "\tlb_try_duration 5s",
         "\tlb_try_interval 100ms",
-        // One entry: whatever a client or a proxy before us says of itself ends here.
+        // One entry: what a client or a proxy before us claims is not passed on.
         "\theader_up X-Forwarded-For {client_ip}",
-        // A login for the edge is nothing that the page behind it should see.
+        // The service behind must not get the edge's login.
         ...(login ? ["\theader_up -Authorization"] : []),
         "}",
       ]),

@@ -9,10 +9,10 @@ const serviceRoutes: readonly Route[] = serviceNames.flatMap((name) => {
   return [{ paths, upstream: `${name}:${port}`, content: "data", admin: false, login: false, attempts: [anyRequest] }];
 });
 
-/** What every page for administrators has, but Grafana, which has a login of its own. */
+/** Settings of every page for administrators except Grafana, which has its own login. */
 const adminPage = { content: "pages", admin: true, login: true } as const;
 
-/** What answers at the edge. Whatever is not listed is not reachable from outside. */
+/** The routes of the edge. What is not listed is not reachable from outside. */
 export const routes: readonly Route[] = [
   ...serviceRoutes,
   {

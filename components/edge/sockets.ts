@@ -9,9 +9,9 @@ import { quote } from "../shell.ts";
 interface Socket {
   readonly network: "tcp" | "udp";
   readonly port: number;
-  /** A name at which it listens alone; without one, wherever the container is. */
+  /** The only name at which it listens; without one, it listens on all addresses of the container. */
   readonly host?: string;
-  /** Versions of HTTP that are spoken there, as Caddy calls them. */
+  /** The HTTP versions on it, as Caddy names them. */
   readonly protocols: readonly string[];
 }
 
@@ -28,16 +28,16 @@ export const sockets = {
 
 type SocketName = keyof typeof sockets;
 
-/** Where the edge's metrics are read. */
+/** The address of the edge's metrics. */
 export const EDGE_METRICS = `edge-sockets:${METRICS.port}`;
-/** Where the edge answers inside, for what tries it. */
+/** The edge's address inside, for probes. */
 export const EDGE_INSIDE = `https://edge-sockets:${sockets.https.port}`;
 
 /** After standard input, output and error. */
 const FIRST_DESCRIPTOR = 3;
 const names = Object.keys(sockets) as readonly SocketName[];
 
-/** Caddy's words for listening at sockets that it was given. */
+/** Caddy's directives for listening on sockets that it was given. */
 export const bindTo = (...wanted: readonly SocketName[]): string[] =>
   wanted.flatMap((name) => [
     `bind ${sockets[name].network === "udp" ? "fdgram" : "fd"}/${FIRST_DESCRIPTOR + names.indexOf(name)} {`,
@@ -63,7 +63,7 @@ export interface EdgeSocketsArgs extends PartArgs {
   readonly httpsPort: number;
 }
 
-/** Stops a Caddy that publishes ports itself, as it did before the sockets had a container of their own: nobody else could have them. */
+/** Stops a Caddy that publishes ports itself, as it did before the sockets had a container of their own: no other container could have them. */
 export function formerScript(dockerSocket: string, stack: string): string {
   return [
     "set -eu",
@@ -87,7 +87,7 @@ const claim =
  */
 export class EdgeSockets extends pulumi.ComponentResource {
   readonly workload: Workload;
-  /** What a container mounts that takes the sockets. */
+  /** The mounts of a container that takes the sockets. */
   readonly mount: VolumeMount;
 
   constructor(name: string, args: EdgeSocketsArgs, opts?: pulumi.ComponentResourceOptions) {

@@ -12,22 +12,22 @@ import { listensAt } from "./listen.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface AlertmanagerComponentArgs extends PartArgs {
-  /** Where the platform answers, for links; without a slash at its end. */
+  /** The platform's address, for links; without a slash at its end. */
   readonly url: string;
 }
 
 const SECRETS = "/run/secrets";
 
-/** Without them it tells again what it has told, and what was silenced. */
+/** Without them it sends alerts again that it has sent, and those that were silenced. */
 export const damages: readonly Damage[] = [
   { says: "error creating silence.*", aside: "silences" },
   { says: "error creating notification log.*", aside: "nflog" },
 ];
 
-/** Alertmanager: takes Prometheus's alerts and tells the reporter, Slack and PagerDuty. */
+/** Alertmanager: sends Prometheus's alerts to the reporter, Slack and PagerDuty. */
 export class Alertmanager extends pulumi.ComponentResource {
   readonly workload: Workload;
-  /** What it has told and what is silenced. */
+  /** What it has sent and what is silenced. */
   readonly volume: StatefulVolume;
   /** Where Prometheus sends its alerts. */
   readonly endpoint = { address: "alertmanager:9093", path: "/alertmanager" };
@@ -80,7 +80,7 @@ export class Alertmanager extends pulumi.ComponentResource {
             ...(supplied.length === 0 ? {} : { [SECRETS]: secrets }),
           },
         }),
-        // It calls the reporter; the way out only where there is somebody to tell outside.
+        // It calls the reporter; it has a way out only if there is a receiver outside.
         segments: ["alertmanager", "reporter", ...(supplied.length > 0 ? (["egress"] as const) : [])],
         serves: ["alertmanager"],
         deploy: "recreate",

@@ -1,18 +1,18 @@
 import { stringify } from "yaml";
 
-/** Where a receiver's secret lies, for those that the owner supplied. */
+/** The files of the receivers' secrets, for those that the owner supplied. */
 export interface AlertmanagerArgs {
   /** File with the URL of Slack's webhook. */
   readonly slackUrlFile?: string;
   /** File with PagerDuty's routing key (Events API v2). */
   readonly pagerdutyKeyFile?: string;
-  /** File with the URL of a watcher elsewhere, called at each sign of life: it raises the alarm when this host is gone. */
+  /** File with the URL of an outside monitor, called at each sign of life: it raises the alarm if this host is gone. */
   readonly heartbeatUrlFile?: string;
-  /** Where the platform answers, for links; without a slash at its end. */
+  /** The platform's address, for links; without a slash at its end. */
   readonly url: string;
 }
 
-/** Takes every alert: it stores them and mails or sends what its owner set up. */
+/** Receives every alert: it stores them and sends them by mail or as configured. */
 const REPORTER = "http://reporter:8074/alert";
 
 /** Receivers by name; a route names one of them. */
@@ -49,7 +49,7 @@ function pagerduty(keyFile: string, url: string) {
   };
 }
 
-/** alertmanager.yml: who is told what, what is told together, and what is not worth telling beside a graver thing. */
+/** alertmanager.yml: the receivers of each alert, the grouping, and which alerts a graver one silences. */
 export function alertmanagerConfig({
   slackUrlFile,
   pagerdutyKeyFile,
@@ -65,33 +65,33 @@ export function alertmanagerConfig({
       global: { resolve_timeout: "5m" },
       route: {
         receiver: receivers.everything,
-        // One message for an alert of a service, however many series fire it.
+        // One message per alert and service, however many series fire it.
         group_by: ["alertname", "service"],
         group_wait: "10s",
         group_interval: "1m",
         repeat_interval: "4h",
         routes: [
-          // The sign of life: whoever misses it for longer than this raises the alarm.
+          // The sign of life: a receiver that misses it for longer than this raises the alarm.
           {
             receiver: receivers.signOfLife,
             matchers: ['alertname="DeadMansSwitch"'],
             group_wait: "0s",
             repeat_interval: "5m",
           },
-          // What else has no severity is about the watching itself, so the same watcher is told.
+          // Other alerts without a severity concern the monitoring itself, so they go to the same receiver.
           { receiver: receivers.signOfLife, matchers: ['severity="none"'], group_wait: "0s", repeat_interval: "1h" },
           { receiver: receivers.critical, matchers: ['severity="critical"'], group_wait: "5s", repeat_interval: "1h" },
           { receiver: receivers.warning, matchers: ['severity="warning"'] },
         ],
       },
       inhibit_rules: [
-        // A service that is down has no other trouble worth telling.
+        // If a service is down, its other alerts are not worth sending.
         {
           source_matchers: ['alertname=~"ServiceDown|PostgresDown|RedisDown|NatsDown|EdgeDown"'],
           target_matchers: ['severity="warning"'],
           equal: ["service"],
         },
-        // A graver alert about the same thing says it all.
+        // A graver alert on the same subject is enough.
         {
           source_matchers: ['severity="critical"'],
           target_matchers: ['severity="warning"'],

@@ -6,12 +6,12 @@ import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 const ADDRESS = "blackbox-exporter:9115";
 
-/** Whoever stands behind the edge has answered, whatever it thinks of a caller without a token; 502 and its like are Caddy's own. */
+/** The service behind the edge has answered, whatever its status for a caller without a token; 502 and the like are Caddy's own. */
 const ANSWERED = [200, 204, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 429];
-/** A login is asked for, or the caller's address is none of the admin networks. */
+/** A login is required, or the caller's address is not in the admin networks. */
 const CLOSED = [401, 404];
 
-/** Who signs the certificate of a domain. */
+/** The signer of a domain's certificate. */
 function authorityOf({ chain }: Domain, [main]: Domains): "internal" | "public" | "supplied" {
   if (chain !== undefined) return "supplied";
   return main.name === "localhost" ? "internal" : "public";
@@ -21,7 +21,7 @@ function authorityOf({ chain }: Domain, [main]: Domains): "internal" | "public" 
 function trustOf(domain: Domain, domains: Domains): Readonly<Record<string, unknown>> {
   switch (authorityOf(domain, domains)) {
     case "internal":
-      // Nobody knows Caddy's own authority.
+      // No client trusts Caddy's own authority.
       return { insecure_skip_verify: true };
     case "supplied":
       // The authority may be a company's own: the chain must be the one that was supplied.
@@ -32,10 +32,10 @@ function trustOf(domain: Domain, domains: Domains): Readonly<Record<string, unkn
   }
 }
 
-/** The module that asks a domain for its health page, and the job that does; `domain` is the job `edge`. */
+/** The module that requests a domain's health page, and the job that does; `domain` is the job `edge`. */
 const healthOf = ({ name }: Domain, [main]: Domains) => (name === main.name ? "edge" : `domain-${name}`);
 
-/** The blackbox exporter's configuration: the public pages, as a client asks for them. */
+/** The blackbox exporter's configuration: the public pages, as a client requests them. */
 export function blackboxConfig(domains: Domains): string {
   const module = (domain: Domain, more: Readonly<Record<string, unknown>>) => ({
     prober: "http",
@@ -61,7 +61,7 @@ export function blackboxConfig(domains: Domains): string {
   });
 }
 
-/** What is asked at the edge: each domain's health page and certificate, and each route, whether it answers or stays closed. */
+/** The probes at the edge: each domain's health page and certificate, and whether each route answers or stays closed. */
 export function edgeTargets(domains: Domains): readonly ScrapeTarget[] {
   const url = `${EDGE_INSIDE}/health`;
   return [
@@ -79,7 +79,7 @@ export function edgeTargets(domains: Domains): readonly ScrapeTarget[] {
           address: ADDRESS,
           probe: { module: login ? "closed" : "answers", url: `${EDGE_INSIDE}${path}` },
           labels: { route: path, login: login ? "yes" : "no" },
-          // Seldom enough that its refusals are no reason for a ban (host/edgeBans.ts).
+          // Rare enough that its refusals cause no ban (host/edgeBans.ts).
           interval: "1m",
         })),
     ),

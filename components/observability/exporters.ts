@@ -27,13 +27,13 @@ export interface ExportersArgs extends PartArgs {
 
 const REDIS_HOST = "redis:6379";
 
-/** What the kernel counts of each container; with it alone cAdvisor needs neither root nor Docker's socket. */
+/** The kernel's counters of each container; with these alone cAdvisor needs neither root nor Docker's socket. */
 const CONTROL_GROUPS = "/sys/fs/cgroup";
 
 /** Where the metrics of the host's own programs are mounted. */
 const HOST_METRICS = "/host/metrics";
 
-/** The file that redis-exporter reads: passwords by address, in which the user's name stands too. */
+/** The file that redis-exporter reads: passwords by address; the address contains the user's name. */
 export function redisPasswords(user: string, password: string): string {
   return JSON.stringify({ [`redis://${user}@${REDIS_HOST}`]: password });
 }
@@ -49,7 +49,7 @@ interface Exporter {
 
 const MEMORY = 64;
 
-/** An exporter's place: it asks one part, and serves what it found to Prometheus. */
+/** An exporter's segments: it queries one component, and serves the result to Prometheus. */
 const between = (asked: SegmentName) =>
   ({
     segments: ["scrape", asked],
@@ -58,7 +58,7 @@ const between = (asked: SegmentName) =>
     deploy: "recreate",
   }) as const;
 
-/** The exporters, by name. NATS's has no image with a verified digest: the services' own counters stand in for it. */
+/** The exporters, by name. */
 export function exporters(
   args: Pick<ExportersArgs, "domains" | "credentials" | "credentialAges" | "hostMetrics" | "killSwitch">,
 ): Readonly<Record<string, Exporter>> {
@@ -112,14 +112,14 @@ export function exporters(
           `--redis.addr=redis://${REDIS_HOST}`,
           `--redis.user=${redisUser}`,
           "--redis.password-file=/run/secrets/redis.json",
-          // Shorter than a scrape may take, so that a Redis that hangs is told as down.
+          // Shorter than a scrape may take, so that a Redis that hangs is reported as down.
           "--connection-timeout=3s",
-          // Its user may not ask for the server's configuration, and nothing here shows it.
+          // Its user may not read the server's configuration, and no dashboard shows it.
           "--config-command=-",
           `--web.listen-address=${nameIn("redis-exporter", "scrape")}:9121`,
         ],
         ...between("redis"),
-        // The image holds one program and no shell: this says that it can be started, and Prometheus whether it answers.
+        // The image holds one program and no shell: this checks that the program can start; Prometheus checks whether it answers.
         health: ["/redis_exporter", "--version"],
         files: {
           "/run/secrets": {
@@ -134,7 +134,7 @@ export function exporters(
     },
     "nats-exporter": {
       spec: {
-        // A program of ours: of the known exporter's image nobody has published a digest.
+        // A program of ours: no digest of the usual exporter's image has been published.
         image: "backup",
         command: ["node", "/app/backup.mjs", "nats-metrics"],
         ...between("nats"),
@@ -154,7 +154,7 @@ export function exporters(
           "-logtostderr",
           "-store_container_labels=false",
           "-enable_metrics=cpu,memory",
-          // As often as it is asked: by itself it would look once a second.
+          // Only when it is scraped: by default it would collect once per second.
           "-housekeeping_interval=15s",
           "-allow_dynamic_housekeeping=false",
           "-storage_duration=1m",
@@ -183,7 +183,7 @@ export function exporters(
   };
 }
 
-/** What turns the figures of the host and of the parts without metrics of their own into Prometheus's. */
+/** Programs that export the metrics of the host and of components without their own metrics to Prometheus. */
 export class Exporters extends pulumi.ComponentResource {
   readonly workloads: ReadonlyMap<string, Workload>;
   readonly targets: readonly ScrapeTarget[];
@@ -210,7 +210,7 @@ export class Exporters extends pulumi.ComponentResource {
       ]),
     );
     const metricsDirectory = this.workloads.get("node-exporter")?.liveDirectory;
-    if (metricsDirectory === undefined) throw new Error("node-exporter has no live files");
+    if (metricsDirectory === undefined) throw new Error("node-exporter has no hot-reloaded files");
     this.metricsDirectory = metricsDirectory;
     this.targets = table.flatMap(([, { targets }]) => targets);
     this.registerOutputs({});

@@ -13,7 +13,7 @@ import { grafanaEviction, grafanaKey } from "./grafanaDatabase.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface GrafanaArgs extends PartArgs {
-  /** Where the platform answers, without a slash at its end. */
+  /** The platform's address, without a slash at its end. */
   readonly url: string;
 }
 
@@ -21,9 +21,9 @@ export interface GrafanaArgs extends PartArgs {
 export const grafanaTarget: ScrapeTarget = { job: "grafana", address: "grafana:3000", path: "/grafana/metrics" };
 
 const startScript = readFileSync(new URL("grafana-start.sh", import.meta.url), "utf8");
-/** What SQLite keeps beside a database goes with it: it would be taken for the next one's. */
+/** SQLite's files beside a database are moved with it: otherwise the next database would read them. */
 const database = ["", "-journal", "-wal", "-shm"].map((suffix) => `grafana.db${suffix}`).join(" ");
-/** What people made in Grafana is in the nightly backup; what the platform provisions is there again after its start. */
+/** What people created in Grafana is in the nightly backup; what the platform provisions is there again after a start. */
 export const damages: readonly Damage[] = [
   { says: "database disk image is malformed", aside: database },
   { says: "file is not a database", aside: database },
@@ -73,7 +73,7 @@ export class Grafana extends pulumi.ComponentResource {
         environment: { GOMEMLIMIT: "400MiB" },
         stopTimeout: 30,
         credentials: ["grafana-admin", "grafana-secret"],
-        // It starts when its database is ready for its secret key.
+        // It starts once its database is ready for its secret key.
         volumes: [{ ...mount, name: pulumi.all([mount.name, key.urn]).apply(([volume]) => volume) }],
         tmpfs: { "/tmp": 64 },
       },

@@ -3,20 +3,20 @@ import type { FileTree } from "../runtime/files.ts";
 import { nameIn } from "../segments.ts";
 import { JAEGER_PATH } from "./telemetry/jaegerConfig.ts";
 
-/** The data source that the figures come from. Panels name it by their choice of an environment. */
+/** The data source of the metrics. Panels name it by the chosen environment. */
 export const PROMETHEUS_UID = "prometheus";
 export const LOKI_UID = "loki";
 export const JAEGER_UID = "jaeger";
 
-/** Where the dashboards lie in the container. */
+/** Path of the dashboards in the container. */
 export const DASHBOARDS = "/etc/grafana/dashboards";
-/** The dashboard that a login leads to. */
+/** The dashboard that opens after a login. */
 const HOME = "trading-operations";
 
-/** What every data source has: Grafana asks it, and nobody changes it in the pages. */
+/** Settings of every data source: Grafana's server queries it, and it cannot be changed in the pages. */
 const dataSource = { access: "proxy", editable: false } as const;
 
-/** The data sources, each with its ways to the others: from an exemplar or a line to its trace, and from a span to its lines. */
+/** The data sources, each with its links to the others: from an exemplar or a line to its trace, and from a span to its lines. */
 const dataSources = (environment: string) => [
   {
     ...dataSource,
@@ -105,7 +105,7 @@ export function grafanaIni(rootUrl: string): string {
       admin_password: "$__file{/run/secrets/grafana-admin}",
       secret_key: "$__file{/run/secrets/grafana-secret}",
       cookie_secure: "true",
-      // It bars a user, whoever tries: an outsider would lock the administrator out. The edge limits each client instead.
+      // It locks a user regardless of the client: an outsider could lock the administrator out. The edge limits each client instead.
       disable_brute_force_login_protection: "true",
       disable_gravatar: "true",
       // Code of former plugins, which newer versions have removed.

@@ -12,10 +12,10 @@ interface DatabaseArgs extends PartArgs {
   readonly volume: pulumi.Input<string>;
 }
 
-/** What a program of the backup's image is told, after the database's path. */
+/** The arguments of a program of the backup's image, after the database's path. */
 type Words = readonly string[];
 
-/** A mark of each of Grafana's credentials that gives nothing of it away. */
+/** A fingerprint of each of Grafana's credentials that exposes nothing of it. */
 function marks({ credentials }: PartArgs) {
   const mark = (name: "grafana-admin" | "grafana-secret") =>
     pulumi.unsecret(
@@ -27,7 +27,7 @@ function marks({ credentials }: PartArgs) {
 }
 
 /**
- * Runs a program of the backup's image on Grafana's database, as Grafana's user: Grafana's own image has nothing that speaks SQLite.
+ * Runs a program of the backup's image on Grafana's database, as Grafana's user: Grafana's own image has no SQLite client.
  * The program looks by itself whether there is anything to do, so it may run again for any reason.
  */
 function onDatabase(
@@ -54,8 +54,8 @@ function onDatabase(
 }
 
 /**
- * Before Grafana starts: what it stored encrypted is encrypted with its present secret key, and the provisioned data sources have
- * their names (`uid=name`). Answers what the start waits for.
+ * Before Grafana starts: encrypts its stored secrets with the current secret key, and gives the provisioned data sources their
+ * names (`uid=name`). Returns the resource that the start waits for.
  */
 export function grafanaKey(args: DatabaseArgs, sources: Words, parent: pulumi.Resource): pulumi.Resource {
   const files = {
@@ -68,7 +68,7 @@ export function grafanaKey(args: DatabaseArgs, sources: Words, parent: pulumi.Re
   );
 }
 
-/** When Grafana runs with another administrator's password: ends what was opened under the former one. */
+/** Once Grafana runs with a new administrator's password: ends what was opened under the previous one. */
 export function grafanaEviction(args: DatabaseArgs, parent: pulumi.Resource, running: pulumi.Resource): void {
   onDatabase("grafana-eviction", ["grafana-evict"], args, { parent, dependsOn: running })(
     pulumi.output(marks(args)).apply(encodeFiles),

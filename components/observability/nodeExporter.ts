@@ -1,7 +1,7 @@
 import { NAMES_FOLDER } from "../runtime/containerNames.ts";
 import { LIVE_CURRENT, LIVE_MOUNT } from "../runtime/liveFiles.ts";
 
-/** What is read of the host; the kernel's other figures would be series that nobody looks at. */
+/** What is read of the host; the kernel's other figures would be unused series. */
 const hostCollectors = "cpu diskstats filefd filesystem loadavg meminfo netdev stat time timex uname vmstat".split(" ");
 
 const NETWORK = "/host/net-dev";
@@ -10,13 +10,13 @@ const ROOT = "/host/root";
 
 /**
  * All that node-exporter is given of the host: three files. What else it reads (processors, memory, disks, load) the kernel
- * tells in every container's own /proc. Neither the host's processes nor any of its directories are in reach.
+ * shows in every container's own /proc. Neither the host's processes nor any of its directories are accessible.
  */
 export const hostFiles = [
-  // Interfaces and mounts are those of whoever asks; the first process's are the host's.
+  // Interfaces and mounts are those of the process that reads them; the first process's are the host's.
   { source: "/proc/1/net/dev", path: NETWORK },
   { source: "/proc/1/mountinfo", path: MOUNTS },
-  // A file system tells its figures by any file on it. This one is on the root's, is everywhere, and says the host's name.
+  // A file system's figures can be read by any file on it. This one is on the root's file system, exists everywhere, and has the host's name.
   { source: "/etc/hostname", path: ROOT },
 ] as const;
 

@@ -11,13 +11,13 @@ import { rulesYaml } from "./alerts/rules.ts";
 import { prometheusConfig, type ScrapeTarget, serviceTargets } from "./prometheusConfig.ts";
 
 export interface PrometheusArgs extends PartArgs {
-  /** Whose images the services run. */
+  /** The application whose images the services run. */
   readonly settings: Pick<Settings, "application" | "release">;
   /** Targets besides the services and Prometheus itself. */
   readonly targets: readonly ScrapeTarget[];
   /** Where alerts go. */
   readonly alertmanager: { readonly address: string; readonly path: string };
-  /** The parts that run, of those that a stack may lack. */
+  /** The components that run, of those that a stack may lack. */
   readonly parts?: readonly OptionalPart[];
   /** Days of metrics that are kept. Default 30. */
   readonly retentionDays?: number;
@@ -25,10 +25,10 @@ export interface PrometheusArgs extends PartArgs {
   readonly retentionGb?: number;
 }
 
-/** Where it listens: in the segment in which it is called, and in none of those in which it calls. */
+/** Its address: in the segment in which it is called, and in none of those in which it calls. */
 const LISTEN = nameIn("prometheus", "prometheus");
 
-/** A damaged log of writes it repairs by itself, and counts that; a block without its index it leaves out. */
+/** It repairs a damaged write-ahead log by itself, and counts that; it leaves out a block without its index. */
 export const damages: readonly Damage[] = [
   { says: "corrupted block ([0-9A-HJKMNP-TV-Z]{26}):.*", aside: "\\1" },
   { says: "opening storage failed: .*/chunks_head/.*", aside: "chunks_head" },
@@ -50,7 +50,7 @@ export class Prometheus extends pulumi.ComponentResource {
       { target, ...volumeOwner(workloadUser("prometheus"), args.images) },
       { parent: this },
     );
-    // The pages are served below a path, behind Caddy's login; so are Prometheus's own metrics.
+    // The pages are served below a path, behind Caddy's login, as are Prometheus's own metrics.
     const self: ScrapeTarget = { job: "prometheus", address: "prometheus:9090", path: "/prometheus/metrics" };
     const targets = [...serviceTargets(args.settings), ...args.targets, self];
     const config = prometheusConfig({
@@ -81,7 +81,7 @@ export class Prometheus extends pulumi.ComponentResource {
           ],
           files: { "/etc/prometheus": { "prometheus.yml": config, "rules.yml": rules } },
         }),
-        // It is called in its own segment alone; in the others it calls whom it scrapes.
+        // It is called in its own segment alone; in the others it scrapes.
         segments: [
           "prometheus",
           "alertmanager",

@@ -13,15 +13,15 @@ export interface ScrapeTarget {
   readonly address: string;
   /** Default /metrics. */
   readonly path?: string;
-  /** For a prober: what it asks, and by which of its modules. */
+  /** For a prober: its target, and which of its modules it uses. */
   readonly probe?: { readonly module: string; readonly url: string };
-  /** How often it is asked. Default 15s. */
+  /** How often it is scraped. Default 15s. */
   readonly interval?: string;
   /** Whether its series are of control groups, by their path: they become those of containers, by their id. */
   readonly containers?: boolean;
   /** Whether its series are of file systems as `nodeExporterScript` names them: they get the host's mount points. */
   readonly fileSystems?: boolean;
-  /** Names of its own for what the platform measures too. */
+  /** Its own names for metrics of the platform. */
   readonly mappings?: readonly MetricMapping[];
   /** More labels of every series. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -29,7 +29,7 @@ export interface ScrapeTarget {
 
 export interface PrometheusConfigArgs {
   readonly targets: readonly ScrapeTarget[];
-  /** What tells this Prometheus's alerts from another's. */
+  /** The label that tells this Prometheus's alerts from another's. */
   readonly externalLabels: Readonly<Record<string, string>>;
   /** Path of the rules file; none without it. */
   readonly rulesFile?: string;
@@ -45,11 +45,11 @@ export const serviceTargets = (settings: Pick<Settings, "application" | "release
     return port === null ? [] : [{ job: name, address: `${name}:${port}`, mappings }];
   });
 
-/** What is kept of the control groups' figures: the others would be thousands of series that nobody looks at. */
+/** The metrics of control groups that are kept: the others would be thousands of unused series. */
 const containerFigures =
   "cpu_usage_seconds_total|last_seen|memory_rss|memory_working_set_bytes|spec_memory_limit_bytes|start_time_seconds";
 
-/** From `/docker/ID` or `/system.slice/docker-ID.scope` to the id; whatever is no container's is dropped. */
+/** From `/docker/ID` or `/system.slice/docker-ID.scope` to the id; series of anything but a container are dropped. */
 const containerRelabeling = [
   { source_labels: ["__name__"], regex: `container_(${containerFigures})|cadvisor_version_info`, action: "keep" },
   {
@@ -67,7 +67,7 @@ const fileSystemRelabeling = [
   { source_labels: ["mountpoint"], regex: `(/.+)/${PROBE}`, target_label: "mountpoint", replacement: "$1" },
 ];
 
-/** One job a target, so that a job's name is the service's name everywhere. */
+/** One job per target, so that a job's name is the service's name everywhere. */
 function scrapeConfig(target: ScrapeTarget) {
   const { job, address, path, probe, interval, containers, fileSystems, mappings = [], labels } = target;
   return {
@@ -79,7 +79,7 @@ function scrapeConfig(target: ScrapeTarget) {
       : {
           metrics_path: "/probe",
           params: { module: [probe.module], target: [probe.url] },
-          // The series are about what was asked, not about who asked.
+          // The series describe the target, not the prober.
           relabel_configs: [{ target_label: "instance", replacement: probe.url }],
         }),
     ...(containers === true

@@ -13,7 +13,7 @@ export interface Relabeling {
 const SERIES = "(_bucket|_sum|_count|_created)?";
 const literally = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-/** Gives the series of a scrape the platform's names: labels and values first, as they are found by their own metric's name. */
+/** Gives the series of a scrape the platform's names: labels and values first, as they are found by the metric's own name. */
 export function relabelings(mappings: readonly MetricMapping[]): readonly Relabeling[] {
   return mappings.flatMap(({ metric, as = metric, labels = {}, values = {} }) => {
     const name = `${literally(metric)}${SERIES}`;

@@ -6,12 +6,12 @@ import { isExecutor, type ServiceName, underscored } from "./catalogue.ts";
 import { NATS_USER_MARK } from "./natsUser.ts";
 import type { Reference } from "./references.ts";
 
-/** What an address is made of: the settings, and the password of the service's own user, where it has one. */
+/** The parts of an address: the settings, and the password of the service's own user, if it has one. */
 interface Known {
   readonly service: ServiceName;
   readonly settings: Pick<Settings, "generation">;
   readonly ibPort: number;
-  /** The password, as it stands in a URL (RFC 3986). */
+  /** The password, encoded for a URL (RFC 3986). */
   readonly password: string;
 }
 
@@ -24,10 +24,10 @@ interface Address {
 }
 
 const user = (store: "nats" | "redis", { service, settings }: Known) =>
-  // An executor's is known only when its container is made.
+  // An executor's is known only when its container is created.
   store === "nats" && isExecutor(service) ? NATS_USER_MARK : storeUser(store, service, settings);
 
-/** Where the parts answer, and as whom a service logs in there: what `${address:NAME}` may name. */
+/** The addresses of stores and of IB Gateway, with the service's login: what `${address:NAME}` may name. */
 const addresses: Readonly<Record<string, Address>> = {
   "nats.host": { need: "nats", value: () => "nats" },
   "nats.port": { need: "nats", value: () => "4222" },
@@ -59,14 +59,14 @@ const addresses: Readonly<Record<string, Address>> = {
   "ib.port": { need: "ib-gateway", value: ({ ibPort }) => String(ibPort) },
 };
 
-/** The addresses that a service may name: those of the parts that its entry needs. */
+/** The addresses that a service may name: those of the components that its entry needs. */
 export function addressNames(service: ServiceName): readonly string[] {
   return Object.entries(addresses)
     .filter(([, { need }]) => serviceNeeds(service, need))
     .map(([name]) => name);
 }
 
-/** The credential whose value a reference puts into a text; undefined where it puts none. */
+/** The credential whose value a reference puts into a text; undefined if it puts none. */
 export function credentialIn(service: ServiceName, { kind, name }: Reference): CredentialName | undefined {
   if (kind === "credential") return name as CredentialName;
   const address = kind === "address" ? addresses[name] : undefined;
@@ -76,7 +76,7 @@ export function credentialIn(service: ServiceName, { kind, name }: Reference): C
 /**
  * An address.
  * @param password of the service's own user there, for an address that holds it
- * @throws for a name that is none
+ * @throws for an unknown name
  */
 export function addressOf(name: string, known: Omit<Known, "password">, password = ""): string {
   const address = addresses[name];

@@ -2,7 +2,7 @@ import type { RedisAccess } from "../data/redisAcl.ts";
 import type { GrantableCredential } from "./delivery.ts";
 import { APPROVED_ORDERS, subjectMatches } from "./subjects.ts";
 
-/** What a service stands on besides other services. `nats`, `postgres` and `redis` bring the service's own credential along. */
+/** What a service needs besides other services. `nats`, `postgres` and `redis` include the service's own credential. */
 export type Dependency = "postgres" | "redis" | "nats" | "ib-gateway" | "data-volume";
 
 /** How a deploy replaces a service, and why that way. */
@@ -31,9 +31,9 @@ export interface ServiceVolume {
 /** One service. `Peer` is any other service's name, so a need that does not exist is a type error. */
 export interface ServiceSpec<Peer extends string = string> {
   readonly purpose: string;
-  /** Number of its user and group, a free one of the range in components/uids.ts; a test sees that no two share one. */
+  /** Number of its user and group, a free one of the range in components/uids.ts; a test checks that no two share one. */
   readonly uid: number;
-  /** Where it serves /health and /metrics; null when it serves nothing. */
+  /** Where it serves /health and /metrics; null if it serves nothing. */
   readonly port: number | null;
   readonly needs: readonly (Dependency | Peer)[];
   /** NATS subjects; `>` stands for one token or more. Which of them are durable: streams.ts. */
@@ -82,7 +82,7 @@ export const services = catalogue({
     // The keys of its limiter. A gateway that limits by slowapi keeps them by its library's prefix: LIMITER/ in the older
     // versions of `limits`, LIMITS: in the newer ones; both count by Lua scripts.
     redis: { keys: ["ratelimit:*", "LIMITER/*", "LIMITS:*"], scripts: true },
-    // The webhook's way in is the gateway: news-ingestor has no route at the edge.
+    // The gateway receives the webhook: news-ingestor has no route at the edge.
     credentials: ["jwt", "miniflux-webhook"],
     readsTablesOf: ["portfolio-ledger"],
     routes: ["/api", "/admin", "/webhook"],
@@ -265,7 +265,7 @@ export function isExecutor(service: ServiceName): boolean {
   return executors.includes(service);
 }
 
-/** A service's name where only letters, digits and underscores may stand: its Postgres role and schema, its CI job. */
+/** A service's name with only letters, digits and underscores: its Postgres role and schema, its CI job. */
 export function underscored(service: string): string {
   return service.replaceAll("-", "_");
 }

@@ -8,9 +8,9 @@ export const SECRET_FILES_DIR = "/run/secrets/files";
 /** The start wrapper turns the file `SECRET_ENV_DIR/<env>` into the process's environment variable `<env>`. */
 export interface EnvDelivery {
   readonly env: string;
-  /** Where the value of the previous generation goes while both are valid; absent when nobody needs the previous one. */
+  /** Where the value of the previous generation goes while both are valid; absent if the service does not need it. */
   readonly previousEnv?: string;
-  /** The variable that tells until when the previous one may be taken, in seconds since 1970. */
+  /** The variable with the time until which the previous one is accepted, in seconds since 1970. */
   readonly previousUntilEnv?: string;
 }
 
@@ -25,7 +25,7 @@ export type Delivery = EnvDelivery | FileDelivery;
 
 /** How each credential of the fixed table reaches a service. What is not here cannot be granted to a service. */
 export const fixedDelivery = {
-  // Tokens stay valid until they expire, so the previous key goes on verifying, until the longest life is over, and never signs.
+  // Tokens stay valid until they expire, so the previous key still verifies, until the longest life is over, and never signs.
   jwt: { env: "JWT_SECRET", previousEnv: "JWT_SECRET_PREVIOUS", previousUntilEnv: "JWT_SECRET_PREVIOUS_UNTIL" },
 
   "llm-signing-private": { file: "llm_signing_private_key", pathEnv: "LLM_SIGNING_PRIVATE_KEY_PATH" },
@@ -42,7 +42,7 @@ export const fixedDelivery = {
     previous: { file: "risk_public_key_previous", pathEnv: "RISK_PUBLIC_KEY_PREVIOUS_PATH" },
   },
 
-  // One file, in which the authority of the generation before stands too until the server's certificate has moved.
+  // One file, which also contains the previous generation's authority until the server's certificate has changed.
   "nats-ca": { file: "nats_ca.pem", pathEnv: "NATS_CA_PATH" },
 
   openai: { env: "OPENAI_API_KEY" },

@@ -13,7 +13,7 @@ const CONFIG_DIR = "/etc/autollm";
 
 const isGranted = (service: ServiceName, name: CredentialName) => grantedTo(service).includes(name);
 
-/** A service's environment: what platform.md names, as far as the service needs it, and never a secret. */
+/** A service's environment: the variables of platform.md that the service needs, and never a secret. */
 export function serviceEnvironment(service: ServiceName, settings: Settings, ibPort: number): Record<string, string> {
   const entry: ServiceSpec = services[service];
   const needs = (part: string) => serviceNeeds(service, part);
@@ -62,11 +62,11 @@ export function serviceEnvironment(service: ServiceName, settings: Settings, ibP
     ...(needs("data-volume")
       ? { KILL_SWITCH_FILE: "/data/kill-switch", DUCKDB_PATH: "/data/features.duckdb", PARQUET_ROOT: "/data/parquet" }
       : {}),
-    // Where the config says nothing, the program's own default counts.
+    // If the config sets nothing, the program's own default counts.
     ...Object.fromEntries(
       Object.entries(outside).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
     ),
-    // The edge alone may tell who the client is.
+    // Only the edge may say which client a request is from.
     ...(entry.routes === undefined ? {} : { TRUSTED_PROXY: nameIn("caddy", service) }),
   };
 }

@@ -12,7 +12,7 @@ import type { Start } from "./release.ts";
 export interface FilledArgs {
   readonly settings: Pick<Settings, "generation"> & Outside;
   readonly ibPort: number;
-  /** The value of a credential that the service is granted; undefined where nobody has supplied it. */
+  /** The value of a credential that the service is granted; undefined if it is not supplied. */
   readonly read: (name: CredentialName) => pulumi.Output<string> | undefined;
 }
 
@@ -24,7 +24,7 @@ export interface Filled {
 
 /**
  * Fills in the references of a service's variables.
- * @throws for a reference within a longer text to what nobody has supplied
+ * @throws for a reference within a longer text to something that is not supplied
  */
 export function fillEnvironment(service: ServiceName, environment: Start["environment"], args: FilledArgs): Filled {
   const plain: Record<string, string> = {};
@@ -46,10 +46,10 @@ export function fillEnvironment(service: ServiceName, environment: Start["enviro
         return "file" in delivery ? `${SECRET_FILES_DIR}/${delivery.file}` : undefined;
       });
     const present = [...values].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-    // Whether it is left out does not depend on what the values are.
+    // Whether it is left out does not depend on the values.
     const tried = filled(new Map(present.map(([name]) => [name, ""])));
     if (tried === undefined) continue;
-    // What the start wrapper completes reaches it as a file.
+    // What the start wrapper completes is passed as a file.
     if (names.length === 0 && !tried.includes(NATS_USER_MARK)) plain[variable] = tried;
     else
       secret[variable] = pulumi

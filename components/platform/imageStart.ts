@@ -4,7 +4,7 @@ import { shell, type Target } from "../runtime/target.ts";
 import { quote } from "../shell.ts";
 import type { RecordedStart } from "./release.ts";
 
-/** The programs of which health.sh needs one. */
+/** The programs one of which health.sh needs. */
 export const HEALTH_PROGRAMS = ["wget", "curl", "python3", "node", "bash"] as const;
 
 export interface ImageStartArgs {
@@ -13,9 +13,9 @@ export interface ImageStartArgs {
   readonly image: ResolvedImage;
   /** Numeric `uid:gid` that the service runs as. */
   readonly user: string;
-  /** Whether its health is asked for by health.sh. */
+  /** Whether health.sh checks its health. */
   readonly asksHealth: boolean;
-  /** The command line that is set; absent where the image's own is needed. */
+  /** The command line that is set; absent if the image's own is needed. */
   readonly command?: readonly string[] | undefined;
   /** The entry point and command that the image must have. */
   readonly recorded?: RecordedStart | undefined;
@@ -24,7 +24,7 @@ export interface ImageStartArgs {
 const CONFINED =
   "--rm --network none --read-only --cap-drop ALL --security-opt no-new-privileges:true --pids-limit 16 --memory 64m";
 
-/** A list as Go's JSON has it, which escapes what HTML would take for its own. */
+/** A list as Go's JSON writes it, which escapes HTML's special characters. */
 const goJson = (list: readonly string[]) =>
   JSON.stringify(list).replace(
     /[<>&\u2028\u2029]/g,
@@ -78,8 +78,8 @@ export function commandOf(printed: string): readonly string[] {
 }
 
 /**
- * Looks, before a service's container is replaced, whether its image can be started and asked for its health.
- * @returns the command line that is set, that is recorded, or the image's own, once the image was looked at
+ * Checks, before a service's container is replaced, whether its image can be started and its health be checked.
+ * @returns the command line that is set or recorded, or the image's own, once the image was inspected
  * @throws in the update, with one line that names the image and what it lacks
  */
 export function imageStart(
@@ -99,6 +99,6 @@ export function imageStart(
     },
     opts,
   );
-  // What is known already shows in a preview, too.
+  // What is already known shows in a preview, too.
   return known === undefined ? looked.stdout.apply(commandOf) : looked.urn.apply(() => known);
 }

@@ -1,7 +1,7 @@
 /** The directory's name below the stack's files on the Docker host: no volume, so no restore replaces it. */
 const DIRECTORY = "kill-switch";
 
-/** Where the directory is mounted, in whatever obeys the switch or shows it. */
+/** Where the directory is mounted, in each workload that obeys the switch or shows it. */
 export const KILL_SWITCH_MOUNT = "/run/kill-switch";
 
 /**
@@ -19,7 +19,7 @@ export const killSwitchDirectory = (filesDir: string): string => `${filesDir}/${
 /** Whether a path of the host is a stack's directory of the switch. */
 export const isKillSwitchDirectory = (path: string): boolean => path.endsWith(`/${DIRECTORY}`);
 
-/** Who set the switch, when and why. */
+/** The person who set the switch, when and why. */
 export interface KillSwitchDetail {
   readonly reason: string;
   readonly by?: string;
@@ -27,7 +27,7 @@ export interface KillSwitchDetail {
   readonly at: string;
 }
 
-/** What the file says: the detail as a comment, which Prometheus skips, and the metric. */
+/** The file's content: the detail as a comment, which Prometheus skips, and the metric. */
 export function killSwitchText(detail: KillSwitchDetail): string {
   return [
     `# HELP ${KILL_SWITCH_METRIC} 1 while the platform's kill switch is on.`,

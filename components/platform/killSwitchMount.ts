@@ -9,8 +9,8 @@ export interface KillSwitchMountArgs {
 }
 
 /**
- * The directory of the platform's kill switch on the Docker host. The engine makes it and never sets or releases the switch:
- * only `npm run kill-switch` does, without the engine. A directory in which the switch is set outlasts even its stack.
+ * The directory of the platform's kill switch on the Docker host. The engine creates it and never sets or releases the switch:
+ * only `npm run kill-switch` does, without the engine. While the switch is set, the directory stays even after its stack is gone.
  */
 export class KillSwitchMount extends pulumi.ComponentResource {
   /** For every workload that obeys the switch or shows it. */
@@ -33,7 +33,7 @@ export class KillSwitchMount extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    // Known once the directory is there: Docker mounts no path that does not exist.
+    // Known once the directory exists: Docker mounts no path that does not exist.
     this.mount = { source: directory.urn.apply(() => path), path: KILL_SWITCH_MOUNT };
     this.registerOutputs({ path });
   }

@@ -5,23 +5,23 @@ import type { Messaging } from "./release.ts";
 import { startOf } from "./started.ts";
 import { consumerName, isStreamName, streamOf, streams } from "./streams.ts";
 
-/** What a NATS user may do; the subjects are allowed, all others refused. */
+/** The rights of a NATS user: these subjects are allowed, all others refused. */
 export interface NatsPermissions {
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
 }
 
-/** What JetStream's API asks of a client that makes a stream of its own. */
+/** JetStream's API calls for a client that creates its own stream. */
 function ownStream(name: string): string[] {
-  // A stream that the platform keeps is there before the service starts, so that to make it again changes nothing. To change one
-  // is more than it looks: a stream may take in other streams' messages and publish them again, on any subject.
+  // A stream that the platform keeps exists before the service starts, so creating it again changes nothing. Changing one gives
+  // more power than it seems: a stream may take in other streams' messages and publish them again, on any subject.
   const verbs = isStreamName(name) ? ["CREATE", "INFO"] : ["CREATE", "UPDATE", "INFO"];
   return verbs.map((verb) => `$JS.API.STREAM.${verb}.${name}`);
 }
 
 /**
- * The subjects of a service's NATS user: those of its entry, its inbox, what JetStream needs for its own consumers, and what its
- * image is granted besides.
+ * The subjects of a service's NATS user: those of its entry, its inbox, what JetStream needs for its own consumers, and the
+ * additional rights of its image.
  */
 export function permissionsOf(
   service: string,
@@ -58,15 +58,15 @@ export function natsPermissions(
   return permissionsOf(service, services[service], startOf(service, settings).messaging);
 }
 
-/** The name by which the keeper of the streams logs in, and the prefix of its inbox. */
+/** The stream keeper's user name, and the prefix of its inbox. */
 export const STREAMS_USER = "streams";
 
-/** What the keeper of the streams may do: make, change and look at those of the table. It removes none, and purges none. */
+/** The stream keeper's rights: create, change and read the streams of the table. It may remove none, and purge none. */
 export const streamsPermissions: NatsPermissions = {
   publish: streams.flatMap(({ name, consumers }) => [
     ...["CREATE", "UPDATE", "INFO", "MSG.GET"].map((verb) => `$JS.API.STREAM.${verb}.${name}`),
     ...["CREATE", "INFO"].map((verb) => `$JS.API.CONSUMER.${verb}.${name}.>`),
-    // From the stream in which a consumer was before, once it has its place in this one.
+    // From the stream that a consumer was in before, once it exists in this one.
     ...consumers.flatMap((consumer) =>
       ["PAUSE", "DELETE"].map((verb) => `$JS.API.CONSUMER.${verb}.*.${consumer.name}`),
     ),

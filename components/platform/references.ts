@@ -1,14 +1,14 @@
 import type { SettingValue } from "../outside.ts";
 
 /**
- * What stands for what in the value of a variable:
+ * The references in the value of a variable:
  *   ${credential:jwt}     the value of a credential that the service is granted
  *   ${file:nats-ca}       the path, inside the container, of the file that holds it
- *   ${address:nats.url}   where a part that the service needs answers, its login included (addresses.ts)
- *   ${setting:mail.host}  what the stack's config says of what is outside (components/outside.ts)
+ *   ${address:nats.url}   the address of a component that the service needs, with its login (addresses.ts)
+ *   ${setting:mail.host}  a setting of the stack's config for outside systems (components/outside.ts)
  *   $${                   a plain ${
  * A value that is a JSON text has its references filled in within its strings, with what JSON must escape. A variable, or a
- * member or element of a JSON text, that is one reference alone to what nobody has supplied is left out. A setting that is a list or
+ * member or element of a JSON text, that is only one reference to something not supplied is left out. A setting that is a list or
  * a number stays one where it is a member of a JSON text alone; in any other text a list has commas between its elements.
  */
 
@@ -20,13 +20,13 @@ export interface Reference {
   readonly name: string;
 }
 
-/** The value of a reference; undefined where nobody has supplied it. */
+/** The value of a reference; undefined if it is not supplied. */
 export type Resolve = (reference: Reference) => SettingValue | undefined;
 
 const TOKEN = /\$\$\{|\$\{([^}]*)\}?/g;
 const INSIDE = /^(?:(credential|file|address):([a-z0-9.-]+)|(setting):([A-Za-z.]+))$/;
 
-/** A reference as a value has it, for the tables of applications. */
+/** A reference in the form of a value, for the tables of applications. */
 export const refer = (kind: ReferenceKind, name: string): string => `\${${kind}:${name}}`;
 
 type Part = string | Reference;
@@ -56,7 +56,7 @@ function parse(text: string): readonly Part[] | { readonly fault: string } {
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** The object or array that a text is; undefined for any other text. */
+/** The object or array in a JSON text; undefined for any other text. */
 function json(text: string): Json | undefined {
   if (!/^\s*[[{]/.test(text)) return undefined;
   try {
@@ -95,7 +95,7 @@ function fillText(text: string, resolve: Resolve): SettingValue | undefined {
     .map((part) => {
       if (typeof part === "string") return part;
       const value = resolve(part);
-      if (value === undefined) throw new Error(`refers to ${part.kind}:${part.name}, which nobody has supplied`);
+      if (value === undefined) throw new Error(`refers to ${part.kind}:${part.name}, which is not supplied`);
       return asText(value);
     })
     .join("");
@@ -114,8 +114,8 @@ function fillJson(value: Json, resolve: Resolve): Json | undefined {
 }
 
 /**
- * A value with its references filled in; undefined where it is one reference alone to what nobody has supplied.
- * @throws where a reference within a longer text has no value
+ * A value with its references filled in; undefined if it is only one reference to something not supplied.
+ * @throws if a reference within a longer text has no value
  */
 export function fill(value: string, resolve: Resolve): string | undefined {
   const parsed = json(value);

@@ -36,14 +36,14 @@ const writable = z.union(
   "must be {memory: MiB}, {volume: true} or {volume: SERVICE}, which has the volume at the same path",
 );
 
-/** Names that steer the start itself, or would load code into it. */
+/** Names that control the start itself, or would load code into it. */
 const STEERS = /^(PATH|IFS|ENV|BASH_ENV|LD_.*|AUTOLLM_.*)$/;
 
 /** How an image uses NATS beyond the subjects of its service. */
 const messagingSchema = z.strictObject({
-  /** `standard`: it receives replies at `_INBOX.>`, where all that do so can read them. Default `own`: at `_INBOX_<service>.>`. */
+  /** `standard`: it receives replies at `_INBOX.>`, where all services that do so can read them. Default `own`: at `_INBOX_<service>.>`. */
   inbox: z.enum(["own", "standard"], "must be own or standard").optional(),
-  /** Streams that it makes itself. Default: none. */
+  /** Streams that it creates itself. Default: none. */
   streams: z
     .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be a stream's name: letters, digits, _ and -"))
     .optional(),
@@ -52,29 +52,29 @@ const messagingSchema = z.strictObject({
 export type Messaging = z.infer<typeof messagingSchema>;
 
 /**
- * How a service's image is run. Of all but `image` the application's table has a value, and then the catalogue: what stands here
- * wins over both.
+ * How a service's image is run. These keys take precedence over the application's table, and the table over the catalogue; only
+ * `image` has no value there.
  */
 export const startSchema = z.strictObject({
   /** The whole command line. Default: the image's own entry point and command. */
   command: z.array(z.string()).min(1, "must name a program").optional(),
-  /** Command line inside the container that ends with 0 when the service can serve. Default: asks for `/health`. */
+  /** Command line inside the container that ends with 0 if the service can serve. Default: asks for `/health`. */
   health: z.array(z.string()).min(1, "must name a program").optional(),
-  /** Variables by name; see references.ts for what `${…}` stands for in a value. */
+  /** Variables by name; see references.ts for the references `${…}` in a value. */
   environment: z
     .record(
       z
         .string()
         .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a variable's name: letters, digits and _")
-        .refine((name) => !STEERS.test(name), "steers how the program is started, and cannot be set"),
+        .refine((name) => !STEERS.test(name), "controls how the program is started, and cannot be set"),
       z.string(),
     )
     .optional(),
   /** Paths inside the container that it may write to; everything else is read-only. Default: 64 MiB of memory at `/tmp`. */
   writable: z.record(path, writable).optional(),
-  /** Its home directory, at or below a path that it may write to. Default: the image's own where that can be written to, else `/tmp`. */
+  /** Its home directory, at or below a path that it may write to. Default: the image's own if it is writable, else `/tmp`. */
   home: path.optional(),
-  /** Whether a batch job joins the way out; a service that is kept running has that from the catalogue. Default: the catalogue's. */
+  /** Whether a batch job may call the internet; for a service that is kept running the catalogue says it. Default: the catalogue's. */
   egress: z.boolean().optional(),
   /** Hard limit, MiB. */
   memory: mebibytes(16, 1_048_576).optional(),
@@ -89,7 +89,7 @@ export const startSchema = z.strictObject({
 
 /**
  * The entry point and command that an image had when its digest was pinned (`npm run release:pin`): a preview shows them, and an
- * image that has others is refused.
+ * image with different ones is refused.
  */
 const recordedSchema = z.strictObject({ entrypoint: z.array(z.string()), command: z.array(z.string()) });
 
@@ -98,10 +98,10 @@ export type RecordedStart = z.infer<typeof recordedSchema>;
 /** `release.NAME` of the stack's config. */
 export const releaseSchema = startSchema.extend({ image: pinnedImage, recorded: recordedSchema.optional() });
 
-/** How an image is run, as a table or the config says it. */
+/** How an image is run, by a table or the config. */
 export type Start = z.infer<typeof startSchema>;
 
-/** The names that start.sh takes for a value that reaches the container as a file. */
+/** The names that start.sh accepts for a value that is passed as a file. */
 const SECRET_NAME = /^(?!HOME$|NODE_|PYTHON)[A-Z][A-Z0-9_]*$/;
 
 const known: Readonly<Record<ReferenceKind, (service: ServiceName) => readonly string[]>> = {
@@ -114,7 +114,7 @@ const known: Readonly<Record<ReferenceKind, (service: ServiceName) => readonly s
 const wrong: Readonly<Record<ReferenceKind, string>> = {
   credential: "a credential that the service is not granted",
   file: "a credential that the service is not granted",
-  address: "no address of a part that the service needs",
+  address: "not an address of a component that the service needs",
   setting: "no setting that a variable may name",
 };
 
@@ -159,17 +159,17 @@ export function startFaults(service: ServiceName, start: Start): Fault[] {
   if (start.egress !== undefined && deploy.mode !== "on-demand")
     faults.push([
       "egress",
-      "cannot be set: whether a service that is kept running calls the internet stands in the catalogue",
+      "cannot be set: for a service that is kept running, the catalogue says whether it calls the internet",
     ]);
   const { home } = start;
   const homes = ["/tmp", ...Object.keys(start.writable ?? {}), ...volumes.map((each) => each.path)];
   if (home !== undefined && !homes.some((each) => home === each || home.startsWith(`${each}/`)))
-    faults.push(["home", `lies in none of the paths that it may write to: ${homes.join(", ")}`]);
+    faults.push(["home", `is in none of the paths that it may write to: ${homes.join(", ")}`]);
   const taken = ["/run/autollm", "/run/secrets", "/etc/autollm", ...volumes.map((each) => each.path)];
   const paths = Object.keys(start.writable ?? {});
   for (const [index, each] of paths.entries()) {
     const outer = paths.find((path) => each.startsWith(`${path}/`));
-    if (outer !== undefined) faults.push([`writable.${each}`, `lies in ${outer}, which is writable already`]);
+    if (outer !== undefined) faults.push([`writable.${each}`, `is in ${outer}, which is writable already`]);
     const twin = paths.slice(0, index).find((path) => volumeNameOf(service, path) === volumeNameOf(service, each));
     if (twin !== undefined) faults.push([`writable.${each}`, `would have the volume of ${twin}: choose another path`]);
     const other = taken.find((mine) => mine === each || mine.startsWith(`${each}/`) || each.startsWith(`${mine}/`));
@@ -180,7 +180,7 @@ export function startFaults(service: ServiceName, start: Start): Fault[] {
 
 /**
  * What is wrong with volumes that services share.
- * @param declared how each service is started where its image is the application's
+ * @param declared how each service is started if its image is the application's
  */
 export function sharingFaults(declared: ReadonlyMap<ServiceName, Start>): (readonly [ServiceName, ...Fault])[] {
   return [...declared].flatMap(([service, { writable = {} }]) =>
@@ -188,7 +188,7 @@ export function sharingFaults(declared: ReadonlyMap<ServiceName, Start>): (reado
       if (!("volume" in is) || is.volume === true) return [];
       const theirs = declared.get(is.volume)?.writable?.[at];
       if (is.volume !== service && theirs !== undefined && "volume" in theirs && theirs.volume === true) return [];
-      const problem = `names the volume of ${is.volume} at this path, which has none of its own there: ${configPath(["release", is.volume, "writable", at])} must be {volume: true}`;
+      const problem = `names the volume of ${is.volume} at this path, which has no volume there: ${configPath(["release", is.volume, "writable", at])} must be {volume: true}`;
       return [[service, `writable.${at}`, problem] as const];
     }),
   );
@@ -198,7 +198,7 @@ export function sharingFaults(declared: ReadonlyMap<ServiceName, Start>): (reado
 export const volumeHolder = (service: ServiceName, is: { readonly volume: true | ServiceName }): ServiceName =>
   is.volume === true ? service : is.volume;
 
-/** What the names of applications' own volumes begin with; no volume of the platform does. */
+/** The prefix of the names of applications' own volumes; no volume of the platform has it. */
 const OWN_VOLUME = "app-";
 
 /** The volume of a path that a service may write to. */

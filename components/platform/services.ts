@@ -27,11 +27,11 @@ export interface ServicesArgs extends PartArgs {
   readonly settings: Settings;
   /** IB Gateway's API port. */
   readonly ibPort: number;
-  /** Where the executors see the kill switch. */
+  /** The directory in which the executors see the kill switch. */
   readonly killSwitch: KillSwitchMount;
-  /** NATS's live directory: where an executor's claim of its user is noted. */
+  /** NATS's live directory: where an executor's claim of its user is recorded. */
   readonly natsDirectory: string;
-  /** What must be healthy before a service starts, by the name that `needs` uses. */
+  /** What must be healthy before a service starts, by its name in `needs`. */
   readonly dependencies: Readonly<Record<string, pulumi.Resource>>;
 }
 
@@ -95,7 +95,7 @@ export class Services extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  /** A volume, made by whichever of those that mount it comes first. */
+  /** A volume, created for the first service that mounts it. */
   #volume(name: string, owner: ServiceName, path: string, args: ServicesArgs): StatefulVolume {
     const known = this.#volumes.get(name);
     if (known !== undefined) return known;
@@ -111,11 +111,11 @@ export class Services extends pulumi.ComponentResource {
     return release === undefined ? args.images.get("reference") : args.images.resolve(service, release.image);
   }
 
-  /** What runs inside: the stand-in's command line, the one that is set, or the image's own. */
+  /** The command line: the stand-in's, the one that is set, or the image's own. */
   #command(service: ServiceName, image: ResolvedImage, start: Start, args: ServicesArgs) {
     const release = args.settings.release[service];
     if (release === undefined) return { command: [...WRAPPED, ...STAND_IN_COMMAND] };
-    // The image is looked at in any case, so that one that cannot be started is refused while the former still runs.
+    // The image is always inspected, so that one that cannot be started is refused while the previous container still runs.
     const imageCommand = imageStart(
       {
         target: args.target,
@@ -168,7 +168,7 @@ export class Services extends pulumi.ComponentResource {
       environment: {
         ...serviceEnvironment(service, settings, args.ibPort),
         ...(start.home === undefined ? {} : { HOME: start.home, XDG_CACHE_HOME: `${start.home}/.cache` }),
-        // Files in a shared volume are written to by their group.
+        // The group writes files in a shared volume.
         ...(shares ? { AUTOLLM_UMASK: "002" } : {}),
         ...environment,
         ...filled.plain,
@@ -183,7 +183,7 @@ export class Services extends pulumi.ComponentResource {
         ...(Object.keys(files).length === 0 ? {} : { "/run/secrets": files }),
       },
       credentials: names,
-      // The kill switch stops it, and an `up` meanwhile leaves it so.
+      // The kill switch stops it, and an `up` in that time leaves it stopped.
       ...(executes ? { hostMounts: [args.killSwitch.mount], mayBeStopped: true } : {}),
       ...(executes ? { claim: this.#claim(service, args) } : {}),
       volumes: [
@@ -198,12 +198,12 @@ export class Services extends pulumi.ComponentResource {
     };
   }
 
-  /** What comes before another container of an executor. */
+  /** The step before another container of an executor. */
   #claim(service: ServiceName, { target, settings, natsDirectory }: ServicesArgs): Claim {
     return natsClaim({ target, directory: natsDirectory, service, user: storeUser("nats", service, settings) });
   }
 
-  /** The granted credentials as files below /run/secrets, and the variables that tell where they are. */
+  /** The granted credentials as files below /run/secrets, and the variables with their paths. */
   #granted(service: ServiceName, args: ServicesArgs) {
     const files: Record<string, pulumi.Input<string>> = {};
     const environment: Record<string, pulumi.Input<string>> = {};

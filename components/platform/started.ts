@@ -14,7 +14,7 @@ export function applicationOf(service: ServiceName, settings: Pick<Settings, "ap
 
 type Declared = Pick<Settings, "application" | "release">;
 
-/** How a service is started where its image is the application's, whether or not a release names one. */
+/** How a service is started with the application's image, whether or not a release names one. */
 export function declaredStart(service: ServiceName, { application, release }: Declared): Start {
   const { image: _, recorded: __, ...said } = release[service] ?? { image: "" };
   const row: Start | undefined = applications[application].services[service];
@@ -40,7 +40,7 @@ export function sharers(
 }
 
 /**
- * How a service's own image is started: what the config says, over what the application's table says. Of variables, writable
+ * How a service's own image is started: the config takes precedence over the application's table. Of variables, writable
  * paths and rights in NATS each one counts by itself; a stand-in is started by the platform's conventions.
  */
 export function startOf(service: ServiceName, settings: Declared): Start {
@@ -48,8 +48,8 @@ export function startOf(service: ServiceName, settings: Declared): Start {
 }
 
 /**
- * What is wrong with the variables of the services that run their own images, as the config stands: a reference within a longer
- * text to what nobody has supplied. One that stands alone is left out, and is no fault.
+ * What is wrong with the variables of the services that run their own images, by the config: a reference within a longer
+ * text to something not supplied. A variable that is only such a reference is left out, and is no fault.
  */
 export function referenceFaults(
   settings: Declared & Outside,

@@ -3,22 +3,22 @@ import { subjectMatches, subjectsMeet } from "./subjects.ts";
 
 /** A durable stream: what NATS accepted on its subjects survives a restart of NATS and of every consumer. */
 interface StreamSpec {
-  /** What it keeps, in a few words; it stands in the stream's description. */
+  /** Its content, in a few words: the stream's description. */
   readonly purpose: string;
   readonly subjects: readonly string[];
-  /** Most that it may take of the disk, MiB; the oldest messages go first. All of them fit into JetStream's own limit. */
+  /** Most disk that it may use, MiB; the oldest messages go first. All of them fit into JetStream's own limit. */
   readonly size: number;
 }
 
 /**
- * The way of an order, from the news item that causes it to its fill. Market data and features are in no stream: the next tick
+ * The path of an order, from the news item that causes it to its fill. Market data and features are in no stream: the next tick
  * replaces them. NATS drops a message whose `Nats-Msg-Id` the stream has seen within two minutes, no matter who sent it: so a stream's
- * publishers all have the same rights on it, or one could make another's message disappear. A name stays: another one is another,
- * empty stream.
+ * publishers all have the same rights on it, or one could make another's message disappear. Do not change a name: another name is
+ * another, empty stream.
  */
 const table = {
   NEWS: { purpose: "news items", subjects: ["news.item.created"], size: 256 },
-  // The name that the gateway of AutoLLM Trader asks for.
+  // The name that AutoLLM Trader's gateway requests.
   INTENTS: { purpose: "proposed intents", subjects: ["llm.intent.proposed"], size: 256 },
   ORDERS: { purpose: "decisions on intents", subjects: ["risk.order.*"], size: 512 },
   KILL_SWITCH: { purpose: "activations of the kill switch", subjects: ["risk.kill_switch.activated"], size: 64 },
@@ -35,7 +35,7 @@ export type StreamName = keyof typeof table;
 /** The part of a service's entry that says which subjects it uses. */
 type Uses = Pick<ServiceSpec, "publishes" | "subscribes">;
 
-/** What keeps the streams from the catalogue's subjects, a sentence each. */
+/** The conflicts between the streams and the catalogue's subjects, one sentence each. */
 export function streamFaults(
   streams: Readonly<Record<string, Pick<StreamSpec, "subjects">>>,
   users: Readonly<Record<string, Uses>>,
@@ -52,7 +52,7 @@ export function streamFaults(
     const other = others.find(({ own }) => own !== first?.own);
     if (first !== undefined && other !== undefined)
       faults.push(
-        `stream ${name}: ${first.user} publishes ${first.own} to it and ${other.user} ${other.own}; give each subject whose publishers differ a stream of its own`,
+        `stream ${name}: ${first.user} publishes ${first.own} to it and ${other.user} ${other.own}; give each subject whose publishers differ its own stream`,
       );
   }
   for (const [user, { subscribes }] of Object.entries(users))
@@ -87,7 +87,7 @@ export function consumerName(service: string, subject: string): string {
   return `${service}_${subject.replaceAll(".", "_")}`;
 }
 
-/** The stream that keeps what is published on a subject; undefined for one that is sent once. */
+/** The stream of a subject; undefined for a subject without one. */
 export function streamOf(subject: string): StreamName | undefined {
   return rows.find(([, { subjects }]) => subjects.some((pattern) => subjectMatches(pattern, subject)))?.[0];
 }

@@ -1,4 +1,4 @@
-/** Where approved orders are published: who subscribes to it trades. */
+/** The subject of approved orders: a service that subscribes to it trades. */
 export const APPROVED_ORDERS = "risk.order.approved";
 
 /** Whether a subject, or pattern of subjects, falls within a pattern: `*` is one token, `>` one or more. */

@@ -10,16 +10,16 @@ const script = readFileSync(new URL("bolt-guard.sh", import.meta.url), "utf8");
 /** The bbolt files of a workload. */
 export interface BoltFiles {
   readonly volume: StatefulVolume;
-  /** Where the workload has the volume mounted. */
+  /** The workload's mount point of the volume. */
   readonly directory: string;
-  /** Patterns of the shell, below the directory. */
+  /** Shell patterns, below the directory. */
   readonly files: readonly string[];
 }
 
 /**
  * Sets a damaged bbolt file of a workload aside. The workload's image holds one program and no shell, and that program ends at each
- * start with a file that it cannot read. The guard has the workload's own user, as the files are that one's alone; no network, no
- * secret and nothing but the volume.
+ * start with a file that it cannot read. The guard has the workload's own user, since only that user may read the files; no network, no
+ * secret and no mount but the volume.
  */
 export function runBoltGuard(
   workload: string,
@@ -36,7 +36,7 @@ export function runBoltGuard(
       command: ["/bin/sh", "/etc/autollm/guard.sh", directory, ...files],
       segments: [],
       deploy: "recreate",
-      // It has looked within a minute.
+      // It has checked within a minute.
       health: ["/bin/sh", "-c", 'test -n "$(find /tmp/looked -mmin -1)"'],
       memory: 96,
       cpuShares: 256,

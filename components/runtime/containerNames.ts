@@ -3,16 +3,16 @@ import { quote } from "../shell.ts";
 import { shell, type Target } from "./target.ts";
 import type { Workload } from "./workload.ts";
 
-/** The metric that tells whose container an id is. */
+/** The metric that maps a container's id to its service. */
 export const CONTAINER_INFO = "container_info";
-/** The folder that is written, in the live files of the workload that serves them. */
+/** The folder that is written, in the hot-reloaded files of the workload that serves them. */
 export const NAMES_FOLDER = "containers";
 
 export interface ContainerNamesArgs {
   readonly target: Target;
   /** The workloads whose containers are named. */
   readonly workloads: readonly Workload[];
-  /** The live files' directory of whoever exposes the metric. */
+  /** The directory of hot-reloaded files of the workload that exposes the metric. */
   readonly directory: string;
 }
 
@@ -20,7 +20,7 @@ const label = (name: string) => `{{index .Config.Labels "autollm.${name}"}}`;
 /** One line of Prometheus's text format, as Docker fills it in. */
 const line = `${CONTAINER_INFO}{container_id="{{.Id}}",service="${label("service")}",image="${label("image")}",deploy="${label("deploy")}"} 1`;
 
-/** Reads ids from stdin, a line each, and writes what Docker says of them; who reads meanwhile sees the old file or the new one. */
+/** Reads ids from stdin, one per line, and writes what Docker reports of them; a reader sees the old file or the new one, never a mixture. */
 export function namesScript(directory: string, dockerSocket: string): string {
   const folder = `${directory}/${NAMES_FOLDER}`;
   return [
@@ -35,7 +35,7 @@ export function namesScript(directory: string, dockerSocket: string): string {
 }
 
 /**
- * Tells Prometheus whose container an id is. Control groups know ids alone, and the usual way to their names is Docker's socket,
+ * Tells Prometheus which service a container's id belongs to. Control groups know ids alone, and the usual way to their names is Docker's socket,
  * which gives power over the host: so the last step of an `up` writes them into a file that node-exporter serves.
  */
 export class ContainerNames extends pulumi.ComponentResource {

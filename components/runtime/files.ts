@@ -29,7 +29,7 @@ export function keyedDigest(keyHex: string, content: string): string {
   return createHmac("sha256", Buffer.from(keyHex, "hex")).update(content).digest("hex").slice(0, DIGEST_DIGITS);
 }
 
-/** Lines of a script that write what `encodeFiles` made, from stdin, into `$dir`, which appears whole or not at all. */
+/** Lines of a script that write what `encodeFiles` made, from stdin, into `$dir`, which appears complete or not at all. */
 export const WRITE_DIRECTORY: readonly string[] = [
   'rm -rf "$dir.new" && mkdir -m 0755 "$dir.new"',
   "umask 022",
@@ -37,18 +37,18 @@ export const WRITE_DIRECTORY: readonly string[] = [
   '  mkdir -p "$(dirname "$dir.new/$path")"',
   '  printf %s "$content" | base64 -d > "$dir.new/$path"',
   "done",
-  // On disk before it has its name: a power cut would leave empty files under a name that tells their content.
+  // On disk before it has its name: a power cut would leave empty files under a name that stands for their content.
   'find "$dir.new" -exec sync {} +',
   'mv "$dir.new" "$dir" && sync "$(dirname "$dir")"',
 ];
 
-/** Writes the lines of `encodeFiles` from stdin into a directory of its own. */
+/** Writes the lines of `encodeFiles` from stdin into a new directory. */
 function writeScript(base: string, directory: string): string {
   return [
     "set -eu",
     `base=${quote(base)} dir=${quote(directory)}`,
     'mkdir -p "$base" && chmod 0700 "$base"',
-    // The name tells the content, and it appeared whole: a running container may have it mounted, so it is left alone.
+    // The name stands for the content, and the directory is complete: a running container may have it mounted, so it is left alone.
     '[ ! -d "$dir" ] || exit 0',
     ...WRITE_DIRECTORY,
   ].join("\n");
@@ -56,15 +56,15 @@ function writeScript(base: string, directory: string): string {
 
 /**
  * A workload's configuration and secret files: a directory on the Docker host that is written once for each content and removed
- * after its last reader. Who may enter is decided by its parent (mode 0700), so the files need no owner of their own and any
- * user inside the one container that mounts them can read them.
+ * after its last reader. Its parent (mode 0700) decides who may enter, so the files need no owner of their own, and any user
+ * inside the one container that mounts them can read them.
  */
 export class Files extends pulumi.ComponentResource {
   /** Absolute path on the Docker host. */
   readonly path: pulumi.Output<string>;
   /** Keyed hash of the content; not secret. */
   readonly digest: pulumi.Output<string>;
-  /** What a reader depends on. */
+  /** The resource that a reader depends on. */
   readonly written: pulumi.Resource;
 
   constructor(name: string, args: FilesArgs, opts?: pulumi.ComponentResourceOptions) {

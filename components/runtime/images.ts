@@ -21,11 +21,11 @@ export interface ImageStoreArgs {
     readonly backup: Pick<Settings["backup"], "image">;
     readonly edge: Settings["edge"];
   };
-  /** Takes locally built images to a remote daemon; see `Target`. */
+  /** Copies locally built images to a remote daemon; see `Target`. */
   readonly loader?: pulumi.Input<string> | undefined;
 }
 
-/** The images that this repository's own programs are built into: of no registry that everybody knows. */
+/** The images of this repository's own programs, which no public registry has. */
 const ownImages = {
   reference: {
     missing:
@@ -33,12 +33,12 @@ const ownImages = {
     capabilities: [],
   },
   backup: {
-    missing: "backup.image: name the backup's image, by the digest that the workflow `images` tells",
+    missing: "backup.image: name the backup's image, by the digest that the workflow `images` prints",
     capabilities: [],
   },
   "edge-sockets": {
-    missing: "edge.image: name the image of edge-sockets, by the digest that the workflow `images` tells",
-    // Rules of the packet filter, in its own network namespace.
+    missing: "edge.image: name the image of edge-sockets, by the digest that the workflow `images` prints",
+    // For rules of the packet filter, in its own network namespace.
     capabilities: ["CAP_NET_ADMIN"],
   },
 } as const satisfies Record<string, { readonly missing: string; readonly capabilities: readonly Capability[] }>;
@@ -67,7 +67,7 @@ export function partReference(
   if (imageSource === "registry" && !isOwn(name)) {
     if (images[name].digest === ("unverified" as string) && environment !== "local") {
       throw new Error(
-        `${name}: nobody has verified the digest of ${images[name].reference}; put it into components/images.ts`,
+        `${name}: the digest of ${images[name].reference} is not verified; put it into components/images.ts`,
       );
     }
     return imageReference(name);
@@ -83,7 +83,7 @@ export function partReference(
   return local;
 }
 
-/** Brings images to the daemon, each once. They stay there when the stack goes: another may use them. */
+/** Brings images to the daemon, each once. They stay there when the stack is removed: another stack may use them. */
 export class ImageStore extends pulumi.ComponentResource {
   readonly #args: ImageStoreArgs;
   readonly #resolved = new Map<string, ResolvedImage>();
@@ -94,7 +94,7 @@ export class ImageStore extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  /** The image of a part, by its name in the list of images. */
+  /** The image of a component, by its name in the list of images. */
   get(name: PartImage): ResolvedImage {
     return this.resolve(name, partReference(name, this.#args.settings));
   }
@@ -114,7 +114,7 @@ export class ImageStore extends pulumi.ComponentResource {
     return resolved;
   }
 
-  /** Copies an image that was built on this machine, and can be pulled from nowhere, to the remote daemon. */
+  /** Copies an image that was built on this machine, and is in no registry, to the remote daemon. */
   #send(name: string, reference: string): pulumi.Resource[] {
     const { loader } = this.#args;
     if (loader === undefined) return [];

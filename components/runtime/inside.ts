@@ -6,9 +6,9 @@ import type { Workload } from "./workload.ts";
 export interface InsideArgs {
   readonly target: Target;
   readonly workload: Workload;
-  /** Command line inside the container; run twice, it must do no harm. */
+  /** Command line inside the container; running it twice must be harmless. */
   readonly command: readonly string[];
-  /** It runs anew when one of these changes, and in a new container. */
+  /** It runs again if one of these changes, and in a new container. */
   readonly triggers: pulumi.Input<string>[];
 }
 

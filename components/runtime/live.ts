@@ -4,8 +4,8 @@ import { keyedDigest } from "./files.ts";
 
 /**
  * The labels by which the policies know that live trading was confirmed, or which exchanges' keys are of a sandbox. Labels are
- * shown in previews and by Docker, so the account stands there as a hash, under a key without which the few possible accounts
- * cannot be tried out.
+ * shown in previews and by Docker, so the account is in them as a hash, under a key without which the few possible accounts
+ * cannot be tried.
  */
 export function liveLabels(
   { live, liveConfirm, sandbox }: Settings["trading"],

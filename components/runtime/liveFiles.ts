@@ -4,16 +4,16 @@ import { quote } from "../shell.ts";
 import { encodeFiles, type FilesArgs, type FileTree, keyedDigest, WRITE_DIRECTORY } from "./files.ts";
 import { shell } from "./target.ts";
 
-/** Files that a running workload takes without a restart. */
+/** Hot-reloaded files: a running workload takes them without a restart. */
 export interface LiveSpec {
   /** Contents by path, relative to `LIVE_CURRENT`. */
   readonly files: FileTree;
   /**
    * Command line that ends with 0 if the files in a directory are sound; it runs in a container without network or volume.
-   * Absent where only the running program can tell.
+   * Absent if only the running program can check them.
    */
   readonly check?: (directory: string) => readonly string[];
-  /** Command line, inside the running container, that makes it take the files, or refuse them and go on as before. */
+  /** Command line, inside the running container, that makes it load the files, or refuse them and keep the old ones. */
   readonly reload: readonly string[];
 }
 
@@ -24,15 +24,15 @@ export interface LiveFilesArgs extends LiveSpec, Pick<FilesArgs, "target" | "dig
   readonly user: string;
   /** The capabilities without which its image cannot start. */
   readonly capabilities: readonly Capability[];
-  /** Its image: a container of another one is about to be replaced, and is left alone. */
+  /** Its image: a container of another image is about to be replaced, and is left alone. */
   readonly imageId: pulumi.Input<string>;
-  /** Its label `autollm.segments`: a container of other networks is about to be replaced as well, and may lack a name that the files use. */
+  /** Its label `autollm.segments`: a container of other networks is about to be replaced as well, and may not resolve a name in the files. */
   readonly segments: string;
 }
 
 /** Where the directory is mounted. */
 export const LIVE_MOUNT = "/run/live";
-/** The files that count now, inside the container. */
+/** The files in force, inside the container. */
 export const LIVE_CURRENT = `${LIVE_MOUNT}/current`;
 
 interface ScriptArgs
@@ -64,7 +64,7 @@ function preamble({
   ];
 }
 
-/** Writes the files beside the old ones, has them checked, points `current` at them, and asks who runs to take them. */
+/** Writes the files beside the old ones, has them checked, points `current` at them, and makes the running containers load them. */
 function switchScript(args: ScriptArgs): string {
   const { target, digest, imageId, user, capabilities, check, reload, segments } = args;
   const confined = [
@@ -82,7 +82,7 @@ function switchScript(args: ScriptArgs): string {
     "fi",
     'before=$(readlink "$live/current" || true)',
     'refuse() { [ "$before" = "$digest" ] || rm -rf "$dir"; echo "$1" >&2; exit 1; }',
-    // What the program logs while all is well would only hide what it says when it refuses.
+    // What the program logs in normal operation would only hide its message when it refuses.
     ...(program === undefined
       ? []
       : [
@@ -92,16 +92,16 @@ function switchScript(args: ScriptArgs): string {
     'point "$digest"',
     // A container of another image, or of other networks, is about to be replaced.
     `for container in $(mine --filter "ancestor=$image" --filter ${quote(`label=autollm.segments=${segments}`)}); do`,
-    // One that reads what it has on disk would begin with that again; one that ends at each start has another count.
+    // A program that is reading its data would start over; one that ends at each start has another restart count.
     '  health() { docker inspect --format "{{.State.Health.Status}} {{.RestartCount}}" "$container"; }',
     "  first=$(health)",
     '  case $first in starting*) while [ "$(health)" = "$first" ]; do sleep 1; done ;; esac',
     '  if [ "$(docker inspect --format "{{.State.Health.Status}}" "$container")" != healthy ]; then',
-    // It may be unwell because of the old files: it starts anew with these.
+    // It may be unhealthy because of the old files: it restarts with these.
     '    docker restart "$container" >/dev/null',
     "  else",
     `    said=$(docker exec "$container" ${words(reload)} 2>&1) || {`,
-    // Whoever starts now must not take what was refused.
+    // A container that starts now must not load what was refused.
     '      [ -z "$before" ] || point "$before"',
     '      refuse "$said"',
     "    }",
@@ -110,25 +110,25 @@ function switchScript(args: ScriptArgs): string {
   ].join("\n");
 }
 
-/** Removes the files, unless they count again: a change that was taken back half-way leaves two records of one content. */
+/** Removes the files, unless they are in force again: a change that was reverted half-way leaves two records of one content. */
 function removeScript(args: Pick<ScriptArgs, "target" | "workload" | "directory" | "digest">): string {
   return [
     ...preamble(args),
     '[ "$(readlink "$live/current")" != "$digest" ] || [ -z "$(mine --all)" ] || exit 0',
     'rm -rf "$live/$digest" "$live/$digest.new"',
-    // The last one takes the directory along.
+    // The last one removes the directory too.
     '[ -e "$live/current" ] || rm -rf "$live"',
   ].join("\n");
 }
 
 /**
- * Files that a running workload takes without a restart: one directory on the Docker host, which stays mounted while its
+ * Hot-reloaded files, which a running workload takes without a restart: one directory on the Docker host, which stays mounted while its
  * content is switched as a whole. Content that the workload refuses fails the `up` and leaves the old content in force.
  */
 export class LiveFiles extends pulumi.ComponentResource {
   /** Absolute path on the Docker host, to be mounted at `LIVE_MOUNT`. */
   readonly path: string;
-  /** What a reader depends on. */
+  /** The resource that a reader depends on. */
   readonly written: pulumi.Resource;
 
   constructor(name: string, args: LiveFilesArgs, opts?: pulumi.ComponentResourceOptions) {

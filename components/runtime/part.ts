@@ -6,7 +6,7 @@ import type { Segments } from "./segments.ts";
 import type { Target } from "./target.ts";
 import { Workload, type WorkloadSpec } from "./workload.ts";
 
-/** What every component that runs workloads is given. */
+/** The arguments of every component that runs workloads. */
 export interface PartArgs {
   readonly target: Target;
   readonly segments: Segments;
@@ -17,11 +17,11 @@ export interface PartArgs {
 /** A workload by its image's name, which stands for its reference and the capabilities it cannot start without. */
 export interface PartSpec extends Omit<WorkloadSpec, "image" | "user" | "capabilities"> {
   readonly image: PartImage;
-  /** Numeric `uid:gid`, where it is not the workload's own (components/uids.ts). */
+  /** Numeric `uid:gid`, if it is not the workload's own (components/uids.ts). */
   readonly user?: string;
 }
 
-/** Runs a part around the services as a child of its component. */
+/** Runs a workload as a child of its component. */
 export function runPart(name: string, args: PartArgs, spec: PartSpec, parent: pulumi.Resource): Workload {
   return new Workload(
     name,

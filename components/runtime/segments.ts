@@ -7,13 +7,13 @@ const MEMBERS_TALK = "com.docker.network.bridge.enable_icc";
 
 export interface SegmentsArgs {
   readonly provider: docker.Provider;
-  /** The stack's range of private addresses, of which each segment has its part. */
+  /** The stack's range of private addresses, divided among the segments. */
   readonly range: string;
-  /** The segments that are made. Default: all of the platform. */
+  /** The segments to create. Default: all of the platform. */
   readonly specs?: readonly SegmentSpec[];
 }
 
-/** The Docker networks, one a segment. A workload joins only those that it needs. */
+/** The Docker networks, one per segment. A workload joins only those that it needs. */
 export class Segments extends pulumi.ComponentResource {
   readonly #names = new Map<SegmentName, pulumi.Output<string>>();
 
@@ -26,7 +26,7 @@ export class Segments extends pulumi.ComponentResource {
         {
           driver: "bridge",
           internal: spec.internal,
-          // Docker's own pools are enough for 31 networks of all that a machine runs.
+          // Docker's own pools are enough for 31 networks on a whole machine.
           ipamConfigs: [addressesOf(args.range, spec)],
           // All that call the internet are in one network: without this, each of them would reach IB Gateway's API there.
           ...(spec.internal ? {} : { options: { [MEMBERS_TALK]: "false" } }),

@@ -4,23 +4,23 @@ import type { WorkloadSpec } from "./workload.ts";
 const script = readFileSync(new URL("set-aside.sh", import.meta.url), "utf8");
 const MOUNT = "/run/autollm";
 
-/** How a program tells that a file of its own is damaged, in the last lines before it ends. */
+/** How a program reports that one of its own files is damaged, in the last lines before it ends. */
 export interface Damage {
-  /** An extended regular expression that such a line has. It holds no `|` outside of brackets. */
+  /** An extended regular expression that matches such a line, without `|` outside of brackets. */
   readonly says: string;
-  /** What is set aside then, below the program's directory: names with blanks between them; `\1` is the expression's first group. */
+  /** What is then set aside, below the program's directory: names separated by blanks; `\1` is the expression's first group. */
   readonly aside: string;
 }
 
-/** A line that tells of something else than damage, though the program may say the same of both: no room, no right, somebody else's lock. */
+/** A line that means something other than damage, although the program may report both alike: no space, no permission, a foreign lock. */
 const OTHER = "[Nn]o space left|[Pp]ermission denied|[Rr]ead-only file system|annot allocate memory|directory lock";
 
-/** The rules as sed reads them: of a line that is known, the names. */
+/** The rules for sed: from a known line to the names. */
 export const damageRules = (damages: readonly Damage[]): string =>
   [`/${OTHER}/d`, ...damages.map(({ says, aside }) => `s|.*${says}.*|${aside}|p`), ""].join("\n");
 
 /**
- * A workload that sets its damaged files aside: data that can be had again, or done without. Its image needs a shell.
+ * A workload that sets its damaged files aside: data that can be made again, or is dispensable. Its image needs a shell.
  * @param directory where its volume is mounted
  */
 export function settingAside(

@@ -7,17 +7,17 @@ import { asRoot } from "../shell.ts";
 export interface Target {
   /** The provider that talks to the daemon. */
   readonly docker: docker.Provider;
-  /** The daemon's address as its own machine knows it. */
+  /** The daemon's address on its own machine. */
   readonly dockerSocket: string;
   /** Absolute directory on the daemon's machine for configuration and secret files. Its parent's mode is 0700. */
   readonly filesDir: string;
   /** The SSH connection of a remote machine; absent for this one. */
   readonly connection?: command.types.input.remote.ConnectionArgs;
-  /** What a command over that connection waits for. */
+  /** The resources that a command over that connection waits for. */
   readonly ready?: pulumi.Resource;
   /** Shell words, for this machine, that load an image archive from stdin into a remote daemon; absent for a local one. */
   readonly imageLoader?: pulumi.Input<string>;
-  /** The environment's name, as metrics, traces, logs and Grafana tell it. */
+  /** The environment's name, as in metrics, traces, logs and Grafana. */
   readonly environment: string;
   /** Labels of every container of the stack. */
   readonly labels: Readonly<Record<string, string>>;
@@ -28,7 +28,7 @@ export interface ShellArgs {
   readonly delete?: pulumi.Input<string>;
   /** Written to the script's standard input: the only way for a secret. */
   readonly stdin?: pulumi.Input<string>;
-  /** A change of any of these runs the script anew as a new resource. */
+  /** A change of any of these runs the script again, as a new resource. */
   readonly triggers: pulumi.Input<string>[];
 }
 

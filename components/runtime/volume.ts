@@ -11,15 +11,15 @@ export interface VolumeMount {
   readonly noCopy: boolean;
   /** Default false. */
   readonly readOnly?: boolean;
-  /** What gave the volume to its user, and to its group where it is shared, if anything had to. */
+  /** The resource that gave the volume to its user, and to its group if it is shared; absent if none was needed. */
   readonly given?: pulumi.Resource;
 }
 
 export interface StatefulVolumeArgs {
   readonly target: Target;
-  /** Whether others than its owner write to it, by its owner's group. Default false. */
+  /** Whether other workloads than its owner write to it, by its owner's group. Default false. */
   readonly shared?: boolean;
-  /** The user to give the volume to, and an image that has a shell, `find` and `chown`. Absent where it is root's, or the image brings it. */
+  /** The user to give the volume to, and an image that has a shell, `find` and `chown`. Absent if it is root's, or the image brings it. */
   readonly owner?: { readonly user: string; readonly image: ResolvedImage };
 }
 
@@ -28,7 +28,7 @@ export function volumeOwner(user: string, images: ImageStore): Required<Pick<Sta
   return { owner: { user, image: images.get("postgres") } };
 }
 
-/** The one thing that a container without network, and without any other capability, is to do to a volume. */
+/** Options of a container that changes a volume's owner: no network, and no other capability. */
 const INSIDE = [
   "--rm --network none --user 0:0 --read-only --cap-drop ALL --cap-add CHOWN --cap-add DAC_READ_SEARCH",
   "--security-opt no-new-privileges:true",
@@ -47,12 +47,12 @@ const onVolume = ({ volume, imageId }: VolumeScriptArgs, script: string) =>
   `--entrypoint /bin/sh --volume ${quote(volume)}:/volume:nocopy ${quote(imageId)} -euc ${script}`;
 
 /**
- * Gives a volume and all that lies in it to a user. Who writes to it as another user is stopped first: what it wrote later
- * would be its own again. The directory itself comes last, so its owner tells whether all was done.
+ * Gives a volume and everything in it to a user. Containers that write to it as another user are stopped first: what they
+ * wrote later would belong to that user again. The directory itself comes last, so its owner shows whether all was done.
  */
 export function ownerScript(args: VolumeScriptArgs): string {
   const { dockerSocket, volume, user } = args;
-  // Only a volume's mount has a name, and an older Docker would look at it all the same in an "and".
+  // Only a volume's mount has a name, and an older Docker would evaluate it all the same in an "and".
   const named = `{{if eq .Type "volume"}}{{if eq .Name ${JSON.stringify(volume)}}}{{if .RW}}{{$.Id}}{{end}}{{end}}{{end}}`;
   const writes = `{{range .Mounts}}${named}{{end}}`;
   return [
@@ -70,8 +70,8 @@ export function ownerScript(args: VolumeScriptArgs): string {
 }
 
 /**
- * Lets the group of a volume's owner write to it: to what its owner made so far, and, as files that are made in its folders are
- * the group's, to what anybody in the group makes. The owner itself does it, without any capability.
+ * Lets the group of a volume's owner write to it: to what its owner has created so far, and, since files in its folders belong to
+ * the group, to what any member of the group creates. The owner itself does it, without any capability.
  */
 export function sharedScript(args: VolumeScriptArgs): string {
   const { dockerSocket, user } = args;
@@ -85,7 +85,7 @@ export function sharedScript(args: VolumeScriptArgs): string {
 
 /** A named volume that holds state. In production it is protected: a destroy must unprotect it first. */
 export class StatefulVolume extends pulumi.ComponentResource {
-  /** The Docker volume's name, known once the volume can be written by its user. */
+  /** The Docker volume's name, known once its user can write to the volume. */
   readonly volumeName: pulumi.Output<string>;
   readonly #given: pulumi.Resource | undefined;
 
@@ -100,7 +100,7 @@ export class StatefulVolume extends pulumi.ComponentResource {
         parent: this,
         provider: target.docker,
         protect: target.environment === "production",
-        // Docker changes no label of a volume that exists: another label would be another volume, and the data would go.
+        // Docker cannot change a label of an existing volume: another label would mean another volume, and the data would be lost.
         ignoreChanges: ["labels"],
       },
     );
@@ -118,10 +118,10 @@ export class StatefulVolume extends pulumi.ComponentResource {
               .apply(([volumeName, imageId]) => script({ dockerSocket, volume: volumeName, imageId, user })),
             triggers: [volume.name, user],
           },
-          // A newer image changes nothing about whose the volume is.
+          // A newer image does not change the volume's owner.
           { parent: this, dependsOn: [...dependsOn], ignoreChanges: ["create"] },
         );
-      // A name for each user: with one for all, `ignoreChanges` would run the former user's script again.
+      // One name per user: with one for all, `ignoreChanges` would run the previous user's script again.
       const given = run(`${name}-owner-${user.split(":")[0]}`, ownerScript, []);
       const last = args.shared === true ? run(`${name}-shared`, sharedScript, [given]) : given;
       this.#given = last;
@@ -138,7 +138,7 @@ export class StatefulVolume extends pulumi.ComponentResource {
       : { name: this.volumeName, path, noCopy: true, given: this.#given };
   }
 
-  /** The volume as somebody mounts it who only reads it, and whose image has no say in its content. */
+  /** The volume as mounted by a workload that only reads it, and whose image does not initialise its content. */
   readAt(path: string): VolumeMount {
     return { name: this.volumeName, path, noCopy: true, readOnly: true };
   }

@@ -13,9 +13,9 @@ import type { VolumeMount } from "./volume.ts";
 export type Deploy =
   /** The new container serves before the old one is removed. */
   | "rolling"
-  /** The old one is removed first: two at once would corrupt or trade twice. */
+  /** The old one is removed first: two at once would corrupt data or trade twice. */
   | "recreate"
-  /** A batch job: it is made ready and started by hand, and ends by itself. */
+  /** A batch job: it is created, started by hand, and ends by itself. */
   | "on-demand";
 
 /** A directory or file of the host, mounted read-only. */
@@ -26,26 +26,26 @@ export interface HostMount {
 }
 
 /**
- * What has to be done before another container of a workload starts.
- * @param digest another one whenever the container is; it does not depend on what the claim adds to the environment
- * @param opts of the resource that does it
+ * The step before another container of a workload starts.
+ * @param digest changes whenever the container does; it does not depend on what the claim adds to the environment
+ * @param opts options of the resource that does it
  */
 export type Claim = (
   digest: pulumi.Output<string>,
   opts: pulumi.CustomResourceOptions,
 ) => {
-  /** What the container is told of it. */
+  /** What the claim adds to the container. */
   readonly environment: Readonly<Record<string, pulumi.Input<string>>>;
   readonly claimed: pulumi.Resource;
 };
 
-/** A workload, free of what engine runs it. */
+/** A workload, independent of Pulumi and Docker. */
 export interface WorkloadSpec {
   /** The image, by the id that the daemon resolved, and the reference that it was pinned by. */
   readonly image: { readonly id: pulumi.Input<string>; readonly reference: string };
   /** The whole command line; the image's own entry point is not used. */
   readonly command: readonly string[];
-  /** What follows `command`, where only the image says it. */
+  /** What follows `command`, if only the image says it. */
   readonly imageCommand?: pulumi.Input<readonly string[]>;
   /** Numeric `uid:gid`, never 0, and no other workload's: see components/uids.ts. */
   readonly user: string;
@@ -53,16 +53,16 @@ export interface WorkloadSpec {
   readonly groups?: readonly number[];
   /** The networks that it joins; one without any has no network at all. */
   readonly segments: readonly SegmentName[];
-  /** Those of its segments in which others reach it by its name; in the rest it only calls. Default: none. */
+  /** The segments in which others reach it by its name; in its other segments it only calls. Default: none. */
   readonly serves?: readonly SegmentName[];
   readonly deploy: Deploy;
-  /** Command line that ends with 0 when the workload can serve; only a batch job has none. */
+  /** Command line that ends with 0 if the workload can serve; only a batch job has none. */
   readonly health?: readonly string[];
-  /** Seconds until a failing health check counts, and in which nobody restarts it for one. Default 30. */
+  /** Seconds until a failing health check counts; until then it is not restarted for one. Default 30. */
   readonly startPeriod?: number;
-  /** Seconds in which every health check fails until it is unhealthy. Default 15. */
+  /** Seconds for which every health check must fail until it is unhealthy. Default 15. */
   readonly unhealthyAfter?: number;
-  /** Hard limit, MiB; swap is not given on top. */
+  /** Hard limit, MiB; no swap on top. */
   readonly memory: number;
   /** Relative weight against the others. Default 1024, Docker's own. */
   readonly cpuShares?: number;
@@ -72,7 +72,7 @@ export interface WorkloadSpec {
   readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Files by mount point, each mounted read-only. */
   readonly files?: Readonly<Record<string, FileTree>>;
-  /** Files that it takes while it runs, below `LIVE_CURRENT`; a change of `files` makes a new container. */
+  /** Hot-reloaded files, below `LIVE_CURRENT`; a change of `files` makes a new container. */
   readonly live?: LiveSpec;
   /** Names of the credentials among the files, for the policies. */
   readonly credentials?: readonly string[];
@@ -81,9 +81,9 @@ export interface WorkloadSpec {
   readonly tmpfs?: Readonly<Record<string, number>>;
   /** Host directories, each read-only and each waived in the policies. */
   readonly hostMounts?: readonly HostMount[];
-  /** What comes before another container of it. Default: nothing. */
+  /** The step before another container of it. Default: none. */
   readonly claim?: Claim;
-  /** Whether an `up` may find it stopped and leave it so. Default false: it is started again. */
+  /** Whether an `up` that finds it stopped leaves it stopped. Default false: it is started again. */
   readonly mayBeStopped?: boolean;
   /** Published ports; only edge-sockets has any. */
   readonly ports?: readonly {
@@ -96,7 +96,7 @@ export interface WorkloadSpec {
   readonly capabilities?: readonly Capability[];
   /** More labels. */
   readonly labels?: Readonly<Record<string, pulumi.Input<string>>>;
-  /** The name that it has for itself. Default: its own with `-host` behind it. */
+  /** The container's hostname. Default: the workload's name with the suffix `-host`. */
   readonly hostname?: pulumi.Input<string>;
   /** Seconds between SIGTERM and SIGKILL. Default 15. */
   readonly stopTimeout?: number;
@@ -109,14 +109,14 @@ export interface WorkloadArgs {
   readonly spec: WorkloadSpec;
 }
 
-/** Enough for a database with its connections; a fork bomb meets it at once (CIS Docker Benchmark 5.29). */
+/** Enough for a database with its connections; a fork bomb reaches it at once (CIS Docker Benchmark 5.29). */
 const DEFAULT_PIDS = 256;
 /** The least that an `up` waits for a container to be healthy. */
 const HEALTHY_WITHIN_SECONDS = 180;
 const START_PERIOD = 30;
 /**
- * The start period of a program that reads what it has on disk before it can serve: seconds. How long that takes grows with what
- * is there, and one that is cut short begins again from its start; so it is three times the ten minutes that a start has
+ * The start period of a program that reads what it has on disk before it can serve: seconds. That takes longer the more data there is,
+ * and an interrupted start begins again from the beginning; so it is three times the ten minutes that a start has
  * been tried with (test/e2e/slow-starts.test.ts). While it lasts Docker calls the container "starting": the watchdog leaves it
  * alone, and an `up` waits. The first good check ends it, so a program that fails later is noticed as soon as any other.
  */
@@ -124,13 +124,13 @@ export const RECOVERY = 1800;
 const UNHEALTHY_AFTER = 15;
 const MIB = 1024 * 1024;
 
-/** What every container gets: platform.md's "Docker with json-file logs 10 MB x 3", CIS Docker Benchmark 5.x. */
+/** Settings of every container: platform.md's "Docker with json-file logs 10 MB x 3", CIS Docker Benchmark 5.x. */
 const hardened = {
   readOnly: true,
   privileged: false,
   init: true,
   logDriver: "json-file",
-  // Docker writes the labels beside each line: so the log collector knows whose it is without asking the daemon.
+  // Docker writes the labels beside each line, so the log collector knows its service without asking the daemon.
   logOpts: { "max-size": "10m", "max-file": "3", labels: "autollm.service,autollm.stack" },
 } as const;
 
@@ -156,7 +156,7 @@ export function dockerDuration(seconds: number): string {
 }
 
 /**
- * A health command that asks for a page inside the container; `wget` is in the official and in the local images.
+ * A health command that requests a page inside the container; `wget` is in the official and in the local images.
  * @param host where it listens, for a program that cannot listen on the loopback as well
  */
 export function answersHttp(port: number, path: string, host = "127.0.0.1"): readonly string[] {
@@ -193,7 +193,7 @@ export function joinTrees(trees: Readonly<Record<string, FileTree>>): { tree: Fi
   return { tree: Object.fromEntries(entries), folders };
 }
 
-/** JSON in which the order of keys says nothing. */
+/** JSON with sorted keys. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     typeof part === "object" && part !== null && !Array.isArray(part)
@@ -202,19 +202,19 @@ function canonical(value: unknown): string {
   );
 }
 
-/** Variables as Docker takes them, in an order that stays. */
+/** Variables as Docker takes them, in a fixed order. */
 function environmentList(environment: Readonly<Record<string, pulumi.Input<string>>>): pulumi.Output<string>[] {
   return Object.entries(environment)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => pulumi.interpolate`${key}=${value}`);
 }
 
-/** The one way to run a container: hardened by default, reached by its name where it serves. */
+/** The only way to run a container: hardened by default, reachable by its name in the segments where it serves. */
 export class Workload extends pulumi.ComponentResource {
-  /** The container's Docker name, made by the engine so that old and new can stand side by side. */
+  /** The container's Docker name, generated by the engine so that old and new can run side by side. */
   readonly containerName: pulumi.Output<string>;
   readonly container: docker.Container;
-  /** Directory on the Docker host that holds its live files, if it has any. */
+  /** Directory on the Docker host with its hot-reloaded files, if it has any. */
   readonly liveDirectory: string | undefined;
 
   constructor(name: string, args: WorkloadArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -241,7 +241,7 @@ export class Workload extends pulumi.ComponentResource {
               segments: segmentsLabel(spec),
               ...spec.live,
             },
-            // Whoever is stopped for the sake of a volume is not asked to take files at the same time.
+            // A container that is stopped for the sake of a volume is not made to load files at the same time.
             { parent: this, dependsOn: (spec.volumes ?? []).flatMap(({ given }) => given ?? []) },
           );
     const written = [files, live].flatMap((each) => (each === undefined ? [] : [each.written]));
@@ -257,13 +257,13 @@ export class Workload extends pulumi.ComponentResource {
           : pulumi.output(spec.imageCommand).apply((own) => [...spec.command.slice(1), ...own]),
       user: spec.user,
       ...(spec.groups === undefined ? {} : { groupAdds: spec.groups.map(String).sort() }),
-      // Not the name itself: a newer Docker resolves a hostname in every network, also where nobody may be reached.
+      // Not the name itself: a newer Docker resolves a hostname in every network, even where no workload may be called.
       hostname: spec.hostname ?? `${name}-host`,
       envs: environmentList(spec.environment ?? {}),
       memory: spec.memory,
       memorySwap: spec.memory,
       cpuShares: spec.cpuShares ?? 1024,
-      // Without a network named, Docker would put it into its default one, which leads to the internet.
+      // If no network is named, Docker would use its default one, which leads to the internet.
       networkMode: spec.segments.length === 0 ? "none" : "bridge",
       networksAdvanced: spec.segments.map((segment) => ({
         name: args.segments.network(segment),
@@ -320,7 +320,7 @@ export class Workload extends pulumi.ComponentResource {
           }),
     };
     const claim = spec.claim?.(
-      // Of all that makes another container, so that none starts without a claim of its own.
+      // A digest of everything that makes another container, so that none starts without its own claim.
       pulumi.unsecret(pulumi.all([args.digestKey, inputs]).apply(([key, all]) => keyedDigest(key, canonical(all)))),
       { parent: this, dependsOn: written },
     );
@@ -333,7 +333,7 @@ export class Workload extends pulumi.ComponentResource {
         parent: this,
         provider: target.docker,
         dependsOn: [...written, ...(claim === undefined ? [] : [claim.claimed])],
-        // The provider reports a changed mount or health check as updated without applying it: a new container applies all.
+        // The provider reports a changed mount or health check as updated without applying it: a new container applies everything.
         replaceOnChanges: ["*"],
         deleteBeforeReplace: spec.deploy === "recreate",
       },

@@ -21,7 +21,7 @@ function isBinary(run: string): boolean {
 
 /**
  * A text without its PEM texts that hold a key, a certificate or a request, and with no padding behind its base64: read as words,
- * the letters before a `=` would sooner or later be a secret's name by chance. A PEM text that holds anything else stays.
+ * the letters before a `=` would sooner or later be a secret's name by chance. A PEM text with other content is kept.
  */
 export function withoutPem(text: string): string {
   return text

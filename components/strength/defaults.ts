@@ -57,7 +57,7 @@ export function isUnmistakableDefault(value: string): boolean {
   return shapes(value).some((shape) => unmistakable.has(shape) || YOURS.test(shape));
 }
 
-/** So many letters in known words are no accident. */
+/** So many letters in known words are no coincidence. */
 const WORD = 4;
 
 /** Letters that may stand beside known words without making a secret of them. */
@@ -82,7 +82,7 @@ function isMadeOfWords(value: string, own: readonly string[]): boolean {
 /**
  * Whether a secret is a known default: also words like `admin` and `test`, digits alone, what is one sign or byte again and
  * again, and the hash of a default.
- * @param own the stack's own names, such as the parts of its domain: no secrets to whoever looks at it
+ * @param own the stack's own names, such as the parts of its domain: which anybody can look up
  */
 export function isDefaultSecret(value: string, own: readonly string[] = []): boolean {
   if (value === "") return false;

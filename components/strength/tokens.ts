@@ -19,7 +19,7 @@ const KNOWN: readonly (readonly [string, RegExp])[] = [
   ["a password's hash", /\$(2[aby]|apr1|argon2(id?|d)|scrypt|6|5|1|y)\$[A-Za-z0-9./=,$-]{20,}|SCRAM-SHA-256\$\d+:/],
 ];
 
-/** What a text gives away, by its form. */
+/** The secret that a text contains, by its form. */
 export function knownToken(text: string): string | undefined {
   return KNOWN.find(([, form]) => form.test(text))?.[0];
 }
@@ -28,7 +28,7 @@ export function knownToken(text: string): string | undefined {
 const MIN_RANDOM = 20;
 const MIN_BITS_PER_CHARACTER = 3.6;
 
-/** Shannon's entropy, in bits a character. */
+/** Shannon's entropy, in bits per character. */
 export function entropy(text: string): number {
   const counts = new Map<string, number>();
   for (const sign of text) counts.set(sign, (counts.get(sign) ?? 0) + 1);

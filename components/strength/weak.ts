@@ -17,14 +17,14 @@ export interface Secret {
 export const MIN_LENGTH = 12;
 /** VNC uses 8 characters of a password. */
 export const VNC_LENGTH = 8;
-/** Guesses, as a power of ten, that a secret must stand; zxcvbn calls 10 "very unguessable". 8 random characters reach 8. */
+/** Guesses, as a power of ten, that a secret must withstand; zxcvbn calls 10 "very unguessable". 8 random characters reach 8. */
 const MIN_GUESSES = 10;
 /**
  * Of random values of 8 characters one in seven hundred is below 7, one in four thousand below 6.5 and one in twenty-five thousand
  * below 6, each by a word that they happen to hold: what the stack makes must not be refused by chance.
  */
 const VNC_GUESSES = 5;
-/** So many characters settle the matter for a random value. More than the second add time and no knowledge. */
+/** So many characters are enough to judge a random value. More than the second number take time and change nothing. */
 const FIRST_ESTIMATED = 12;
 const MAX_ESTIMATED = 64;
 
@@ -40,7 +40,7 @@ function urlParts(value: string): readonly string[] | undefined {
   return `${pathname}${search}${hash}`.split(/[/?&#=]+/).filter((part) => part !== "");
 }
 
-/** A piece of a URL that stands for one that nobody has filled in: `XXXXXXXX`, the nil UUID, `your-webhook`. */
+/** A piece of a URL that is a placeholder: `XXXXXXXX`, the nil UUID, `your-webhook`. */
 const isPlaceholderPart = (part: string) =>
   /^[xX]{3,}$/.test(part) || isUnmistakableDefault(part) || (part.length >= MIN_LENGTH && isDefaultSecret(part));
 
@@ -48,7 +48,7 @@ function isDefaultLocator(value: string): boolean {
   return isUnmistakableDefault(value) || (urlParts(value) ?? value.split("/")).some(isPlaceholderPart);
 }
 
-/** A login may be `admin`, a chat's id is digits: only what stands for no value at all is refused. */
+/** A login may be `admin`, a chat's id is digits: only a placeholder is refused. */
 const isDefaultIdentifier = (value: string) => isUnmistakableDefault(value) || /^[xX]{3,}$|^0+$|^[?*.-]+$/.test(value);
 
 /**
@@ -78,7 +78,7 @@ export function isGuessable(secret: Secret): boolean {
   const { name, value } = secret;
   if (value === "" || isIdentifierName(name) || isLocatorName(name) || value.includes("-----BEGIN ")) return false;
   const counted = significant(secret);
-  // A long run without order stands any number of guesses; so a stack of generated credentials never loads the dictionaries.
+  // A long run without order withstands any number of guesses; so a stack of generated credentials never loads the dictionaries.
   if (holdsRandom(counted)) return false;
   const least = isVncName(name) ? VNC_GUESSES : MIN_GUESSES;
   // A value is as hard as its beginning at least, and estimating a long one takes ten times as long.

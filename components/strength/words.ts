@@ -1,4 +1,4 @@
-/** Values that only ever stand for a secret that nobody has set. Refused wherever they stand. */
+/** Values that are only ever placeholders for a secret. Refused everywhere. */
 export const UNMISTAKABLE: readonly string[] = [
   "changeme",
   "changethis",
@@ -19,7 +19,7 @@ export const UNMISTAKABLE: readonly string[] = [
 
 const words = (text: string) => text.trim().split(/\s+/);
 
-/** Words that make no password, alone, joined, or with digits around them. Refused where a secret stands. */
+/** Words that make no password, alone, joined, or with digits around them. Refused as a secret. */
 export const WEAK_WORDS: readonly string[] = [
   ...new Set([
     ...UNMISTAKABLE.filter((word) => /^[a-z]+$/.test(word)),
@@ -50,7 +50,7 @@ const ISSUERS = words(
 );
 const THINGS = words("key api_key secret api_secret token password");
 
-/** What stands where a value is to be put. */
+/** Placeholders for a value. */
 const UNSET = words("replace_me change_me change-me replace-me REPLACE_ME CHANGE_ME");
 
 /** Placeholders as files of examples have them. */

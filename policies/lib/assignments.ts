@@ -2,7 +2,7 @@ import { withoutPem } from "../../components/strength/blobs.ts";
 import { isReference, isSecretUnder } from "../../components/strength/secretNames.ts";
 import { flagPasswords } from "./flags.ts";
 
-/** A secret that a text gives away by the name that stands before it. */
+/** A secret that a text exposes by the name before it. */
 export interface Assignment {
   readonly name: string;
   readonly value: string;

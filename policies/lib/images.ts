@@ -5,7 +5,7 @@ const DIGEST = /@sha256:[0-9a-f]{64}$/;
 
 export type Pin = "digest" | "id" | "local" | "tag" | "latest" | "none";
 
-/** How firmly a reference names one image. */
+/** How precisely a reference names one image. */
 export function pin(reference: string): Pin {
   if (ID.test(reference)) return "id";
   if (DIGEST.test(reference)) return "digest";

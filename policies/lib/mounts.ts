@@ -64,10 +64,10 @@ export function hostMounts({ props }: Subject): readonly HostMount[] {
   return [...mounts, ...volumes];
 }
 
-/** The socket of a container engine. */
-export const ENGINE_SOCKET = /(docker|containerd|podman|crio|buildkitd)[^/]*\.sock$/i;
+/** The socket of a container runtime. */
+export const RUNTIME_SOCKET = /(docker|containerd|podman|crio|buildkitd)[^/]*\.sock$/i;
 
-/** Where the engines have their sockets: who mounts a directory has what lies in it. */
+/** The sockets of container runtimes: a container that mounts a directory has everything in it. */
 const SOCKETS = [
   "/run/docker.sock",
   "/run/docker/containerd/containerd.sock",
@@ -78,12 +78,12 @@ const SOCKETS = [
   "/run/user/1000/docker.sock",
 ];
 
-/** Whether a path is a container engine's socket, or a directory in which one lies. */
+/** Whether a path is a container runtime's socket, or a directory that contains one. */
 export function holdsEngineSocket(source: string): boolean {
-  return ENGINE_SOCKET.test(source) || SOCKETS.some((socket) => contains(source, socket));
+  return RUNTIME_SOCKET.test(source) || SOCKETS.some((socket) => contains(source, socket));
 }
 
-/** The directory of a workload's own files: `…/NAME-files-<digest>`, or `…/NAME-files-live` where it takes them without a restart. */
+/** The directory of a workload's own files: `…/NAME-files-<digest>`, or `…/NAME-files-live` if they are hot-reloaded. */
 export const FILES_DIRECTORY = /\/([a-z0-9][a-z0-9.-]*)-files-(?:[0-9a-f]{16}|live)(?=\/|$)/;
 
 /** Whether a mount's source is a stack's kill switch, which says that orders are stopped, and why. */

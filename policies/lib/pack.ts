@@ -28,7 +28,7 @@ function facts(rule: Rule) {
     description: rule.title,
     enforcementLevel: rule.level,
     severity: rule.severity,
-    remediationSteps: rule.mend,
+    remediationSteps: rule.fix,
   };
 }
 

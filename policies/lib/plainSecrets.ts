@@ -4,11 +4,11 @@ import { holdsRandom, knownToken } from "../../components/strength/tokens.ts";
 import { candidates, type Place, words } from "./places.ts";
 import type { Finding } from "./rule.ts";
 
-/** Names whose values look random and tell nothing: digests, ids, revisions. */
+/** Names whose values look random and are no secrets: digests, ids, revisions. */
 const PUBLIC_NAME =
   /(digest|hash|checksum|sha\d*|revision|commit|fingerprint|image|version|public[-_.]?key|segments|stack|services?)$/i;
 
-/** The secrets that a place shows to whoever may look. `scripts` name digests and keys of packages, so that length alone says nothing. */
+/** The secrets that a place exposes to every reader. `scripts` name digests and keys of packages, so length alone says nothing. */
 export function plainSecrets(place: Place, where: "container" | "script"): readonly Finding[] {
   const { key, name, text } = place;
   const named = candidates(place)

@@ -4,12 +4,12 @@ import type { Rule } from "./rule.ts";
 
 const row = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 
-const ruleRow = ({ name, level, severity, title, why, mend }: Rule) =>
-  row([`\`${name}\``, level, severity, `${title}.`, why, mend]);
+const ruleRow = ({ name, level, severity, title, why, fix }: Rule) =>
+  row([`\`${name}\``, level, severity, `${title}.`, why, fix]);
 
 /** The table of the rules, as README.md shows it. */
 export function ruleTable(): string {
-  const head = [row(["Policy", "Level", "Severity", "What", "Why", "Mend"]), row(Array(6).fill("---"))];
+  const head = [row(["Policy", "Level", "Severity", "What", "Why", "Fix"]), row(Array(6).fill("---"))];
   return Object.entries(ruleGroups)
     .map(([group, rules]) => [`### ${group}`, "", ...head, ...rules.map(ruleRow)].join("\n"))
     .join("\n\n");

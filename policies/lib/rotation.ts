@@ -32,7 +32,7 @@ export function overdue(subjects: readonly StackSubject[], now: number): readonl
       const days = Math.floor((now / 1000 - since) / DAY_SECONDS);
       const problem = `is ${days} days old, and its period is ${periodDays} days`;
       return days > periodDays
-        ? [{ subject, key: unit, problem, mend: `rotate it: ${commandLine(stack ?? "NAME", `rotate ${unit}`)}` }]
+        ? [{ subject, key: unit, problem, fix: `rotate it: ${commandLine(stack ?? "NAME", `rotate ${unit}`)}` }]
         : [];
     }),
   );

@@ -21,8 +21,8 @@ export interface Finding {
   readonly key: string;
   /** What is wrong with it; follows the key in a sentence. */
   readonly problem: string;
-  /** How to mend this one, where the rule's own advice is too general. */
-  readonly mend?: string;
+  /** How to fix this one, if the rule's own advice is too general. */
+  readonly fix?: string;
 }
 
 export interface StackFinding extends Finding {
@@ -39,18 +39,18 @@ interface RuleFacts {
   readonly severity: "low" | "medium" | "high" | "critical";
   /** What goes wrong without it. */
   readonly why: string;
-  /** How a violation is mended, as an order: "drop ALL capabilities". */
-  readonly mend: string;
+  /** How a violation is fixed, as an order: "drop ALL capabilities". */
+  readonly fix: string;
 }
 
-/** Judges one resource by what the program declares, before it is made. */
+/** Judges one resource by what the program declares, before it is created. */
 export interface ResourceRule extends RuleFacts {
   /** Pulumi type tokens; `every` for all resources. */
   readonly types: readonly string[] | "every";
   readonly check: (subject: Subject) => Iterable<Finding> | Promise<Iterable<Finding>>;
 }
 
-/** Judges the stack as a whole, with what its resources came to be. */
+/** Judges the stack as a whole, with the final values of its resources. */
 export interface StackRule extends RuleFacts {
   readonly checkStack: (subjects: readonly StackSubject[]) => Iterable<StackFinding>;
 }
@@ -64,5 +64,5 @@ export function isStackRule(rule: Rule): rule is StackRule {
 /** `container "redis": memory is not limited; set memory in MiB.` */
 export function message(rule: Rule, subject: Pick<Subject, "type" | "name">, finding: Finding): string {
   const kind = subject.type.split(":").at(-1) ?? subject.type;
-  return `${kind} "${subject.name}": ${finding.key} ${finding.problem}; ${finding.mend ?? rule.mend}.`;
+  return `${kind} "${subject.name}": ${finding.key} ${finding.problem}; ${finding.fix ?? rule.fix}.`;
 }

@@ -1,4 +1,4 @@
-/** What the command is called that writes a workload's files, or those that it takes while it runs. */
+/** The name of the command that writes a workload's files, hot-reloaded ones included. */
 const SUFFIX = /-(?:live-)?files$/;
 
 /** The workload whose files a command of this name writes; undefined for any other command. */

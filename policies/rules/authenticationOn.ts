@@ -2,7 +2,7 @@ import { places } from "../lib/places.ts";
 import type { ResourceRule } from "../lib/rule.ts";
 import { COMMANDS, CONTAINER } from "../lib/types.ts";
 
-/** Settings by which the platform's programs let in whoever comes. */
+/** Settings by which the platform's programs let in every client. */
 const OPEN: readonly RegExp[] = [
   /\b(ALLOW_EMPTY_PASSWORD|ALLOW_ANONYMOUS_LOGIN|MYSQL_ALLOW_EMPTY_PASSWORD)=["']?(yes|true|1)\b/i,
   /\bPOSTGRES_HOST_AUTH_METHOD=["']?trust\b/i,
@@ -14,11 +14,11 @@ const OPEN: readonly RegExp[] = [
 
 export const authenticationOn: ResourceRule = {
   name: "authentication-on",
-  title: "No program is told to let in whoever comes",
+  title: "No program is configured to let in every client",
   level: "mandatory",
   severity: "critical",
-  why: "A database without a password needs one neighbour that is broken into, and nothing more.",
-  mend: "remove the setting, and give the program a credential",
+  why: "If a database has no password, one compromised neighbour is enough to read it.",
+  fix: "remove the setting, and give the program a credential",
   types: [CONTAINER, ...COMMANDS],
   *check(subject) {
     for (const { key, name, text } of places(subject)) {

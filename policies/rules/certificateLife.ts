@@ -9,11 +9,11 @@ const CA_DAYS = 3653;
 
 export const certificateLife: ResourceRule = {
   name: "certificate-life",
-  title: `A certificate lives ${LEAF_DAYS} days at most, an authority 10 years`,
+  title: `A certificate is valid for ${LEAF_DAYS} days at most, an authority for 10 years`,
   level: "mandatory",
   severity: "medium",
-  why: "A stolen key is of use until its certificate ends; Apple's clients refuse longer ones.",
-  mend: "lower validityPeriodHours and set earlyRenewalHours",
+  why: "A stolen key works until its certificate expires; Apple's clients refuse longer certificates.",
+  fix: "lower validityPeriodHours and set earlyRenewalHours",
   types: [SELF_SIGNED, LOCALLY_SIGNED],
   *check({ props: { validityPeriodHours, isCaCertificate } }) {
     const days = isCaCertificate === true ? CA_DAYS : LEAF_DAYS;

@@ -10,8 +10,8 @@ export const commandNoPlainSecret: ResourceRule = {
   title: "A command's script, environment and triggers hold no secret",
   level: "mandatory",
   severity: "critical",
-  why: "When a command fails the engine prints it whole, and while it runs every user of the machine sees its arguments.",
-  mend: "hand it over on stdin, as a secret",
+  why: "If a command fails, the engine prints it in full; while it runs, every user of the machine sees its arguments.",
+  fix: "pass it on stdin, as a secret",
   types: COMMANDS,
   check(subject) {
     return places(subject)

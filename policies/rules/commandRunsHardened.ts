@@ -1,4 +1,4 @@
-import { ENGINE_SOCKET, FILES_DIRECTORY, leadsTo } from "../lib/mounts.ts";
+import { FILES_DIRECTORY, leadsTo, RUNTIME_SOCKET } from "../lib/mounts.ts";
 import type { ResourceRule } from "../lib/rule.ts";
 import { COMMANDS } from "../lib/types.ts";
 import { text } from "../lib/value.ts";
@@ -25,20 +25,20 @@ export const commandRunsHardened: ResourceRule = {
   title: "A script starts no container that the other policies would refuse",
   level: "mandatory",
   severity: "critical",
-  why: "docker run in a script is a way past everything that a Container resource is checked for.",
-  mend: "use a Workload, or docker run --cap-drop ALL --security-opt no-new-privileges:true without the host's namespaces",
+  why: "docker run in a script bypasses every check of a Container resource.",
+  fix: "use a Workload, or docker run --cap-drop ALL --security-opt no-new-privileges:true without the host's namespaces",
   types: COMMANDS,
   *check({ props }) {
     for (const key of ["create", "update", "delete"]) {
       for (const [run] of (text(props[key]) ?? "").replaceAll("\\\n", " ").matchAll(RUN)) {
         for (const [what, form] of ESCAPES) if (form.test(run)) yield { key, problem: `starts ${what}` };
         const mounts = [...run.matchAll(MOUNT)].flatMap(([mount]) => mount.split(/[\s:=,"']+/));
-        if (mounts.some((word) => ENGINE_SOCKET.test(word))) {
-          yield { key, problem: "starts a container that holds a container engine's socket" };
+        if (mounts.some((word) => RUNTIME_SOCKET.test(word))) {
+          yield { key, problem: "starts a container that has a container runtime's socket" };
         }
         for (const [mount] of run.matchAll(MOUNT)) {
           const path = hostPath(mount);
-          if (path !== undefined && !ENGINE_SOCKET.test(path) && !FILES_DIRECTORY.test(path))
+          if (path !== undefined && !RUNTIME_SOCKET.test(path) && !FILES_DIRECTORY.test(path))
             yield { key, problem: `starts a container that holds ${path} of the host` };
         }
       }

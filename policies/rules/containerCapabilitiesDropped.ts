@@ -13,22 +13,22 @@ export const containerCapabilitiesDropped: ResourceRule = {
   title: "A container drops all capabilities and adds back only what is waived",
   level: "mandatory",
   severity: "high",
-  why: "Docker's default capabilities let a broken-into program forge packets, change owners and bypass file modes.",
-  mend: 'set drops: ["ALL"] and list each capability that is added, with its reason, in policies/waivers.ts',
+  why: "Docker's default capabilities let a compromised program forge packets, change owners and bypass file modes.",
+  fix: 'set drops: ["ALL"] and list each capability that is added, with its reason, in policies/waivers.ts',
   types: [CONTAINER],
   *check(subject) {
     const { capabilities } = subject.props;
     if (isUnknown(capabilities)) return;
     const { drops, adds } = record(capabilities);
     if (!hasUnknown(drops) && !texts(drops).some((drop) => drop.toUpperCase() === "ALL")) {
-      yield { key: "capabilities.drops", problem: "lacks ALL", mend: 'set capabilities.drops to ["ALL"]' };
+      yield { key: "capabilities.drops", problem: "lacks ALL", fix: 'set capabilities.drops to ["ALL"]' };
     }
     for (const added of texts(adds).map(fullName)) {
       if (!waived(NAME, service(subject), added)) {
         yield {
           key: "capabilities.adds",
-          problem: `has ${added}, for which there is no waiver`,
-          mend: `do without ${added}, or list it with its reason in policies/waivers.ts`,
+          problem: `has ${added}, which has no waiver`,
+          fix: `do without ${added}, or list it with its reason in policies/waivers.ts`,
         };
       }
     }

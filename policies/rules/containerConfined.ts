@@ -11,8 +11,8 @@ export const containerConfined: ResourceRule = {
   title: "A container gains no privileges and keeps Docker's seccomp and AppArmor profiles",
   level: "mandatory",
   severity: "high",
-  why: "Without no-new-privileges a set-uid program inside makes root of any user; without the profiles the kernel is open to it.",
-  mend: 'set securityOpts: ["no-new-privileges:true"]',
+  why: "Without no-new-privileges a set-uid program inside turns any user into root; without the profiles the kernel is exposed to it.",
+  fix: 'set securityOpts: ["no-new-privileges:true"]',
   types: [CONTAINER],
   *check({ props: { securityOpts } }) {
     const options = texts(securityOpts);
@@ -21,7 +21,7 @@ export const containerConfined: ResourceRule = {
     }
     for (const option of options.filter((candidate) => !HARMLESS.test(candidate))) {
       const [name = ""] = option.split(/[=:]/);
-      yield { key: "securityOpts", problem: `sets ${name} to what no rule knows`, mend: `remove ${name}` };
+      yield { key: "securityOpts", problem: `sets ${name} to a value that no rule knows`, fix: `remove ${name}` };
     }
   },
 };

@@ -3,16 +3,16 @@ import type { ResourceRule } from "../lib/rule.ts";
 import { CONTAINER } from "../lib/types.ts";
 import { hasUnknown, isUnknown, record, texts } from "../lib/value.ts";
 
-/** Commands that are healthy whatever happens. */
+/** Commands that always succeed. */
 const EMPTY = /^(exit 0|true|:|\/bin\/true)$/;
 
 export const containerHealthChecked: ResourceRule = {
   name: "container-health-checked",
-  title: "A container says whether it is healthy",
+  title: "A container has a health check",
   level: "mandatory",
   severity: "medium",
-  why: "Without a check a deploy goes on to break the next service, and the watchdog cannot restart what hangs.",
-  mend: 'set healthcheck.tests to ["CMD", …] of a command that fails when the service cannot serve',
+  why: "Without a health check a deploy goes on and breaks the next service, and the watchdog cannot restart a container that hangs.",
+  fix: 'set healthcheck.tests to ["CMD", …] with a command that fails if the service cannot serve',
   types: [CONTAINER],
   *check(subject) {
     if (label(subject, "autollm.deploy") === "on-demand" || isUnknown(subject.props.healthcheck)) return;

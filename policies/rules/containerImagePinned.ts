@@ -9,8 +9,8 @@ export const containerImagePinned: ResourceRule = {
   title: "A container runs an image that is pinned by digest; a locally built one only in environment local",
   level: "mandatory",
   severity: "high",
-  why: "What was tested must be what runs; and Docker reads a tag back as an id, so that every update replaces the container.",
-  mend: "set image to RemoteImage.imageId and the label autollm.image to repository:tag@sha256:digest",
+  why: "What was tested must be what runs. And Docker reads a tag back as an id, so every update would replace the container.",
+  fix: "set image to RemoteImage.imageId and the label autollm.image to repository:tag@sha256:digest",
   types: [CONTAINER],
   *check(subject) {
     const local = environment(subject) === "local";
@@ -23,7 +23,7 @@ export const containerImagePinned: ResourceRule = {
     if (isUnknown(reference)) return;
     if (reference === undefined || reference === "") {
       if (imagePin !== "digest")
-        yield { key: "labels autollm.image", problem: "is missing, so nothing says what the image is" };
+        yield { key: "labels autollm.image", problem: "is missing, so the image's reference is unknown" };
       return;
     }
     const pinned = pin(reference);
@@ -33,12 +33,12 @@ export const containerImagePinned: ResourceRule = {
         yield {
           key: "labels autollm.image",
           problem: "is an image built on this machine",
-          mend: "use imageSource: registry outside environment local",
+          fix: "use imageSource: registry outside environment local",
         };
     } else if (pinned === "id" || pinned === "latest" || pinned === "none" || !local) {
       yield {
         key: "labels autollm.image",
-        problem: pinned === "id" ? "is an id that nobody can look up" : pinProblem[pinned],
+        problem: pinned === "id" ? "is an id that cannot be looked up" : pinProblem[pinned],
       };
     }
   },

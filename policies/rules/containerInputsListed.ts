@@ -6,14 +6,14 @@ import { CONTAINER } from "../lib/types.ts";
 import { isMissing, isUnknown, list, type Value } from "../lib/value.ts";
 
 const LIST = "policies/containerInputs.ts";
-/** What says no more than nothing does: the provider's own default of an input. */
+/** An input that equals the provider's own default. */
 const isNothing = (value: Value) =>
   isMissing(value) ||
   value === false ||
   value === 0 ||
   (value === Object(value) && Object.keys(Object(value)).length === 0);
 
-const MEND: Readonly<Record<string, string>> = {
+const FIX: Readonly<Record<string, string>> = {
   volumes: "use mounts, whose sources the rules know",
   uploads: "mount a file of the workload's own",
   runtime: "remove it: the host has one runtime",
@@ -26,8 +26,8 @@ function* groups(subject: Subject): Generator<Finding> {
     if (isUnknown(group) || mayJoin(service(subject), String(group))) continue;
     yield {
       key: `groupAdds[${index}]`,
-      problem: "is a group that it is not waived for, and shares no volume of",
-      mend: "remove it, or waive it in policies/waivers.ts",
+      problem: "is a group for which it has no waiver, and whose volumes it does not share",
+      fix: "remove it, or waive it in policies/waivers.ts",
     };
   }
 }
@@ -37,8 +37,8 @@ export const containerInputsListed: ResourceRule = {
   title: "A container has only inputs that the rules know",
   level: "mandatory",
   severity: "high",
-  why: "Docker has a way around most walls: another's volumes, groups, runtimes, devices, names of hosts, the kernel's settings.",
-  mend: `remove it, or list it in ${LIST} and write the rule that judges it`,
+  why: "Docker has inputs that bypass most limits: another container's volumes, groups, runtimes, devices, host names, kernel settings.",
+  fix: `remove it, or list it in ${LIST} and write the rule that judges it`,
   types: [CONTAINER],
   *check(subject) {
     const { props } = subject;
@@ -46,11 +46,11 @@ export const containerInputsListed: ResourceRule = {
       // What begins with two underscores is the engine's own note.
       if (key.startsWith("__") || isNothing(value)) continue;
       const allowed = Object.hasOwn(CONTAINER_INPUTS, key) ? CONTAINER_INPUTS[key] : undefined;
-      const own = MEND[key];
-      const mend = own === undefined ? {} : { mend: own };
-      if (allowed === undefined) yield { key, problem: "is an input that no rule knows", ...mend };
+      const own = FIX[key];
+      const fix = own === undefined ? {} : { fix: own };
+      if (allowed === undefined) yield { key, problem: "is an input that no rule knows", ...fix };
       else if (allowed !== "any" && !isUnknown(value) && !allowed.some((one) => one === value))
-        yield { key, problem: `is not ${allowed.join(" or ")}`, ...mend };
+        yield { key, problem: `is not ${allowed.join(" or ")}`, ...fix };
     }
     yield* groups(subject);
   },

@@ -11,7 +11,7 @@ export const containerLogsRotated: ResourceRule = {
   level: "mandatory",
   severity: "medium",
   why: "Docker's log files grow until the disk is full and the databases stop.",
-  mend: 'set logDriver: "json-file" and logOpts: { "max-size": "10m", "max-file": "3" }',
+  fix: 'set logDriver: "json-file" and logOpts: { "max-size": "10m", "max-file": "3" }',
   types: [CONTAINER],
   *check({ props: { logDriver, logOpts } }) {
     if (isUnknown(logDriver) || isUnknown(logOpts) || FINE.includes(text(logDriver) ?? "")) return;

@@ -7,7 +7,7 @@ import { waived } from "../waivers.ts";
 
 const NAME = "container-mounts-harmless";
 
-/** Who sees the kill switch besides the executors: who obeys it, and who shows it. */
+/** The workloads that see the kill switch besides the executors: NATS obeys it, node-exporter shows it. */
 const SEES_KILL_SWITCH: readonly string[] = [...executors, "nats", "node-exporter"];
 
 /** Whether a path is a workload's own files, in the one spelling that can lead nowhere else. */
@@ -24,7 +24,7 @@ function* check(subject: Subject): Generator<Finding> {
       const led = written === source ? "" : `, which leads to ${source}`;
       yield { key, problem: `is ${written} of the host${led}` };
     } else if (!readOnly) {
-      yield { key, problem: "is writable", mend: "set readOnly: true: what is of the host is only read" };
+      yield { key, problem: "is writable", fix: "set readOnly: true: the host's files are only read" };
     }
   }
 }
@@ -34,8 +34,8 @@ export const containerMountsHarmless: ResourceRule = {
   title: "A container mounts its own files and Docker's volumes, and nothing else of the host but the kill switch",
   level: "mandatory",
   severity: "high",
-  why: "A mount is a way around the container's walls, and a directory brings along all that lies in it: neighbours' secrets, the socket that owns the host, other processes.",
-  mend: "mount a named volume or the workload's own files, or list the path, exactly as it is written, with its reason in policies/waivers.ts",
+  why: "A mount bypasses the container's isolation, and a directory brings along everything in it: other containers' secrets, Docker's socket, other processes.",
+  fix: "mount a named volume or the workload's own files, or list the path, exactly as it is written, with its reason in policies/waivers.ts",
   types: [CONTAINER],
   check,
 };

@@ -7,7 +7,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   bind: ["type", "source", "target", "readOnly", "bindOptions"],
   volume: ["type", "source", "target", "readOnly", "volumeOptions"],
 };
-/** Options that add no reach: what is mounted later on one side stays on that side. */
+/** Propagations that expose nothing: what is mounted later on one side stays on that side. */
 const PROPAGATION = ["", "rprivate", "private"];
 
 const given = (value: Props) =>
@@ -25,24 +25,24 @@ function* checkMount(key: string, mount: Props): Generator<Finding> {
   }
   const { propagation, ...bind } = record(mount.bindOptions);
   if (!isUnknown(propagation) && !PROPAGATION.includes(text(propagation) ?? "")) {
-    yield { key: `${key}.bindOptions.propagation`, problem: "lets mounts go over between host and container" };
+    yield { key: `${key}.bindOptions.propagation`, problem: "lets mounts propagate between host and container" };
   }
   const { noCopy: _, ...volume } = record(mount.volumeOptions);
   for (const [name] of [...given(bind), ...given(volume)]) {
     yield { key: `${key}.${type}Options.${name}`, problem: "is an option that no rule knows" };
   }
   if (type === "volume" && isMissing(mount.source)) {
-    yield { key: `${key}.source`, problem: "is missing, so that Docker makes a volume that nobody keeps" };
+    yield { key: `${key}.source`, problem: "is missing, so Docker creates an anonymous volume" };
   }
 }
 
 export const containerMountsPlain: ResourceRule = {
   name: "container-mounts-plain",
-  title: "A mount is a bind of a path or a named volume, without options that reach further",
+  title: "A mount is a bind of a path or a named volume, without options that expose more",
   level: "mandatory",
   severity: "high",
-  why: "A shared mount shows the host what the container mounts, and a volume's own driver options mount anything.",
-  mend: "remove it: a mount needs type, source, target and readOnly, and a volume may have noCopy",
+  why: "A shared mount exposes the container's mounts to the host, and a volume's driver options can mount anything.",
+  fix: "remove it: a mount needs type, source, target and readOnly, and a volume may have noCopy",
   types: [CONTAINER],
   *check({ props: { mounts } }) {
     for (const [index, mount] of list(mounts).entries()) {

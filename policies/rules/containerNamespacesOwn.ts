@@ -5,7 +5,7 @@ import { text } from "../lib/value.ts";
 import { waived } from "../waivers.ts";
 
 const NAME = "container-namespaces-own";
-/** The namespaces that a container has, and the modes in which they are its own; with any other a wall is gone. */
+/** The namespaces that a container has, and the modes in which they are its own; any other mode removes an isolation. */
 const MODES = {
   pidMode: ["", "private"],
   ipcMode: ["", "private", "none"],
@@ -26,7 +26,7 @@ export const containerNamespacesOwn: ResourceRule = {
   level: "mandatory",
   severity: "critical",
   why: "With the host's network it opens any port past the firewall; with the host's processes it reads their memory.",
-  mend: "remove it, and join the network segments that are needed",
+  fix: "remove it, and join the network segments that are needed",
   types: [CONTAINER],
   *check(subject) {
     // The network's mode has a rule of its own, container-network-named, which knows more; these two are told here as ever.

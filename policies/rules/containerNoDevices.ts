@@ -19,8 +19,8 @@ export const containerNoDevices: ResourceRule = {
   title: "A container gets no device of the host and stays in Docker's own control group",
   level: "mandatory",
   severity: "high",
-  why: "A disk's device is the whole disk, past every file's mode; another control group escapes the limits.",
-  mend: "remove it; no part of the platform needs one",
+  why: "A disk's device exposes the whole disk, regardless of file modes; another control group escapes the limits.",
+  fix: "remove it; no component needs one",
   types: [CONTAINER],
   *check({ props }) {
     for (const key of KEYS) if (!isMissing(props[key])) yield { key, problem: "is set" };

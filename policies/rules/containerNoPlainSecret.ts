@@ -27,8 +27,8 @@ export const containerNoPlainSecret: ResourceRule = {
   title: "A container's environment, command line, labels and uploads hold no secret",
   level: "mandatory",
   severity: "critical",
-  why: "docker inspect shows them to everyone who reaches Docker, and crash reports and child processes carry the environment on.",
-  mend: "deliver it as a file: list it among the workload's credentials and mount it, or name the file in NAME_FILE",
+  why: "docker inspect shows them to everyone with access to Docker, and crash reports and child processes pass the environment on.",
+  fix: "deliver it as a file: list it among the workload's credentials and mount it, or name the file in NAME_FILE",
   types: [CONTAINER, NETWORK, VOLUME],
   check(subject) {
     return places(subject)

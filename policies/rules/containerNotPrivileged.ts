@@ -6,8 +6,8 @@ export const containerNotPrivileged: ResourceRule = {
   title: "No container is privileged",
   level: "mandatory",
   severity: "critical",
-  why: "A privileged container is root on the host: every other limit of it is void.",
-  mend: "remove privileged, and grant the one capability that is needed",
+  why: "A privileged container is root on the host: none of its other limits has an effect.",
+  fix: "remove privileged, and add the one capability that is needed",
   types: [CONTAINER],
   *check({ props }) {
     if (props.privileged === true) yield { key: "privileged", problem: "is true" };

@@ -16,12 +16,12 @@ export const containerPortsClosed: ResourceRule = {
   title: "Only the edge publishes ports: 80 and 443, or any on the loopback",
   level: "mandatory",
   severity: "critical",
-  why: "Docker opens a published port past the host's firewall: databases, NATS, IB API and VNC stood open to the world that way.",
-  mend: "reach the service by its name inside a segment, or through Caddy",
+  why: "Docker's published ports bypass the host's firewall: that exposed databases, NATS, IB's API and VNC to the internet before.",
+  fix: "reach the service by its name inside a segment, or through Caddy",
   types: [CONTAINER],
   *check(subject) {
     const { ports, publishAllPorts } = subject.props;
-    if (publishAllPorts === true) yield { key: "publishAllPorts", problem: "is true", mend: "remove it" };
+    if (publishAllPorts === true) yield { key: "publishAllPorts", problem: "is true", fix: "remove it" };
     const mayPublish = waived(NAME, service(subject));
     for (const [index, port] of list(ports).entries()) {
       if (isUnknown(port)) continue;
@@ -40,8 +40,8 @@ function* checkPort(key: string, port: Props, mayPublish: boolean): Generator<Fi
   if (typeof external !== "number" || !PUBLIC_PORTS.includes(external)) {
     yield {
       key,
-      problem: `publishes ${typeof external === "number" ? external : "a port by chance"} on ${text(ip) ?? "every address"}`,
-      mend: "publish 80 or 443, or set ip to 127.0.0.1",
+      problem: `publishes ${typeof external === "number" ? external : "a random port"} on ${text(ip) ?? "every address"}`,
+      fix: "publish 80 or 443, or set ip to 127.0.0.1",
     };
   }
 }

@@ -3,7 +3,7 @@ import type { StackFinding, StackRule } from "../lib/rule.ts";
 import { COMMANDS, CONTAINER } from "../lib/types.ts";
 import { hasUnknown, text } from "../lib/value.ts";
 
-/** More processes and threads than this are a runaway, whatever the program. */
+/** More processes and threads than this mean a runaway program. */
 const MAX_PROCESSES = 8192;
 
 export const containerProcessesLimited: StackRule = {
@@ -11,8 +11,8 @@ export const containerProcessesLimited: StackRule = {
   title: "A container's processes are limited",
   level: "mandatory",
   severity: "medium",
-  why: "A fork bomb in one container leaves the host without process ids.",
-  mend: `run it as a Workload, whose command NAME-processes sets a limit of ${MAX_PROCESSES} or less (the docker provider has none)`,
+  why: "A fork bomb in one container uses up the host's process ids.",
+  fix: `run it as a Workload, whose command NAME-processes sets a limit of ${MAX_PROCESSES} or less (the docker provider has none)`,
   *checkStack(subjects): Generator<StackFinding> {
     for (const subject of subjects.filter(({ type }) => type === CONTAINER)) {
       const command = subjects.find(

@@ -8,8 +8,8 @@ export const containerRestarts: ResourceRule = {
   title: "A container comes back after a crash and after a reboot",
   level: "mandatory",
   severity: "medium",
-  why: "Without a restart policy a reboot of the host is an outage until somebody notices.",
-  mend: 'set restart: "unless-stopped", or the label autollm.deploy=on-demand for a job',
+  why: "Without a restart policy, a reboot of the host is an outage until an operator notices.",
+  fix: 'set restart: "unless-stopped", or the label autollm.deploy=on-demand for a job',
   types: [CONTAINER],
   *check(subject) {
     const { restart } = subject.props;
@@ -18,7 +18,7 @@ export const containerRestarts: ResourceRule = {
     const policy = text(restart) ?? "";
     if (deploy === "on-demand") {
       if (!["", "no"].includes(policy))
-        yield { key: "restart", problem: "starts a job again", mend: 'set restart: "no"' };
+        yield { key: "restart", problem: "starts a job again", fix: 'set restart: "no"' };
     } else if (!["always", "unless-stopped"].includes(policy)) {
       yield { key: "restart", problem: "is not unless-stopped" };
     }

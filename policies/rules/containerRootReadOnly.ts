@@ -11,8 +11,8 @@ export const containerRootReadOnly: ResourceRule = {
   title: "A container's root file system is read-only",
   level: "mandatory",
   severity: "high",
-  why: "Whoever breaks into a program cannot replace it or leave tools behind.",
-  mend: "set readOnly: true and give the paths that are written a volume or a tmpfs",
+  why: "An attacker who breaks into a program cannot replace it or leave tools behind.",
+  fix: "set readOnly: true, and mount a volume or a tmpfs at the paths that are written",
   types: [CONTAINER],
   *check(subject) {
     const { readOnly } = subject.props;

@@ -8,11 +8,11 @@ const KNOWN = /^(rw|ro|noatime|(size|mode|uid|gid|nr_inodes|nr_blocks)=[\w%]+)$/
 
 export const containerTmpfsConfined: ResourceRule = {
   name: "container-tmpfs-confined",
-  title: "What a container may write into memory it can neither run nor use as a device",
+  title: "A container cannot run files from its tmpfs, nor use them as devices",
   level: "mandatory",
   severity: "high",
-  why: "A read-only root helps nothing where tools can be left and run in /tmp.",
-  mend: `set the options ${DEMANDED.join(",")}, and no exec, suid or dev`,
+  why: "A read-only root is useless if tools can be left and run in /tmp.",
+  fix: `set the options ${DEMANDED.join(",")}, and no exec, suid or dev`,
   types: [CONTAINER],
   *check({ props: { tmpfs } }) {
     for (const [path, value] of Object.entries(record(tmpfs))) {

@@ -14,8 +14,8 @@ export const containerUserNotRoot: ResourceRule = {
   title: "A container runs as a numeric user and group other than root",
   level: "mandatory",
   severity: "high",
-  why: "Root in a container is root on the host for the kernel, and so is its group; a name is looked up in a file of the image.",
-  mend: 'set user to a numeric "uid:gid" above 0',
+  why: "For the kernel, root in a container is root on the host, and so is root's group. A name would be looked up in a file of the image.",
+  fix: 'set user to a numeric "uid:gid" above 0',
   types: [CONTAINER],
   *check(subject) {
     const { user } = subject.props;

@@ -7,7 +7,7 @@ import { waived } from "../waivers.ts";
 
 const NAME = "container-user-own";
 
-/** Root's own number keeps nobody out: container-user-not-root has a reason for each that has it. */
+/** Root's number isolates nothing: container-user-not-root has a waiver with a reason for each container that has it. */
 const mayBeRoot = (container: StackSubject) => waived("container-user-not-root", service(container), "0");
 
 /** The numbers of a container's user and group; undefined where they are not known, or another rule refuses them. */
@@ -21,7 +21,10 @@ function* checkGroups(container: StackSubject): Generator<Finding> {
   const name = service(container);
   const { uid, gid } = numbers(container) ?? {};
   if (uid !== undefined && uid !== 0 && gid === undefined)
-    yield { key: "user", problem: "names no group: the image's account of that number, or root's group, would be it" };
+    yield {
+      key: "user",
+      problem: "names no group: the group would be that of the image's account with that number, or root's",
+    };
   if (uid !== 0 && gid === 0) yield { key: "user", problem: "is in the group of root" };
   for (const [index, element] of list(container.props.groupAdds).entries()) {
     const group = text(element);
@@ -38,8 +41,8 @@ export const containerUserOwn: StackRule = {
   title: "No two containers share a user or a group",
   level: "mandatory",
   severity: "high",
-  why: "For the kernel a user is a number: who has a neighbour's number reads its memory and its files, wherever it sees its processes.",
-  mend: "give the workload a number of its own in components/uids.ts, or list the group with its reason in policies/waivers.ts",
+  why: "For the kernel a user is a number: a process that sees another process of its own number can read its memory and its files.",
+  fix: "give the workload a number of its own in components/uids.ts, or list the group with its reason in policies/waivers.ts",
   *checkStack(subjects): Generator<StackFinding> {
     const containers = subjects.filter(({ type }) => type === CONTAINER);
     for (const subject of containers) {

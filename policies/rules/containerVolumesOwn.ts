@@ -7,13 +7,13 @@ import { volumeOfDockerName, volumeUse, whereToAdd } from "../volumes.ts";
 /** What is wrong with a workload that mounts a volume; undefined when it may. */
 export function volumeFault(workload: string, volume: string, readOnly: boolean): Omit<Finding, "key"> | undefined {
   const use = volumeUse(volume);
-  const mend = `remove the mount, or name ${workload} beside the volume in ${whereToAdd(workload)}`;
-  if (use === undefined) return { problem: `is the volume ${volume}, of which nothing says whose it is`, mend };
+  const fix = `remove the mount, or name ${workload} beside the volume in ${whereToAdd(workload)}`;
+  if (use === undefined) return { problem: `is the volume ${volume}, whose owner is not declared`, fix };
   if (use.writer === workload || use.sharers.includes(workload)) return undefined;
-  if (!use.readers.includes(workload)) return { problem: `is the volume ${volume}, which is ${use.writer}'s`, mend };
+  if (!use.readers.includes(workload)) return { problem: `is the volume ${volume}, which is ${use.writer}'s`, fix };
   return readOnly
     ? undefined
-    : { problem: `is the volume ${volume}, which is ${use.writer}'s, and writable`, mend: "set readOnly: true" };
+    : { problem: `is the volume ${volume}, which is ${use.writer}'s, and writable`, fix: "set readOnly: true" };
 }
 
 export const containerVolumesOwn: ResourceRule = {
@@ -22,15 +22,15 @@ export const containerVolumesOwn: ResourceRule = {
   level: "mandatory",
   severity: "critical",
   why: "A database's volume is the database without its password, and the backup's is every database.",
-  mend: "remove the mount, or name the workload beside the volume in policies/volumes.ts",
+  fix: "remove the mount, or name the workload beside the volume in policies/volumes.ts",
   types: [CONTAINER],
   *check(subject) {
     for (const { key, source, readOnly } of volumeMounts(subject)) {
       if (source === undefined) continue;
       const volume = volumeOfDockerName(source);
       if (volume === undefined) {
-        const mend = `mount a volume of the stack, or name it in ${whereToAdd(service(subject))}`;
-        yield { key, problem: "is no volume that anything knows", mend };
+        const fix = `mount a volume of the stack, or name it in ${whereToAdd(service(subject))}`;
+        yield { key, problem: "is a volume that the stack does not declare", fix };
         continue;
       }
       const fault = volumeFault(service(subject), volume, readOnly);

@@ -11,8 +11,8 @@ export const credentialFilesGranted: ResourceRule = {
   title: "The files of a workload hold only credentials that it is granted",
   level: "mandatory",
   severity: "critical",
-  why: "The old installation gave every secret to every service: one that was broken into gave away all.",
-  mend: "remove the file, or grant the credential in components/credentials",
+  why: "The old installation gave every secret to every service: one compromised service exposed all of them.",
+  fix: "remove the file, or grant the credential in components/credentials",
   types: COMMANDS,
   *check({ name, props }) {
     const workload = workloadOfFiles(name);

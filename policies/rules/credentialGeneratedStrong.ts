@@ -21,8 +21,8 @@ export const credentialGeneratedStrong: ResourceRule = {
   title: `A generated credential has ${MIN_BITS} bits or more, and is a secret to the engine`,
   level: "mandatory",
   severity: "high",
-  why: "The generator is only as good as the length that it is asked for; RandomString and its kind are stored and shown in plain text.",
-  mend: "use RandomPassword with length 16 or more, or RandomBytes with length 16 or more",
+  why: "A generated value is only as strong as its length; RandomString and similar resources are stored and shown in plain text.",
+  fix: "use RandomPassword with length 16 or more, or RandomBytes with length 16 or more",
   types: [RANDOM_PASSWORD, RANDOM_BYTES, ...SHOWN],
   *check({ type, name, props }) {
     if (SHOWN.includes(type)) {

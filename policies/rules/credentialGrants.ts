@@ -52,7 +52,7 @@ function* check(
       yield {
         key: LABEL,
         problem: `lacks ${mine.join(" or ")}, which the file ${file.path} holds`,
-        mend: "declare it among the workload's credentials",
+        fix: "declare it among the workload's credentials",
       };
     }
     for (const [value, name] of secrets) {
@@ -71,8 +71,8 @@ export const credentialGrants: StackRule = {
   title: "No container holds a credential that its service is not granted",
   level: "mandatory",
   severity: "critical",
-  why: "The grant table is worth what the world makes of it: this compares it with the files that each container really mounts.",
-  mend: "remove it from the workload, or grant it in components/credentials",
+  why: "The grant table protects only if it is applied: this compares it with the files that each container really mounts.",
+  fix: "remove it from the workload, or grant it in components/credentials",
   *checkStack(subjects): Generator<StackFinding> {
     const secrets = secretValues(subjects);
     for (const subject of subjects.filter(({ type }) => type === CONTAINER)) {

@@ -8,8 +8,8 @@ export const credentialLongEnough: ResourceRule = {
   title: `A credential has ${MIN_LENGTH} characters or more, VNC's ${VNC_LENGTH}`,
   level: "mandatory",
   severity: "high",
-  why: "Short ones are tried out in hours. VNC counts 8 characters and drops the rest.",
-  mend: `generate it, or supply one of ${MIN_LENGTH} characters or more`,
+  why: "All short ones can be tried in hours. VNC uses 8 characters and drops the rest.",
+  fix: `generate it, or supply one of ${MIN_LENGTH} characters or more`,
   types: "every",
   check(subject) {
     const findings = new Map<string, Finding>();
@@ -18,7 +18,7 @@ export const credentialLongEnough: ResourceRule = {
       const required = requiredLength(name);
       // A previous value is empty until the first rotation.
       if (!sure || value.length >= required || (value === "" && /previous/i.test(name))) continue;
-      // One fault is told once: credential-not-default says more.
+      // One fault is reported once: credential-not-default says more.
       if (defaultVia(candidate, own()) !== undefined) continue;
       findings.set(key, {
         key,

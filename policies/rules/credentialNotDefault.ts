@@ -27,11 +27,11 @@ function hidden(whole: string): string | undefined {
 
 export const credentialNotDefault: ResourceRule = {
   name: "credential-not-default",
-  title: "No default or placeholder stands where a credential belongs",
+  title: "No credential is a default or a placeholder",
   level: "mandatory",
   severity: "critical",
-  why: "Known defaults are the first that an attacker tries; the old installation ran with some of them.",
-  mend: "generate a credential, or supply your own with: pulumi config set --secret NAME",
+  why: "An attacker tries known defaults first; the old installation used some of them.",
+  fix: "generate a credential, or supply your own with: pulumi config set --secret NAME",
   types: "every",
   check(subject) {
     const findings = new Map<string, Finding>();

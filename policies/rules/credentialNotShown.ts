@@ -34,11 +34,11 @@ const forms = (value: string) => [
 
 export const credentialNotShown: StackRule = {
   name: "credential-not-shown",
-  title: "No generated credential stands where a preview, the state or Docker shows it",
+  title: "No generated credential is where a preview, the state or Docker shows it",
   level: "mandatory",
   severity: "critical",
-  why: "What triggers a step, keeps a random value or labels a container is plain text in every preview and in the state.",
-  mend: "use a keyed hash of it, or its generation's number, and hand the value itself over on stdin",
+  why: "A step's triggers, a random value's keepers and a container's labels are plain text in every preview and in the state.",
+  fix: "use a keyed hash of it, or its generation's number, and pass the value itself on stdin",
   *checkStack(subjects): Generator<StackFinding> {
     const secrets = [...secretValues(subjects).keys()].flatMap(forms);
     for (const subject of subjects) {

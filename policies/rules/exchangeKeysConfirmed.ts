@@ -25,8 +25,8 @@ export const exchangeKeysConfirmed: StackRule = {
   title: "A key that trades with real money reaches a container only if live trading was confirmed",
   level: "mandatory",
   severity: "critical",
-  why: "An application may know nothing of paper and live: what keeps it from trading is that it has no key.",
-  mend: "trade live by trading.live and trading.liveConfirm, name the exchange in trading.sandbox if the key is of its sandbox, or remove the key",
+  why: "An application may not distinguish paper from live: only the missing key keeps it from trading.",
+  fix: "to trade live, set trading.live and trading.liveConfirm; if the key is of the exchange's sandbox, name the exchange in trading.sandbox; otherwise remove the key",
   *checkStack(subjects): Generator<StackFinding> {
     const containers = subjects.filter(({ type }) => type === CONTAINER);
     for (const subject of subjects.filter(({ type }) => isCommand(type))) {

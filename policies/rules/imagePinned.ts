@@ -11,8 +11,8 @@ export const imagePinned: ResourceRule = {
   title: "An image is pulled by its digest",
   level: "mandatory",
   severity: "high",
-  why: "A tag names another image tomorrow: what was tested is not what runs, and a stolen registry account reaches the host.",
-  mend: "name it as repository:tag@sha256:digest (docker buildx imagetools inspect prints the digest)",
+  why: "A tag can name another image tomorrow: then what runs is not what was tested, and a stolen registry account reaches the host.",
+  fix: "name it as repository:tag@sha256:digest (docker buildx imagetools inspect prints the digest)",
   types: [REMOTE_IMAGE],
   *check({ props }) {
     const name = text(props.name);

@@ -10,8 +10,8 @@ export const keySize: ResourceRule = {
   title: `A key is ED25519, ECDSA on P256 or above, or RSA with ${MIN_RSA_BITS} bits or more`,
   level: "mandatory",
   severity: "medium",
-  why: "The provider's own defaults, RSA 2048 and ECDSA P224, are below what NIST SP 800-57 asks for beyond 2030.",
-  mend: `set algorithm ED25519, or ecdsaCurve P256, or rsaBits ${MIN_RSA_BITS}`,
+  why: "The provider's own defaults, RSA 2048 and ECDSA P224, are below what NIST SP 800-57 requires beyond 2030.",
+  fix: `set algorithm ED25519, or ecdsaCurve P256, or rsaBits ${MIN_RSA_BITS}`,
   types: [PRIVATE_KEY],
   *check({ props: { algorithm, rsaBits, ecdsaCurve } }) {
     if (algorithm === "RSA" && !isUnknown(rsaBits) && !(typeof rsaBits === "number" && rsaBits >= MIN_RSA_BITS)) {

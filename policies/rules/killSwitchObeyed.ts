@@ -30,11 +30,11 @@ function* check(subject: Subject): Generator<Finding> {
 
 export const killSwitchObeyed: ResourceRule = {
   name: "kill-switch-obeyed",
-  title: "Each executor sees the kill switch, and is started by the wrapper that waits for its end",
+  title: "Each executor has the kill switch mounted, and is started by the wrapper that waits until it is off",
   level: "mandatory",
   severity: "critical",
-  why: "A program may know nothing of the switch: an executor that is started while it is on would trade.",
-  mend: "let components/platform/services.ts start whatever receives approved orders",
+  why: "A program may ignore the switch: an executor that is started while it is on would trade.",
+  fix: "let components/platform/services.ts start each workload that receives approved orders",
   types: [CONTAINER],
   check,
 };

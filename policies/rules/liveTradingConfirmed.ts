@@ -18,8 +18,8 @@ function* inFiles(subject: Subject): Generator<Finding> {
     if (content && switches(place))
       yield {
         key: place.key,
-        problem: "switches live trading on in a file, where nothing confirms it",
-        mend: "remove it: trading.live and trading.liveConfirm are the only way",
+        problem: "switches live trading on in a file, without a confirmation",
+        fix: "remove it: trading.live and trading.liveConfirm are the only way",
       };
   }
 }
@@ -29,8 +29,8 @@ export const liveTradingConfirmed: ResourceRule = {
   title: "Live trading takes two settings, and happens in production only",
   level: "mandatory",
   severity: "critical",
-  why: "One mistyped value must not trade real money.",
-  mend: "in production set trading.live and, as a secret, trading.liveConfirm (the account of ib-account); elsewhere trade on paper, LIVE=0",
+  why: "One mistyped value must not lead to trading with real money.",
+  fix: "in production set trading.live and, as a secret, trading.liveConfirm (the account in ib-account); elsewhere trade on paper, LIVE=0",
   types: [CONTAINER, ...COMMANDS],
   *check(subject) {
     if (subject.type !== CONTAINER) {
@@ -39,8 +39,8 @@ export const liveTradingConfirmed: ResourceRule = {
     }
     const [live, account] = ["autollm.live", "autollm.liveConfirm"].map((name) => label(subject, name));
     if (typeof account === "string" && account !== "" && !HASH.test(account)) {
-      const mend = "write the account's keyed hash there: every preview shows labels";
-      yield { key: "labels autollm.liveConfirm", problem: "is no hash", mend };
+      const fix = "write the account's keyed hash there: every preview shows labels";
+      yield { key: "labels autollm.liveConfirm", problem: "is no hash", fix };
     }
     const switched = places(subject).filter((place) => !place.key.startsWith("labels") && switches(place));
     if (isUnknown(live) || isUnknown(account)) return;

@@ -3,11 +3,11 @@ import { OWN_COMPONENTS, RESOURCE_TYPES } from "../resourceTypes.ts";
 
 export const resourceListed: ResourceRule = {
   name: "resource-listed",
-  title: "A resource is of a type that the program uses",
+  title: "A resource has a type that the program uses",
   level: "mandatory",
   severity: "high",
-  why: "What no rule knows no rule refuses: a service of Swarm, a plugin of Docker and code in the state run past all of them.",
-  mend: "use a Workload, or list the type in policies/resourceTypes.ts and write the rules that judge it",
+  why: "No rule refuses a type that no rule knows: a Swarm service, a Docker plugin or code in the state would bypass all of them.",
+  fix: "use a Workload, or list the type in policies/resourceTypes.ts and write the rules that judge it",
   types: "every",
   *check({ type }) {
     if (!RESOURCE_TYPES.includes(type) && !OWN_COMPONENTS.test(type)) {

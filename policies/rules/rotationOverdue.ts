@@ -6,7 +6,7 @@ export const rotationOverdue: StackRule = {
   title: "In production, no credential is older than its rotation period",
   level: "mandatory",
   severity: "high",
-  why: "A credential that leaked unnoticed is of use until it is made anew.",
-  mend: "rotate it: npm run rotate -- --due",
+  why: "A credential that leaked unnoticed works until it is replaced.",
+  fix: "rotate it: npm run rotate -- --due",
   checkStack: (subjects) => (stackEnvironment(subjects) === "production" ? overdue(subjects, Date.now()) : []),
 };

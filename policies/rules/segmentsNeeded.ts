@@ -35,14 +35,14 @@ function* check(container: StackSubject, networks: readonly StackSubject[]): Gen
   const needed = neededSegments(name);
   if (needed === undefined) {
     if (segments.size > 0)
-      yield { key: "labels autollm.service", problem: `is ${name}, and nothing says which segments it needs` };
+      yield { key: "labels autollm.service", problem: `is ${name}, whose segments are not declared` };
     return;
   }
   for (const segment of [...segments].filter((candidate) => !needed.includes(candidate))) {
     yield { key: "networksAdvanced", problem: `joins segment ${segment}, which ${name} does not need` };
   }
   for (const stranger of strangers)
-    yield { key: "networksAdvanced", problem: `joins ${stranger}, which is no segment of the stack` };
+    yield { key: "networksAdvanced", problem: `joins ${stranger}, which is not a segment of the stack` };
 }
 
 export const segmentsNeeded: StackRule = {
@@ -50,8 +50,8 @@ export const segmentsNeeded: StackRule = {
   title: "A container joins only the segments that it needs",
   level: "mandatory",
   severity: "high",
-  why: "Each segment is a door: who is broken into reaches whatever shares one with it.",
-  mend: "leave the segment, or name it in the catalogue's entry (services) or in policies/segments.ts (parts)",
+  why: "A compromised container reaches every workload in its segments.",
+  fix: "leave the segment, or name it in the catalogue's entry (services) or in policies/segments.ts (components)",
   *checkStack(subjects): Generator<StackFinding> {
     const networks = subjects.filter(({ type }) => type === NETWORK);
     for (const subject of subjects.filter(({ type }) => type === CONTAINER)) {

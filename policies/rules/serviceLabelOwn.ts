@@ -5,11 +5,11 @@ import { isUnknown } from "../lib/value.ts";
 
 export const serviceLabelOwn: ResourceRule = {
   name: "service-label-own",
-  title: "A container's label says the name of its own resource",
+  title: "A container's label autollm.service is the name of its own resource",
   level: "mandatory",
   severity: "critical",
-  why: "Grants, segments, volumes and waivers are a workload's by this label: who borrows another's has all that is its.",
-  mend: "run it as a Workload, which sets the label autollm.service to its name",
+  why: "Grants, segments, volumes and waivers are assigned by this label: a container with another workload's label gets all of that workload's rights.",
+  fix: "run it as a Workload, which sets the label autollm.service to its name",
   types: [CONTAINER],
   *check(subject) {
     const claimed = label(subject, "autollm.service");

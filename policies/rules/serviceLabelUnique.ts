@@ -7,8 +7,8 @@ export const serviceLabelUnique: StackRule = {
   title: "One container claims a service's name",
   level: "mandatory",
   severity: "critical",
-  why: "Names are one a type and parent, so a second container elsewhere in the program could take the first one's rights.",
-  mend: "give the second one a name of its own",
+  why: "Pulumi keeps names unique per type and parent only, so a second container elsewhere in the program could take the first one's rights.",
+  fix: "give the second one a name of its own",
   *checkStack(subjects): Generator<StackFinding> {
     const seen = new Map<string, string>();
     for (const subject of subjects.filter(({ type }) => type === CONTAINER)) {

@@ -8,11 +8,11 @@ const TRUSTED_BLINDLY = /ssh-keyscan[^|;&\n]*>+\s*\S*known_hosts/;
 
 export const sshHostKeyPinned: ResourceRule = {
   name: "ssh-host-key-pinned",
-  title: "Every SSH connection knows the host's key beforehand",
+  title: "Every SSH connection pins the host's key",
   level: "mandatory",
   severity: "critical",
-  why: "Without the key, whoever stands between takes the connection over, and with it every secret that goes through.",
-  mend: "set connection.hostKey to the host's public key (ssh-keyscan, compared with the host's console)",
+  why: "Without the key, an attacker between the two machines can take over the connection, and every secret in it.",
+  fix: "set connection.hostKey to the host's public key (ssh-keyscan, compared with the host's console)",
   types: [...COMMANDS, DOCKER_PROVIDER],
   *check({ type, props }) {
     if ((REMOTE_COMMANDS as readonly string[]).includes(type)) yield* checkConnection("connection", props.connection);
@@ -35,7 +35,7 @@ function* checkOptions(props: Props): Generator<Finding> {
       yield {
         key,
         problem: "turns the check of SSH host keys off",
-        mend: "set StrictHostKeyChecking=yes and a UserKnownHostsFile that holds the pinned key",
+        fix: "set StrictHostKeyChecking=yes and a UserKnownHostsFile that holds the pinned key",
       };
     }
   }

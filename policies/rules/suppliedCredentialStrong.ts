@@ -8,11 +8,11 @@ const PROJECT = "autollm:";
 
 export const suppliedCredentialStrong: StackRule = {
   name: "supplied-credential-strong",
-  title: "A credential in the stack's config is no default, long enough and hard to guess",
+  title: "A credential in the stack's config is not a default, long enough and hard to guess",
   level: "mandatory",
   severity: "critical",
-  why: "A password that reaches the resources as a hash, such as the edge's login, shows nothing of its strength there.",
-  mend: "set a strong one, or remove it and let the stack make one: npm run pulumi -- config rm NAME",
+  why: "If a password reaches the resources as a hash, such as the edge's login, its strength cannot be judged there.",
+  fix: "set a strong one, or remove it and let the stack generate one: npm run pulumi -- config rm NAME",
   *checkStack(subjects): Generator<StackFinding> {
     const subject = subjects.find(({ type }) => type === STACK) ?? subjects[0];
     if (subject === undefined) return;

@@ -4,11 +4,11 @@ import { isUnknown, list, record, text } from "../lib/value.ts";
 
 export const volumePlain: ResourceRule = {
   name: "volume-plain",
-  title: "A volume is a directory of Docker's own",
+  title: "A volume is Docker's own directory",
   level: "mandatory",
   severity: "high",
-  why: "By its options a volume is a directory of the host, a share on the network or an overlay of either; by a driver, a plugin.",
-  mend: "remove it: Docker's driver local, without options, is all that the platform needs",
+  why: "With options, a volume can be a directory of the host, a network share or an overlay of either; with a driver, a plugin.",
+  fix: "remove it: Docker's driver local, without options, is all that the platform needs",
   types: [VOLUME],
   *check({ props: { driver, driverOpts, cluster } }) {
     if (!isUnknown(driver) && !["", "local"].includes(text(driver) ?? ""))

@@ -8,7 +8,7 @@ export const volumeProtected: ResourceRule = {
   level: "mandatory",
   severity: "high",
   why: "A renamed resource or a destroy in the wrong stack would delete the database.",
-  mend: "set the option protect: true, or the label autollm.stateful=false where the content can be made again",
+  fix: "set the option protect: true, or the label autollm.stateful=false if the content can be made again",
   types: [VOLUME],
   *check(subject) {
     if (subject.protect || label(subject, "autollm.stateful") === "false") return;

@@ -18,7 +18,7 @@ function* check(container: StackSubject, volumes: readonly StackSubject[]): Gene
     const fault = volumeFault(workload, volume.name, readOnly);
     if (fault !== undefined) yield { key, ...fault };
   }
-  // Which of the mounts it is nobody can say yet; one that is only read is among those that are.
+  // It is not known yet which mount it is; a volume that is only read is one of the read-only mounts.
   const mayWrite = isUnknown(container.props.mounts) ? 0 : mounts.filter(({ readOnly }) => !readOnly).length;
   const unnamed = dependencies.filter(({ name }) => !known.has(name));
   for (const { name } of unnamed) {
@@ -30,8 +30,8 @@ function* check(container: StackSubject, volumes: readonly StackSubject[]): Gene
   if (others.length > 0 && mayWrite > own)
     yield {
       key: "mounts",
-      problem: `has ${mayWrite} writable volumes, and ${own} of its own`,
-      mend: "set readOnly: true on those of others",
+      problem: `has ${mayWrite} writable volumes, but only ${own} of its own`,
+      fix: "set readOnly: true on those of others",
     };
 }
 
@@ -40,8 +40,8 @@ export const volumesNeeded: StackRule = {
   title: "A container's mounts come from volumes that are its own, or that it may read",
   level: "mandatory",
   severity: "critical",
-  why: "A volume's name is Docker's, and made by the engine: this looks at the resource behind it, in a preview as well.",
-  mend: "remove the mount, or name the workload beside the volume in policies/volumes.ts",
+  why: "The engine generates a volume's name in Docker: this looks at the resource behind the name, in a preview as well.",
+  fix: "remove the mount, or name the workload beside the volume in policies/volumes.ts",
   *checkStack(subjects): Generator<StackFinding> {
     const volumes = subjects.filter(({ type }) => type === VOLUME);
     for (const subject of subjects.filter(({ type }) => type === CONTAINER)) {

@@ -100,7 +100,7 @@ describe("watching", () => {
       alerts: { labels: { alertname: string }; annotations: { description: string } }[];
     }>("alerts");
     const sign = alerts.find(({ labels }) => labels.alertname === "DeadMansSwitch");
-    expect(sign?.annotations.description).toContain("Silences that are active: 1.");
+    expect(sign?.annotations.description).toContain("Active silences: 1.");
     const { silenceID } = JSON.parse(made.body) as { silenceID: string };
     expect((await https(`${silences}/${silenceID}`, { method: "DELETE", headers: admin })).status).toBe(200);
   });

@@ -21,7 +21,7 @@ async function report(type: string, name: string, props: Props): Promise<readonl
     if (!("validateResource" in policy)) continue;
     const args = { type, name, urn: `urn:${name}`, props: unknownCheckingProxy(props), opts: { protect: false } };
     const validate = (policy as ResourceValidationPolicy).validateResource;
-    if (typeof validate !== "function") throw new Error("one function a policy");
+    if (typeof validate !== "function") throw new Error("one function per policy");
     await validate(args as unknown as ResourceValidationArgs, (message) => messages.push(`${policy.name}: ${message}`));
   }
   return messages;
@@ -63,7 +63,7 @@ describe("what is unknown in a preview", () => {
   });
 });
 
-it("a violation names the resource, the key and the mend in one sentence", async () => {
+it("a violation names the resource, the key and the fix in one sentence", async () => {
   const { type, name, props } = filesOf("redis", { "run-secrets/redis": "devredis" });
   expect(await report(type, name, props)).toContain(
     'credential-not-default: Command "redis-files": stdin file run-secrets/redis holds a known default credential; generate a credential, or supply your own with: pulumi config set --secret NAME.',

@@ -28,19 +28,19 @@ describe.each(Object.entries(cases))("%s", (rule, { pass, fail, config }) => {
     pulumi.runtime.setAllConfig(config?.fail ?? {});
     const messages = await said(rule, subject);
     expect(messages).not.toEqual([]);
-    // One sentence: resource, key, what is wrong, how to mend it.
+    // One sentence: resource, key, what is wrong, how to fix it.
     for (const message of messages) expect(message).toMatch(/^[\w-]+ "[\w-]+": \S.*; \S.*\.$/);
   });
 });
 
 describe("a rule", () => {
   it.each(rules.map((rule) => [rule.name, rule] as const))(
-    "%s says what it wants, why, and how to mend it",
+    "%s says what it wants, why, and how to fix it",
     (name, rule) => {
       expect(name).toMatch(/^[a-z]+(-[a-z]+)+$/);
       expect(rule.why).toMatch(/\.$/);
       expect(rule.title).not.toMatch(/\.$/);
-      expect(rule.mend).not.toMatch(/\.$/);
+      expect(rule.fix).not.toMatch(/\.$/);
     },
   );
 

@@ -34,7 +34,7 @@ describe("the table that docs/application.md shows", () => {
 
   it("leaves out no key that a table or a row may have", async () => {
     const { startSchema } = await import("../../components/platform/release.ts");
-    const [, section] = /## What `release\.NAME` may say([\s\S]*?)\n## /.exec(page) ?? [];
+    const [, section] = /## Keys of `release\.NAME`([\s\S]*?)\n## /.exec(page) ?? [];
     for (const key of [...Object.keys(startSchema.shape), "recorded"]) expect(section, key).toContain(`| \`${key}\` |`);
     for (const key of Object.keys(acme)) expect(page, key).toContain(`| \`${key}\` |`);
   });

@@ -6,11 +6,11 @@ import { architecturePage, components } from "../../tools/docs/architecture.ts";
 import { root } from "../../tools/lib/workspace.ts";
 
 describe("the architecture", () => {
-  it("docs/architecture.md shows it as the code has it (mend it with: npx vitest run --project unit architecture -u)", async () => {
+  it("docs/architecture.md matches the code (update it with: npx vitest run --project unit architecture -u)", async () => {
     await expect(architecturePage()).toMatchFileSnapshot("../../docs/architecture.md");
   });
 
-  it("names every component that the program makes, with a file that is there and a sentence of its own", () => {
+  it("names every component of the program, with an existing file and its own sentence", () => {
     const program = readFileSync(join(root, "index.ts"), "utf8");
     expect(components().map(({ name }) => name)).toEqual(
       [...program.matchAll(/^(?:const \w+ = |)new (?!Map)(\w+)\(/gm)].map(([, name]) => name),

@@ -16,7 +16,7 @@ const registryConfig = { ...localConfig, imageSource: "registry" };
 const login = { "tws-userid": randomText(8), "tws-password": randomText(12) };
 
 describe("IB Gateway", () => {
-  it("is a stand-in for whoever has no login yet, on a machine that could pull the real one, too", async () => {
+  it("is a stand-in if there is no login yet, even on a machine that could pull the real one", async () => {
     for (const config of [localConfig, registryConfig]) {
       const platform = await runPlatform({ config });
       expect(gateway(platform).envs).toContain("SERVICE_ROLE=ib-gateway");
@@ -54,7 +54,7 @@ describe("IB Gateway", () => {
     expect(envs).toContain("IBC_INI=/run/ibc/config.ini");
   });
 
-  it("is healthy once it has logged in, and has five minutes for its nightly restart before it counts as ill", async () => {
+  it("is healthy once it has logged in, and has five minutes for its nightly restart before it counts as unhealthy", async () => {
     const { healthcheck, envs, waitTimeout } = await production();
     // An `up` gives the second factor as long.
     expect(waitTimeout).toBe(1200);

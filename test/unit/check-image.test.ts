@@ -80,7 +80,7 @@ describe("the judgement of an image", () => {
       /./,
     ],
     ["a write that nobody saw refused", { written: ["/app/data/users.json"] }, "writes", /\/app\/data\/users.json/],
-    ["NATS in the clear", { stores: [{ store: "nats", loggedIn: true, tls: false }] }, "nats", /not encrypted/],
+    ["NATS without TLS", { stores: [{ store: "nats", loggedIn: true, tls: false }] }, "nats", /not encrypted/],
     ["a broken handshake", { stores: [{ store: "nats", loggedIn: false, handshakeFailed: true }] }, "nats", /trust/],
     ["no login to NATS", { stores: [{ store: "nats", loggedIn: false }] }, "nats", /does not log in/],
     ["subjects of others", { refusedSubjects: ["subscribe to _INBOX.>"] }, "subjects", /_INBOX/],

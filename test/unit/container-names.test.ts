@@ -25,7 +25,7 @@ describe("the names of containers", () => {
     return (await run("sh", ["-c", script], { input: ids, env, allowFailure: true })).code;
   }
 
-  it("are written as Prometheus reads them, a line a container", async () => {
+  it("are written as Prometheus reads them, one line per container", async () => {
     expect(await write("one\ntwo", 'shift 5; for id in "$@"; do echo "line $id"; done')).toBe(0);
     expect(readFileSync(file(), "utf8").split("\n").slice(1)).toEqual([
       `# TYPE ${CONTAINER_INFO} gauge`,

@@ -18,7 +18,7 @@ const labelOf = ({ labels }: ContainerInputs, wanted: string) =>
   labels?.find(({ label }) => label === wanted)?.value ?? "";
 
 describe("every container of the platform", () => {
-  it("is there: each service, and the parts around them", () => {
+  it("exists: each service, and the components", () => {
     const names = containers.map(([name]) => name);
     const parts = ["postgres", "redis", "nats", "ib-gateway", "prometheus", "grafana", "caddy"];
     expect(names).toEqual(expect.arrayContaining([...Object.keys(services), ...parts]));
@@ -90,7 +90,7 @@ describe("every container of the platform", () => {
     expect(breakers(({ entrypoints }) => entrypoints?.length !== 1 || entrypoints[0] === "")).toEqual([]);
   });
 
-  it("joins the segments that its label tells", () => {
+  it("joins the segments in its label", () => {
     for (const [name, inputs] of containers) {
       const joined = (inputs.networksAdvanced ?? []).map(({ name: network }) =>
         network.replace(/^segment-(.+)-0123abc$/, "$1"),
@@ -99,7 +99,7 @@ describe("every container of the platform", () => {
     }
   });
 
-  it("has a way to the internet only where it must", () => {
+  it("has a way to the internet only if it needs one", () => {
     const out = breakers((inputs) => /egress/.test(labelOf(inputs, "autollm.segments")));
     const callers = Object.entries(services).filter(([, { egress }]) => egress);
     expect(out.filter((name) => name in services).sort()).toEqual(callers.map(([name]) => name).sort());
@@ -135,7 +135,7 @@ describe("every container of the platform", () => {
     expect(unsafe.map(([name]) => name)).toEqual(["backtest-engine", "caddy"]);
   });
 
-  it("is a new one after any change, since the provider applies some changes by half", () => {
+  it("is a new one after any change, since the provider applies some changes incompletely", () => {
     expect(containers.filter(([, , { replaceOnChanges }]) => replaceOnChanges.join() !== "*")).toEqual([]);
   });
 });

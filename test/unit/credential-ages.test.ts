@@ -31,7 +31,7 @@ describe("the age of a credential", () => {
     expect(Number(since)).toBeGreaterThanOrEqual(now);
   });
 
-  it("goes on while the generation stays, whatever else changes, and begins anew with another", () => {
+  it("continues while the generation stays, whatever else changes, and restarts with another", () => {
     const after = run("jwt 1 90\nredis 2 30\n", "redis 1 90 1000\njwt 1 90 2000\n");
     expect(after).toContain("jwt 1 90 2000\n");
     expect(after).not.toContain("1000");

@@ -108,7 +108,7 @@ describe("a raised generation", () => {
     ["redis-gateway-api", ["redis-gateway-api-even"], []],
     ["nats-risk-manager", ["nats-risk-manager-even"], []],
   ])(
-    "of %s makes it anew in the other slot, forgets the old one, and touches nothing else",
+    "of %s makes a new value in the other slot, removes the old one, and touches nothing else",
     async (unit, made, lost) => {
       const after = await run({ [unit]: 2 });
       expect(added(first, after)).toEqual(made);
@@ -123,7 +123,7 @@ describe("a raised generation", () => {
     expect(added(first, after)).toEqual(["redis-gateway-api-even"]);
   });
 
-  it("leaves the value before as it was, while both are in force", async () => {
+  it("leaves the previous value unchanged, while both are in force", async () => {
     const overlap = { jwt: "present" } as const;
     const of = (generation: number) => run({ jwt: generation, "redis-exporter": generation }, new Map(), overlap);
     const [before, after] = [await of(2), await of(3)];
@@ -158,16 +158,16 @@ describe("an overlap", () => {
     );
   });
 
-  it("of the tokens' key has an end, which the program that verifies them is told", async () => {
-    const lasting = await run({ jwt: 2 }, new Map(), { jwt: "present" });
-    expect(await previous(lasting, "gateway-api", "jwt")).toMatch(/^[0-9a-f]{64}$/);
-    const { inputs } = lasting.find("command:local:Command", "jwt-previous-until");
+  it("of the tokens' key has an end, which is passed to the program that verifies them", async () => {
+    const overlapping = await run({ jwt: 2 }, new Map(), { jwt: "present" });
+    expect(await previous(overlapping, "gateway-api", "jwt")).toMatch(/^[0-9a-f]{64}$/);
+    const { inputs } = overlapping.find("command:local:Command", "jwt-previous-until");
     expect(inputs).toMatchObject({ create: "echo $(($(date +%s) + 86400))", triggers: ["2"] });
-    expect(lasting.credentials.previousUntil("gateway-api", "jwt")).toBeDefined();
+    expect(overlapping.credentials.previousUntil("gateway-api", "jwt")).toBeDefined();
     expect(first.credentials.previousUntil("gateway-api", "jwt")).toBeUndefined();
   });
 
-  it("lets who verifies take a new key before anybody signs with it", async () => {
+  it("lets verifiers accept a new key before any service signs with it", async () => {
     const accept = await run({ "risk-signing": 2 }, new Map(), { "risk-signing": "accept" });
     const signer = (await read(accept, "risk-manager", "risk-signing-private")) ?? "";
     expect(publicKeyOf(signer)).toBe(await previous(accept, "execution-ib", "risk-signing-public"));
@@ -188,13 +188,13 @@ describe("an overlap", () => {
     }
   });
 
-  it("has no part in a value that the owner supplied", async () => {
+  it("does not apply to a value that the owner supplied", async () => {
     const supplied = new Map<CredentialName, string>([["redis-gateway-api", randomText(24)]]);
     const after = await run({ "redis-gateway-api": 2 }, supplied);
     expect(await previous(after, "redis", "redis-gateway-api")).toBeUndefined();
   });
 
-  it("gives the value before to nobody who is not granted it", () => {
+  it("gives the previous value only to readers that are granted it", () => {
     expect(() => first.credentials.previous("llm-agents", "redis-gateway-api")).toThrow(/is not granted/);
   });
 });
@@ -215,7 +215,7 @@ describe("supplied credentials", () => {
     expect(after.ofType(KEY).map(({ name }) => name)).not.toContain("risk-signing");
   });
 
-  it("are absent until the owner sets them, and whoever cannot do without says how", () => {
+  it("are absent until the owner sets them, and a reader that requires one says how", () => {
     expect(first.credentials.read("llm-agents", "openai")).toBeUndefined();
     expect(() => first.credentials.require("llm-agents", "openai")).toThrow(
       "llm-agents needs openai; set it with: ./autollm pulumi config set --secret openai",

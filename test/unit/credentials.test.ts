@@ -35,7 +35,7 @@ describe("the catalogue of credentials", () => {
     expect(spec(name)).toMatchObject({ kind: "password", bytes, alphabet });
   });
 
-  it("has a NATS user for each of the ten services on NATS, the backup and the keeper of the streams, and none for the batch job", () => {
+  it("has a NATS user for each of the ten services on NATS, the backup and the stream keeper, and none for the batch job", () => {
     const users = credentialNames.filter((name) => /^nats-(?!ca$|certificate$|key$)/.test(name));
     const services = serviceNames.filter((name) => name !== "backtest-engine");
     expect(users).toEqual(["streams", "backup", ...services].map((name) => `nats-${name}`));
@@ -81,12 +81,12 @@ describe("the catalogue of credentials", () => {
     "heartbeat-url",
   ])("leaves %s to the owner", (name) => expect(spec(name).kind).toBe("supplied"));
 
-  it("rotates every generated credential after 90 days but those that lock what lasts, and says what each is for", () => {
+  it("rotates every generated credential after 90 days, except those that encrypt permanent data, and says what each is for", () => {
     expect(ROTATION_DAYS).toBe(90);
     for (const each of Object.values(credentials)) {
       expect(each.purpose).not.toBe("");
-      const lasting = each === credentials["backup-key"] || each === credentials["grafana-secret"];
-      expect("rotationDays" in each || each.kind === "supplied" || lasting).toBe(true);
+      const permanent = each === credentials["backup-key"] || each === credentials["grafana-secret"];
+      expect("rotationDays" in each || each.kind === "supplied" || permanent).toBe(true);
       if ("rotationDays" in each) expect(each.rotationDays).toBe(90);
     }
   });
@@ -116,7 +116,9 @@ describe("rotation units", () => {
 
   it("cover every generated credential, and neither those that are supplied nor the key of the backups", () => {
     for (const name of credentialNames) {
-      expect(rotationUnits.includes(rotationUnit(name)), name).toBe(!["supplied", "lasting"].includes(spec(name).kind));
+      expect(rotationUnits.includes(rotationUnit(name)), name).toBe(
+        !["supplied", "permanent"].includes(spec(name).kind),
+      );
     }
     expect(new Set(rotationUnits).size).toBe(rotationUnits.length);
   });

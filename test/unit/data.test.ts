@@ -86,7 +86,7 @@ describe("Redis", () => {
   const user = (name: string, password: string, rules: readonly string[] = []) => ({ user: name, password, rules });
   const commands = (rules: readonly string[]) => rules.filter((rule) => /^[+-]/.test(rule));
 
-  it("knows each user by a password that the file does not tell, and whoever says no name is nobody", () => {
+  it("knows each user by a password that the file does not expose, and lets no client in without a name", () => {
     const password = randomText(33);
     const acl = redisAcl([user("a", password, ["~x:*", "-@all", "+get"])]);
     expect(acl.split("\n")).toEqual([

@@ -9,7 +9,7 @@ describe("the engine's debugging output, which holds secrets", () => {
     },
   );
 
-  it("is had by who asks for it twice", () => {
+  it("is shown only to an operator who asks for it twice", () => {
     expect(() => refuseTellingLogs(["up", "-v=9"], { AUTOLLM_SECRETS_IN_LOGS: "yes" })).not.toThrow();
   });
 

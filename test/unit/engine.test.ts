@@ -103,7 +103,7 @@ describe("a build", () => {
     expect(existsSync(join(engineFolder(), "complete"))).toBe(false);
   });
 
-  it("goes on where it was interrupted, clears what was left by half, and needs Go for what is missing alone", async () => {
+  it("continues where it was interrupted, removes incomplete parts, and needs Go only for what is missing", async () => {
     for (const part of engineParts) {
       const path = partPath(part);
       mkdirSync(dirname(path), { recursive: true });

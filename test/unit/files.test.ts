@@ -96,7 +96,7 @@ describe("a workload's files on the host", () => {
     ]);
   });
 
-  it("appear whole: a write that is cut short leaves nothing to mount, and the next one mends it", async () => {
+  it("appear complete: an interrupted write leaves nothing to mount, and the next one repairs it", async () => {
     const { command, path } = await declare({ a: "whole", b: "text" });
     expect(run(command.inputs.create, "a d2hvbGU=\nb !!not-base64!!\n").status).not.toBe(0);
     expect(existsSync(path)).toBe(false);

@@ -37,7 +37,7 @@ describe("the end of a rotation", () => {
     expect(stopped(running)).toEqual(["o1", "o2", "old"]);
   });
 
-  it("comes after every reader, and runs anew when a password is another, whoever made it", async () => {
+  it("comes after every reader, and runs again if a password changes, generated or supplied", async () => {
     const [before, after] = [await runPlatform(), await runPlatform()];
     const command = (run: typeof before, name: string) => run.find("command:local:Command", name).inputs;
     for (const server of ["redis", "nats", "postgres"]) {

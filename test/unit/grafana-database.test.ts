@@ -65,7 +65,7 @@ describe("a new password of Grafana's administrator", () => {
     expect(sql("SELECT * FROM dashboard")).toHaveLength(1);
   });
 
-  it("is told by a mark: the first look and a second one at the same password end nothing", () => {
+  it("is recognised by a fingerprint: the first run and a second one with the same password end nothing", () => {
     const { file, sql } = grafana();
     expect(evictFromGrafana(file, { password: "one", secretKey: "key" })).toEqual({});
     expect(evictFromGrafana(file, { password: "one", secretKey: "key" })).toEqual({});
@@ -115,7 +115,7 @@ describe("Grafana's secret key", () => {
     expect(opened(sql, secret)).toEqual(plain);
   });
 
-  it("supplied anew leaves nothing that Grafana cannot read", () => {
+  it("supplied with a new value leaves nothing that Grafana cannot read", () => {
     const { file, sql } = grafana();
     seal(sql, published);
     changeGrafanaKey(file, secret, "mark");

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** Runs the check where one program alone is to be had; answers its exit code. */
+/** Runs the check with only one program available; returns its exit code. */
 async function check(program: string | undefined, at: number): Promise<number | null> {
   const directory = mkdtempSync(join(tmpdir(), "health-"));
   if (program !== undefined) symlinkSync(which(program), join(directory, program));

@@ -29,7 +29,7 @@ function look(own: string, args: { recorded?: RecordedStart; command?: readonly 
   return { status, stdout, stderr: stderr.trim() };
 }
 
-describe("an image is looked at before its service is replaced", () => {
+describe("an image is inspected before its service is replaced", () => {
   it("by its own entry point and command, which are what it starts", () => {
     expect(look('["/entry"]\n["serve"]\n')).toEqual({ status: 0, stdout: '["/entry"]\n["serve"]\n', stderr: "" });
     expect(look("null\nnull\n").stderr).toBe(

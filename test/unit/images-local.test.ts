@@ -67,7 +67,7 @@ describe("the version of a local image", () => {
   });
 });
 
-describe("the image of a program of ours, where a registry is in reach", () => {
+describe("the image of a program of ours, if a registry is reachable", () => {
   it.each(ownImages)(
     "%s stands on images that are pulled by digest, and holds its program as one file",
     async (name) => {

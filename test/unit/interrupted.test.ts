@@ -21,28 +21,28 @@ const interrupted: Deployment = {
 };
 
 describe("an update that was ended in its middle", () => {
-  it("may have made things of Docker's that no state names", () => {
+  it("may have created Docker objects that the state does not name", () => {
     expect(halfMade(interrupted)).toEqual([
       { kind: "container", reference: "redis-0a1b2c3" },
       { kind: "volume", reference: "redis-data-0a1b2c3" },
     ]);
   });
 
-  it("may have removed things of Docker's that the state still names", () => {
+  it("may have removed Docker objects that the state still names", () => {
     expect(halfRemoved(interrupted)).toEqual([{ kind: "container", reference: "old-nats" }]);
   });
 
-  it("leaves a state from which what is gone is taken out, and nothing else", () => {
+  it("leaves a state without the removed objects, and changes nothing else", () => {
     const { resources, pending_operations: pending } = settled(interrupted, new Set(["old-nats"]));
     expect(resources).toEqual([resource("redis", "container", "old-redis"), command]);
     expect(pending).toBeUndefined();
   });
 
-  it("loses nothing that is still there", () => {
+  it("keeps everything that still exists", () => {
     expect(settled(interrupted, new Set()).resources).toEqual(interrupted.resources);
   });
 
-  it("has the files written anew that a running workload may have taken, and no others", () => {
+  it("writes again the files that a running workload may have loaded, and no others", () => {
     const live = { ...command, urn: command.urn.replace("redis-files", "redis-live-files") };
     const resources = [command, live];
     const pending = resources.map((each) => ({ type: "creating", resource: each }));

@@ -29,7 +29,7 @@ const stream = {
 const jsz = { storage: 700, config: { max_storage: 2048 }, account_details: [{ stream_detail: [stream] }] };
 
 describe("NATS's figures", () => {
-  it("tell how much waits for whom", () => {
+  it("show how many messages wait for which consumer", () => {
     const lines = natsPage({ varz, jsz }).split("\n");
     const labels = '{stream="ORDERS",consumer="risk-manager_llm_intent_proposed"}';
     expect(lines).toEqual(
@@ -54,11 +54,11 @@ describe("NATS's figures", () => {
     expect(page).not.toMatch(/^nats_consumer_pending/m);
   });
 
-  it("say that NATS is down when it does not answer, and no old figure", () => {
+  it("say that NATS is down if it does not answer, and show no old figure", () => {
     expect(natsPage(undefined)).toMatch(/^# HELP nats_up .*\n# TYPE nats_up gauge\nnats_up 0\n$/);
   });
 
-  it("are asked for anew at each scrape, so that a NATS that goes away shows at once", async () => {
+  it("are read again at each scrape, so that a NATS that goes away shows at once", async () => {
     const nats = createServer((request, response) => {
       response.end(JSON.stringify(request.url === "/varz" ? varz : jsz));
     }).listen(0, "127.0.0.1");

@@ -73,7 +73,7 @@ describe("NATS's users", () => {
   });
   afterEach(() => rmSync(home, { recursive: true, force: true }));
 
-  test("are those of every claim, whoever claims at the same time", async () => {
+  test("are those of every claim, even if two services claim at the same time", async () => {
     for (let round = 0; round < 5; round++) {
       const claims = ["execution-crypto", "execution-ib"].map(async (service) => {
         const nonce = `${round}${service.length}`;

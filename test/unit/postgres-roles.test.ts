@@ -16,7 +16,7 @@ const sql = postgresSetupSql(verifiers);
 const statements = sql.split("\n");
 
 describe("Postgres roles", () => {
-  it("are one a service that needs Postgres, the exporter and the backup", () => {
+  it("are one per service that needs Postgres, and the exporter's and the backup's", () => {
     expect(postgresRoles.map(({ role }) => role)).toEqual([
       "gateway_api",
       "portfolio_ledger",

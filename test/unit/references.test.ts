@@ -52,13 +52,13 @@ describe("a variable's value", () => {
     expect([port, recipients].map((each) => fill(each, resolve))).toEqual(["587", "a@x.org,b@x.org"]);
   });
 
-  it("leaves out what nobody has supplied: the variable, a member, an element", () => {
+  it("leaves out what is not supplied: the variable, a member, an element", () => {
     expect(fill(absent, resolve)).toBeUndefined();
     expect(fill(JSON.stringify({ key: absent, list: [absent, "x"], ttl: 1 }), resolve)).toBe('{"list":["x"],"ttl":1}');
   });
 
   it("is refused where something is missing in the middle of a text", () => {
-    expect(() => fill(`Bearer ${absent}`, resolve)).toThrow(/credential:openai, which nobody has supplied/);
+    expect(() => fill(`Bearer ${absent}`, resolve)).toThrow(/credential:openai, which is not supplied/);
   });
 
   it("tells its references, those within JSON too", () => {

@@ -108,7 +108,7 @@ describe("release", () => {
     expect(faults).toContain('release.risk-manager.writable["/app/data"]: must be {memory: MiB}, {volume: true}');
     const both = faultsOf({ reporter: { image, ...guest }, "gateway-api": { image, ...guest } });
     expect(both).toContain(
-      'release.reporter.writable["/app/data"]: names the volume of gateway-api at this path, which has none of its own there: release.gateway-api.writable["/app/data"] must be {volume: true}',
+      'release.reporter.writable["/app/data"]: names the volume of gateway-api at this path, which has no volume there: release.gateway-api.writable["/app/data"] must be {volume: true}',
     );
     expect(both).toContain('release.gateway-api.writable["/app/data"]: names the volume of gateway-api');
   });
@@ -118,24 +118,22 @@ describe("release", () => {
     for (const home of ["/home/app", "/home/app/deep", "/tmp/x"])
       expect(startFaults("llm-agents", { home, writable })).toEqual([]);
     expect(startFaults("llm-agents", { home: "/home", writable })).toEqual([
-      ["home", "lies in none of the paths that it may write to: /tmp, /home/app"],
+      ["home", "is in none of the paths that it may write to: /tmp, /home/app"],
     ]);
     expect(startFaults("backtest-engine", { egress: true })).toEqual([]);
     expect(startFaults("gateway-api", { egress: true }).map(([key]) => key)).toEqual(["egress"]);
   });
 
-  it("names the variable that needs within a longer text what nobody has supplied", () => {
+  it("names the variable whose longer text needs something not supplied", () => {
     const environment = { TOKEN: `Bearer ${of("credential:openai")}`, MAIL: `smtp://${of("setting:mail.host")}` };
     const faults = faultsOf({
       "llm-agents": { image, environment },
       reporter: { image, environment: { ONE: of("setting:mail.host") } },
     });
     expect(faults).toContain(
-      "release.llm-agents.environment.TOKEN: refers to credential:openai, which nobody has supplied",
+      "release.llm-agents.environment.TOKEN: refers to credential:openai, which is not supplied",
     );
-    expect(faults).toContain(
-      "release.llm-agents.environment.MAIL: refers to setting:mail.host, which nobody has supplied",
-    );
+    expect(faults).toContain("release.llm-agents.environment.MAIL: refers to setting:mail.host, which is not supplied");
     expect(faults).not.toContain("reporter");
   });
 

@@ -73,7 +73,7 @@ describe("a roll-out", () => {
 describe("the overlap of the tokens' key", () => {
   const now = Math.floor(Date.now() / 1000);
   const running = (since: number, generation = 2) => [`jwt ${generation} 90 ${since}`];
-  const lasting = { generation: { jwt: 2 }, overlap: { jwt: "present" } };
+  const overlapping = { generation: { jwt: 2 }, overlap: { jwt: "present" } };
 
   it("begins with a rotation, in one update, and outlasts it", async () => {
     const { seen, tables } = await updates({ generation: { jwt: 2 } }, running(now, 1));
@@ -82,13 +82,13 @@ describe("the overlap of the tokens' key", () => {
   });
 
   it("stays while a token may live, whatever else is rotated, and ends with the first update after that", async () => {
-    const young = await updates(lasting, running(now - 23 * 3600));
+    const young = await updates(overlapping, running(now - 23 * 3600));
     expect(young.seen).toEqual([{ jwt: "present" }]);
     const both = { generation: { jwt: 2, "llm-signing": 2 }, overlap: { jwt: "present" } };
     const beside = await updates(both, [...running(now), "llm-signing 1 90 1760000000"]);
     expect(beside.seen.at(-1)).toEqual({ jwt: "present" });
     expect(beside.seen).toHaveLength(3);
-    const old = await updates(lasting, running(now - 25 * 3600));
+    const old = await updates(overlapping, running(now - 25 * 3600));
     expect(old.seen).toEqual([{}]);
     expect(old.tables.overlap).toBeUndefined();
   });

@@ -95,7 +95,7 @@ describe("what a rotation writes into the config", () => {
     expect(beginning({ ...raisedByHand, pinned: new Map() }, running).size).toBe(1);
   });
 
-  test("begins an overlap when a generation is one above the one that runs, whoever raised it", () => {
+  test("begins an overlap if a generation is one above the running one, by a command or by hand", () => {
     const running = new Map([
       ["nats-tls", 1],
       ["llm-signing", 2],

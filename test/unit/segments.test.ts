@@ -40,7 +40,7 @@ describe("the segments", () => {
     await expect(segmentsPage(members)).toMatchFileSnapshot("../../docs/segments.md");
   });
 
-  it("are known, joined by somebody, and so are the ports of whoever joins them", () => {
+  it("are known and joined by a workload, and so are the ports of their members", () => {
     expect(members.length).toBeGreaterThan(20);
     const known = segmentSpecs().map(({ name }) => name);
     expect([...new Set(members.flatMap(({ segments }) => segments))].sort()).toEqual(known.sort());

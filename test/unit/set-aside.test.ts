@@ -39,7 +39,7 @@ function start(damages: readonly Damage[], program: string) {
 const names = () => readdirSync(data).map((name) => name.replace(/\d{8}T\d{6}Z$/, "TIME"));
 const ULID = "01M8M3WDP6XDWM8YG96GZ9TZBZ";
 
-describe("a program that keeps what can be had again", () => {
+describe("a program with data that can be made again", () => {
   // The lines are the programs' own, as they were seen.
   it.each([
     [
@@ -99,7 +99,7 @@ describe("a program that keeps what can be had again", () => {
     expect(readdirSync(home)).toContain("neighbour");
   });
 
-  it("is told to end as it was before, and takes its time for that", async () => {
+  it("gets the same signal to end as before, and the same time for it", async () => {
     const { args, env } = command(
       alertmanager,
       "trap 'sleep 1; echo ended well; exit 0' TERM; while :; do sleep 0.1; done",
@@ -128,11 +128,11 @@ describe("a collector's queue", () => {
     return path;
   };
 
-  it("is known to be whole", () => {
+  it("is recognised as intact", () => {
     expect(boltFault(file(boltFile()))).toBeUndefined();
   });
 
-  it("may be empty, as bbolt begins it anew", () => {
+  it("may be empty, as bbolt creates it again", () => {
     expect(boltFault(file(Buffer.alloc(0)))).toBeUndefined();
   });
 
@@ -149,13 +149,13 @@ describe("a collector's queue", () => {
     expect(boltFault(file(harm(boltFile())))).toBe(says);
   });
 
-  it("is whole where only the older of the first pages is damaged", () => {
+  it("is intact if only the older of the first pages is damaged", () => {
     expect(boltFault(file(boltFile().fill(0, 0, 4096)))).toBeUndefined();
   });
 });
 
 describe("what was set aside", () => {
-  it("is counted by volume, and a volume that nobody can read is left out", () => {
+  it("is counted by volume, and an unreadable volume is left out", () => {
     for (const name of ["wal", "a.damaged-20260101T000000Z", "b.20260101T000000.000Z.backup"])
       writeFileSync(join(data, name), "");
     const page = damagedPage({ full: data, none: join(home, "scratch"), gone: join(home, "gone") });

@@ -108,12 +108,12 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   [
     "no image of the backup outside local",
     { ...production, backup: {} },
-    `backup.image: must be the backup's own image, by the digest that the workflow \`images\` tells; ${set("backup.image")}`,
+    `backup.image: must be the backup's own image, by the digest that the workflow \`images\` prints; ${set("backup.image")}`,
   ],
   [
     "no image of edge-sockets outside local",
     { ...production, edge: {} },
-    `edge.image: must be the image of edge-sockets, by the digest that the workflow \`images\` tells; ${set("edge.image")}`,
+    `edge.image: must be the image of edge-sockets, by the digest that the workflow \`images\` prints; ${set("edge.image")}`,
   ],
   [
     "a URL as domain",
@@ -145,7 +145,7 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
       [
         `everybody as a proxy before the edge, by ${network}`,
         { trustedProxies: ["198.51.100.0/24", network] },
-        `trustedProxies: ${network} would let strangers say whose address they have; name the proxies' own networks, /${network.includes(":") ? 16 : 8} or longer; ${set("trustedProxies")}`,
+        `trustedProxies: ${network} would let any client claim any address; name the proxies' own networks, /${network.includes(":") ? 16 : 8} or longer; ${set("trustedProxies")}`,
       ] as [string, Record<string, unknown>, string],
   ),
   ...[
@@ -157,7 +157,7 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
       [
         `administrators at ${network} behind proxies of ${proxy}`,
         { trustedProxies: [proxy], adminNetworks: ["192.0.2.1", network] },
-        `trustedProxies: ${proxy} overlaps ${network} of adminNetworks: a request whose proxy does not say whom it is from would count as an administrator's; ${set("trustedProxies")}`,
+        `trustedProxies: ${proxy} overlaps ${network} of adminNetworks: a request whose proxy does not name the client would count as an administrator's; ${set("trustedProxies")}`,
       ] as [string, Record<string, unknown>, string],
   ),
   [
@@ -275,7 +275,7 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   ],
 ];
 
-describe("a wrong config is refused, with the key, the fault and the mend", () => {
+describe("a wrong config is refused, with the key, the fault and the fix", () => {
   test.each(wrong)("%s", (_, config, message) => expect(faultsOf(config)).toEqual([message]));
 
   it("names a credential in plain text, and not its value", () => {
@@ -337,7 +337,7 @@ describe("a wrong config is refused, with the key, the fault and the mend", () =
     );
   });
 
-  it("tells all faults at once", () => {
+  it("reports all faults at once", () => {
     const config = {
       enviroment: "x",
       finnhub: "ab",
@@ -368,8 +368,7 @@ describe("registries", () => {
   const good = { user: "robot", password: randomText(24) };
   const setPassword = (address: string) => `npm run pulumi -- config set --secret --path '${at(address, "password")}'`;
   const remove = (address: string) => `Remove it with: npm run pulumi -- config rm --path '${at(address)}'`;
-  const written =
-    "is written as the names of its images begin, without a scheme, without a path and in lower case: ghcr.io";
+  const written = "must be written as its images' names begin, without a scheme or path and in lower case: ghcr.io";
 
   it.each<[string, Record<string, unknown>, string]>([
     ["a scheme", { "https://ghcr.io": good }, `${at("https://ghcr.io")}: ${written}. ${remove("https://ghcr.io")}`],
@@ -383,7 +382,7 @@ describe("registries", () => {
     [
       "no address",
       { team: good },
-      `registries.team: is no registry's address, such as ghcr.io or registry.example.com:5000. Remove it with: npm run pulumi -- config rm --path 'registries.team'`,
+      `registries.team: is not a registry's address, such as ghcr.io or registry.example.com:5000. Remove it with: npm run pulumi -- config rm --path 'registries.team'`,
     ],
     [
       "a user without a password",
@@ -402,7 +401,7 @@ describe("registries", () => {
     ],
   ])("refuses %s", (_, registries, fault) => expect(faultsOf({ registries }, ["registries"])).toEqual([fault]));
 
-  it("refuses a password in plain text, and does not tell it", () => {
+  it("refuses a password in plain text, and does not print it", () => {
     const faults = faultsOf({ registries: { "ghcr.io": good } });
     expect(faults).toEqual([
       `${at("ghcr.io", "password")}: is stored in plain text; set it with: ${setPassword("ghcr.io")}`,
@@ -482,7 +481,7 @@ describe("a right config", () => {
     expect(() => check({ redis: value }, ["redis"])).not.toThrow(value);
   });
 
-  it("tells which credentials the owner supplied, and keeps none of their values", () => {
+  it("reports which credentials the owner supplied, and keeps none of their values", () => {
     const value = randomText(24);
     const { supplied, settings } = check({ openai: value, "redis-gateway-api": value }, [
       "openai",

@@ -85,14 +85,14 @@ describe("the lock of a stack", () => {
     expect(work).not.toHaveBeenCalled();
   });
 
-  it("goes to the next command at once where its holder was a process of this machine that has ended", async () => {
+  it("goes to the next command at once if its holder was a process of this machine that has ended", async () => {
     // The largest number of a process, and one more (Linux, pid_max).
     held({ pid: 4_194_305, space: processSpace() });
     const died = await withStackLock(STACK, "up", async () => heldLock(STACK)?.diedHere);
     expect(died).toBe(true);
   });
 
-  it("goes to the next command also where nobody has waited for the dead holder, which keeps its process id", async () => {
+  it("goes to the next command even if the dead holder is a zombie, which keeps its process id", async () => {
     // The shell becomes a program that waits for nobody.
     const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
     try {
@@ -127,7 +127,7 @@ describe("the lock of a stack", () => {
     expect(died).toBe(false);
   });
 
-  it("is taken by one of many who ask at once", async () => {
+  it("is taken by one of many commands at once", async () => {
     const place = await lockPlace(STACK);
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, index) => place.run("take", { id: `id-${index}`, record: "{}" })),
@@ -218,7 +218,7 @@ describe("the lock of a shared stack", () => {
     );
   });
 
-  it("cannot be had where the place cannot be reached, and the fault says so in a line", async () => {
+  it("is unavailable if its host is unreachable, and the fault says so in a line", async () => {
     writeFileSync(join(home, "ssh"), "#!/bin/sh\necho 'Permission denied (publickey).' >&2\nexit 255\n", {
       mode: 0o755,
     });

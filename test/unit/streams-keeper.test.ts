@@ -10,8 +10,8 @@ const stateOf = (config: object, state: Partial<StreamState["state"]> = {}): Str
   state: { messages: 1, bytes: 10, first_seq: 1, first_ts: new Date().toISOString(), last_seq: 1, ...state },
 });
 
-describe("the keeper of the streams", () => {
-  it("sees what a stream has otherwise, and what it must not have", () => {
+describe("the stream keeper", () => {
+  it("sees what differs in a stream, and what it must not have", () => {
     expect(streamDifferences(stream, stateOf({}))).toEqual([]);
     const changed = { subjects: ["exec.>"], republish: { src: ">", dest: "x.>" }, sealed: false };
     expect(streamDifferences(stream, stateOf(changed))).toEqual(["subjects", "republish"]);
@@ -28,7 +28,7 @@ describe("the keeper of the streams", () => {
     expect(settledConfig(stream, stateOf(larger))).toMatchObject({ max_bytes: 1024 * 1024, max_age: 7 * DAY_MS * 1e6 });
   });
 
-  it("tells which stream is not kept, what it has repaired, and when it looked", () => {
+  it("reports which stream is not kept, what it has repaired, and when it looked", () => {
     const page = streamsPage({
       at: 1_700_000_000_000,
       kept: new Map([

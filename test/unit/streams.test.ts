@@ -179,7 +179,7 @@ describe("NATS permissions", () => {
     ]);
   });
 
-  it("let the keeper of the streams remove and purge none, and read no subject", () => {
+  it("let the stream keeper remove and purge none, and read no subject", () => {
     const { publish, subscribe } = streamsPermissions;
     expect(subscribe).toEqual(["_INBOX_streams.>"]);
     for (const subject of publish) {

@@ -17,7 +17,7 @@ const hashed = (algorithm: string, text: string) => createHash(algorithm).update
 const guessed = credentialNames.filter((name) => {
   const { kind } = credentialSpec(name);
   const public_ = /account|userid|user$|chat|webhook|url$/.test(name) && !name.startsWith("nats-");
-  return ["password", "lasting", "supplied"].includes(kind) && !public_;
+  return ["password", "permanent", "supplied"].includes(kind) && !public_;
 });
 
 const DEFAULTS = ["changeme", "admin", "password", "devredis", "autollm123", "your_finnhub_key", "secret", "123456"];

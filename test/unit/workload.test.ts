@@ -174,7 +174,7 @@ describe("a workload", () => {
     expect(resource.dependsOn).toContain(recording.find("command:local:Command", "web-files").urn);
   });
 
-  it("has its live files taken by a container of its networks alone: one of others is about to be replaced", async () => {
+  it("has its hot-reloaded files loaded only by a container of its networks: one of other networks is about to be replaced", async () => {
     const { recording } = await run({ live: { files: { "a.conf": "1" }, reload: ["true"] } });
     const { create } = recording.find("command:local:Command", "web-live-files").inputs;
     expect(create).toContain("--filter 'label=autollm.segments=egress,grafana,nats'");

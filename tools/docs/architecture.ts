@@ -87,23 +87,23 @@ export function architecturePage(): string {
   ]);
   return `# Architecture
 
-This page is made from the code (\`tools/docs/architecture.ts\`), and a test keeps it true. One host, one Docker, one Pulumi program: \`index.ts\` makes the components below in their order, and the engine works out what waits for what.
+This page is generated from the code (\`tools/docs/architecture.ts\`), and a test keeps it true. One host, one Docker, one Pulumi program: \`index.ts\` creates the components below in their order, and the engine works out their dependencies.
 
 ## Who calls whom
 
-Callers are on the left. Caddy is the one door; what stands behind a login says so. [segments.md](segments.md) has every way that is open, and how the others are closed.
+Callers are on the left. Caddy is the only way in; "login" marks what requires the admin login. [segments.md](segments.md) has every connection that is open, and how the others are closed.
 
 ${diagram(["client([clients]) --> caddy", ...groups, ...calls()])}
 
-Besides: Prometheus asks ${serviceJobs.length} services and all parts for their metrics every 15 s; services send traces to a collector, and it to Jaeger; a second collector reads every container's log and sends it to Loki; the backup reads everything at night.
+Not in the picture: Prometheus scrapes ${serviceJobs.length} services and all components every 15 s; services send traces to a collector, which sends them to Jaeger; a second collector reads every container's log and sends it to Loki; the backup reads all stores at night.
 
-## The way of an order
+## The path of an order
 
-Over NATS, each subject from who publishes it to who receives it. What belongs to an order is in durable streams, one for each set of publishers: accepted once, it survives a restart of anybody. The part nats-streams makes and keeps them.
+Over NATS, each subject from its publisher to its reader. The messages of an order are in durable streams, one per set of publishers: once accepted, a message survives a restart of any service. The component nats-streams creates and keeps the streams.
 
 ${diagram(subjects())}
 
-llm-agents signs its intents and risk-manager its orders; whoever acts on one checks the signature first. The platform's kill switch stops the executors themselves, and has NATS refuse approved orders; the application's own is a file that risk-manager and the stand-ins read.
+llm-agents signs its intents and risk-manager its orders; a service that acts on one checks the signature first. The platform's kill switch stops the executors themselves, and has NATS refuse approved orders; the application's own kill switch is a file that risk-manager and the stand-ins read.
 
 ## The components
 
@@ -119,13 +119,13 @@ ${table(
   [
     ["`index.ts`", "the program: all components, in a page"],
     ["`components/platform`", "the services: their catalogue, files, containers"],
-    ["`components/data`, `broker`, `edge`, `observability`, `backup`", "the parts around them, one folder each"],
-    ["`components/segments.ts`, `ports.ts`", "who joins which network, and listens where"],
-    ["`components/credentials`", "every secret: the catalogue, who may read what, generations, ages"],
     [
-      "`components/runtime`",
-      "how anything runs: workloads, files, volumes, segments, images; the one place that knows Docker",
+      "`components/data`, `broker`, `edge`, `observability`, `backup`",
+      "the components beside them, one folder per concern",
     ],
+    ["`components/segments.ts`, `ports.ts`", "which workload joins which network, and where it listens"],
+    ["`components/credentials`", "every secret: the catalogue, which workload may read it, generations, ages"],
+    ["`components/runtime`", "how workloads run: files, volumes, segments, images; the only folder that knows Docker"],
     ["`components/host`", "a bare Debian machine becomes the host, over SSH"],
     ["`policies`", "what is refused, whatever the program says"],
     ["`services`", "programs of our own: stand-ins for the services, and the backup"],
@@ -133,7 +133,7 @@ ${table(
       "`tools/commands.ts`",
       "the table of the commands of `./autollm`; `tools/cli` has them, `tools/lib` what they share",
     ],
-    ["`tools/engine`, `tools/images`, `tools/docker`", "an engine, images and a daemon where none can be had"],
+    ["`tools/engine`, `tools/images`, `tools/docker`", "an engine, images and a daemon, built where none is available"],
     ["`test`", "unit (mocks, pure functions), policies, e2e (the real thing)"],
   ],
 )}

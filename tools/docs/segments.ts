@@ -27,15 +27,15 @@ export function segmentsPage(members: readonly Member[]): string {
   const ports = (name: string, segment: SegmentName) => portsIn(name, segment, false);
   return `# Segments
 
-This page is made from the program (\`tools/docs/segments.ts\`); a test keeps it true. Another (\`test/e2e/segments.test.ts\`) tries every way that is or is not here from inside each container's network, and from a hostile container in each segment.
+This page is generated from the program (\`tools/docs/segments.ts\`); a test keeps it true. Another test (\`test/e2e/segments.test.ts\`) tries every connection, allowed or not, from inside each container's network, and from a hostile container in each segment.
 
-A segment is a Docker network. Members of an inner one reach those who listen in it, and it has no way out of the host. A part that only calls listens elsewhere, so nobody reaches it there. The rules:
+A segment is a Docker network. Members of an internal segment reach the members that listen in it, and it has no way out of the host. A component that only calls in a segment listens elsewhere, so no member reaches it there. The rules:
 
-- A service is called in the segment of its own name: by Prometheus, and by the edge or Alertmanager where they forward to it.
-- It calls its stores and the collector of traces in \`SERVICE-calls\`, and another service in \`SERVICE-to-OTHER\`. So two services share a segment only where one calls the other.
-- Each part that must not be open to everybody has a segment of its name: itself, and those who call it.
+- A service is called in the segment of its own name: by Prometheus, and by the edge or Alertmanager if they forward to it.
+- It calls its stores and the collector of traces in \`SERVICE-calls\`, and another service in \`SERVICE-to-OTHER\`. So two services share a segment only if one calls the other.
+- Each component that must not be open to everybody has a segment of its name, with itself and its callers.
 
-All of it follows from \`needs\` and \`routes\` in the catalogue, and from \`components/segments.ts\` for the parts.
+All of it follows from \`needs\` and \`routes\` in the catalogue, and from \`components/segments.ts\` for the components.
 
 ${table(
   ["segment", "for", "listens", "calls only"],
@@ -56,13 +56,13 @@ ${table(
   ]),
 )}
 
-Ports are TCP; Caddy's 8443 is UDP too. From outside, Caddy's published ports are all there is.
+Ports are TCP; Caddy's 8443 is UDP too. From outside, only Caddy's published ports are reachable.
 
-## Who reaches whom
+## What each workload reaches
 
-A row reaches these ports and no others. Alertmanager has a way out only where Slack, PagerDuty or a heartbeat is set up, the backup only with a second repository, IB Gateway only as the real one (the stand-in listens on 4001 and 4002).
+A workload reaches these ports and no others. Alertmanager has a way out only if Slack, PagerDuty or a heartbeat is set up, the backup only with a second repository, IB Gateway only as the real one (the stand-in listens on 4001 and 4002).
 
-A service listens where \`HTTP_LISTEN\` says. An image that ignores this and listens on every address can be called in \`SERVICE-calls\` and \`SERVICE-to-OTHER\` as well, by those who listen there, and by nobody else.
+A service listens at the address in \`HTTP_LISTEN\`. If an image ignores this and listens on every address, it can be called in \`SERVICE-calls\` and \`SERVICE-to-OTHER\` as well, by the members that listen there, and by no other.
 
 ${table(
   ["from", "reaches", "way out"],
@@ -78,7 +78,7 @@ ${table(
   ]),
 )}
 
-## Who is reached by whom
+## What reaches each workload
 
 ${table(
   ["workload", "reached by"],
@@ -90,8 +90,8 @@ ${table(
 
 ## Addresses
 
-The networks take their addresses from the stack's range, \`networkRange\`, a private /20: Docker's own pools are enough for 31 networks of everything on a machine, and a stack has more. For a stack on this machine, \`npm run up\` chooses a range that no network of Docker's and no route of the machine uses, and keeps it in the stack's config. Elsewhere it is \`10.213.0.0/20\` unless the config says otherwise. If another network on the host is given the same addresses later, Docker refuses whichever comes second with "Pool overlaps with other one on this address space": set another range. A change gives every network new addresses, so all containers are replaced.
+The networks take their addresses from the stack's range, \`networkRange\`, a private /20: Docker's own pools are enough for 31 networks on a whole machine, and a stack has more. For a stack on this machine, \`npm run up\` chooses a range that no Docker network and no route of the machine uses, and stores it in the stack's config. Elsewhere it is \`10.213.0.0/20\` unless the config says otherwise. If another network on the host is given the same addresses later, Docker refuses the second one with "Pool overlaps with other one on this address space": set another range. A change gives every network new addresses, so all containers are replaced.
 
-A container reaches the host itself at its network's first address. A host that the program set up refuses that (its firewall, \`docs/host.md\`); on your own machine, what listens on all addresses answers there.
+A container reaches the host itself at its network's first address. If the program set up the host, the host's firewall refuses that (\`docs/host.md\`); on your own machine, programs that listen on all addresses answer there.
 `;
 }

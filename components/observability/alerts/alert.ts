@@ -1,7 +1,7 @@
-/** `critical` wakes somebody, `warning` is for the working day, `none` is a sign of life. */
+/** `critical` pages a person, `warning` is for the working day, `none` is a sign of life. */
 export type Severity = "critical" | "warning" | "none";
 
-/** One alert: what is wrong, how long it must have been so, and what its reader is told. */
+/** One alert: what is wrong, for how long, and the text for its reader. */
 export interface Alert {
   /** Also the name of its page in docs/runbooks. */
   readonly name: string;
@@ -10,22 +10,22 @@ export interface Alert {
   /** How long the expression must hold, in Prometheus's form. */
   readonly for: string;
   readonly severity: Severity;
-  /** Whose trouble it is. A critical alert silences warnings of the same service, so every alert names one. */
+  /** The service that it concerns. A critical alert silences warnings of the same service, so every alert names one. */
   readonly service: string;
   /**
-   * What of the service it is about. A critical alert silences only the warnings of its own subject: a breached leverage
-   * must not hide a loss that nears its limit. Without one it is about the service as a whole.
+   * The aspect of the service that it concerns. A critical alert silences only the warnings of its own subject: exceeded leverage
+   * must not hide a loss that approaches its limit. Without one it concerns the service as a whole.
    */
   readonly subject?: string;
-  /** One line, for a telephone's screen. */
+  /** One line, for a phone's screen. */
   readonly summary: string;
-  /** What it means for the one who reads it, in a sentence. */
+  /** What it means, in a sentence. */
   readonly description: string;
-  /** The part that must run for it to make sense; always rendered without one. */
+  /** The component that must run for it to make sense; without one it is always rendered. */
   readonly needs?: OptionalPart;
 }
 
-/** Parts that a stack may lack. */
+/** Components that a stack may lack. */
 export type OptionalPart = "backup" | "host";
 
 /** The series' own job: targets are named after their service. */

@@ -20,16 +20,16 @@ export const containerRecordings: readonly Recording[] = [
     expr: `sum by (service) (${named("sum by (container_id) (rate(container_cpu_usage_seconds_total[5m]))")})`,
   },
   {
-    // Without the file cache, which the kernel takes back before it kills anybody.
+    // Without the file cache, which the kernel reclaims before it kills a process.
     record: "service:container_memory_limit:ratio",
     expr: `max by (service) (${named(`container_memory_rss / on (container_id) ${limited}`)})`,
   },
 ];
 
-/** The services have alerts of their own, on what they say of themselves. */
+/** The services have their own alerts, on their own metrics. */
 const OTHERS = `service!~"${serviceJobs.join("|")}"`;
 
-/** The containers as the kernel sees them: also those that have no metrics of their own. */
+/** The containers as the kernel sees them, including those without their own metrics. */
 export const containerAlerts: readonly AlertGroup[] = [
   {
     name: "containers",
@@ -53,11 +53,11 @@ export const containerAlerts: readonly AlertGroup[] = [
         service: "{{ $labels.service }}",
         subject: "restarts",
         summary: "{{ $labels.service }} restarted {{ $value }} times in 15 minutes",
-        description: "It ends by itself or is killed, and Docker starts it again.",
+        description: "It ends by itself or is killed, and Docker restarts it.",
       },
       {
         name: "ContainerNotRunning",
-        // Longer than an `up` takes, which removes some containers first and writes the new names last. Where no container is
+        // Longer than an `up` takes, which removes some containers first and writes the new names last. If no container is
         // seen, none is known to be missing.
         expr: `(${CONTAINER_INFO}{deploy!="on-demand"} unless on (container_id) container_last_seen) and on () count(container_last_seen) > 0`,
         for: "10m",
@@ -65,7 +65,7 @@ export const containerAlerts: readonly AlertGroup[] = [
         service: "{{ $labels.service }}",
         subject: "container",
         summary: "The container of {{ $labels.service }} does not run",
-        description: "Somebody stopped or removed it, so Docker does not start it again.",
+        description: "It was stopped or removed by hand, so Docker does not restart it.",
       },
       {
         name: "KilledForMemory",
@@ -74,8 +74,8 @@ export const containerAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "host",
         subject: "memory-kill",
-        summary: "The kernel killed {{ $value | humanize }} processes for want of memory",
-        description: "A container met its limit, or the host has no memory left.",
+        summary: "The kernel killed {{ $value | humanize }} processes for lack of memory",
+        description: "A container reached its limit, or the host has no memory left.",
       },
     ],
   },

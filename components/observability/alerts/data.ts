@@ -10,7 +10,7 @@ const MAX_STREAMS_UNSEEN = 2 * MINUTE;
 
 /** When the last backup ended well, in seconds since 1970. */
 export const BACKUP_SUCCESS = "backup_last_success_timestamp_seconds";
-/** When a backup was last restored as a test, and found whole. */
+/** When a backup was last restored as a test, and found intact. */
 export const RESTORE_TEST_SUCCESS = "backup_last_restore_test_timestamp_seconds";
 /** 0 when the last run failed. */
 const LAST_RUN = "backup_last_run_success";
@@ -18,10 +18,10 @@ const LAST_TEST = "backup_last_restore_test_success";
 /** When the second repository last had every backup; absent without one. */
 const SECOND_COPY = "backup_second_copy_last_success_timestamp_seconds";
 const MAX_SECOND_COPY_AGE = 2 * DAY + HOUR;
-/** One is due each night: this is two months without a prune. */
+/** One becomes due each night: this is two months without a prune. */
 const MAX_PRUNE_DUE = 60;
 
-/** Its exporter cannot log in, or nobody who needs it reaches it: a store that hangs may leave its exporter without an answer too. */
+/** Its exporter cannot log in, or no service that needs it reaches it: a store that hangs may leave its exporter without an answer too. */
 const down = (up: string, dependency: string) =>
   `max(${up}) == 0 or max(dependency_up{dependency="${dependency}"}) == 0`;
 
@@ -46,8 +46,8 @@ export const dataAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "postgres",
         subject: "connections",
-        summary: "{{ $value | humanizePercentage }} of Postgres's connections are taken",
-        description: "Somebody leaks connections; when they are gone, new ones are refused.",
+        summary: "{{ $value | humanizePercentage }} of Postgres's connections are in use",
+        description: "A service leaks connections; when none is left, new ones are refused.",
       },
       {
         name: "RedisDown",
@@ -56,7 +56,7 @@ export const dataAlerts: readonly AlertGroup[] = [
         severity: "critical",
         service: "redis",
         summary: "Redis does not answer",
-        description: "The risk manager cannot decide and the API limits by each replica.",
+        description: "The risk manager cannot decide, and the API's rate limit counts per replica.",
       },
       {
         name: "NatsDown",
@@ -65,19 +65,19 @@ export const dataAlerts: readonly AlertGroup[] = [
         severity: "critical",
         service: "nats",
         summary: "NATS does not answer",
-        description: "No news, intent or order moves; what it accepted waits on its volume.",
+        description: "No news, intent or order is delivered; what NATS accepted waits on its volume.",
       },
       {
         name: "OrdersWaiting",
         // Both what was not delivered yet, and what was delivered and never confirmed; at a consumer that is read: a program may
-        // subscribe by itself, and its consumer then counts all that there is.
+        // subscribe by itself, and its consumer then counts every message.
         expr: `max by (consumer) (nats_consumer_pending + nats_consumer_unacknowledged) > ${MAX_WAITING} and max by (consumer) (nats_consumer_delivered) > 0`,
         for: "5m",
         severity: "warning",
         service: "nats",
         subject: "queue",
         summary: "{{ $value | humanize }} messages wait for {{ $labels.consumer }}",
-        description: "A step of an order's way is slower than what comes in, or does not work at all.",
+        description: "A step of an order's path is slower than its input, or does not work at all.",
       },
       {
         name: "StreamsNotKept",
@@ -86,9 +86,9 @@ export const dataAlerts: readonly AlertGroup[] = [
         severity: "critical",
         service: "nats",
         subject: "streams",
-        summary: "NATS's stream {{ $labels.stream }} is not as the platform keeps it",
+        summary: "NATS's stream {{ $labels.stream }} is not as declared",
         description:
-          "A stream or a consumer is missing or set otherwise, and cannot be put right without a loss of messages; or nobody could look at it.",
+          "A stream or a consumer is missing or has other settings, and cannot be repaired without losing messages; or it could not be checked.",
       },
       {
         name: "StreamRepaired",
@@ -97,8 +97,8 @@ export const dataAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "nats",
         subject: "stream-change",
-        summary: "Somebody had changed or removed NATS's stream {{ $labels.stream }}",
-        description: "It was put right; what was in a stream that was removed is lost.",
+        summary: "NATS's stream {{ $labels.stream }} was changed or removed, and repaired",
+        description: "If the stream was removed, the messages in it are lost.",
       },
       {
         name: "StreamLostMessages",
@@ -109,7 +109,7 @@ export const dataAlerts: readonly AlertGroup[] = [
         service: "nats",
         subject: "stream-loss",
         summary: "NATS has lost messages of the stream {{ $labels.stream }}",
-        description: "A file of the stream was damaged, and NATS went on without what it could not read.",
+        description: "A file of the stream was damaged, and NATS continued without what it could not read.",
       },
       {
         name: "DamagedFileSetAside",
@@ -119,7 +119,7 @@ export const dataAlerts: readonly AlertGroup[] = [
         service: "{{ $labels.volume }}",
         subject: "damage",
         summary: "{{ $value }} damaged files were set aside in the volume {{ $labels.volume }}",
-        description: "The program runs without them; it fires until somebody has looked at them and moved them away.",
+        description: "The program runs without them; this alert fires until the files are moved away.",
       },
       {
         name: "NatsStorageFilling",
@@ -128,7 +128,7 @@ export const dataAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "nats",
         subject: "storage",
-        summary: "JetStream holds {{ $value | humanizePercentage }} of what it may",
+        summary: "JetStream uses {{ $value | humanizePercentage }} of its storage limit",
         description: "At its limit it accepts no order.",
       },
       {
@@ -138,7 +138,7 @@ export const dataAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "redis",
         subject: "memory",
-        summary: "Redis holds {{ $value | humanizePercentage }} of what it may",
+        summary: "Redis uses {{ $value | humanizePercentage }} of its memory limit",
         description: "At its limit it refuses every write.",
       },
       {
@@ -149,7 +149,7 @@ export const dataAlerts: readonly AlertGroup[] = [
         service: "redis",
         subject: "persistence",
         summary: "Redis cannot write to its disk",
-        description: "A restart would lose what was written since.",
+        description: "A restart would lose everything written since.",
       },
     ],
   },
@@ -164,7 +164,7 @@ export const dataAlerts: readonly AlertGroup[] = [
         service: "backup",
         subject: "age",
         summary: "The last good backup is {{ $value | humanizeDuration }} old",
-        description: "The nightly one of 02:00 UTC has failed or did not run.",
+        description: "The nightly run at 02:00 UTC failed or did not start.",
       },
       {
         name: "BackupUnknown",
@@ -173,8 +173,8 @@ export const dataAlerts: readonly AlertGroup[] = [
         severity: "critical",
         service: "backup",
         subject: "age",
-        summary: "Nothing tells when the last backup was made",
-        description: "The backup's metrics are missing, so its age is unknown.",
+        summary: "The age of the last backup is unknown",
+        description: "The backup's metrics are missing.",
         needs: "backup",
       },
       {
@@ -185,7 +185,7 @@ export const dataAlerts: readonly AlertGroup[] = [
         service: "backup",
         subject: "run",
         summary: "The last backup failed",
-        description: "It is tried again each hour; the one before it is still there.",
+        description: "It is retried each hour; the earlier backups are intact.",
       },
       {
         name: "RestoreTestFailing",
@@ -195,7 +195,8 @@ export const dataAlerts: readonly AlertGroup[] = [
         service: "backup",
         subject: "restore-test",
         summary: "The newest backup could not be restored",
-        description: "The repository is damaged, or what was saved is not what comes back: treat it as no backup.",
+        description:
+          "The repository is damaged, or the restored data differs from what was saved: treat it as no backup.",
       },
       {
         name: "RestoreTestTooOld",
@@ -205,7 +206,7 @@ export const dataAlerts: readonly AlertGroup[] = [
         service: "backup",
         subject: "restore-test",
         summary: "No backup has been restored as a test for {{ $value | humanizeDuration }}",
-        description: "The weekly test has failed or did not run; a backup that was never restored is a hope.",
+        description: "The weekly test failed or did not run; a backup that was never restored is only a hope.",
       },
       {
         name: "SecondCopyTooOld",
@@ -215,7 +216,7 @@ export const dataAlerts: readonly AlertGroup[] = [
         service: "backup",
         subject: "second-copy",
         summary: "The second repository lacks the newest backups",
-        description: "The copy fails or does not run: until it does, the backups share the host's fate.",
+        description: "The copy fails or does not run: until it does, the backups are lost if the host is.",
       },
       {
         name: "SecondCopyRemovable",
@@ -226,7 +227,7 @@ export const dataAlerts: readonly AlertGroup[] = [
         subject: "second-copy-key",
         summary: "The backup's own key can remove the second copy",
         description:
-          "Whoever breaks into the backup could remove both copies: its key may delete, or the bucket keeps no versions.",
+          "An attacker in the backup's container could remove both copies: its key may delete, or the bucket keeps no versions.",
       },
       {
         name: "SecondCopyPruneDue",
@@ -235,8 +236,8 @@ export const dataAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "backup",
         subject: "second-copy-size",
-        summary: "{{ $value }} backups in the second repository are older than is kept",
-        description: "The container that writes removes nothing there; another identity has to, from time to time.",
+        summary: "{{ $value }} backups in the second repository are past their retention",
+        description: "The container that writes may remove nothing there; run the prune with the other key.",
       },
     ],
   },

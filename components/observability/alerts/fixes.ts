@@ -3,7 +3,7 @@ import { type AlertGroup, DAY } from "./alert.ts";
 /** A fix is installed at the next declared hour; after this time that hour has passed at least once without it. */
 export const MAX_WAIT = 2 * DAY;
 
-/** Security fixes of a host that the stack sets up; nothing is told of any other machine's. */
+/** Security fixes of a host that the stack sets up; other machines are not checked. */
 export const fixesAlerts: readonly AlertGroup[] = [
   {
     name: "security fixes",
@@ -17,7 +17,7 @@ export const fixesAlerts: readonly AlertGroup[] = [
         subject: "fixes-{{ $labels.group }}",
         summary: "A security fix has waited for {{ $value | humanizeDuration }} (packages: {{ $labels.group }})",
         description:
-          "The daily upgrade did not install it; where `withheld` is yes, the pinned version or a hold keeps it out.",
+          "The daily upgrade did not install it; if `withheld` is yes, the pinned version or a hold keeps it out.",
         needs: "host",
       },
       {
@@ -27,8 +27,8 @@ export const fixesAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "host",
         subject: "fixes-unknown",
-        summary: "Nobody knows which security fixes the host lacks",
-        description: "The lists of packages were not fetched for two days, or the host's figures do not arrive.",
+        summary: "It is unknown which security fixes the host lacks",
+        description: "The package lists were not fetched for two days, or the host's metrics do not arrive.",
         needs: "host",
       },
       {
@@ -39,7 +39,7 @@ export const fixesAlerts: readonly AlertGroup[] = [
         service: "host",
         subject: "reboot",
         summary: "The host needs a reboot for an installed security fix",
-        description: "A new kernel or library is installed and the old one still runs.",
+        description: "A new kernel or library is installed, but the old one still runs.",
         needs: "host",
       },
     ],

@@ -10,13 +10,13 @@ const MIN_INODES = 0.05;
 const MAX_CLOCK_OFFSET_SECONDS = 0.05;
 /** The watcher looks every 20 s. */
 const FIREWALL_UNWATCHED_SECONDS = 120;
-/** The kernel's own mark of a clock that nobody corrects. */
+/** The kernel's own sign of a clock that is not corrected. */
 const UNSYNCHRONISED_ERROR_SECONDS = 16;
 
 /** File systems that hold something: those in memory and read-only images do not fill up. */
 const DISKS = 'fstype!~"tmpfs|ramfs|squashfs|iso9660"';
 
-/** The machine under it all. */
+/** The host itself. */
 export const hostAlerts: readonly AlertGroup[] = [
   {
     name: "host",
@@ -40,7 +40,7 @@ export const hostAlerts: readonly AlertGroup[] = [
         service: "host",
         subject: "memory",
         summary: "The host's memory is {{ $value | humanizePercentage }} used",
-        description: "What could be freed at once counts as free.",
+        description: "Memory that can be freed at once counts as free.",
       },
       {
         name: "DiskSpaceRunningLow",
@@ -54,13 +54,13 @@ export const hostAlerts: readonly AlertGroup[] = [
       },
       {
         name: "DiskFillsWithinADay",
-        // A line through a few minutes says nothing about a day, and of a disk that is almost empty nobody needs to know.
+        // A line through a few minutes says nothing about a day, and an almost empty disk needs no alert.
         expr: `predict_linear(node_filesystem_avail_bytes{${DISKS}}[6h], ${DAY}) < 0 and node_filesystem_avail_bytes{${DISKS}} / node_filesystem_size_bytes{${DISKS}} < ${PREDICTED_BELOW} and node_filesystem_avail_bytes{${DISKS}} offset 2h`,
         for: "30m",
         severity: "warning",
         service: "host",
         subject: "disk",
-        summary: "{{ $labels.mountpoint }} is full within a day at this rate",
+        summary: "{{ $labels.mountpoint }} will be full within a day at this rate",
         description: "The line through the last 6 hours meets zero.",
       },
       {
@@ -71,7 +71,7 @@ export const hostAlerts: readonly AlertGroup[] = [
         service: "host",
         subject: "disk",
         summary: "{{ $labels.mountpoint }} has {{ $value | humanizePercentage }} left",
-        description: "Writes are about to fail, or do already.",
+        description: "Writes are about to fail, or already fail.",
       },
       {
         name: "InodesRunningLow",
@@ -81,7 +81,7 @@ export const hostAlerts: readonly AlertGroup[] = [
         service: "host",
         subject: "inodes",
         summary: "{{ $labels.mountpoint }} has {{ $value | humanizePercentage }} of its inodes left",
-        description: "No new file can be made when they are gone, however much space there is.",
+        description: "Without free inodes no new file can be created, however much space is left.",
       },
       {
         name: "ClockSkew",
@@ -100,8 +100,8 @@ export const hostAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "host",
         subject: "clock",
-        summary: "Nobody keeps the host's clock",
-        description: "The time service does not run, or reaches no server.",
+        summary: "No time service corrects the host's clock",
+        description: "It does not run, or reaches no server.",
       },
       {
         name: "FirewallRestored",
@@ -110,8 +110,8 @@ export const hostAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "host",
         subject: "firewall-{{ $labels.what }}",
-        summary: "Somebody removed or changed the host's firewall ({{ $labels.what }}), and it was put back",
-        description: "Until then, for some seconds, its ports were open or its containers without a network.",
+        summary: "The host's firewall ({{ $labels.what }}) was removed or changed, and restored",
+        description: "For some seconds its ports were open, or its containers had no network.",
         needs: "host",
       },
       {
@@ -121,7 +121,7 @@ export const hostAlerts: readonly AlertGroup[] = [
         severity: "critical",
         service: "host",
         subject: "firewall",
-        summary: "The host's firewall is not as declared, or nobody looks",
+        summary: "The host's firewall is not as declared, or is not watched",
         description: "Ports may be open that should not be, or containers may have no network.",
         needs: "host",
       },
@@ -132,8 +132,8 @@ export const hostAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "host",
         subject: "firewall-{{ $labels.program }}",
-        summary: "{{ $labels.program }} manages the host's firewall as well",
-        description: "It removes the platform's rules or contradicts them; the watcher puts them back again and again.",
+        summary: "{{ $labels.program }} manages the host's firewall too",
+        description: "It removes the platform's rules or contradicts them; the watcher restores them again and again.",
         needs: "host",
       },
     ],

@@ -18,7 +18,7 @@ export interface MarketCalendar {
   readonly holidays: readonly string[];
   /** Days that end early. */
   readonly earlyCloses: readonly string[];
-  /** First and last day of each summer time, when everything is an hour earlier in UTC. */
+  /** First and last day of each daylight saving time, when everything is an hour earlier in UTC. */
   readonly summerTimes: readonly (readonly [from: string, to: string])[];
 }
 

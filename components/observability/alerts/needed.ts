@@ -7,19 +7,19 @@ import { type AlertGroup, DAY, HOUR, JOB, type Recording } from "./alert.ts";
 import { MARKET_OPEN } from "./market.ts";
 import { selectorsOf } from "./promql.ts";
 
-/** Who shows a metric that an alert reads. */
+/** The jobs that expose a metric which an alert reads. */
 interface Exposer {
   /** The whole name, or its beginning where it ends in `*`. Of two rows that fit, the first counts. */
   readonly metrics: readonly string[];
-  /** The scrape jobs that show it. */
+  /** The scrape jobs that expose it. */
   readonly jobs: readonly string[];
   /** When it must be there, as the right side of PromQL's `and`. Default: whenever its job is up. */
   readonly when?: string;
-  /** Why its absence is no fault, or which alert tells of it. No alert is made then. */
+  /** Why its absence is no fault, or which alert reports it. Then no alert is made. */
   readonly mayLack?: string;
 }
 
-/** A metric that alerts read, and what tells that it is missing. */
+/** A metric that alerts read, and how its absence is noticed. */
 export interface NeededMetric {
   readonly metric: string;
   readonly jobs: readonly string[];
@@ -36,19 +36,23 @@ const served = serviceNames.filter((name) => spec(name).port !== null);
 const subjects = (service: ServiceName) => [...spec(service).publishes, ...spec(service).subscribes];
 const executors = served.filter((name) => spec(name).publishes.includes("exec.order.filled"));
 
-/** That a job has been scraped for about so long, in seconds: for what comes only from time to time. */
+/** True once a job has been scraped for about so long, in seconds: for metrics that appear only from time to time. */
 const upFor = (job: string, seconds: number) => {
   const hours = Math.round(seconds / HOUR);
   return `on () count_over_time(up{job="${job}"}[${hours}h:1h]) > ${0.9 * hours}`;
 };
-/** An exporter shows nothing of a server that it does not reach, and another alert tells of that. */
+/** An exporter exposes nothing of a server that it does not reach; another alert reports that. */
 const reached = (up: string) => `on () max(${up}) == 1`;
 const FIRST_TEST = 8 * DAY;
 
-/** Who shows what: a row for each metric, or for all of a program's. A test fails for a metric without one. */
+/** The jobs of each metric: a row per metric, or for all of a program's. A test fails for a metric without one. */
 export const exposers: readonly Exposer[] = [
   // Of Prometheus itself, at each scrape.
-  { metrics: ["up"], jobs: [], mayLack: "Prometheus makes it of each scrape; TargetMissing and ServiceDown tell" },
+  {
+    metrics: ["up"],
+    jobs: [],
+    mayLack: "Prometheus makes it of each scrape; TargetMissing and ServiceDown report its absence",
+  },
 
   // The services' own.
   { metrics: ["process_start_time_seconds", "process_resident_memory_bytes"], jobs: served },
@@ -73,7 +77,7 @@ export const exposers: readonly Exposer[] = [
   },
   { metrics: ["kill_switch_active", "daily_pnl", "daily_loss_limit", "portfolio_*"], jobs: ["risk-manager"] },
 
-  // The parts'.
+  // The components'.
   { metrics: ["pg_up"], jobs: ["postgres-exporter"] },
   { metrics: ["pg_*"], jobs: ["postgres-exporter"], when: reached("pg_up") },
   { metrics: ["redis_up"], jobs: ["redis-exporter"] },
@@ -81,7 +85,7 @@ export const exposers: readonly Exposer[] = [
   { metrics: ["nats_stream_kept", "nats_stream_repairs_total", "nats_streams_*"], jobs: ["nats-streams"] },
   { metrics: ["nats_up"], jobs: ["nats-exporter"] },
   { metrics: ["nats_*"], jobs: ["nats-exporter"], when: reached("nats_up") },
-  { metrics: ["backup_last_success_timestamp_seconds"], jobs: ["backup"], mayLack: "BackupUnknown tells of it" },
+  { metrics: ["backup_last_success_timestamp_seconds"], jobs: ["backup"], mayLack: "BackupUnknown reports it" },
   {
     metrics: ["backup_second_copy_*"],
     jobs: ["backup"],
@@ -97,14 +101,14 @@ export const exposers: readonly Exposer[] = [
   {
     metrics: ["host_security_fixes_oldest_timestamp_seconds"],
     jobs: ["node-exporter"],
-    mayLack: "it is there while a fix waits; SecurityFixesUnknown tells when nobody looks",
+    mayLack: "it is there while a fix waits; SecurityFixesUnknown fires if it is not checked",
   },
-  { metrics: ["host_security_checked_timestamp_seconds"], jobs: [], mayLack: "SecurityFixesUnknown tells of it" },
-  { metrics: ["host_firewall_checked_timestamp_seconds"], jobs: [], mayLack: "FirewallNotAsDeclared tells of it" },
+  { metrics: ["host_security_checked_timestamp_seconds"], jobs: [], mayLack: "SecurityFixesUnknown reports it" },
+  { metrics: ["host_firewall_checked_timestamp_seconds"], jobs: [], mayLack: "FirewallNotAsDeclared reports it" },
   { metrics: [KILL_SWITCH_METRIC], jobs: ["node-exporter"], mayLack: "it is there while the kill switch is on" },
   { metrics: ["node_*", "host_*", "credential_*", CONTAINER_INFO], jobs: ["node-exporter"] },
   { metrics: ["container_*"], jobs: ["cadvisor"] },
-  // Without an answer there is no certificate, and EdgeDown tells of that.
+  // Without an answer there is no certificate; EdgeDown reports that.
   { metrics: ["probe_ssl_earliest_cert_expiry"], jobs: ["edge"], when: "on (job) probe_success == 1" },
   { metrics: ["probe_*"], jobs: edgeTargets([{ name: "localhost" }]).map(({ job }) => job) },
   { metrics: ["caddy_*"], jobs: ["caddy"] },
@@ -126,7 +130,7 @@ const GIVEN = ["job", "instance", "le"];
 
 /**
  * The metrics that the alerts read, by themselves and by what is recorded for them.
- * @throws where no row of the table tells who shows one
+ * @throws if no row of the table says which jobs expose one
  */
 export function neededMetrics(
   alerts: readonly { readonly name: string; readonly expr: string }[],
@@ -152,7 +156,7 @@ export function neededMetrics(
     const row = exposers.find(({ metrics }) => metrics.some((pattern) => fits(pattern, metric)));
     if (row === undefined)
       throw new Error(
-        `${[...entry.alerts].join(", ")}: no row of \`exposers\` (components/observability/alerts/needed.ts) tells who shows ${metric}`,
+        `${[...entry.alerts].join(", ")}: no row of \`exposers\` (components/observability/alerts/needed.ts) says which jobs expose ${metric}`,
       );
     const { jobs, when, mayLack } = row;
     return {
@@ -163,10 +167,10 @@ export function neededMetrics(
   });
 }
 
-/** 1 while a metric is there, 0 while its job is up without it; nothing where it need not be there. By `metric` and `job`. */
+/** 1 while a metric is there, 0 while its job is up without it; absent if the metric may be absent. By `metric` and `job`. */
 export const METRIC_PRESENT = "needed_metric:present";
 
-/** What `METRIC_PRESENT` is recorded by. */
+/** The rules that record `METRIC_PRESENT`. */
 export function presenceRecordings(needed: readonly NeededMetric[]): readonly Recording[] {
   return needed
     .filter(({ mayLack }) => mayLack === undefined)
@@ -185,7 +189,7 @@ export function presenceRecordings(needed: readonly NeededMetric[]): readonly Re
 const MEMORY = "1d";
 const before = (value: number) => `${METRIC_PRESENT} == 0 and max_over_time(${METRIC_PRESENT}[${MEMORY}]) == ${value}`;
 
-/** That an alert cannot fire, since what it reads is not there. */
+/** Alerts on alerts that cannot fire, since a metric that they read is missing. */
 export const missingMetricAlerts: readonly AlertGroup[] = [
   {
     name: "missing metrics",
@@ -198,8 +202,8 @@ export const missingMetricAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: JOB,
         subject: "metric-{{ $labels.metric }}",
-        summary: "{{ $labels.job }} no longer shows {{ $labels.metric }}",
-        description: "It is up. These alerts read the metric, and may never fire without it: {{ $labels.alerts }}.",
+        summary: "{{ $labels.job }} no longer exposes {{ $labels.metric }}",
+        description: "It is up. These alerts read the metric and cannot fire without it: {{ $labels.alerts }}.",
       },
       {
         name: "MetricNeverSeen",
@@ -208,8 +212,8 @@ export const missingMetricAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: JOB,
         subject: "metric-{{ $labels.metric }}",
-        summary: "{{ $labels.job }} has not shown {{ $labels.metric }} for a day, or ever",
-        description: "It is up. These alerts read the metric, and may never fire without it: {{ $labels.alerts }}.",
+        summary: "{{ $labels.job }} has not exposed {{ $labels.metric }} for a day, or ever",
+        description: "It is up. These alerts read the metric and cannot fire without it: {{ $labels.alerts }}.",
       },
     ],
   },

@@ -16,20 +16,20 @@ import { watchingAlerts } from "./watching.ts";
 export interface RulesArgs {
   /** Every scrape job of the stack. */
   readonly jobs: readonly string[];
-  /** The parts that run, of those that a stack may lack. */
+  /** The components that run, of those that a stack may lack. */
   readonly parts?: readonly OptionalPart[];
   /** The market's sessions. Default: the New York Stock Exchange's. */
   readonly calendar?: MarketCalendar;
-  /** Where the runbooks are read, without a slash at its end. */
+  /** The address of the runbooks, without a slash at its end. */
   readonly runbooks?: string;
 }
 
-/** A series that repeats itself slowly needs no evaluation every 15 seconds. */
+/** A series that changes slowly needs no evaluation every 15 seconds. */
 const SLOW = "1m";
 
 type Alerted = Pick<RulesArgs, "jobs" | "parts">;
 
-/** Every alert of a stack on what its services and parts show, by group. */
+/** Every alert of a stack on the metrics of its services and components, by group. */
 function readingAlerts({ jobs, parts = [] }: Alerted): readonly AlertGroup[] {
   return [
     ...tradingAlerts,
@@ -51,7 +51,7 @@ function readingAlerts({ jobs, parts = [] }: Alerted): readonly AlertGroup[] {
 /** Every alert of a stack, by group. */
 export const alertGroups = (args: Alerted): readonly AlertGroup[] => [...readingAlerts(args), ...missingMetricAlerts];
 
-/** Every metric that a stack's alerts read, with who shows it. */
+/** Every metric that a stack's alerts read, with the jobs that expose it. */
 export function metricsNeeded(args: Alerted): readonly NeededMetric[] {
   const recordings = [...marketRecordings(nyse), ...memoryLimits, ...containerRecordings, ...sloRecordings];
   return neededMetrics(
@@ -94,7 +94,7 @@ export function recordingGroups(args: RulesArgs) {
   ];
 }
 
-/** The rules file. What is recorded comes first, so that an alert sees the value of its own moment where groups run in order. */
+/** The rules file. Recordings come first, so that an alert sees the value of its own moment if groups run in order. */
 export function rulesYaml(args: RulesArgs): string {
   const { runbooks = "docs/runbooks" } = args;
   return stringify(

@@ -17,7 +17,7 @@ export const securityAlerts: readonly AlertGroup[] = [
         severity: "critical",
         service: "caddy",
         summary: "{{ $labels.domain }} does not answer",
-        description: "From outside, the platform is not there.",
+        description: "From outside, the platform is unreachable.",
       },
       {
         name: "EdgeRouteDown",
@@ -27,18 +27,18 @@ export const securityAlerts: readonly AlertGroup[] = [
         service: "caddy",
         subject: "routes",
         summary: "{{ $labels.route }} does not answer at the edge",
-        description: "The edge is there, and what stands behind this route is not.",
+        description: "The edge answers, but the service behind this route does not.",
       },
       {
         name: "AdminPageOpen",
-        // 0 is no answer at all, which others tell.
+        // 0 is no answer at all, which other alerts report.
         expr: 'probe_http_status_code{login="yes"} > 0 < 400',
         for: "1m",
         severity: "critical",
         service: "caddy",
         subject: "login",
         summary: "{{ $labels.route }} answers without the admin login",
-        description: "Asked without a login, it answered with status {{ $value }}.",
+        description: "A request without a login got status {{ $value }}.",
       },
       {
         name: "EdgeErrorsHigh",
@@ -48,7 +48,8 @@ export const securityAlerts: readonly AlertGroup[] = [
         service: "caddy",
         subject: "errors",
         summary: "The edge answers {{ $value | humanizePercentage }} of requests with an error",
-        description: "Also what no service can tell: a page behind it that does not answer (502).",
+        description:
+          "This includes what no service can report itself: a page behind the edge that does not answer (502).",
       },
       {
         name: "CertificateExpiry",
@@ -58,9 +59,8 @@ export const securityAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "caddy",
         subject: "certificate",
-        summary: "The certificate of {{ $labels.domain }} ends in {{ $value | humanizeDuration }}",
-        description:
-          "Caddy renews by itself what it got itself, and has not; a supplied certificate is replaced by another one.",
+        summary: "The certificate of {{ $labels.domain }} expires in {{ $value | humanizeDuration }}",
+        description: "Caddy should have renewed it if it obtained it itself; if it was supplied, supply a new one.",
       },
     ],
   },
@@ -75,7 +75,7 @@ export const securityAlerts: readonly AlertGroup[] = [
         service: "credentials",
         subject: "{{ $labels.name }}",
         summary: "{{ $labels.name }} is {{ $value | humanizeDuration }} old",
-        description: "It has outlived its rotation period.",
+        description: "It is older than its rotation period.",
       },
     ],
   },

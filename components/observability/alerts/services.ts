@@ -16,7 +16,7 @@ export const serviceJobs: readonly string[] = serviceNames.filter((name) => serv
 /** Matches the series of every service, and of nothing else. */
 export const SERVICE_JOBS = `job=~"${serviceJobs.join("|")}"`;
 
-/** Subjects of the order's way with one reader: what was published and not handled waits in the stream. */
+/** Subjects of the order's path with one reader: what was published and not handled waits in the stream. */
 export const queuedSubjects: readonly string[] = [
   ...new Set(serviceNames.flatMap((name) => services[name].publishes as readonly string[])),
 ].filter(
@@ -25,7 +25,7 @@ export const queuedSubjects: readonly string[] = [
     serviceNames.filter((name) => (services[name].subscribes as readonly string[]).includes(subject)).length === 1,
 );
 
-/** The containers' memory limits, from the catalogue, so that no exporter needs a way into the Docker daemon for them. */
+/** The containers' memory limits, from the catalogue, so that no exporter needs access to the Docker daemon for them. */
 export const memoryLimits: readonly Recording[] = serviceNames
   .filter((name) => services[name].port !== null)
   .map((name) => ({
@@ -42,15 +42,15 @@ const apiPaths = 'path!~"/health|/metrics"';
 const waiting = (status: string) =>
   `sum by (subject) (increase(nats_messages_total{subject=~"${queuedSubjects.join("|")}",status=~"${status}"}[10m]))`;
 
-/** The services as processes: that they run, answer, and do not fall over. */
+/** The services as processes: whether they run, answer, and keep running. */
 export const serviceAlerts: readonly AlertGroup[] = [
   {
     name: "services",
     alerts: [
       {
         name: "ServiceDown",
-        // A target that is not there at all has no `up`, so it must be asked for by name.
-        // An executor that the kill switch stopped is as it should be: OrdersStopped tells of it.
+        // A target that does not exist has no `up`, so it must be looked for by name.
+        // An executor that the kill switch stopped is no fault: OrdersStopped reports it.
         expr: [
           `up{${SERVICE_JOBS},job!~"${executors.join("|")}"} == 0`,
           `(up{job=~"${executors.join("|")}"} == 0 unless ${stopped})`,
@@ -72,7 +72,7 @@ export const serviceAlerts: readonly AlertGroup[] = [
         service: JOB,
         subject: "restarts",
         summary: "{{ $labels.job }} restarted {{ $value }} times in 15 minutes",
-        description: "It ends by itself or is killed, and Docker starts it again.",
+        description: "It ends by itself or is killed, and Docker restarts it.",
       },
       {
         name: "ServiceMemoryHigh",
@@ -112,11 +112,11 @@ export const serviceAlerts: readonly AlertGroup[] = [
         service: JOB,
         subject: "dependency",
         summary: "{{ $labels.job }} cannot reach {{ $labels.dependency }}",
-        description: "The service runs, and what it stands on does not answer it.",
+        description: "The service runs, but this dependency does not answer it.",
       },
       {
         name: "OrderQueueGrowing",
-        // A reader that shows no such metric may read all the same, and MetricMissing or MetricNeverSeen tells of it.
+        // A reader without this metric may read all the same; MetricMissing or MetricNeverSeen reports that.
         expr: `${waiting("published")} - ${waiting("received|invalid")} > ${MAX_BACKLOG}`,
         for: "5m",
         severity: "warning",
@@ -132,7 +132,7 @@ export const serviceAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: JOB,
         subject: "rate-limit",
-        summary: "{{ $labels.job }} limits by itself: Redis is away",
+        summary: "{{ $labels.job }} limits requests without Redis, which is unreachable",
         description: "Each replica counts alone, so a client gets more than its limit.",
       },
     ],

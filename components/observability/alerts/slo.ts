@@ -1,6 +1,6 @@
 import type { AlertGroup, Recording } from "./alert.ts";
 
-/** A promise about a service: which share of events is good, over 30 days. */
+/** A service level objective: the share of events that must be good, over 30 days. */
 export interface Slo {
   readonly name: string;
   readonly service: string;
@@ -20,7 +20,7 @@ const apiTotal = (window: string) => `sum(rate(http_requests_total{${api}}[${win
 const apiTimed = (window: string) => `sum(rate(http_request_duration_seconds_count{${api}}[${window}]))`;
 const orders = (window: string) => `sum(rate(order_latency_seconds_count[${window}]))`;
 
-/** The promises. Each becomes an error ratio by window, its budget, and alerts on the budget's burning. */
+/** The objectives. Each becomes an error ratio by window, its budget, and alerts on the budget's burn rate. */
 export const slos: readonly Slo[] = [
   {
     name: "gateway-api-availability",
@@ -100,7 +100,7 @@ export const sloAlerts: readonly AlertGroup[] = [
         service: "{{ $labels.service }}",
         subject: "{{ $labels.slo }}",
         summary: "{{ $labels.slo }}: {{ $value | humanizePercentage }} of events are bad",
-        description: "At this rate the error budget of 30 days is gone within days.",
+        description: "At this rate the error budget of 30 days is used up within days.",
       },
       {
         name: "ErrorBudgetBurnsSlowly",

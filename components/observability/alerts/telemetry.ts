@@ -1,13 +1,13 @@
 import { type AlertGroup, DAY, JOB } from "./alert.ts";
 
-/** Share of its queue that a collector may hold for long: the rest is hours. */
+/** Share of its queue that a collector may hold for long: the rest lasts for hours. */
 const QUEUE_SHARE = 0.25;
 /** The stores' own budgets, bytes. */
 const TRACE_BYTES = 10e9;
 
 const grows = (metric: string) => `sum by (job) (increase(${metric}[10m])) > 0`;
 
-/** That traces and logs arrive, are kept, and go again in time. */
+/** Whether traces and logs arrive, are stored, and are removed in time. */
 export const telemetryAlerts: readonly AlertGroup[] = [
   {
     name: "telemetry",
@@ -20,7 +20,7 @@ export const telemetryAlerts: readonly AlertGroup[] = [
         service: JOB,
         subject: "telemetry-queue",
         summary: "{{ $labels.job }} holds back {{ $value | humanizePercentage }} of its queue",
-        description: "Jaeger or Loki is away or too slow; nothing is lost until the queue on disk is full.",
+        description: "Jaeger or Loki is down or too slow; nothing is lost until the queue on disk is full.",
       },
       {
         name: "TelemetryRefused",
@@ -36,7 +36,7 @@ export const telemetryAlerts: readonly AlertGroup[] = [
         service: JOB,
         subject: "telemetry-refused",
         summary: "{{ $labels.job }} refuses spans or lines",
-        description: "It has no memory or no room on disk left; who sends tries again for a while and then gives up.",
+        description: "It has no memory or no disk space left; its senders retry for a while and then drop the data.",
       },
       {
         name: "LogsMissing",
@@ -45,7 +45,7 @@ export const telemetryAlerts: readonly AlertGroup[] = [
         severity: "warning",
         service: "log-collector",
         subject: "logs",
-        summary: "No log line has come for 20 minutes",
+        summary: "No log line has arrived for 20 minutes",
         description: "The edge alone writes one for each probe: the log collector reads nothing or cannot deliver.",
       },
       {
@@ -56,7 +56,8 @@ export const telemetryAlerts: readonly AlertGroup[] = [
         service: JOB,
         subject: "logs",
         summary: "Loki refuses lines: {{ $labels.reason }}",
-        description: "Somebody writes more than the disk is meant for (rate_limited: it comes later), or wrongly.",
+        description:
+          "A service writes more than the disk budget allows (rate_limited: its lines come later), or writes invalid lines.",
       },
       {
         name: "LogRetentionFailing",
@@ -76,7 +77,7 @@ export const telemetryAlerts: readonly AlertGroup[] = [
         service: JOB,
         subject: "retention",
         summary: "Jaeger's store takes {{ $value | humanize1024 }}B",
-        description: "Far more traces fail, are slow or are orders than the retention was made for.",
+        description: "Far more traces fail, are slow or belong to orders than the retention was planned for.",
       },
     ],
   },

@@ -11,26 +11,25 @@ const APPROACHING_SHARE = 0.8;
 const MAX_FEED_LAG_SECONDS = 30;
 const MAX_LLM_FAILED_SHARE = 0.2;
 
-/** A loss is positive here: a good day is far from every limit, however good. Without a limit nothing can be said. */
+/** A loss is positive here, so a gain never approaches a limit. Without a limit the expression is empty. */
 const LOSS = "-min(daily_pnl)";
 const LOSS_LIMIT = "(max(daily_loss_limit) > 0)";
 
-/** Orders and the risk that they make (platform.md, "Alerts"). */
+/** Orders and their risk (platform.md, "Alerts"). */
 export const tradingAlerts: readonly AlertGroup[] = [
   {
     name: "orders",
     alerts: [
       {
         name: "HighOrderFailureRate",
-        // Of the orders that came to an end: an order may fail before it was ever submitted.
+        // Of the orders that were completed: an order may fail before it is submitted.
         expr: `sum by (job) (rate(orders_failed_total[5m])) / (sum by (job) (rate(orders_failed_total[5m])) + sum by (job) (rate(orders_filled_total[5m]))) > ${MAX_FAILED_SHARE}`,
         for: "2m",
         severity: "critical",
         service: JOB,
         subject: "orders",
         summary: "{{ $labels.job }}: {{ $value | humanizePercentage }} of orders fail",
-        description:
-          "Orders are refused by the venue, by the kill switch or for their signature; see the label `reason`.",
+        description: "The venue, the kill switch or the signature check refuses orders; see the label `reason`.",
       },
       {
         name: "ExcessiveSlippage",
@@ -54,25 +53,25 @@ export const tradingAlerts: readonly AlertGroup[] = [
       },
       {
         name: "NoOrdersProcessed",
-        // Without the metric nobody knows whether there were orders, and MetricMissing or MetricNeverSeen tells so.
+        // Without the metric it is unknown whether there were orders; MetricMissing or MetricNeverSeen reports that.
         expr: `sum(increase(orders_submitted_total[2m])) == 0 and on () ${MARKET_OPEN} == 1`,
         for: "15m",
         severity: "warning",
         service: "execution",
         subject: "orders",
         summary: "No order for 15 minutes, and the market is open",
-        description: "News, agents, the risk manager or the executors stand still, or there was truly nothing to do.",
+        description: "News, agents, the risk manager or the executors hang, or there was nothing to trade.",
       },
       {
         name: "OrdersStopped",
         expr: `max(${KILL_SWITCH_METRIC}) == 1`,
         for: "0s",
         severity: "critical",
-        // Of the same subject as NoOrdersProcessed, which then has its reason.
+        // The same subject as NoOrdersProcessed, which this alert explains.
         service: "execution",
         subject: "orders",
         summary: "The platform's kill switch is on: no executor runs",
-        description: "Somebody stopped trading by `npm run kill-switch -- on`, and only `off` ends it.",
+        description: "An operator stopped trading with `npm run kill-switch -- on`; only `off` ends it.",
       },
       {
         name: "KillSwitchActive",
@@ -82,7 +81,7 @@ export const tradingAlerts: readonly AlertGroup[] = [
         service: "risk-manager",
         subject: "kill-switch",
         summary: "The application's kill switch is on: no order is executed",
-        description: "Somebody, or the risk manager itself, stopped trading.",
+        description: "A person, or the risk manager itself, stopped trading.",
       },
       {
         name: "MarketFeedLagging",
@@ -102,7 +101,7 @@ export const tradingAlerts: readonly AlertGroup[] = [
         service: JOB,
         subject: "model",
         summary: "{{ $labels.job }}: {{ $value | humanizePercentage }} of the model's calls fail",
-        description: "Its provider is down, its key is refused, or its quota is spent.",
+        description: "Its provider is down, its key is refused, or its quota is used up.",
       },
     ],
   },

@@ -6,7 +6,7 @@ const MIN_CALENDAR_DAYS = 60;
 const SILENCES = "alertmanager_silences{state='active'}";
 
 /**
- * That the watching itself works.
+ * Alerts on the monitoring itself.
  * @param jobs every scrape job; the services' own have ServiceDown
  */
 export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
@@ -23,8 +23,8 @@ export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
           service: "prometheus",
           subject: "sign-of-life",
           summary: "Alerts are evaluated and delivered",
-          // Told with each sign of life, since a silence can hide the alert on silences, and not this one unnoticed.
-          description: `It fires always. Its absence is the alarm, raised by whoever receives it. Silences that are active: {{ with query "sum(${SILENCES})" }}{{ . | first | value }}{{ else }}unknown{{ end }}.`,
+          // It is in each sign of life, since a silence can hide the alert on silences, but not this one unnoticed.
+          description: `This alert always fires. Its receiver raises the alarm if it stays away. Active silences: {{ with query "sum(${SILENCES})" }}{{ . | first | value }}{{ else }}unknown{{ end }}.`,
         },
         {
           name: "SilenceActive",
@@ -34,7 +34,7 @@ export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
           service: "alertmanager",
           subject: "silences",
           summary: "{{ $value }} silences hide alerts",
-          description: "Somebody has told Alertmanager to keep alerts back. Whoever meant that knows of it.",
+          description: "A silence makes Alertmanager hold back alerts; check that it is intended.",
         },
         {
           name: "TargetDown",
@@ -43,8 +43,8 @@ export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
           severity: "warning",
           service: JOB,
           subject: "scrape",
-          summary: "{{ $labels.job }} cannot be read",
-          description: "A part around the services, or its exporter, is down.",
+          summary: "{{ $labels.job }} cannot be scraped",
+          description: "A component, or its exporter, is down.",
         },
         ...(others.length === 0
           ? []
@@ -57,7 +57,7 @@ export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
                 service: JOB,
                 subject: "scrape",
                 summary: "{{ $labels.job }} is not scraped",
-                description: "Prometheus's configuration has lost a target that the stack declares.",
+                description: "Prometheus's configuration lacks a target that the stack declares.",
               } as const,
             ]),
         {
@@ -68,7 +68,7 @@ export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
           service: "prometheus",
           subject: "rules",
           summary: "Rules of {{ $labels.rule_group }} cannot be evaluated",
-          description: "Alerts of this group may be blind.",
+          description: "Alerts of this group may not fire.",
         },
         {
           name: "ConfigReloadFailed",
@@ -88,8 +88,9 @@ export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
           severity: "critical",
           service: "alertmanager",
           subject: "delivery",
-          summary: "Prometheus cannot hand over its alerts",
-          description: "Alerts fire and nobody is told; this one is seen in Prometheus and by the dead man's switch.",
+          summary: "Prometheus cannot deliver its alerts",
+          description:
+            "Alerts fire but nobody is notified; this one shows in Prometheus, and by the missing dead man's switch.",
         },
         {
           name: "NotificationsFailing",
@@ -99,7 +100,7 @@ export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
           service: "alertmanager",
           subject: "delivery",
           summary: "Alerts do not reach {{ $labels.integration }}",
-          description: "Its address or key is wrong, or it is down. The other receivers are told.",
+          description: "Its address or key is wrong, or it is down. The other receivers get the alerts.",
         },
         {
           name: "PrometheusStorageFailing",
@@ -119,7 +120,7 @@ export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
           service: "prometheus",
           subject: "calendar",
           summary: "The market's calendar ends in {{ $value }} days",
-          description: "After its end the market counts as closed, and NoOrdersProcessed is silent.",
+          description: "After its end the market counts as closed, and NoOrdersProcessed cannot fire.",
         },
       ],
     },

@@ -14,17 +14,17 @@ export interface CollectorArgs extends PartArgs {
 }
 
 const CONFIG = "/etc/otelcol-contrib";
-/** The image holds one program and no shell: this says that it can be started, and Prometheus whether it works. */
+/** The image holds one program and no shell: this checks that the program can start; Prometheus checks whether it works. */
 export const collectorHealth = ["/otelcol-contrib", "--version"] as const;
 
-/** The OpenTelemetry Collector: takes every span, masks secrets, counts, and keeps what is worth keeping. */
+/** The OpenTelemetry Collector: receives every span, masks secrets, counts, and keeps the traces that matter. */
 export class Collector extends pulumi.ComponentResource {
   readonly workload: Workload;
   /** Sets a damaged file of its queue aside. */
   readonly guard: Workload;
-  /** What it could not hand over yet. */
+  /** What it could not deliver yet. */
   readonly queue: StatefulVolume;
-  /** Its own metrics, and the metrics that it makes of spans. */
+  /** Its own metrics, and those that it makes of spans. */
   readonly targets: readonly ScrapeTarget[] = [
     { job: "otel-collector", address: "otel-collector:8888" },
     { job: "span-metrics", address: "otel-collector:8889" },

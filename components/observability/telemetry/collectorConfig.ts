@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import { nameIn } from "../../segments.ts";
 import { maskStatements, redaction } from "./secrets.ts";
 
-/** Where the queue lies in the container. */
+/** Path of the queue in the container. */
 export const QUEUE_DIR = "/queue";
 
 export interface CollectorConfigArgs {
@@ -14,7 +14,7 @@ export interface CollectorConfigArgs {
 
 /** A trace that takes longer is kept: the order path's objective is one second. */
 const SLOW_MS = 1000;
-/** Most ordinary spans that are kept a second, whatever the share says: with Jaeger's retention it bounds its disk. */
+/** Most ordinary spans that are kept per second, whatever the share: with Jaeger's retention it bounds its disk. */
 const ORDINARY_SPANS_PER_SECOND = 50;
 
 /** Which traces are kept; one reason is enough. The others are counted in the span metrics all the same. */
@@ -50,8 +50,8 @@ const tailSampling = ({ keptPercent }: Pick<CollectorConfigArgs, "keptPercent">)
   ],
 });
 
-/** What each exporter that must lose nothing has: a queue on disk that waits for as long as it takes. */
-export const lasting = {
+/** Settings of an exporter that must lose nothing: a queue on disk, with retries without a limit. */
+export const durableQueue = {
   retry_on_failure: { enabled: true, initial_interval: "1s", max_interval: "30s", max_elapsed_time: "0s" },
   sending_queue: {
     enabled: true,
@@ -75,11 +75,11 @@ export const collectorBase = {
       // Where bbolt panics at a damaged file, that is set aside as FILE.TIME.backup and an empty one takes its place. At other
       // damage the program ends at each start, until its guard has set the file aside (components/runtime/boltGuard.ts). No order is in it.
       recreate: true,
-      // Without it the file keeps the size of the longest queue that there ever was.
+      // Without it the file keeps the size of the longest queue so far.
       compaction: {
         directory: QUEUE_DIR,
         on_start: true,
-        // What a compaction left that was cut short.
+        // Files that an interrupted compaction left.
         cleanup_on_start: true,
         on_rebound: true,
         rebound_needed_threshold_mib: 64,
@@ -89,24 +89,24 @@ export const collectorBase = {
   },
 } as const;
 
-/** A collector's telemetry of its own: its figures are served at a host, its lines printed from a level on. */
+/** A collector's own telemetry: its metrics are served at a host, its lines are printed from a level on. */
 export const telemetryOf = (host: string, level: "info" | "warn") => ({
   metrics: { level: "normal", readers: [{ pull: { exporter: { prometheus: { host, port: 8888 } } } }] },
   logs: { level, encoding: "json" },
 });
 
-/** Where the collector of traces serves figures; traces it takes from all that it shares a segment with. */
+/** Where the collector of traces serves metrics; it accepts traces from all members of its segments. */
 const FIGURES = nameIn("otel-collector", "traces");
 
-/** Refuses what comes before memory runs out: senders keep it and try again. */
+/** Refuses data before memory runs out: senders keep it and retry. */
 export const memoryLimiter = { check_interval: "1s", limit_percentage: 75, spike_limit_percentage: 20 } as const;
 
-/** Takes from the environment what the collector alone knows, such as the environment's name. */
+/** Adds attributes from the collector's environment variables, such as the environment's name. */
 export const resourceDetection = { detectors: ["env"], timeout: "2s", override: false } as const;
 
 /**
  * The collector's configuration. Every span is redacted, then counted in the span metrics; which traces are kept is
- * decided when they are whole.
+ * decided when they are complete.
  */
 export function collectorConfig(args: CollectorConfigArgs): string {
   return stringify(
@@ -139,12 +139,12 @@ export function collectorConfig(args: CollectorConfigArgs): string {
           metrics_flush_interval: "15s",
           metrics_expiration: "1h",
           resource_metrics_key_attributes: ["service.name"],
-          // A name that carries an id would make endless series.
+          // A name that contains an id would make endless series.
           aggregation_cardinality_limit: 2000,
         },
       },
       exporters: {
-        "otlp_grpc/jaeger": { endpoint: args.traces, tls: { insecure: true }, ...lasting },
+        "otlp_grpc/jaeger": { endpoint: args.traces, tls: { insecure: true }, ...durableQueue },
         prometheus: { endpoint: `${FIGURES}:8889`, enable_open_metrics: true, metric_expiration: "1h" },
       },
       service: {

@@ -17,7 +17,7 @@ const CONFIG = "/etc/jaeger";
 /** Badger's two directories belong together. */
 export const damages: readonly Damage[] = [{ says: "failed to initialize storage 'disk'.*", aside: "keys values" }];
 
-/** Jaeger: stores the traces that the collector keeps, on disk, and answers who asks for them. */
+/** Jaeger: stores the traces that the collector keeps, on disk, and answers queries for them. */
 export class Jaeger extends pulumi.ComponentResource {
   readonly workload: Workload;
   /** The traces. */

@@ -1,13 +1,13 @@
 import { stringify } from "yaml";
 import { nameIn } from "../../segments.ts";
 
-/** Where traces lie in the container. */
+/** Path of the traces in the container. */
 export const JAEGER_DATA = "/badger";
 /** The path below which its pages and its query API are served, the same behind the edge and inside. */
 export const JAEGER_PATH = "/jaeger";
 
 export interface JaegerConfigArgs {
-  /** Days after which a trace is gone. */
+  /** Days after which a trace is removed. */
   readonly retentionDays: number;
 }
 

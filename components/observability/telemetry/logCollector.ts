@@ -11,14 +11,14 @@ import { CONTAINER_LOGS, logCollectorConfig } from "./logCollectorConfig.ts";
 const CONFIG = "/etc/otelcol-contrib";
 
 /**
- * The log collector: reads Docker's files of what the stack's containers print. It is another one than the collector of
- * traces, as it must be root to read them: so it takes no request of anybody.
+ * The log collector: reads Docker's log files of the stack's containers. It is separate from the collector of traces, since it
+ * must be root to read them: so it accepts no request.
  */
 export class LogCollector extends pulumi.ComponentResource {
   readonly workload: Workload;
   /** Sets a damaged file of its queue aside. */
   readonly guard: Workload;
-  /** What it could not hand over yet. */
+  /** What it could not deliver yet. */
   readonly queue: StatefulVolume;
   /** Its own metrics. */
   readonly target: ScrapeTarget = { job: "log-collector", address: "log-collector:8888" };

@@ -1,23 +1,23 @@
 import { stringify } from "yaml";
 import { nameIn } from "../../segments.ts";
-import { collectorBase, lasting, memoryLimiter, resourceDetection, telemetryOf } from "./collectorConfig.ts";
+import { collectorBase, durableQueue, memoryLimiter, resourceDetection, telemetryOf } from "./collectorConfig.ts";
 import { maskStatements, redaction } from "./secrets.ts";
 
-/** Where Docker writes what containers print. */
+/** Where Docker writes the containers' logs. */
 export const CONTAINER_LOGS = "/var/lib/docker/containers";
 
 export interface LogCollectorConfigArgs {
-  /** The stack whose containers' lines are taken; others on the same host are not its own. */
+  /** The stack whose containers' lines are read; other containers on the same host are left out. */
   readonly stack: string;
   /** OTLP over HTTP, without a slash at its end, of what stores the lines. */
   readonly logs: string;
 }
 
-/** Where a line in JSON may say its level; the first that is there counts. Python's loggers write the second, Google's the third. */
+/** Fields of a JSON line that may contain its level; the first that exists counts. Python's loggers write the second, Google's the third. */
 export const LEVEL_FIELDS = ["level", "levelname", "severity"] as const;
 const lineField = (name: string) => `attributes.line?.${name}`;
 
-/** Steps from a line of Docker's file to what the container printed, and whose it is. */
+/** Steps from a line of Docker's file to the container's line, and to its service. */
 const operators = (stack: string) => [
   // Docker adds the container's labels behind the line; in the line itself the quotes would be escaped.
   { type: "filter", expr: `not (body contains ${JSON.stringify(`"autollm.stack":"${stack}"`)})` },
@@ -56,7 +56,7 @@ const operators = (stack: string) => [
       `${lineField(field)} != nil`,
     ].join(" and "),
     parse_from: `attributes.line.${field}`,
-    // Python's word for it, which the collector does not know.
+    // Python's name for it, which the collector does not know.
     mapping: { fatal: "critical" },
     on_error: "send_quiet",
   })),
@@ -82,7 +82,7 @@ export function logCollectorConfig({ stack, logs }: LogCollectorConfigArgs): str
           include_file_path: true,
           include_file_name: false,
           start_at: "beginning",
-          // How far it has read outlives it.
+          // Its read position outlives it.
           storage: "file_storage",
           poll_interval: "1s",
           max_log_size: "64KiB",
@@ -99,7 +99,7 @@ export function logCollectorConfig({ stack, logs }: LogCollectorConfigArgs): str
           log_statements: [{ context: "log", conditions: ["IsString(body)"], statements: maskStatements("body") }],
         },
       },
-      exporters: { "otlp_http/loki": { endpoint: logs, ...lasting } },
+      exporters: { "otlp_http/loki": { endpoint: logs, ...durableQueue } },
       service: {
         extensions: ["health_check", "file_storage"],
         pipelines: {
@@ -109,7 +109,7 @@ export function logCollectorConfig({ stack, logs }: LogCollectorConfigArgs): str
             exporters: ["otlp_http/loki"],
           },
         },
-        // Its own lines are read as well: one for each failure would feed itself.
+        // Its own lines are read as well: a line per failure would feed itself.
         telemetry: telemetryOf(nameIn("log-collector", "scrape"), "warn"),
       },
     },

@@ -16,10 +16,10 @@ export interface LokiArgs extends PartArgs {
 
 const CONFIG = "/etc/loki";
 
-/** What its compactor keeps of retention and deletion; at damage in its own logs it goes on by itself, and counts it. */
+/** The compactor's files for retention and deletion. Damage in its own logs it handles and counts by itself. */
 const BOLT_FILES = ["compactor/deletion/series_progress.boltdb", "compactor/deletion/delete_requests/delete_requests"];
 
-/** Loki: stores the containers' log lines, and answers who asks for them. */
+/** Loki: stores the containers' log lines, and answers queries for them. */
 export class Loki extends pulumi.ComponentResource {
   readonly workload: Workload;
   /** Sets a damaged file of its compactor aside. */
@@ -50,7 +50,7 @@ export class Loki extends pulumi.ComponentResource {
         startPeriod: RECOVERY,
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
-        // What it holds in memory is in its own log on disk, too.
+        // What it holds in memory is in its write-ahead log on disk, too.
         stopTimeout: 30,
         files: { [CONFIG]: { "config.yaml": config } },
         volumes: [this.volume.at(LOKI_DATA)],

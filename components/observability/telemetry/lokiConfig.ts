@@ -1,28 +1,28 @@
 import { stringify } from "yaml";
 
-/** Where logs lie in the container; the official image holds the directory as its user's. */
+/** Path of the logs in the container; in the official image the directory belongs to its user. */
 export const LOKI_DATA = "/loki";
 
 export interface LokiConfigArgs {
-  /** Days after which a log line is gone. */
+  /** Days after which a log line is removed. */
   readonly retentionDays: number;
   /** Disk that the lines of that time may take, GB. */
   readonly retentionGb: number;
 }
 
-/** Times smaller that lines are on disk than when they came; JSON lines are packed 8 times smaller and more. */
+/** How many times smaller lines are on disk than when they arrive; JSON lines are packed 8 times smaller and more. */
 const PACKED = 5;
 const DAY_SECONDS = 86_400;
 
 /**
- * The lasting rate of lines at which the size is reached just when the oldest lines go, MB/s. Loki knows no limit of size:
- * who writes more than this waits, and the disk stays within its bound.
+ * The permanent rate of lines at which the size is reached just when the oldest lines are removed, MB/s. Loki has no limit by
+ * size: above this rate the log collector waits, and the disk stays within its bound.
  */
 export function ingestionRate({ retentionDays, retentionGb }: LokiConfigArgs): number {
   return Number(((retentionGb * 1000 * PACKED) / (retentionDays * DAY_SECONDS)).toFixed(3));
 }
 
-/** Loki's configuration: one process, on disk, with a log of its own that survives a crash. */
+/** Loki's configuration: one process, on disk, with a write-ahead log that survives a crash. */
 export function lokiConfig(args: LokiConfigArgs): string {
   return stringify({
     auth_enabled: false,
@@ -53,16 +53,16 @@ export function lokiConfig(args: LokiConfigArgs): string {
     },
     ingester: {
       chunk_encoding: "zstd",
-      // One process has nobody to wait for.
+      // A single process has no peers to wait for.
       lifecycler: { min_ready_duration: "0s" },
       wal: { enabled: true, replay_memory_ceiling: "128MB" },
     },
     limits_config: {
-      // Nobody deletes lines by asking for it: they go when they are old.
+      // Lines cannot be deleted by request: they are removed when they are old.
       deletion_mode: "disabled",
       retention_period: `${args.retentionDays * 24}h`,
       ingestion_rate_mb: ingestionRate(args),
-      // A burst is welcome: the first lines after an outage, or a stack that starts.
+      // A burst is normal: the first lines after an outage, or a stack that starts.
       ingestion_burst_size_mb: 32,
       max_line_size: "64KB",
       max_line_size_truncate: true,

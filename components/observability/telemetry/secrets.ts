@@ -1,6 +1,6 @@
 /**
- * What looks like a secret, in RE2's form: it is masked in spans and logs before they are stored. The first group is what
- * stays. A secret of 32 hex digits without a name beside it looks like a trace's id and is not known by its look.
+ * What looks like a secret, in RE2's form: it is masked in spans and logs before they are stored. The first group is
+ * kept. A secret of 32 hex digits without a name beside it looks like a trace's id and is not recognised by its form.
  */
 const secretLooks = {
   /** `password=…`, `"api_key": "…"`, `\"token\":\"…\"`, `Authorization: Bearer …` */
@@ -19,7 +19,7 @@ const secretLooks = {
   opaque: "()\\b[A-Za-z0-9]{33,}\\b",
 } as const;
 
-/** The patterns, in the order in which they are masked: what is known by its name first. */
+/** The patterns, in the order in which they are masked: secrets recognised by their name first. */
 export const secretPatterns: readonly string[] = Object.values(secretLooks);
 
 /** Names of attributes whose values are masked whole; the tokens of a language model are counted, not hidden. */
@@ -42,6 +42,6 @@ export const redaction = {
   allow_all_keys: true,
   blocked_key_patterns: [...secretKeys],
   blocked_values: [...secretPatterns],
-  // A list of what was masked would tell where to look for it.
+  // A list of what was masked would show where to look for it.
   summary: "silent",
 } as const;

@@ -3,13 +3,13 @@ import type { Settings } from "../../settings.ts";
 import type { ServiceName } from "../catalogue.ts";
 import type { Start } from "../release.ts";
 
-/** What an application measures under a name of its own, for the platform's dashboards, alerts and service level objectives. */
+/** An application's own metric name, for the platform's dashboards, alerts and objectives. */
 export interface MetricMapping {
-  /** The services that show it. Default: all of them. */
+  /** The services that expose it. Default: all of them. */
   readonly services?: readonly ServiceName[];
   /** Its own name; a histogram's without `_bucket`, `_sum` and `_count`. */
   readonly metric: string;
-  /** The platform's name for it. Default: the same. A service must not show both. */
+  /** The platform's name for it. Default: the same. A service must not expose both. */
   readonly as?: string;
   /** Its own labels, each with the platform's name for it. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -17,7 +17,7 @@ export interface MetricMapping {
   readonly values?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
-/** A page of the application's gateway that the smoke tests ask for, and the statuses of which it must be answered with one. */
+/** A page of the application's gateway that the smoke tests request, and the statuses that are accepted. */
 export interface SmokeRoute {
   readonly path: string;
   readonly expected: readonly number[];
@@ -27,26 +27,26 @@ export interface SmokeRoute {
 export interface Build {
   /** Its repository on GitHub, OWNER/NAME. */
   readonly repository: string;
-  /** The branch that contains every commit that may be built: what nobody has reviewed is in no image. */
+  /** The branch that contains every commit that may be built: so every image contains reviewed code only. */
   readonly branch: string;
   /** The folder of the repository that is the build's context; `.` for its root. */
   readonly context: string;
   /** A service's Dockerfile, as a path from the repository's root. */
   readonly dockerfile: (service: ServiceName) => string;
-  /** What a service's image is called in the registry. Default: as the service. */
+  /** A service's image name in the registry. Default: the service's name. */
   readonly image?: (service: ServiceName) => string;
 }
 
-/** How an application's images are built and run: what its owner would otherwise write into `release` for each of them. */
+/** How an application's images are built and run: otherwise `release` would have to say it for each image. */
 export interface Application {
   readonly purpose: string;
-  /** By service; what a row does not say is the image's own, or the catalogue's. */
+  /** By service; what a row leaves out is the image's own, or the catalogue's. */
   readonly services: Readonly<Partial<Record<ServiceName, Start>>>;
-  /** Its names for what the platform measures too. Default: they are the platform's. */
+  /** Its own metric names. Default: the platform's. */
   readonly metrics?: readonly MetricMapping[];
-  /** Absent where its owner builds the images elsewhere. */
+  /** Absent if its images are built elsewhere. */
   readonly build?: Build;
-  /** What the smoke tests ask: a page that takes a token, which refuses a request without one. */
+  /** What the smoke tests request: a page that takes a token, and refuses a request without one. */
   readonly smoke: { readonly token: SmokeRoute };
   /** The YAML files below /etc/autollm, the same for every service. */
   readonly files: (settings: Pick<Settings, "symbols">) => FileTree;

@@ -14,9 +14,9 @@ const setting = (name: string) => refer("setting", name);
 /** Its settings come in groups, each a JSON text under the group's name. */
 const group = (members: object) => JSON.stringify(members);
 
-/** What it is worth by its own reckoning: its limits are shares of that. */
+/** Its equity by its own setting: its limits are shares of that. */
 const NAV_USD = 1_000_000;
-/** The folder that all its services had in common; the gateway and risk-manager do need it: one sets the switch, the other obeys. */
+/** The folder that all its services shared; the gateway and risk-manager need it: one sets the kill switch, the other obeys it. */
 const DATA = "/app/data";
 const KILL_SWITCH = `${DATA}/kill_switch.flag`;
 const CONFIG = "/etc/autollm";
@@ -52,7 +52,7 @@ const start = (own: Start): Start => ({
   writable: { "/tmp": { memory: 128 }, ...scratch, ...own.writable },
 });
 
-/** AutoLLM Trader as its owner's repository has it: its images know nothing of this platform. */
+/** AutoLLM Trader as its owner's repository builds it: its images are not adapted to this platform. */
 export const autollm: Application = {
   purpose: "AutoLLM Trader's own images, as its repository builds them",
   build: {
@@ -65,7 +65,7 @@ export const autollm: Application = {
   smoke: { token: { path: "/api/positions", expected: [401, 403] } },
   services: {
     "gateway-api": start({
-      // Its image starts by a program of root's home, which no other user reaches.
+      // Its image starts with a program in root's home, which no other user can read.
       command: ["python", "-m", "uvicorn", "apps.gateway_api.src.main:app", "--host", "0.0.0.0", "--port", "8000"],
       environment: {
         MESSAGING,
@@ -74,9 +74,9 @@ export const autollm: Application = {
         AUTH: group({ jwt_secret: credential("jwt"), webauthn_origin: setting("url") }),
         MINIFLUX_WEBHOOK_SECRET: credential("miniflux-webhook"),
       },
-      // Its users, and the switch.
+      // Its users, and the kill switch.
       writable: { [DATA]: { volume: true } },
-      // Alone of its programs, it waits for an answer of NATS: it makes its stream at its start.
+      // The only one of its programs that waits for an answer of NATS: it creates its stream at its start.
       messaging: { inbox: "standard", streams: ["INTENTS"] },
     }),
     "data-ingestor": start({
@@ -166,7 +166,7 @@ export const autollm: Application = {
     "backtest-engine": {
       command: ["python", "-m", "apps.backtest_engine.src.cli"],
       environment: { RISK },
-      // It takes prices from the internet.
+      // It reads prices from the internet.
       egress: true,
       writable: { "/tmp": { memory: 512 }, [DATA]: { memory: 64 } },
     },
@@ -187,7 +187,7 @@ export const autollm: Application = {
       as: "http_request_duration_seconds",
       labels: { endpoint: "path", handler: "path" },
     },
-    // Who proposed an intent is the service that counts it: the agents by themselves, or the gateway for a person.
+    // The service that counts an intent has proposed it: the agents by themselves, or the gateway for a person.
     { services: ["llm-agents"], metric: "llm_intents_total", values: { status: { auto: "proposed" } } },
     { services: ["gateway-api"], metric: "llm_intents_total", values: { status: { manual: "proposed" } } },
   ],

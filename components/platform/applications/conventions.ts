@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import { riskLimits } from "../riskLimits.ts";
 import type { Application } from "./application.ts";
 
-/** An application that was written for this platform: it reads the names that environment.ts sets, and starts by itself. */
+/** An application that was written for this platform: it reads the names that environment.ts sets, and starts with its image's own command. */
 export const conventions: Application = {
   purpose: "an application that follows the platform's own names of settings and files",
   services: {},

@@ -96,7 +96,7 @@ export const containersCases: Readonly<Record<string, RuleCases>> = {
       containerd: container({ props: bind("/run/containerd/containerd.sock") }),
       "the directory in which it lies": container({ props: bind("/run") }),
       "that directory, by its other name": container({ props: bind("/var/run/") }),
-      "the host's root, for whoever it is": container({ props: bind("/"), labels: as("node-exporter") }),
+      "the host's root, for any workload": container({ props: bind("/"), labels: as("node-exporter") }),
       "by another process's root": container({ props: bind("/proc/1/root/run") }),
       "by a process's current directory": container({ props: bind("/proc/self/cwd/../run/docker.sock") }),
     },

@@ -117,7 +117,7 @@ describe("a stack's file", () => {
     const release = { "llm-agents": { image: image("llm-agents", "1"), environment: env } };
     const of = (more: string) =>
       new StackFile("Pulumi.x.yaml", `config:\n  autollm:release: ${JSON.stringify(release)}\n${more}`).release();
-    expect(() => of("")).toThrow(/credential:openai, which nobody has supplied/);
+    expect(() => of("")).toThrow(/credential:openai, which is not supplied/);
     expect(of("  autollm:openai:\n    secure: v1:abc:def\n  autollm:kraken-key:\n    secure: v1:abc:def\n")).toEqual(
       release,
     );

@@ -72,7 +72,7 @@ describe("the watchdog", () => {
     ["no room", 0, [1000, 500]],
     ["less room than a store's next file takes", 20_000, [1000, 500]],
     ["no file left", 1_000_000, [1000, 0]],
-  ] as const)("restarts nobody who has %s to write to, and begins to count anew", (_, room, files) => {
+  ] as const)("restarts no container that has %s to write to, and counts again from the start", (_, room, files) => {
     const { said, restarts } = looks(7, "Up 2 hours (unhealthy)", room, files);
     expect(restarts).toBe(0);
     expect(said).toBe(`not restarting redis-1, which is unhealthy: ${home}/volume has no room\n`.repeat(2));

@@ -76,7 +76,7 @@ describe("the alerts", () => {
     },
   );
 
-  test("read only metrics that somebody exposes", async () => {
+  test("read only metrics that a job exposes", async () => {
     const known = await knownMetrics();
     const unknown = alerts.flatMap(({ name, expr }) =>
       metricsOf(expr).flatMap((metric) => (known.has(metric) ? [] : [`${name}: ${metric}`])),
@@ -100,7 +100,7 @@ describe("the alerts", () => {
     for (const name of served) expect(byName.get("ServiceDown")?.expr).toContain(`absent(up{job="${name}"})`);
   });
 
-  test("about a part that the stack lacks are left out", () => {
+  test("about a component that the stack lacks are left out", () => {
     const names = alertGroups({ jobs }).flatMap((group) => group.alerts.map(({ name }) => name));
     expect(names).not.toContain("BackupUnknown");
     // Nothing tells of the fixes of a machine that the stack does not set up: their absence is no fault there.
@@ -112,13 +112,13 @@ describe("the alerts", () => {
 describe("the recording rules", () => {
   const recordings = recordingGroups({ jobs });
 
-  test("read only metrics that somebody exposes", async () => {
+  test("read only metrics that a job exposes", async () => {
     const known = await knownMetrics();
     const read = recordings.flatMap(({ rules }) => rules.flatMap(({ expr }) => metricsOf(expr)));
     expect(read.filter((metric) => !known.has(metric))).toEqual([]);
   });
 
-  test("hold an error ratio for each promise and window", () => {
+  test("hold an error ratio for each objective and window", () => {
     const ratios = recordings.flatMap(({ rules }) =>
       rules.filter(({ record }) => record.startsWith("slo:error_ratio")),
     );
@@ -176,7 +176,7 @@ describe("the metrics that alerts need", () => {
   const present = recorded.filter(({ record }) => record === METRIC_PRESENT);
   const names = new Set(needed.map(({ metric }) => metric));
 
-  test("are all that an alert or a promise reads, by itself or by what is recorded", () => {
+  test("are all that an alert or an objective reads, directly or by a recording", () => {
     const records = new Set(recorded.map(({ record }) => record));
     const rules = [
       ...alerts,
@@ -189,7 +189,7 @@ describe("the metrics that alerts need", () => {
       expect(names).toContain(metric);
   });
 
-  test("are told when they are missing, but for those whose absence is no fault for a reason", () => {
+  test("are reported if they are missing, except those whose absence is no fault, with a reason", () => {
     const told = new Set(present.map(({ labels }) => labels?.metric));
     for (const { metric, mayLack } of needed) expect(told.has(metric), metric).toBe(mayLack === undefined);
     expect(needed.filter(({ mayLack }) => mayLack !== undefined).map(({ metric }) => metric)).toEqual([
@@ -215,7 +215,7 @@ describe("the metrics that alerts need", () => {
     expect(row?.expr).toContain('count by (job) (daily_pnl{job=~"risk-manager"})');
   });
 
-  test("are shown by the parts to which the table gives them, as those were seen", () => {
+  test("are exposed by the jobs of the table, as recorded from real ones", () => {
     const seen = new Set(exporterLines());
     const parts = needed.filter(
       ({ jobs: shows, mayLack }) => mayLack === undefined && !serviceJobs.includes(shows[0] ?? ""),
@@ -229,9 +229,9 @@ describe("the metrics that alerts need", () => {
     expect(parts.length).toBeGreaterThan(40);
   });
 
-  test("without anybody who shows them are a fault of the table", () => {
+  test("without a job that exposes them are a fault of the table", () => {
     expect(() => neededMetrics([{ name: "Strange", expr: "strange_total > 1" }], [])).toThrow(
-      /Strange: no row of `exposers` .* tells who shows strange_total/,
+      /Strange: no row of `exposers` .* says which jobs expose strange_total/,
     );
   });
 
@@ -246,7 +246,7 @@ describe("the metrics that alerts need", () => {
 });
 
 describe("an alert on what does not happen", () => {
-  test.each(["NoOrdersProcessed", "LogsMissing", "OrderQueueGrowing"])("%s is silent where nobody counts", (name) => {
+  test.each(["NoOrdersProcessed", "LogsMissing", "OrderQueueGrowing"])("%s is silent if no program counts", (name) => {
     expect(byName.get(name)?.expr).not.toMatch(/or vector|absent|or 0 \*/);
   });
 });

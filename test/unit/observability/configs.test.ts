@@ -45,7 +45,7 @@ describe("alertmanager.yml", () => {
       (parse(text) as { receivers: Receiver[] }).receivers.map((receiver) => [receiver.name, receiver]),
     );
 
-  test("tells the reporter everything", () => {
+  test("sends everything to the reporter", () => {
     for (const receiver of Object.values(receiversOf(alertmanagerConfig({ url: "https://x" })))) {
       expect(receiver.webhook_configs.map(({ url }) => url)).toEqual(["http://reporter:8074/alert"]);
       expect(receiver.slack_configs).toBeUndefined();
@@ -53,7 +53,7 @@ describe("alertmanager.yml", () => {
     }
   });
 
-  test("calls a watcher elsewhere at each sign of life, and at nothing else", () => {
+  test("calls an outside monitor at each sign of life, and at nothing else", () => {
     const all = receiversOf(alertmanagerConfig({ url: "https://x", heartbeatUrlFile: "/run/secrets/heartbeat-url" }));
     for (const [name, { webhook_configs }] of Object.entries(all)) {
       const files = webhook_configs.flatMap(({ url_file }) => url_file ?? []);
@@ -61,7 +61,7 @@ describe("alertmanager.yml", () => {
     }
   });
 
-  test("wakes somebody for what is critical, and for nothing else", () => {
+  test("pages a person for critical alerts, and for nothing else", () => {
     const all = receiversOf(alertmanagerConfig(complete));
     expect(all[receivers.critical]?.pagerduty_configs).toHaveLength(1);
     expect(all[receivers.critical]?.slack_configs).toHaveLength(1);
@@ -99,7 +99,7 @@ describe("prometheus.yml", () => {
       rule_files?: unknown;
     };
 
-  test("has one job a service, named after it", () => {
+  test("has one job per service, named after it", () => {
     const jobs = config({}).scrape_configs.map(({ job_name }) => job_name);
     expect(jobs).toEqual(serviceTargets(standIns).map(({ job }) => job));
     expect(jobs).toHaveLength(10);
@@ -110,7 +110,7 @@ describe("prometheus.yml", () => {
     expect(config({})).not.toHaveProperty("rule_files");
   });
 
-  test("renames what an application's own image shows, and nothing of a stand-in", () => {
+  test("renames an application's own metrics, and none of a stand-in", () => {
     const image = `registry.example/x@sha256:${"a".repeat(64)}`;
     const settings = {
       application: "autollm",
@@ -149,7 +149,7 @@ describe("prometheus.yml", () => {
     for (const { metric, as = metric } of mappings) expect(known.has(as) || known.has(`${as}_count`), as).toBe(true);
   });
 
-  test("names what a prober asked as the instance", () => {
+  test("names a prober's target as the instance", () => {
     const probe = { module: "edge", url: "https://edge-sockets:8443/health" };
     const [job] = config({ targets: [{ job: "edge", address: "blackbox-exporter:9115", probe }] }).scrape_configs;
     expect(job).toMatchObject({
@@ -173,7 +173,7 @@ describe("the exporters", () => {
     expect(tls("localhost")).toEqual({ server_name: "localhost", insecure_skip_verify: true });
   });
 
-  test("each public route is asked whether it answers, and each admin page whether it stays closed", () => {
+  test("each public route is probed for an answer, and each admin page for staying closed", () => {
     const asked = edgeTargets([{ name: "localhost" }]).map(({ job, probe, labels }) => [
       job,
       probe?.module,
@@ -196,7 +196,7 @@ describe("the exporters", () => {
     expect(modules.answers?.http.valid_status_codes?.filter((code) => code >= 500)).toEqual([]);
   });
 
-  test("the refusals that these probes ask for are too few for a ban at the edge", () => {
+  test("the refusals of these probes are too few for a ban at the edge", () => {
     const seldom = edgeTargets([{ name: "localhost" }]).filter(({ job }) => job !== "edge");
     expect(seldom.map(({ interval }) => interval)).toEqual(seldom.map(() => "1m"));
     expect(seldom.length * (EDGE_LIMITS.findtime / 60)).toBeLessThan(EDGE_LIMITS.maxretry);

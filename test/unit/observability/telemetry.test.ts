@@ -25,7 +25,7 @@ const letters = (length: number) =>
     .replaceAll(/[^A-Za-z0-9]/g, "")
     .slice(0, length);
 
-it("a line in JSON tells its level by the first of three names that it has", () => {
+it("a line in JSON has its level under the first of three names that exists", () => {
   const { receivers } = parse(logCollectorConfig({ stack: "local", logs: "http://loki:3100/otlp" })) as {
     receivers: { file_log: { operators: { type: string; if?: string; parse_from?: string }[] } };
   };
@@ -123,7 +123,7 @@ describe("the collectors", () => {
     ]);
   });
 
-  it("wait on disk for whoever is away, without end", () => {
+  it("keep data on disk, without a limit of time, while its receiver is down", () => {
     for (const exporter of [traces.exporters["otlp_grpc/jaeger"], logs.exporters["otlp_http/loki"]]) {
       expect(exporter).toMatchObject({
         sending_queue: { storage: "file_storage", block_on_overflow: true },
@@ -139,7 +139,7 @@ describe("the collectors", () => {
 });
 
 describe("what is stored", () => {
-  it("is gone after its time, and not because somebody asks for it", () => {
+  it("is removed after its time, and not by request", () => {
     expect(jaegerConfig({ retentionDays: 3 })).toContain("spans: 72h");
     expect(parse(lokiConfig({ retentionDays: 3, retentionGb: 2 }))).toMatchObject({
       limits_config: { retention_period: "72h", deletion_mode: "disabled" },
@@ -147,7 +147,7 @@ describe("what is stored", () => {
     });
   });
 
-  it("cannot outgrow its disk: a lasting flood of lines is slowed to what fits", () => {
+  it("cannot outgrow its disk: a permanent flood of lines is slowed to what fits", () => {
     const seconds = 14 * 86_400;
     const rate = ingestionRate({ retentionDays: 14, retentionGb: 20 });
     expect((rate * seconds) / 5 / 1000).toBeCloseTo(20, 0);
