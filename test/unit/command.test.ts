@@ -34,7 +34,7 @@ test.each(names)("%s: its help has each of its options, and its usage does", asy
 });
 
 describe("./autollm", () => {
-  it("shows its commands with --help, and as a wrong usage without a word", async () => {
+  it("shows its commands with --help, and as a wrong usage if no command is named", async () => {
     const { code, stdout } = await autollm("--help");
     expect(code).toBe(0);
     for (const name of names) expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
