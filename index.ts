@@ -177,7 +177,7 @@ export const adminPassword = credentials.require("caddy", "caddy-admin");
 export const backupKey = credentials.require("backup", "backup-key");
 /** Services that run the reference stand-in, because `release` names no image for them. */
 export const standIns = services.standIns;
-/** The batch job that `npm run backtest` starts. */
+/** The batch job that `./autollm backtest` starts. */
 export const backtestContainer = services.workloads.get("backtest-engine")?.containerName;
 /** `paper`, or `live` with real money. */
 export const trading = settings.trading.live ? "live" : "paper";

@@ -60,7 +60,7 @@ export function imageStartScript(
     ...(recorded === undefined
       ? []
       : [
-          `[ "$(printf '%s\\n' "$own" | sed 's/^null$/[]/')" = ${quote(`${goJson(recorded.entrypoint)}\n${goJson(recorded.command)}`)} ] || ${said(`starts otherwise than release.${service}.recorded says: pin it again by npm run release:pin, or remove release.${service}.recorded`)}`,
+          `[ "$(printf '%s\\n' "$own" | sed 's/^null$/[]/')" = ${quote(`${goJson(recorded.entrypoint)}\n${goJson(recorded.command)}`)} ] || ${said(`starts otherwise than release.${service}.recorded says: pin it again by ./autollm pin, or remove release.${service}.recorded`)}`,
         ]),
     ...(command === undefined
       ? [`case $own in *'["'*) ;; *) ${said(`names no program to start: set release.${service}.command`)};; esac`]

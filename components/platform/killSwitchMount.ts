@@ -10,7 +10,7 @@ export interface KillSwitchMountArgs {
 
 /**
  * The directory of the platform's kill switch on the Docker host. The engine creates it and never sets or releases the switch:
- * only `npm run kill-switch` does, without the engine. While the switch is set, the directory stays even after its stack is gone.
+ * only `./autollm kill-switch` does, without the engine. While the switch is set, the directory stays even after its stack is gone.
  */
 export class KillSwitchMount extends pulumi.ComponentResource {
   /** For every workload that obeys the switch or shows it. */

@@ -88,7 +88,7 @@ export const startSchema = z.strictObject({
 });
 
 /**
- * The entry point and command that an image had when its digest was pinned (`npm run release:pin`): a preview shows them, and an
+ * The entry point and command that an image had when its digest was pinned (`./autollm pin`): a preview shows them, and an
  * image with different ones is refused.
  */
 const recordedSchema = z.strictObject({ entrypoint: z.array(z.string()), command: z.array(z.string()) });

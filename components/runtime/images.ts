@@ -29,7 +29,7 @@ export interface ImageStoreArgs {
 const ownImages = {
   reference: {
     missing:
-      "release: name an image for every service; the reference stand-in, which `npm run up` builds, is for environment local",
+      "release: name an image for every service; the reference stand-in, which `./autollm up` builds, is for environment local",
     capabilities: [],
   },
   backup: {
@@ -77,7 +77,7 @@ export function partReference(
     throw new Error(
       isOwn(name) && imageSource === "registry"
         ? ownImages[name].missing
-        : `localImages.${name}: is missing; \`npm run up\` builds the images and sets it`,
+        : `localImages.${name}: is missing; \`./autollm up\` builds the images and sets it`,
     );
   }
   return local;

@@ -31,7 +31,7 @@ export const credentialNotDefault: ResourceRule = {
   level: "mandatory",
   severity: "critical",
   why: "An attacker tries known defaults first; the old installation used some of them.",
-  fix: "generate a credential, or supply your own with: pulumi config set --secret NAME",
+  fix: "generate a credential, or supply your own with: ./autollm pulumi config set --secret NAME",
   types: "every",
   check(subject) {
     const findings = new Map<string, Finding>();

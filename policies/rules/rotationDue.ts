@@ -7,6 +7,6 @@ export const rotationDue: StackRule = {
   level: "advisory",
   severity: "low",
   why: "Staging shows whether rotation works before production depends on it.",
-  fix: "rotate it: npm run rotate -- --due",
+  fix: "rotate it: ./autollm rotate --due",
   checkStack: (subjects) => (stackEnvironment(subjects) === "production" ? [] : overdue(subjects, Date.now())),
 };

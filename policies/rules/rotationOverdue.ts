@@ -7,6 +7,6 @@ export const rotationOverdue: StackRule = {
   level: "mandatory",
   severity: "high",
   why: "A credential that leaked unnoticed works until it is replaced.",
-  fix: "rotate it: npm run rotate -- --due",
+  fix: "rotate it: ./autollm rotate --due",
   checkStack: (subjects) => (stackEnvironment(subjects) === "production" ? overdue(subjects, Date.now()) : []),
 };

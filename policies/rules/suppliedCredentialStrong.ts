@@ -12,7 +12,7 @@ export const suppliedCredentialStrong: StackRule = {
   level: "mandatory",
   severity: "critical",
   why: "If a password reaches the resources as a hash, such as the edge's login, its strength cannot be judged there.",
-  fix: "set a strong one, or remove it and let the stack generate one: npm run pulumi -- config rm NAME",
+  fix: "set a strong one, or remove it and let the stack generate one: ./autollm pulumi config rm NAME",
   *checkStack(subjects): Generator<StackFinding> {
     const subject = subjects.find(({ type }) => type === STACK) ?? subjects[0];
     if (subject === undefined) return;

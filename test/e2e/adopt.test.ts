@@ -27,7 +27,7 @@ describe("an old installation's .env", () => {
     const path = join(stack.home, name);
     const lines = Object.entries(variables).map(([variable, value]) => `${variable}=${value}\n`);
     writeFileSync(path, lines.join(""), { mode: 0o600 });
-    const { code, stdout, stderr } = await stack.npm("adopt", path);
+    const { code, stdout, stderr } = await stack.autollm("import", path);
     said = stdout + stderr;
     return code;
   }
@@ -64,7 +64,7 @@ describe("an old installation's .env", () => {
     });
     const again = join(stack.home, "again.env");
     writeFileSync(again, "REPORT_RECIPIENTS=c@example.org\n");
-    expect((await stack.npm("adopt", again, "--overwrite")).code).toBe(0);
+    expect((await stack.autollm("import", again, "--overwrite")).code).toBe(0);
     const replaced = readFileSync(join(stack.home, `Pulumi.${stack.name}.yaml`), "utf8");
     expect(mail(replaced)).toMatchObject({ host: "smtp.example.com", recipients: ["c@example.org"] });
     for (const value of Object.values(old)) {
@@ -86,18 +86,24 @@ describe("an old installation's .env", () => {
     vi.stubEnv("PATH", `${dirname(sops)}:${process.env.PATH}`);
     onTestFinished(() => void vi.unstubAllEnvs());
 
-    const locked = await stack.npm("adopt", encrypted);
+    const locked = await stack.autollm("import", encrypted);
     expect(locked.code).toBe(1);
     expect(locked.stderr).toMatch(/^error: sops could not decrypt .*: is its key here\?.*\n$/);
     vi.stubEnv("SOPS_AGE_KEY_FILE", identity);
-    const opened = await stack.npm("adopt", encrypted);
+    const opened = await stack.autollm("import", encrypted);
     expect(opened.code, opened.stderr).toBe(0);
     expect(opened.stderr).toMatch(/OPENAI_API_KEY becomes .*, encrypted/);
     expect(opened.stdout + opened.stderr).not.toContain(value);
   });
 
   test("leaves what runs its passwords", async () => {
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     const host = await stack.address("postgres", "postgres");
     for (const user of ["gateway_api", "portfolio_ledger", "reporter"]) {
@@ -112,8 +118,8 @@ describe("an old installation's .env", () => {
     expect(await stack.output("trading")).toBe("paper");
   });
 
-  test("gives way to a generated value by `npm run rotate`", async () => {
-    const { code, stdout, stderr } = await stack.npm("rotate", "postgres-reporter", "--yes");
+  test("gives way to a generated value by `./autollm rotate`", async () => {
+    const { code, stdout, stderr } = await stack.autollm("rotate", "postgres-reporter", "--yes");
     expect(code, stdout + stderr).toBe(0);
     expect(stdout + stderr).toContain("a generated value in place of the one you supplied");
     const host = await stack.address("postgres", "postgres");

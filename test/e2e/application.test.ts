@@ -37,11 +37,17 @@ describe("an application that knows nothing of the platform", () => {
     stack = await testStack("application");
     to = access(stack);
     registry = await startRegistry();
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     headers = await trader(stack);
     release(await registry.push(await pythonApplication(), SERVICE, "1"));
-    const released = await stack.npm("up");
+    const released = await stack.autollm("up");
     expect(released.code, released.stdout + released.stderr).toBe(0);
   });
 
@@ -103,7 +109,7 @@ describe("an application that knows nothing of the platform", () => {
     const before = await stack.container(SERVICE);
     const good = readFileSync(configFile(), "utf8");
     release(await registry.push(await imageWithoutShell(), SERVICE, "2"));
-    const refused = await stack.npm("up");
+    const refused = await stack.autollm("up");
     expect(refused.code).toBe(1);
     expect(refused.stdout + refused.stderr).toMatch(
       /portfolio-ledger: its image \S+@sha256:\S+ does not run \/bin\/sh as user 70109:70109/,
@@ -111,7 +117,7 @@ describe("an application that knows nothing of the platform", () => {
     expect(await stack.container(SERVICE)).toBe(before);
     expect(await docker("inspect", "--format", "{{.State.Health.Status}}", before)).toBe("healthy");
     writeFileSync(configFile(), good);
-    const again = await stack.npm("up");
+    const again = await stack.autollm("up");
     expect(again.code, again.stdout + again.stderr).toBe(0);
     expect(await stack.container(SERVICE)).toBe(before);
   });

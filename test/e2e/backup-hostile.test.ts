@@ -65,7 +65,13 @@ describe("a service whose database role has turned on the others", () => {
 
   beforeAll(async () => {
     stack = await testStack("e2e-hostile");
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     postgres = await stack.container("postgres");
     await asHostile(hostileSql);
@@ -76,13 +82,13 @@ describe("a service whose database role has turned on the others", () => {
 
   test("has its code run by nobody when its tables are dumped and summed", async () => {
     const since = await moment();
-    const { code, stderr } = await stack.npm("backup");
+    const { code, stderr } = await stack.autollm("backup");
     expect(code, stderr).toBe(0);
     expect(await ran(since)).toEqual([]);
   });
 
   test("reaches nothing by the weekly restore test, which has neither secrets nor a network", async () => {
-    const { code, stdout, stderr } = await stack.npm("backup", "--test");
+    const { code, stdout, stderr } = await stack.autollm("backup", "--test");
     expect(code, stderr).toBe(0);
     const tables = Number(/: (\d+) tables with/.exec(stdout)?.[1]);
     expect(tables).toBeGreaterThanOrEqual(hostileWays.length);
@@ -98,7 +104,7 @@ describe("a service whose database role has turned on the others", () => {
 
   test("has its code run as itself alone when the stack is restored", async () => {
     const since = await moment();
-    const { code, stderr } = await stack.npm("restore", "latest");
+    const { code, stderr } = await stack.autollm("restore", "latest");
     expect(code, stderr).toBe(0);
     const seen = await ran(since);
     expect(seen.map(({ kind }) => kind)).toEqual(
@@ -112,10 +118,10 @@ describe("a service whose database role has turned on the others", () => {
     const sql = `BEGIN; LOCK TABLE ${HOSTILE_ROLE}.h_rule IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600);`;
     const locked = asHostile(sql).catch(() => undefined);
     await sleep(2000);
-    const { code, stderr } = await stack.npm("backup");
+    const { code, stderr } = await stack.autollm("backup");
     expect(code).toBe(1);
     expect(stderr).toContain(`schema ${HOSTILE_ROLE}: ${HOSTILE_ROLE}.h_rule is locked by role ${HOSTILE_ROLE}`);
-    expect((await stack.npm("backup", "--list")).stdout).toMatch(/, partial$/m);
+    expect((await stack.autollm("backup", "--list")).stdout).toMatch(/, partial$/m);
     await docker(
       "exec",
       postgres,
@@ -128,15 +134,15 @@ describe("a service whose database role has turned on the others", () => {
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()",
     );
     await locked;
-    const list = JSON.parse((await stack.npm("backup", "--list", "--json")).stdout) as {
+    const list = JSON.parse((await stack.autollm("backup", "--list", "--json")).stdout) as {
       id: string;
       partial: boolean;
     }[];
     const partial = list.findLast((each) => each.partial)?.id ?? "";
-    const refused = await stack.npm("restore", partial);
+    const refused = await stack.autollm("restore", partial);
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain(`--without ${HOSTILE_ROLE}`);
-    const restored = await stack.npm("restore", partial, "--without", HOSTILE_ROLE);
+    const restored = await stack.autollm("restore", partial, "--without", HOSTILE_ROLE);
     expect(restored.code, restored.stderr).toBe(0);
   });
 
@@ -158,7 +164,7 @@ describe("a service whose database role has turned on the others", () => {
       expect(
         (await inClear()).split(" ").filter((name) => !["repository", "status.json", "stack.json", ""].includes(name)),
       ).toEqual([]);
-      const { code, stderr } = await stack.npm("backup");
+      const { code, stderr } = await stack.autollm("backup");
       expect(code, stderr).toBe(0);
     },
   );

@@ -83,13 +83,19 @@ describe("a backup", () => {
 
   beforeAll(async () => {
     stack = await testStack("backup");
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     await redis("set", "e2e:mark", marks.redis);
     await publish(marks.nats);
     await eventually("the message in the stream", 30, async () => ((await streamHolds(marks.nats)) ? true : undefined));
     expect((await grafana("/folders", { title: marks.grafana })).status).toBe(200);
-    const backtest = await stack.npm("backtest");
+    const backtest = await stack.autollm("backtest");
     expect(backtest.code, backtest.stdout + backtest.stderr).toBe(0);
     report = await reports();
 
@@ -105,7 +111,7 @@ describe("a backup", () => {
     })();
     await sleep(2000);
     beforeBackup = written.size;
-    const backup = await stack.npm("backup", "--json");
+    const backup = await stack.autollm("backup", "--json");
     expect(backup.code, backup.stderr).toBe(0);
     said = backup.stdout;
     writing = false;
@@ -128,7 +134,7 @@ describe("a backup", () => {
   });
 
   test("is told to Prometheus, and a restore test that found it whole too", async () => {
-    const tested = await stack.npm("backup", "--test");
+    const tested = await stack.autollm("backup", "--test");
     expect(tested.code, tested.stderr).toBe(0);
     expect(tested.stdout).toMatch(/is whole: \d+ tables with \d+ rows are as they were saved/);
     const headers = login("admin", await stack.output("adminPassword"));
@@ -167,7 +173,7 @@ describe("a backup", () => {
     );
     const before = { ids: await ids(), rows: (await rows()).size };
     await inBackup(`export HOME=/tmp; cd /backup/repository; ${damage}`);
-    const { code, stderr } = await stack.npm("restore", "latest");
+    const { code, stderr } = await stack.autollm("restore", "latest");
     expect(code, stderr).toBe(1);
     expect(stderr).toMatch(message);
     expect(stderr).toContain("Nothing was changed.");
@@ -176,8 +182,8 @@ describe("a backup", () => {
   });
 
   test("that does not exist is one clear error", async () => {
-    expect((await stack.npm("restore", "0123abcd")).stderr).toMatch(/0123abcd/);
-    expect((await stack.npm("restore", "yesterday")).code).toBe(64);
+    expect((await stack.autollm("restore", "0123abcd")).stderr).toMatch(/0123abcd/);
+    expect((await stack.autollm("restore", "yesterday")).code).toBe(64);
   });
 
   test("brings back every row, key, message and file after all volumes were destroyed", async () => {
@@ -212,12 +218,12 @@ describe("a backup", () => {
     expect(await redis("get", "e2e:mark")).toBe("");
     expect(await streamHolds(marks.nats)).toBe(false);
 
-    expect((await stack.npm("kill-switch", "on", "--reason", "the volumes are gone")).code).toBe(0);
-    const { code, stderr } = await stack.npm("restore", "latest");
+    expect((await stack.autollm("kill-switch", "on", "--reason", "the volumes are gone")).code).toBe(0);
+    const { code, stderr } = await stack.autollm("restore", "latest");
     expect(code, stderr).toBe(0);
     // The backup is of a time when it was not set.
-    expect((await stack.npm("kill-switch", "status")).code).toBe(2);
-    expect((await stack.npm("kill-switch", "off", "--yes")).code).toBe(0);
+    expect((await stack.autollm("kill-switch", "status")).code).toBe(2);
+    expect((await stack.autollm("kill-switch", "off", "--yes")).code).toBe(0);
 
     const found = await rows();
     expect(found.size).toBeGreaterThanOrEqual(beforeBackup);
@@ -231,7 +237,7 @@ describe("a backup", () => {
   });
 
   test("restored, leaves nothing for an up to change, and an order goes its whole way again", async () => {
-    const { code, stdout } = await stack.npm("up");
+    const { code, stdout } = await stack.autollm("up");
     expect(code).toBe(0);
     expect(stdout).toMatch(/Resources:\s+\d+ unchanged/);
     const client = await database();
@@ -245,11 +251,11 @@ describe("a backup", () => {
 
   test("takes a new key when the owner supplies one with the former, and the former opens it no more", async () => {
     const former = await stack.output("backupKey");
-    const list = async () => JSON.parse((await stack.npm("backup", "--list", "--json")).stdout) as { id: string }[];
+    const list = async () => JSON.parse((await stack.autollm("backup", "--list", "--json")).stdout) as { id: string }[];
     const before = (await list()).map(({ id }) => id);
     await stack.pulumi("config", "set", "--secret", "backup-key", randomBytes(32).toString("hex"));
     await stack.pulumi("config", "set", "--secret", "backup-key-previous", former);
-    const up = await stack.npm("up");
+    const up = await stack.autollm("up");
     expect(up.code, up.stdout).toBe(0);
     expect((await list()).map(({ id }) => id)).toEqual(expect.arrayContaining(before));
     const byFormer = (what: string) =>
@@ -269,7 +275,7 @@ describe("a backup", () => {
     );
     expect(await inBackup(`${restic} list locks --no-lock`)).toMatch(/^[0-9a-f]{64}$/m);
     await byFormer("cat config");
-    await stack.npm("backup");
+    await stack.autollm("backup");
     await expect(byFormer("cat config")).rejects.toThrow(/wrong password/);
   });
 
@@ -281,12 +287,12 @@ describe("a backup", () => {
     // What the program declares for production (test/unit/program.test.ts) is marked by hand here, where it is for trying out.
     await stack.pulumi("state", "protect", ...urns, "--yes");
     const before = await ids();
-    const destroyed = await stack.npm("down");
+    const destroyed = await stack.autollm("down");
     expect(destroyed.code).toBe(1);
     expect(destroyed.stdout + destroyed.stderr).toMatch(/protect/);
     expect(await ids()).toBe(before);
     await stack.pulumi("state", "unprotect", ...urns, "--yes");
-    const removed = await stack.npm("down");
+    const removed = await stack.autollm("down");
     expect(removed.code, removed.stdout + removed.stderr).toBe(0);
     const left = await docker("volume", "ls", "--quiet", "--filter", `label=autollm.stack=${stack.name}`);
     expect(left, removed.stdout + removed.stderr).toBe("");

@@ -21,7 +21,7 @@ interface Report {
 }
 
 const npm = (...args: readonly string[]) =>
-  run("npm", ["run", "-s", "check-image", "--", ...args], { cwd: root, allowFailure: true });
+  run("./autollm", ["check-image", ...args], { cwd: root, allowFailure: true });
 
 async function checked(service: string, image: string, ...more: readonly string[]): Promise<Report> {
   const { code, stdout, stderr } = await npm(service, image, "--json", ...more);
@@ -38,7 +38,7 @@ const left = async () =>
     await docker("network", "ls", "--quiet", "--filter", "name=^check-"),
   ].join("");
 
-describe("npm run check-image", () => {
+describe("./autollm check-image", () => {
   let reference: string;
   beforeAll(async () => {
     reference = (await ensureImages(["reference"])).reference;

@@ -37,14 +37,14 @@ describe("two operators of a shared stack", () => {
   const option = ["--stack", STACK];
 
   const npm = (name: string, command: string, ...args: readonly string[]): Promise<RunResult> =>
-    run("npm", ["run", "-s", command, "--", ...args, ...option], {
+    run("./autollm", [command, ...args, ...option], {
       cwd: clone(name),
       env: env(name),
       allowFailure: true,
     });
   /** The same with a host name and process ids of its own, as another machine has them. */
   const elsewhere = (command: string, ...args: readonly string[]): Promise<RunResult> => {
-    const line = ["npm", "run", "-s", command, "--", ...args, ...option];
+    const line = ["./autollm", command, ...args, ...option];
     const machine = [
       "--uts",
       "--pid",
@@ -94,7 +94,7 @@ describe("two operators of a shared stack", () => {
     };
     const file = `Pulumi.${STACK}.yaml`;
     writeFileSync(join(clone("first"), file), stringify({ config }));
-    const made = await run("npm", ["run", "-s", "pulumi", "--", "stack", "init", STACK], {
+    const made = await run("./autollm", ["pulumi", "stack", "init", STACK], {
       cwd: clone("first"),
       env: env("first"),
     });
@@ -153,7 +153,7 @@ describe("two operators of a shared stack", () => {
     const refused = await elsewhere("up", "--yes");
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(
-      /is being changed by .* \(rotate, process \d+\).*[\s\S]*npm run unlock -- --stack staging/,
+      /is being changed by .* \(rotate, process \d+\).*[\s\S]*\.\/autollm unlock --stack staging/,
     );
 
     const { code, stdout, stderr } = await npm("first", "up", "--yes");

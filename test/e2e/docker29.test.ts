@@ -54,7 +54,13 @@ describe("a current Docker, whose oldest API is newer than what an old client sp
   });
 
   test("carries the whole platform", async () => {
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     const unhealthy = await docker("ps", "--filter", "health=unhealthy", "--format", "{{.Names}}");
     expect(unhealthy).toBe("");
@@ -64,7 +70,7 @@ describe("a current Docker, whose oldest API is newer than what an old client sp
 
   test("sees nothing to change afterwards, and a refresh finds no drift", async () => {
     const before = await containers();
-    const again = await stack.npm("up");
+    const again = await stack.autollm("up");
     expect(again.code, again.stdout + again.stderr).toBe(0);
     expect(again.stdout).toMatch(UNCHANGED);
     expect(again.stdout).not.toMatch(/\d+ (updated|replaced|created|deleted)/);
@@ -75,7 +81,7 @@ describe("a current Docker, whose oldest API is newer than what an old client sp
   });
 
   test("a credential is rotated", async () => {
-    const rotated = await stack.npm("rotate", "redis-risk-manager");
+    const rotated = await stack.autollm("rotate", "redis-risk-manager");
     expect(rotated.code, rotated.stdout + rotated.stderr).toBe(0);
     expect(await status("/health")).toBe("200");
   });
@@ -83,7 +89,7 @@ describe("a current Docker, whose oldest API is newer than what an old client sp
   test("a setting reaches the services by new containers", async () => {
     const before = await containers();
     await stack.pulumi("config", "set", "logLevel", "debug");
-    const up = await stack.npm("up");
+    const up = await stack.autollm("up");
     expect(up.code, up.stdout + up.stderr).toBe(0);
     const after = await containers();
     expect(after.get("gateway-api")).not.toBe(before.get("gateway-api"));
@@ -92,7 +98,7 @@ describe("a current Docker, whose oldest API is newer than what an old client sp
   });
 
   test("goes without a trace", async () => {
-    const down = await stack.npm("down");
+    const down = await stack.autollm("down");
     expect(down.code, down.stdout + down.stderr).toBe(0);
     for (const kind of [
       ["ps", "--all"],

@@ -39,14 +39,17 @@ describe("a documented command works:", () => {
     writeFileSync(join(clone, "images.json"), JSON.stringify(images));
   });
   afterAll(async () => {
-    await run("npm", ["run", "-s", "down"], { cwd: clone, env, allowFailure: true });
+    await run("./autollm", ["down"], { cwd: clone, env, allowFailure: true });
     rmSync(home, { recursive: true, force: true });
   });
 
   test.each(commands)("$documented", async ({ script, staging }) => {
     if (script.includes("$CONTAINER")) {
-      const output = ["run", "-s", "pulumi", "--", "stack", "output", "containers", "--json"];
-      const containers = JSON.parse((await run("npm", output, { cwd: clone, env })).stdout) as Record<string, string>;
+      const output = ["pulumi", "stack", "output", "containers", "--json"];
+      const containers = JSON.parse((await run("./autollm", output, { cwd: clone, env })).stdout) as Record<
+        string,
+        string
+      >;
       env.CONTAINER = containers.reporter ?? "";
     }
     const options = { cwd: clone, env: { ...env, ...(staging ? stagingEnv : {}) }, allowFailure: true };

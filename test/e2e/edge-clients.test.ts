@@ -19,7 +19,13 @@ describe("the edge and its clients", () => {
 
   beforeAll(async () => {
     stack = await testStack("e2e-clients");
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     admin = login("admin", await stack.output("adminPassword"));
     grafana = login("admin", await stack.output("grafanaPassword"));
@@ -255,7 +261,7 @@ describe("the edge and its clients", () => {
       const status = async (holder: Record<string, string>) => (await https(`${api}/org`, { headers: holder })).status;
       for (const holder of [session, token, user]) expect(await status(holder)).toBe(200);
 
-      const rotation = await stack.npm("rotate", "grafana-admin", "--yes");
+      const rotation = await stack.autollm("rotate", "grafana-admin", "--yes");
       expect(rotation.code, rotation.stdout + rotation.stderr).toBe(0);
       for (const holder of [session, token, user, { ...headers, ...grafana }]) expect(await status(holder)).toBe(401);
       const now = login("admin", await stack.output("grafanaPassword"));

@@ -20,7 +20,13 @@ describe("the edge", () => {
 
   beforeAll(async () => {
     stack = await testStack("e2e-edge");
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     admin = login("admin", await stack.output("adminPassword"));
     headers = await trader(stack);
@@ -190,9 +196,9 @@ describe("the edge", () => {
     const supply = async ({ certificate: chain, key }: ReturnType<typeof issued>) => {
       const set = async (field: string, value: string, ...flags: readonly string[]) => {
         const path = `autollm:domains["${NAME}"].${field}`;
-        const line = ["run", "-s", "pulumi", "--", "config", "set", "--path", path, ...flags, "--stack", stack.name];
+        const line = ["pulumi", "config", "set", "--path", path, ...flags, "--stack", stack.name];
         const env = { AUTOLLM_HOME: stack.home, CI: "true" };
-        await run("npm", line, { cwd: root, env, input: value });
+        await run("./autollm", line, { cwd: root, env, input: value });
       };
       await set("key", key, "--secret");
       await set("certificate", chain);

@@ -12,7 +12,13 @@ describe("the platform", () => {
   beforeAll(async () => {
     stack = await testStack("faults");
     faults = new Faults(stack);
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
   });
   afterAll(async () => {

@@ -26,7 +26,7 @@ describe("the way in to a host", () => {
   const publicKey = (path: string) => readFileSync(`${path}.pub`, "utf8").split(" ").slice(0, 2).join(" ").trim();
   /** What differs on the host; the platform's containers are not there. */
   const hostDrift = async (): Promise<string[]> => {
-    const { drift } = JSON.parse((await stack.npm("drift", "--json")).stdout) as {
+    const { drift } = JSON.parse((await stack.autollm("drift", "--json")).stdout) as {
       drift: { where: string; what: string }[];
     };
     return drift.filter(({ where }) => where.startsWith("host ")).map(({ where, what }) => `${where}: ${what}`);
@@ -221,7 +221,7 @@ describe("the way in to a host", () => {
   });
 
   test("is as it was before after a destroy, which says what it leaves", async () => {
-    const { code, stdout, stderr } = await stack.npm("pulumi", "destroy", "--yes", "--skip-preview");
+    const { code, stdout, stderr } = await stack.autollm("pulumi", "destroy", "--yes", "--skip-preview");
     expect(code, stdout + stderr).toBe(0);
     expect(stdout).toContain("left there: the directories and all that is in them");
     expect(stdout).toContain("left there: Docker itself");

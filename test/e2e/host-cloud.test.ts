@@ -54,7 +54,7 @@ describe("a host that a cloud's image makes", () => {
     );
     expect(await at("su - debian -c id 2>&1 || true")).toContain("expired");
     expect(await at("grep -c '^# deb cdrom:' /etc/apt/sources.list")).toBe("1");
-    const { drift } = JSON.parse((await stack.npm("drift", "--json")).stdout) as { drift: { where: string }[] };
+    const { drift } = JSON.parse((await stack.autollm("drift", "--json")).stdout) as { drift: { where: string }[] };
     expect(drift.filter(({ where }) => where.startsWith("host "))).toEqual([]);
   });
 
@@ -70,13 +70,13 @@ describe("a host that a cloud's image makes", () => {
 
   test("closes an account that somebody makes, by `drift --mend`", async () => {
     await at("useradd --create-home --shell /bin/bash eve");
-    expect((await stack.npm("drift")).stdout).toContain("account with a login shell that nobody declared");
-    expect((await stack.npm("drift", "--mend")).code).toBe(0);
+    expect((await stack.autollm("drift")).stdout).toContain("account with a login shell that nobody declared");
+    expect((await stack.autollm("drift", "--mend")).code).toBe(0);
     expect(await at("getent passwd eve | cut -d: -f7")).toBe("/usr/sbin/nologin");
   });
 
   test("is as it was before after a destroy", async () => {
-    const { code, stdout, stderr } = await stack.npm("pulumi", "destroy", "--yes", "--skip-preview");
+    const { code, stdout, stderr } = await stack.autollm("pulumi", "destroy", "--yes", "--skip-preview");
     expect(code, stdout + stderr).toBe(0);
     expect(await at(listeners)).toBe("2222");
     expect(await at("systemctl is-active ssh.socket")).toBe("active");

@@ -95,14 +95,14 @@ describe("the firewall of a host", () => {
       at("grep -F 'other{program=\"nftables\"}' /var/lib/autollm/metrics/firewall.prom | cut -d' ' -f2");
     await at("systemctl enable --quiet nftables.service");
     await eventually("the metric", 60, async () => ((await other()) === "1" ? true : undefined));
-    const drift = async () => (await stack.npm("drift", "--json")).stdout;
+    const drift = async () => (await stack.autollm("drift", "--json")).stdout;
     expect(await drift()).toContain("another program manages the host's firewall as well");
     await at("systemctl disable --quiet --now nftables.service");
     await eventually("the metric", 60, async () => ((await other()) === "0" ? true : undefined));
   });
 
   test("is left alone after a destroy", async () => {
-    const { code, stdout, stderr } = await stack.npm("pulumi", "destroy", "--yes", "--skip-preview");
+    const { code, stdout, stderr } = await stack.autollm("pulumi", "destroy", "--yes", "--skip-preview");
     expect(code, stdout + stderr).toBe(0);
     expect(await at("ls /usr/local/lib/autollm /etc/systemd/system | grep firewall || true")).toBe("");
     await at("nft flush ruleset; sleep 25");

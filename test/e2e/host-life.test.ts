@@ -24,7 +24,7 @@ describe("a host that carries the platform", () => {
     ({ at, configureAll, host, remove, stack } = await stage("e2e-host-life"));
     faults = new Faults(stack);
     configureAll();
-    const { code, stdout, stderr } = await stack.npm("up");
+    const { code, stdout, stderr } = await stack.autollm("up");
     expect(code, stdout + stderr).toBe(0);
   }, 1_800_000);
   afterAll(async () => {
@@ -47,7 +47,7 @@ describe("a host that carries the platform", () => {
     const marker = "/var/lib/autollm/files/*/kill-switch/on.prom";
     const everything = (await containers()).length;
     const began = Date.now();
-    const on = await stack.npm("kill-switch", "on", "--reason", "a reboot");
+    const on = await stack.autollm("kill-switch", "on", "--reason", "a reboot");
     expect(on.code, on.stdout + on.stderr).toBe(0);
     const ended = Date.parse(await at(`docker inspect --format '{{.State.FinishedAt}}' ${executor}`));
     console.log(`seen: the executor's end ${ended - began} ms after the command's start, by SSH`);
@@ -56,13 +56,13 @@ describe("a host that carries the platform", () => {
     await healthy(everything - executors.length);
     expect(await state()).toBe("exited");
     expect(await at(`cat ${marker}`)).toContain("a reboot");
-    expect((await stack.npm("kill-switch", "status")).code).toBe(2);
+    expect((await stack.autollm("kill-switch", "status")).code).toBe(2);
     // Whoever starts it has it waiting, also over another reboot.
     await at(`docker start ${executor}`);
     await rebootHost(host.container);
     await healthy(everything - executors.length);
     expect(await at(`docker logs --tail 1 ${executor} 2>&1`)).toContain("the kill switch is on");
-    const off = await stack.npm("kill-switch", "off");
+    const off = await stack.autollm("kill-switch", "off");
     expect(off.code, off.stdout + off.stderr).toBe(0);
     await healthy(everything);
     expect(await state()).toBe("running");

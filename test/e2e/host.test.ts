@@ -25,7 +25,7 @@ describe("a bare Debian 13 host", () => {
   test("whose key is not the pinned one is refused, before anything is done", async () => {
     const other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM+XRGrpIW+u7RKXeVCiLdCjoVg59vAY2rm4pJUYJjMb";
     configureAll({ hostKey: other });
-    const { code, stdout, stderr } = await stack.npm("up");
+    const { code, stdout, stderr } = await stack.autollm("up");
     expect(code).not.toBe(0);
     expect(stdout + stderr).toContain("is not the pinned one");
     expect(await at("id deployer 2>&1 || true")).toContain("no such user");
@@ -33,7 +33,7 @@ describe("a bare Debian 13 host", () => {
 
   test("becomes the platform's host in one up", async () => {
     configureAll();
-    const { code, stdout, stderr } = await stack.npm("up");
+    const { code, stdout, stderr } = await stack.autollm("up");
     expect(code, stdout + stderr).toBe(0);
     const health = [
       "--silent",
@@ -49,9 +49,9 @@ describe("a bare Debian 13 host", () => {
   });
 
   test("changes nothing at the second up, and shows no drift", async () => {
-    const { stdout } = await stack.npm("up");
+    const { stdout } = await stack.autollm("up");
     expect(stdout).toMatch(/Resources:\s+\d+ unchanged/);
-    const drift = await stack.npm("drift", "--json");
+    const drift = await stack.autollm("drift", "--json");
     expect(drift.stdout).toBe('{\n  "drift": []\n}\n');
     expect(drift.code).toBe(0);
   });
@@ -68,7 +68,7 @@ describe("a bare Debian 13 host", () => {
     const before = await logins();
     renameSync(key, `${key}.aside`);
     try {
-      const { code, stdout, stderr } = await stack.npm("preview");
+      const { code, stdout, stderr } = await stack.autollm("preview");
       expect(code, stdout + stderr).toBe(0);
       expect(stdout).toMatch(/Resources:\s+\d+ unchanged/);
     } finally {
@@ -141,7 +141,7 @@ describe("a bare Debian 13 host", () => {
       "nft add rule inet autollm input tcp dport 9999 accept; apt-mark hold runc; useradd --create-home --shell /bin/bash eve",
     );
     await at("docker stop $(docker ps --quiet --filter label=autollm.service=caddy)");
-    const drift = await stack.npm("drift");
+    const drift = await stack.autollm("drift");
     expect(drift.code).toBe(2);
     expect(drift.stdout).toContain("00-autollm.conf was changed");
     expect(drift.stdout).toContain("rules in the kernel are not those declared");
@@ -149,9 +149,9 @@ describe("a bare Debian 13 host", () => {
     expect(drift.stdout).toContain("account with a login shell that nobody declared");
     expect(drift.stdout).toMatch(/Container caddy/);
     await at("userdel --remove eve");
-    expect((await stack.npm("drift", "--mend")).code).toBe(0);
+    expect((await stack.autollm("drift", "--mend")).code).toBe(0);
     await stack.pulumi("up", "--refresh", "--yes", "--skip-preview", "--suppress-outputs");
-    const after = await stack.npm("drift");
+    const after = await stack.autollm("drift");
     expect(after.stdout).toBe("nothing differs from what was declared\n");
   });
 });

@@ -15,7 +15,7 @@ describe("an update whose engine is killed", () => {
 
   /** Begins an update by one of the project's commands, and kills command and engine some seconds after the engine began. */
   async function killed(seconds: number, command: string, ...args: readonly string[]): Promise<void> {
-    const update = stack.npm(command, ...args);
+    const update = stack.autollm(command, ...args);
     await eventually("the update has begun", 60, async () => {
       const found = await run("pgrep", ["-f", `up --stack ${stack.name} `], { allowFailure: true });
       return found.code === 0 ? true : undefined;
@@ -56,20 +56,20 @@ describe("an update whose engine is killed", () => {
   test("three times in the first `up` is ended by the next one", async () => {
     const ports = ["--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort)];
     for (const seconds of [8, 20, 40]) await killed(seconds, "up", ...ports);
-    const { code, stdout, stderr } = await stack.npm("up", ...ports);
+    const { code, stdout, stderr } = await stack.autollm("up", ...ports);
     expect(code, stdout + stderr).toBe(0);
     await converged();
   });
 
   test.each([1, 4, 7, 10, 15, 20, 27, 35, 45, 60])(
-    "%d s after a rotation began is ended by the next `npm run up`",
+    "%d s after a rotation began is ended by the next `./autollm up`",
     async (seconds) => {
       const rotated = ["redis-gateway-api", "nats-reporter", "postgres-reporter", "llm-signing"];
       const before = await to.values();
       const formerUser = await to.redisUserOf("gateway-api");
       await killed(seconds, "rotate", ...rotated, "--yes");
 
-      const { code, stdout, stderr } = await stack.npm("up");
+      const { code, stdout, stderr } = await stack.autollm("up");
       expect(code, stdout + stderr).toBe(0);
       await converged();
       const now = await to.values();
@@ -100,7 +100,7 @@ describe("an update whose engine is killed", () => {
     latest.pending_operations = [{ resource, type: "creating" }];
     writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
 
-    const { code, stdout, stderr } = await stack.npm("up");
+    const { code, stdout, stderr } = await stack.autollm("up");
     expect(code, stdout + stderr).toBe(0);
     expect(readlinkSync(current)).toBe(before);
     await converged();

@@ -27,7 +27,7 @@ describe("the platform's kill switch", () => {
   const passwords = new Map<string, string>();
 
   const up = async () => {
-    const { code, stdout, stderr } = await stack.npm("up");
+    const { code, stdout, stderr } = await stack.autollm("up");
     expect(code, stdout + stderr).toBe(0);
     return stdout + stderr;
   };
@@ -38,7 +38,7 @@ describe("the platform's kill switch", () => {
     writeFileSync(path, stringify(file));
   };
   const switchTo = async (...args: readonly string[]) => {
-    const { code, stdout, stderr } = await stack.npm("kill-switch", ...args);
+    const { code, stdout, stderr } = await stack.autollm("kill-switch", ...args);
     return { code, text: stdout + stderr };
   };
   const files = () => filesDirectory({ environment: "local", filesDir: "", host: undefined }, stack.name);
@@ -60,7 +60,13 @@ describe("the platform's kill switch", () => {
     stack = await testStack("e2e-kill");
     to = access(stack);
     registry = await startRegistry();
-    const first = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const first = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(first.code, first.stdout + first.stderr).toBe(0);
     const port = await freePort();
     exchange = await Exchange.listen(port);
@@ -142,7 +148,7 @@ describe("the platform's kill switch", () => {
   test("is told by status, preview, the last lines of up, Prometheus and an alert; an up that replaces an executor starts none", async () => {
     const status = await switchTo("status");
     expect(status).toEqual({ code: 2, text: expect.stringContaining("it has gone mad") });
-    const preview = await stack.npm("preview");
+    const preview = await stack.autollm("preview");
     expect(preview.stdout + preview.stderr).toContain("The kill switch is ON");
 
     const before = await received();
@@ -165,12 +171,12 @@ describe("the platform's kill switch", () => {
   });
 
   test("outlasts a rotation, and drift finds nothing", async () => {
-    const rotated = await stack.npm("rotate", "nats-execution-crypto", "--yes");
+    const rotated = await stack.autollm("rotate", "nats-execution-crypto", "--yes");
     expect(rotated.code, rotated.stdout + rotated.stderr).toBe(0);
     expect((await switchTo("status")).code).toBe(2);
     for (const executor of EXECUTORS) expect(await state(executor), executor).toBe("exited");
     expect(await received()).toEqual([]);
-    const drift = await stack.npm("drift");
+    const drift = await stack.autollm("drift");
     expect(drift.code, drift.stdout + drift.stderr).toBe(0);
     for (const executor of EXECUTORS) expect(await state(executor), executor).toBe("exited");
   });
@@ -249,7 +255,7 @@ describe("the platform's kill switch", () => {
   test("works while NATS is down, the engine's state is away and another command holds the lock", async () => {
     const nats = await stack.container("nats");
     const folder = join(stack.home, "state");
-    const busy = stack.npm("up");
+    const busy = stack.autollm("up");
     await eventually("the other command's lock", 60, async () =>
       existsSync(join(stack.home, "locks", stack.name)) ? true : undefined,
     );

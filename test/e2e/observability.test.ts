@@ -33,7 +33,13 @@ describe("watching", () => {
 
   beforeAll(async () => {
     stack = await testStack("watch");
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     admin = login("admin", await stack.output("adminPassword"));
     grafana = login("admin", await stack.output("grafanaPassword"));

@@ -17,7 +17,13 @@ describe("operations on a running stack", () => {
 
   beforeAll(async () => {
     stack = await testStack("e2e-ops");
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     headers = await trader(stack);
   });
@@ -27,7 +33,7 @@ describe("operations on a running stack", () => {
   });
 
   const switchTo = async (...args: readonly string[]) => {
-    const { code, stdout, stderr } = await stack.npm("kill-switch", ...args);
+    const { code, stdout, stderr } = await stack.autollm("kill-switch", ...args);
     return { code, text: stdout + stderr };
   };
   /** What risk-manager counts as rejected for the switch. */
@@ -48,7 +54,7 @@ describe("operations on a running stack", () => {
       const stopped = await postNews(stack, headers);
       await eventually("the rejection", 30, async () => ((await rejections()) > before ? true : undefined));
       await docker("restart", await stack.container("risk-manager"));
-      await stack.npm("up");
+      await stack.autollm("up");
       const status = await switchTo("status");
       expect(status).toEqual({ code: 2, text: expect.stringContaining("the model has gone mad") });
       expect(await isFilled(stack, headers, stopped)).toBe(false);
@@ -101,7 +107,7 @@ describe("operations on a running stack", () => {
       release("gateway-api", await registry.push(reference, "gateway-api", "2"));
       const url = `https://${await stack.address("edge-sockets", "public")}:8443/api/orders`;
       const load = startLoad({ url, headers: { ...headers, host: "localhost" }, rate: 200, from });
-      const up = await stack.npm("up");
+      const up = await stack.autollm("up");
       const { statuses, errors, sent, perSecond } = await load.stop();
       expect(up.code, up.stdout + up.stderr).toBe(0);
       expect(perSecond).toBeGreaterThan(195);
@@ -116,14 +122,14 @@ describe("operations on a running stack", () => {
       const image = await registry.push(reference, "gateway-api", "3");
       const good = readFileSync(configFile(), "utf8");
       release("gateway-api", image, ["sh", "-c", "echo this release cannot start; exec sleep 1000"]);
-      const up = await stack.npm("up");
+      const up = await stack.autollm("up");
       expect(up.code).toBe(1);
       expect(up.stdout + up.stderr).toContain("this release cannot start");
       expect((await docker("ps", "--no-trunc", "--format", "{{.ID}}")).split("\n")).toContain(old);
       await filled(stack, headers, await postNews(stack, headers));
 
       writeFileSync(configFile(), good);
-      const again = await stack.npm("up");
+      const again = await stack.autollm("up");
       expect(again.code, again.stdout + again.stderr).toBe(0);
       // One is left: neither what failed nor what it should have replaced.
       expect((await stack.container("gateway-api")).split("\n")).toHaveLength(1);
@@ -143,7 +149,7 @@ describe("operations on a running stack", () => {
       });
       onTestFinished(() => void events.kill());
       release("execution-ib", await registry.push(reference, "execution-ib", "2"));
-      const up = await stack.npm("up");
+      const up = await stack.autollm("up");
       expect(up.code, up.stdout + up.stderr).toBe(0);
       expect(
         seen
@@ -154,8 +160,8 @@ describe("operations on a running stack", () => {
       await filled(stack, headers, await postNews(stack, headers));
     });
 
-    test("is taken back by `npm run rollback`", async () => {
-      const { code, stdout, stderr } = await stack.npm("rollback", "--yes");
+    test("is taken back by `./autollm rollback`", async () => {
+      const { code, stdout, stderr } = await stack.autollm("rollback", "--yes");
       expect(code, stdout + stderr).toBe(0);
       expect(releases()).not.toHaveProperty("execution-ib");
       await filled(stack, headers, await postNews(stack, headers));

@@ -48,7 +48,13 @@ describe("the local stack", () => {
 
   beforeAll(async () => {
     stack = await testStack("e2e");
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     firstUp = up.stdout + up.stderr;
     expect(up.code, firstUp).toBe(0);
     const state: unknown = JSON.parse(await stack.pulumi("stack", "export", "--show-secrets"));
@@ -62,7 +68,7 @@ describe("the local stack", () => {
   const file = async (workload: string, path: string) => docker("exec", await stack.container(workload), "cat", path);
 
   test("a second up changes nothing and says so", async () => {
-    const { code, stdout } = await stack.npm("up");
+    const { code, stdout } = await stack.autollm("up");
     expect(code).toBe(0);
     expect(stdout).toMatch(/Resources:\s+\d+ unchanged/);
     expect(stdout).not.toMatch(/replaced|updated|created/);
@@ -216,7 +222,7 @@ describe("the local stack", () => {
     const plain = secrets.filter((secret) => state.includes(JSON.stringify(secret).slice(1, -1)));
     expect(plain.length, "secrets in the state").toBe(0);
     expect(secrets.filter((secret) => firstUp.includes(secret)).length, "secrets in what `up` printed").toBe(0);
-    const telling = await stack.npm("pulumi", "preview", "-v=9", "--logtostderr");
+    const telling = await stack.autollm("pulumi", "preview", "-v=9", "--logtostderr");
     expect([telling.code, telling.stderr]).toEqual([
       1,
       expect.stringContaining("-v=9 makes the engine write every secret"),
@@ -355,7 +361,7 @@ describe("the local stack", () => {
   });
 
   test("the backtest engine runs on demand, to its end", async () => {
-    const { code, stdout, stderr } = await stack.npm("backtest");
+    const { code, stdout, stderr } = await stack.autollm("backtest");
     expect(code, stderr).toBe(0);
     expect(stdout).toContain("report written");
   });
@@ -363,9 +369,9 @@ describe("the local stack", () => {
   test("the backtest engine takes arguments, in a container of its own that is gone afterwards", async () => {
     const before = await docker("ps", "--all", "--quiet", "--filter", `label=autollm.stack=${stack.name}`);
     // The stack stands first: what follows is the engine's.
-    const line = ["run", "-s", "backtest", "--", "--stack", stack.name, "BTC-USD", "--start", "2025-01-01"];
+    const line = ["backtest", "--stack", stack.name, "BTC-USD", "--start", "2025-01-01"];
     const env = { AUTOLLM_HOME: stack.home, CI: "true" };
-    const { code, stdout, stderr } = await run("npm", line, { env, allowFailure: true });
+    const { code, stdout, stderr } = await run("./autollm", line, { env, allowFailure: true });
     expect(code, stderr).toBe(0);
     expect(stdout).toContain("report written");
     expect(await docker("ps", "--all", "--quiet", "--filter", `label=autollm.stack=${stack.name}`)).toBe(before);
@@ -381,11 +387,11 @@ describe("the local stack", () => {
     };
     for (const [name, value] of Object.entries(weak)) await stack.pulumi("config", "set", "--secret", name, value);
     for (const command of ["preview", "up"]) {
-      const { code, stdout, stderr } = await stack.npm(command);
+      const { code, stdout, stderr } = await stack.autollm(command);
       expect(code, command).toBe(1);
       for (const [name, value] of Object.entries(weak)) {
         expect(stdout).toContain(
-          `${name}: is a known default; let the stack make one: npm run pulumi -- config rm ${name} --stack e2e`,
+          `${name}: is a known default; let the stack make one: ./autollm pulumi config rm ${name} --stack e2e`,
         );
         expect(stdout + stderr).not.toContain(value);
       }
@@ -400,10 +406,10 @@ describe("the local stack", () => {
   test("a faulty config is refused with every fault at once, before anything changes", async () => {
     await stack.pulumi("config", "set", "--plaintext", "logLevl", "debug");
     await stack.pulumi("config", "set", "--plaintext", "openai", "plain-text-by-mistake");
-    const up = await stack.npm("up");
+    const up = await stack.autollm("up");
     expect(up.code).toBe(1);
     expect(up.stdout).toContain("did you mean logLevel?");
-    expect(up.stdout).toContain("npm run pulumi -- config set --secret openai --stack e2e");
+    expect(up.stdout).toContain("./autollm pulumi config set --secret openai --stack e2e");
     expect(up.stdout).not.toContain("    at ");
     await stack.pulumi("config", "rm", "logLevl");
     await stack.pulumi("config", "rm", "openai");
@@ -415,7 +421,7 @@ describe("the local stack", () => {
     expect((await remains("e2e")).length).toBeGreaterThan(20);
     await docker("volume", "create", "bystander-of-e2e");
     onTestFinished(async () => void (await docker("volume", "rm", "--force", "bystander-of-e2e")));
-    const { code, stdout, stderr } = await stack.npm("down");
+    const { code, stdout, stderr } = await stack.autollm("down");
     expect(code, stdout + stderr).toBe(0);
     expect(await remains("e2e")).toEqual([]);
     expect(await docker("volume", "ls", "--quiet", "--filter", "name=bystander-of-e2e")).toBe("bystander-of-e2e");

@@ -56,17 +56,17 @@ describe("an application that is not adapted to the platform", () => {
   const images = new Map<string, string>();
   let sandbox: Readonly<Record<string, string>>;
   const up = async () => {
-    const { code, stdout, stderr } = await stack.npm("up");
+    const { code, stdout, stderr } = await stack.autollm("up");
     expect(code, stdout + stderr).toBe(0);
     return stdout + stderr;
   };
   /** Of the application, against a certificate that nobody has signed. */
   const smokeTests = () => {
     const options = ["--insecure", "--http-port", String(stack.httpPort), "--application", "autollm"];
-    return run("npm", ["run", "-s", "smoke", "--", stack.url, ...options], { cwd: root, allowFailure: true });
+    return run("./autollm", ["smoke", stack.url, ...options], { cwd: root, allowFailure: true });
   };
   const switchTo = async (...args: readonly string[]) => {
-    const { code, stdout, stderr } = await stack.npm("kill-switch", ...args);
+    const { code, stdout, stderr } = await stack.autollm("kill-switch", ...args);
     return { code, text: stdout + stderr };
   };
   const state = async (workload: string) =>
@@ -132,7 +132,7 @@ describe("an application that is not adapted to the platform", () => {
   });
 
   test("is refused with an exchange's key on paper, unless that is said to be of a sandbox", async () => {
-    const refused = await stack.npm("up");
+    const refused = await stack.autollm("up");
     expect(refused.code).toBe(1);
     expect(refused.stdout + refused.stderr).toMatch(
       /binance-key: trades with real money, and this stack trades on paper/,
@@ -311,7 +311,7 @@ describe("an application that is not adapted to the platform", () => {
     news.isPaused = false;
     const already = (await placed()).length;
     await eventually("orders", 30, async () => ((await placed()).length > already + 20 ? true : undefined));
-    const backup = await stack.npm("backup");
+    const backup = await stack.autollm("backup");
     expect(backup.code, backup.stdout + backup.stderr).toBe(0);
 
     const began = Date.now();
@@ -343,12 +343,12 @@ describe("an application that is not adapted to the platform", () => {
     expect((await up()).trimEnd().split("\n").slice(-3).join("\n")).toContain("The kill switch is ON");
     expect(await state("execution-crypto")).toBe("exited");
     await stillStopped();
-    const rotated = await stack.npm("rotate", "nats-execution-crypto", "--yes");
+    const rotated = await stack.autollm("rotate", "nats-execution-crypto", "--yes");
     expect(rotated.code, rotated.stdout + rotated.stderr).toBe(0);
     await stillStopped();
     const gateway = await stack.container("gateway-api");
     await docker("exec", gateway, "rm", "/app/data/users.json");
-    const restored = await stack.npm("restore", "latest", "--yes");
+    const restored = await stack.autollm("restore", "latest", "--yes");
     expect(restored.code, restored.stdout + restored.stderr).toBe(0);
     expect(await state("execution-crypto")).toBe("exited");
     // The application's own volume is back.

@@ -24,9 +24,9 @@ describe("registries that want a login", () => {
 
   const set = (registry: Registry, key: "user" | "password", value: string) =>
     run(
-      "npm",
+      "./autollm",
       [
-        ...["run", "-s", "pulumi", "--", "config", "set", ...(key === "password" ? ["--secret"] : [])],
+        ...["pulumi", "config", "set", ...(key === "password" ? ["--secret"] : [])],
         ...["--path", `registries["${registry.address}"].${key}`, "--stack", stack.name],
         ...(key === "password" ? [] : [value]),
       ],
@@ -45,7 +45,8 @@ describe("registries that want a login", () => {
       .split("\n")
       .filter((id) => id !== "")
       .sort();
-  const upOf = () => stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+  const upOf = () =>
+    stack.autollm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
 
   beforeAll(async () => {
     await ensureDocker({ install: process.env.CI === "true" });
@@ -56,7 +57,7 @@ describe("registries that want a login", () => {
     images.reporter = await plain.push(reference, "team/reporter", "1");
     images["data-ingestor"] = await token.push(reference, "team/data-ingestor", "1");
     // It makes the stack's file, and stops there: no image of the platform has been prepared.
-    await stack.npm("preview");
+    await stack.autollm("preview");
     const path = join(stack.home, `Pulumi.${stack.name}.yaml`);
     const file = parse(readFileSync(path, "utf8")) as { config: Record<string, unknown> };
     file.config["autollm:release"] = Object.fromEntries(
@@ -81,7 +82,7 @@ describe("registries that want a login", () => {
       ["data-ingestor", token],
     ] as const)
       expect(stderr).toContain(
-        `release.${service}.image: ${registry.address} wants a login for ${images[service]}; name one: npm run pulumi -- config set --path 'registries["${registry.address}"].user' USER`,
+        `release.${service}.image: ${registry.address} wants a login for ${images[service]}; name one: ./autollm pulumi config set --path 'registries["${registry.address}"].user' USER`,
       );
     expect(await containers()).toEqual([]);
   });
@@ -91,7 +92,7 @@ describe("registries that want a login", () => {
       await set(registry, "user", USER);
       await set(registry, "password", randomText(24));
     }
-    const { code, stdout, stderr } = await stack.npm("preview");
+    const { code, stdout, stderr } = await stack.autollm("preview");
     expect(code).toBe(1);
     for (const { address } of [plain, token])
       expect(stderr).toContain(`${address} refuses ${USER}: the password is wrong, or that account may not read`);
@@ -108,7 +109,7 @@ describe("registries that want a login", () => {
       const told = await docker("inspect", "--format", label, await stack.container(service));
       expect(told).toBe(`${images[service as keyof typeof images]} healthy`);
     }
-    const preview = await stack.npm("preview", "--diff");
+    const preview = await stack.autollm("preview", "--diff");
     const seen = [
       up.stdout + up.stderr,
       preview.stdout + preview.stderr,
@@ -135,11 +136,8 @@ describe("registries that want a login", () => {
     const next = await plain.push(reference, "team/reporter", "2");
     await run("docker", ["rmi", next]);
     await run(
-      "npm",
-      [
-        ...["run", "-s", "pulumi", "--", "config", "set", "--path", "release.reporter.image", next],
-        ...["--stack", stack.name],
-      ],
+      "./autollm",
+      [...["pulumi", "config", "set", "--path", "release.reporter.image", next], ...["--stack", stack.name]],
       { cwd: root, env: { AUTOLLM_HOME: stack.home } },
     );
     const again = await upOf();
@@ -163,7 +161,7 @@ describe("registries that want a login", () => {
     );
     chmodSync(join(folder, "trivy"), 0o755);
     const scan = (...args: readonly string[]) =>
-      run("npm", ["run", "-s", "scan", "--", "images", ...args, images["data-ingestor"]], {
+      run("./autollm", ["scan", "images", ...args, images["data-ingestor"]], {
         cwd: root,
         env: { AUTOLLM_HOME: stack.home, PATH: `${folder}${delimiter}${process.env.PATH}`, DOCKER_CONFIG: folder },
         allowFailure: true,

@@ -32,7 +32,13 @@ describe("a rotation", () => {
   beforeAll(async () => {
     stack = await testStack("rotation");
     to = access(stack);
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
   });
 
@@ -187,7 +193,7 @@ describe("a rotation", () => {
           accepted.push(await postNews(stack, await trader(stack)));
         }),
       };
-      const rotation = await stack.npm("rotate", "--all", "--yes");
+      const rotation = await stack.autollm("rotate", "--all", "--yes");
       message = rotation.stdout + rotation.stderr;
       for (const [name, writer] of Object.entries(writers)) results.set(name, await writer.stop());
       await Promise.all([rows.drop(), keys.drop(), watcher.drop()]);
@@ -279,12 +285,12 @@ describe("a rotation", () => {
       const status = async (headers: Record<string, string>) =>
         (await orderOf(stack, headers, accepted[0] ?? "")).status;
       const first = await trader(stack);
-      const plain = await stack.npm("rotate", "jwt", "--yes");
+      const plain = await stack.autollm("rotate", "jwt", "--yes");
       expect(plain.code, plain.stdout + plain.stderr).toBe(0);
       expect(await status(first)).toBe(200);
       const second = await trader(stack);
       expect(await status(second)).toBe(200);
-      const leaked = await stack.npm("rotate", "jwt", "--leaked", "--yes");
+      const leaked = await stack.autollm("rotate", "jwt", "--leaked", "--yes");
       expect(leaked.code, leaked.stdout + leaked.stderr).toBe(0);
       expect([await status(first), await status(second)]).toEqual([401, 401]);
       expect(await status(await trader(stack))).toBe(200);
@@ -305,13 +311,13 @@ describe("a rotation", () => {
   });
 
   test("nothing is due the day it was made", async () => {
-    const { code, stdout } = await stack.npm("rotate", "--due", "--json");
+    const { code, stdout } = await stack.autollm("rotate", "--due", "--json");
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual([]);
   });
 
   test("a wrong name is one clear error, with the name that was meant", async () => {
-    const { code, stderr } = await stack.npm("rotate", "redis-backpu");
+    const { code, stderr } = await stack.autollm("rotate", "redis-backpu");
     expect(code).toBe(64);
     expect(stderr).toContain('"redis-backpu" is no generated credential; did you mean redis-backup?');
   });

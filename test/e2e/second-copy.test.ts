@@ -29,7 +29,7 @@ describe("the second repository", () => {
   let place: ReturnType<typeof bucketOf>;
 
   const backup = async <T>(...args: readonly string[]): Promise<T> => {
-    const { code, stdout, stderr } = await stack.npm("backup", "--json", ...args);
+    const { code, stdout, stderr } = await stack.autollm("backup", "--json", ...args);
     expect(code, stderr).toBe(0);
     return JSON.parse(stdout) as T;
   };
@@ -58,7 +58,7 @@ describe("the second repository", () => {
         ),
       );
   const prune = () =>
-    run("npm", ["run", "-s", "backup", "--", "--prune-remote", "--json", "--stack", stack.name], {
+    run("./autollm", ["backup", "--prune-remote", "--json", "--stack", stack.name], {
       cwd: root,
       env: {
         ...{ AUTOLLM_HOME: stack.home, CI: "true" },
@@ -100,14 +100,20 @@ describe("the second repository", () => {
     expect((await s3(all, "PUT", "", { versioning: "" }, versioning)).status).toBe(200);
 
     stack = await testStack("e2e-second");
-    await run("npm", ["run", "-s", "pulumi", "--", "stack", "init", stack.name], {
+    await run("./autollm", ["pulumi", "stack", "init", stack.name], {
       cwd: root,
       env: { AUTOLLM_HOME: stack.home },
     });
     await stack.pulumi("config", "set", "--path", "backup.s3", `s3:${url}/backups/e2e`);
     await stack.pulumi("config", "set", "--secret", "s3-access-key", writer.accessKey);
     await stack.pulumi("config", "set", "--secret", "s3-secret-key", writer.secretKey);
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     const policies = await backup<Policies>("--policies");
     const statements = (

@@ -48,7 +48,13 @@ describe("the network", () => {
   beforeAll(async () => {
     outside = await makeOutside();
     stack = await testStack("e2e-segments");
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     containers = await placed(stack.name);
     expect(containers.length).toBeGreaterThan(20);
@@ -220,8 +226,8 @@ describe("the network", () => {
     });
 
     test("set the kill switch by any message on its subject; released, an order goes its whole way", async () => {
-      expect((await stack.npm("kill-switch", "status")).code, "it is set").toBe(2);
-      expect((await stack.npm("kill-switch", "off", "--yes")).code).toBe(0);
+      expect((await stack.autollm("kill-switch", "status")).code, "it is set").toBe(2);
+      expect((await stack.autollm("kill-switch", "off", "--yes")).code).toBe(0);
       await access(stack).whole();
     });
   });

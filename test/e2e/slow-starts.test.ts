@@ -172,7 +172,13 @@ describe("the platform", () => {
   beforeAll(async () => {
     stack = await testStack("slow-starts");
     to = access(stack);
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     await to.whole();
     password = await stack.output("adminPassword");
@@ -322,7 +328,7 @@ describe("the platform", () => {
       /urn:\S*docker:index\/container:Container::grafana/,
     )?.[0];
     const former = await stack.container("grafana");
-    const update = stack.npm(
+    const update = stack.autollm(
       "pulumi",
       "up",
       "--yes",

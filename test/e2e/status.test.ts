@@ -15,7 +15,13 @@ describe("./autollm status", () => {
 
   beforeAll(async () => {
     stack = await testStack("e2e-status");
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
   });
   afterAll(async () => {
@@ -24,7 +30,7 @@ describe("./autollm status", () => {
 
   async function look(): Promise<{ code: number; status: Status; seconds: number }> {
     const start = Date.now();
-    const { code, stdout, stderr } = await stack.npm("status", "--json");
+    const { code, stdout, stderr } = await stack.autollm("status", "--json");
     expect(stdout, stderr).toMatch(/^{/);
     return { code, status: JSON.parse(stdout) as Status, seconds: (Date.now() - start) / 1000 };
   }
@@ -49,7 +55,7 @@ describe("./autollm status", () => {
     }
     expect(status.due?.map(({ what }) => what)).toEqual(expect.arrayContaining(["rotation", "certificate"]));
     expect(status.alerts).toEqual([]);
-    const text = await stack.npm("status");
+    const text = await stack.autollm("status");
     expect(text.stdout).toMatch(/^FINE {2}e2e-status/);
     expect(text.stdout).toMatch(/^ {2}gateway-api +healthy +[0-9a-f]{12} /m);
   });
@@ -64,14 +70,14 @@ describe("./autollm status", () => {
   });
 
   test("shows the kill switch with its reason, and the executors as its doing", async () => {
-    expect((await stack.npm("kill-switch", "on", "--reason", "a drill")).code).toBe(0);
+    expect((await stack.autollm("kill-switch", "on", "--reason", "a drill")).code).toBe(0);
     const { code, status } = await look();
     expect(code).toBe(2);
     expect(status.killSwitch).toMatchObject({ on: true, reason: "a drill" });
     expect(problems(status)).toContain("kill switch");
     const executor = status.workloads?.find(({ name }) => name === "execution-ib");
     expect(executor).toMatchObject({ state: "exited", problem: null, note: "kill switch" });
-    expect((await stack.npm("kill-switch", "off", "--yes")).code).toBe(0);
+    expect((await stack.autollm("kill-switch", "off", "--yes")).code).toBe(0);
   });
 
   test("waits for no Prometheus that hangs: it names it, and tells the rest", async () => {

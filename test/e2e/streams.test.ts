@@ -43,7 +43,13 @@ describe("the streams of a stack", () => {
   beforeAll(async () => {
     stack = await testStack("streams");
     to = access(stack);
-    const up = await stack.npm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+    const up = await stack.autollm(
+      "up",
+      "--http-port",
+      String(stack.httpPort),
+      "--https-port",
+      String(stack.httpsPort),
+    );
     expect(up.code, up.stdout + up.stderr).toBe(0);
     headers = await trader(stack);
   });
@@ -116,7 +122,7 @@ describe("the streams of a stack", () => {
     const image = await registry.push(await pythonApplication(), "gateway-api", "1");
     file.config["autollm:release"] = { "gateway-api": { image } };
     writeFileSync(path, stringify(file));
-    const up = await stack.npm("up");
+    const up = await stack.autollm("up");
     expect(up.code, up.stdout + up.stderr).toBe(0);
     const body = { symbol: "BTC-USD", quantity: 1 };
     const { status } = await https(`${stack.url}/api/intents`, { method: "POST", headers, body });

@@ -66,7 +66,7 @@ describe("what is unknown in a preview", () => {
 it("a violation names the resource, the key and the fix in one sentence", async () => {
   const { type, name, props } = filesOf("redis", { "run-secrets/redis": "devredis" });
   expect(await report(type, name, props)).toContain(
-    'credential-not-default: Command "redis-files": stdin file run-secrets/redis holds a known default credential; generate a credential, or supply your own with: pulumi config set --secret NAME.',
+    'credential-not-default: Command "redis-files": stdin file run-secrets/redis holds a known default credential; generate a credential, or supply your own with: ./autollm pulumi config set --secret NAME.',
   );
 });
 

@@ -11,7 +11,7 @@ function gateway(platform: Recording) {
 }
 const production = async (config: Readonly<Record<string, string>> = {}) => gateway(await runProduction(config));
 
-/** A machine that reaches a registry: `npm run up` builds our own images alone. */
+/** A machine that reaches a registry: `./autollm up` builds our own images alone. */
 const registryConfig = { ...localConfig, imageSource: "registry" };
 const login = { "tws-userid": randomText(8), "tws-password": randomText(12) };
 

@@ -23,8 +23,8 @@ function issue(names: readonly string[], now?: number) {
 const DAY_MS = 86_400_000;
 const NAME = "trade.example.org";
 const at = (field: string, name = NAME) => `domains["${name}"].${field}`;
-const setCertificate = `npm run pulumi -- config set --path '${at("certificate")}' < certificate.pem`;
-const setKey = `npm run pulumi -- config set --secret --path '${at("key")}' < key.pem`;
+const setCertificate = `./autollm pulumi config set --path '${at("certificate")}' < certificate.pem`;
+const setKey = `./autollm pulumi config set --secret --path '${at("key")}' < key.pem`;
 
 function faultsOf(domains: unknown, secret = true): readonly string[] {
   try {

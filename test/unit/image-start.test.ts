@@ -47,7 +47,7 @@ describe("an image is inspected before its service is replaced", () => {
       expect(look(other, { recorded })).toMatchObject({
         status: 1,
         stderr:
-          "reporter: its image r.example/app@sha256:1 starts otherwise than release.reporter.recorded says: pin it again by npm run release:pin, or remove release.reporter.recorded",
+          "reporter: its image r.example/app@sha256:1 starts otherwise than release.reporter.recorded says: pin it again by ./autollm pin, or remove release.reporter.recorded",
       });
   });
 });

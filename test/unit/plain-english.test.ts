@@ -43,7 +43,7 @@ const words: readonly Word[] = [
     wrong: /\bmend(s|ed|ing)?\b/i,
     instead: "fix, or repair",
     found: "and how to mend it",
-    except: [{ line: /--mend\b|"--mend"/, why: "the option of `npm run drift`, while it has this name" }],
+    except: [{ line: /--mend\b|"--mend"/, why: "the option of `./autollm drift`, while it has this name" }],
   },
   { wrong: /\banew\b/i, instead: "again", found: "writes Caddy's configuration anew" },
   {

@@ -15,7 +15,7 @@ test.each<[string, string, readonly string[]]>([
   ["whoami --verbose", "staging", []],
   ["version", "local", []],
   ["", "local", []],
-])("npm run pulumi -- %s is about the stack %s", (line, stack, added) => {
+])("./autollm pulumi %s is about the stack %s", (line, stack, added) => {
   expect(stackOf(line === "" ? [] : line.split(" "))).toEqual({ stack, added });
 });
 

@@ -88,11 +88,11 @@ describe("what a registry refuses is one line", () => {
   const reference = `ghcr.io/team/app@${DIGEST}`;
   const of = (answer: Parameters<typeof registryFault>[2], known?: { user: string }) =>
     registryFault("release.reporter.image", reference, answer, known, "staging");
-  const setPassword = `npm run pulumi -- config set --secret --path 'registries["ghcr.io"].password' --stack staging`;
+  const setPassword = `./autollm pulumi config set --secret --path 'registries["ghcr.io"].password' --stack staging`;
 
   it("names registry, key and what to do", () => {
     expect(of("refused")).toBe(
-      `release.reporter.image: ghcr.io wants a login for ${reference}; name one: npm run pulumi -- config set --path 'registries["ghcr.io"].user' USER --stack staging and ${setPassword}`,
+      `release.reporter.image: ghcr.io wants a login for ${reference}; name one: ./autollm pulumi config set --path 'registries["ghcr.io"].user' USER --stack staging and ${setPassword}`,
     );
     expect(of("refused", { user: "robot" })).toBe(
       `release.reporter.image: ghcr.io refuses robot: the password is wrong, or that account may not read ${reference}; set the password again: ${setPassword}`,

@@ -147,7 +147,7 @@ describe("the reference of an image", () => {
   it("is the local tag where one was built, and an error that tells how where not", () => {
     expect(partReference("redis", local)).toBe("autollm.local/redis:1");
     expect(() => partReference("nats", local)).toThrow(
-      "localImages.nats: is missing; `npm run up` builds the images and sets it",
+      "localImages.nats: is missing; `./autollm up` builds the images and sets it",
     );
   });
 

@@ -29,9 +29,9 @@ function faultsOf(config: Readonly<Record<string, unknown>>, secret: readonly st
   return [];
 }
 
-const set = (path: string) => `fix it with: npm run pulumi -- config set --path '${path}' VALUE`;
-const setSecret = (name: string) => `npm run pulumi -- config set --secret ${name}`;
-const SET_CONFIRM = "npm run pulumi -- config set --secret --path 'trading.liveConfirm'";
+const set = (path: string) => `fix it with: ./autollm pulumi config set --path '${path}' VALUE`;
+const setSecret = (name: string) => `./autollm pulumi config set --secret ${name}`;
+const SET_CONFIRM = "./autollm pulumi config set --secret --path 'trading.liveConfirm'";
 const image = (name: string) => `registry.example/${name}@sha256:${"ab".repeat(32)}`;
 /** What every environment but the local one must name. */
 const released = {
@@ -47,17 +47,17 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   [
     "a mistyped key",
     { enviroment: "local" },
-    "enviroment: is no known key; did you mean environment? Remove it with: npm run pulumi -- config rm enviroment",
+    "enviroment: is no known key; did you mean environment? Remove it with: ./autollm pulumi config rm enviroment",
   ],
   [
     "a mistyped credential",
     { finhub: "x" },
-    "finhub: is no known key; did you mean finnhub? Remove it with: npm run pulumi -- config rm finhub",
+    "finhub: is no known key; did you mean finnhub? Remove it with: ./autollm pulumi config rm finhub",
   ],
   [
     "a key that resembles none",
     { quartzclockwork: "1" },
-    "quartzclockwork: is no known key. Remove it with: npm run pulumi -- config rm quartzclockwork",
+    "quartzclockwork: is no known key. Remove it with: ./autollm pulumi config rm quartzclockwork",
   ],
   [
     "an unknown environment",
@@ -317,7 +317,7 @@ describe("a wrong config is refused, with the key, the fault and the fix", () =>
   it("keys that trade with real money while the stack trades on paper, unless they are of a sandbox", () => {
     const keys = { "binance-key": randomText(32), "kraken-secret": randomText(32) };
     expect(faultsOf(keys, Object.keys(keys))).toEqual([
-      "binance-key: trades with real money, and this stack trades on paper; remove it: npm run pulumi -- config rm binance-key; or, if it is a key of binance's sandbox: npm run pulumi -- config set --path 'trading.sandbox[0]' binance",
+      "binance-key: trades with real money, and this stack trades on paper; remove it: ./autollm pulumi config rm binance-key; or, if it is a key of binance's sandbox: ./autollm pulumi config set --path 'trading.sandbox[0]' binance",
       expect.stringMatching(/^kraken-secret: trades with real money/),
     ]);
     const marked = { ...keys, trading: { sandbox: ["kraken"] } };
@@ -366,8 +366,8 @@ describe("a wrong config is refused, with the key, the fault and the fix", () =>
 describe("registries", () => {
   const at = (address: string, key?: string) => `registries["${address}"]${key === undefined ? "" : `.${key}`}`;
   const good = { user: "robot", password: randomText(24) };
-  const setPassword = (address: string) => `npm run pulumi -- config set --secret --path '${at(address, "password")}'`;
-  const remove = (address: string) => `Remove it with: npm run pulumi -- config rm --path '${at(address)}'`;
+  const setPassword = (address: string) => `./autollm pulumi config set --secret --path '${at(address, "password")}'`;
+  const remove = (address: string) => `Remove it with: ./autollm pulumi config rm --path '${at(address)}'`;
   const written = "must be written as its images' names begin, without a scheme or path and in lower case: ghcr.io";
 
   it.each<[string, Record<string, unknown>, string]>([
@@ -382,7 +382,7 @@ describe("registries", () => {
     [
       "no address",
       { team: good },
-      `registries.team: is not a registry's address, such as ghcr.io or registry.example.com:5000. Remove it with: npm run pulumi -- config rm --path 'registries.team'`,
+      `registries.team: is not a registry's address, such as ghcr.io or registry.example.com:5000. Remove it with: ./autollm pulumi config rm --path 'registries.team'`,
     ],
     [
       "a user without a password",
@@ -392,7 +392,7 @@ describe("registries", () => {
     [
       "a password without a user",
       { "ghcr.io": { password: good.password } },
-      `${at("ghcr.io", "user")}: is missing: name the account; fix it with: npm run pulumi -- config set --path '${at("ghcr.io", "user")}' VALUE`,
+      `${at("ghcr.io", "user")}: is missing: name the account; fix it with: ./autollm pulumi config set --path '${at("ghcr.io", "user")}' VALUE`,
     ],
     [
       "a default password",
@@ -476,7 +476,7 @@ describe("a right config", () => {
     expect(check({ generation: { redis: 3, jwt: 2 } }).settings.generation.jwt).toBe(2);
     const value = randomText(24);
     expect(() => check({ redis: value }, ["redis"])).toThrow(
-      /redis: is no longer a credential: redis-exporter, .* took its place. Remove it with: npm run pulumi -- config rm redis$/,
+      /redis: is no longer a credential: redis-exporter, .* took its place. Remove it with: \.\/autollm pulumi config rm redis$/,
     );
     expect(() => check({ redis: value }, ["redis"])).not.toThrow(value);
   });

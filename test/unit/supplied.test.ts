@@ -219,8 +219,8 @@ describe("the config check", () => {
 
   it("names each weak value with a command that works on that stack, and what the stack can make is left to it", () => {
     expect(check({ "caddy-admin": "changeme", finnhub: "your_finnhub_key" }, "trial")).toEqual([
-      "caddy-admin: is a known default; let the stack make one: npm run pulumi -- config rm caddy-admin --stack trial; or set a random one of your own: npm run pulumi -- config set --secret caddy-admin --stack trial",
-      "finnhub: is a known default; set the real one: npm run pulumi -- config set --secret finnhub --stack trial",
+      "caddy-admin: is a known default; let the stack make one: ./autollm pulumi config rm caddy-admin --stack trial; or set a random one of your own: ./autollm pulumi config set --secret caddy-admin --stack trial",
+      "finnhub: is a known default; set the real one: ./autollm pulumi config set --secret finnhub --stack trial",
     ]);
   });
 

@@ -8,12 +8,12 @@ const STACK = "bench";
 
 /** Each thing that a user does with the whole platform, in the order in which it is done. */
 const STEPS = [
-  { what: "first `npm run up`: all healthy, images there", command: "up", first: true },
-  { what: "`npm run up` that changes nothing", command: "up" },
-  { what: "`npm run preview`, no change", command: "preview" },
-  { what: "`npm run preview`, one service changes", command: "preview", rotates: "postgres-reporter" },
-  { what: "`npm run up`, one service is replaced", command: "up" },
-  { what: "`npm run down`", command: "down" },
+  { what: "first `./autollm up`: all healthy, images there", command: "up", first: true },
+  { what: "`./autollm up` that changes nothing", command: "up" },
+  { what: "`./autollm preview`, no change", command: "preview" },
+  { what: "`./autollm preview`, one service changes", command: "preview", rotates: "postgres-reporter" },
+  { what: "`./autollm up`, one service is replaced", command: "up" },
+  { what: "`./autollm down`", command: "down" },
 ] as const;
 
 export interface PlatformRow extends Measured {

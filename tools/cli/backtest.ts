@@ -11,7 +11,7 @@ export const backtestCommand = command(
     about: `Runs the backtest engine once, to its end, and ends with its exit code. Its reports stay in the stack's volume "reports", at
 /reports. Arguments follow the command of its entry, as they stand; several runs with arguments may go on side by side.
 
-  npm run backtest -- BTC-USD --start 2025-01-01 --end 2025-06-30 --report-dir /reports`,
+  ./autollm backtest BTC-USD --start 2025-01-01 --end 2025-06-30 --report-dir /reports`,
     words: { "--": "ends these options: `backtest -- --help` asks the engine for its own" },
     options: { stack: { ...STACK, says: `${STACK.says}; it stands first` } },
     handsOn: "rest",

@@ -90,7 +90,7 @@ ${table(
 
 ## Addresses
 
-The networks take their addresses from the stack's range, \`networkRange\`, a private /20: Docker's own pools are enough for 31 networks on a whole machine, and a stack has more. For a stack on this machine, \`npm run up\` chooses a range that no Docker network and no route of the machine uses, and stores it in the stack's config. Elsewhere it is \`10.213.0.0/20\` unless the config says otherwise. If another network on the host is given the same addresses later, Docker refuses the second one with "Pool overlaps with other one on this address space": set another range. A change gives every network new addresses, so all containers are replaced.
+The networks take their addresses from the stack's range, \`networkRange\`, a private /20: Docker's own pools are enough for 31 networks on a whole machine, and a stack has more. For a stack on this machine, \`./autollm up\` chooses a range that no Docker network and no route of the machine uses, and stores it in the stack's config. Elsewhere it is \`10.213.0.0/20\` unless the config says otherwise. If another network on the host is given the same addresses later, Docker refuses the second one with "Pool overlaps with other one on this address space": set another range. A change gives every network new addresses, so all containers are replaced.
 
 A container reaches the host itself at its network's first address. If the program set up the host, the host's firewall refuses that (\`docs/host.md\`); on your own machine, programs that listen on all addresses answer there.
 `;

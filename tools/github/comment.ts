@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 
 export interface Preview {
   readonly stack: string;
-  /** What `npm run preview` wrote; undefined where it was not run. */
+  /** What `./autollm preview` wrote; undefined where it was not run. */
   readonly text: string | undefined;
 }
 

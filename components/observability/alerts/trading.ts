@@ -71,7 +71,7 @@ export const tradingAlerts: readonly AlertGroup[] = [
         service: "execution",
         subject: "orders",
         summary: "The platform's kill switch is on: no executor runs",
-        description: "An operator stopped trading with `npm run kill-switch -- on`; only `off` ends it.",
+        description: "An operator stopped trading with `./autollm kill-switch on`; only `off` ends it.",
       },
       {
         name: "KillSwitchActive",

@@ -117,7 +117,7 @@ export const autollm: Application = {
           risk_signing_private_key_path: file("risk-signing-private"),
           llm_public_key_path: file("llm-signing-public"),
         }),
-        // `npm run kill-switch` sets the same switch.
+        // `./autollm kill-switch` sets the same switch.
         KILL_SWITCH_FILE: KILL_SWITCH,
       },
       writable: { [DATA]: { volume: "gateway-api" } },

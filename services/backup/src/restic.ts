@@ -239,7 +239,7 @@ export async function findSnapshot(id: string): Promise<Snapshot> {
     id === "latest" ? list.findLast(({ partial }) => !partial) : list.find((each) => id.startsWith(each.id));
   if (found !== undefined) return found;
   throw new BackupError(
-    id === "latest" ? "there is no backup yet" : `there is no backup ${id}: npm run backup -- --list`,
+    id === "latest" ? "there is no backup yet" : `there is no backup ${id}: ./autollm backup --list`,
   );
 }
 

@@ -63,7 +63,7 @@ async function test(settings: Settings): Promise<RestoreTestResult> {
   await checkRepository();
   const snapshot = await findSnapshot("latest");
   if (!snapshot.archive)
-    throw new BackupError("the newest backup is of an earlier version, which is not tested: npm run backup");
+    throw new BackupError("the newest backup is of an earlier version, which is not tested: ./autollm backup");
   const socket = await connected();
   socket.on("error", () => undefined);
   try {

@@ -61,7 +61,7 @@ export async function stage(name: string): Promise<Stage> {
     return stdout.trim();
   };
   const setUp: Stage["setUp"] = () =>
-    stack.npm("pulumi", "up", "--yes", "--skip-preview", "--suppress-outputs", "--target", HOST_ONLY);
+    stack.autollm("pulumi", "up", "--yes", "--skip-preview", "--suppress-outputs", "--target", HOST_ONLY);
   write();
   await stack.pulumi("stack", "select", "--create");
   return {

@@ -60,7 +60,7 @@ const DOMAINS = { seenIn: "test/e2e/edge.test.ts" };
 const REGISTRIES = { seenIn: "test/e2e/registries.test.ts" };
 const FIREWALL = { seenIn: "test/e2e/host-firewall.test.ts" };
 const CI = { seenIn: ".ci/run" };
-const secret = (name: string) => `openssl rand -hex 16 | pulumi config set --secret ${name} --stack staging`;
+const secret = (name: string) => `openssl rand -hex 16 | ./autollm pulumi config set --secret ${name} --stack staging`;
 const containersOf = (service: string) =>
   `docker ps --all --filter label=autollm.service=${service} | grep '${service}-'`;
 
@@ -69,17 +69,17 @@ export const proofs: Readonly<Record<string, Proof>> = {
   // From a clone to a platform.
   "npm ci": true,
   "npm ci && npm run up -- --install": "npm ci && npm run up -- --install --http-port $HTTP --https-port $HTTPS",
-  "npm run up": true,
-  "npm run preview": true,
-  "npm run -s pulumi -- stack output grafanaPassword --show-secrets": true,
-  "npm run -s pulumi -- stack output adminPassword --show-secrets": true,
-  "npm run -s pulumi -- stack output backupKey --show-secrets": true,
-  "npm run pulumi -- stack output containers": true,
+  "./autollm up": true,
+  "./autollm preview": true,
+  "./autollm pulumi stack output grafanaPassword --show-secrets": true,
+  "./autollm pulumi stack output adminPassword --show-secrets": true,
+  "./autollm pulumi stack output backupKey --show-secrets": true,
+  "./autollm pulumi stack output containers": true,
   "curl -v https://DOMAIN/ROUTE": "curl --insecure --fail --location https://localhost:$HTTPS/grafana/",
   "curl -i https://DOMAIN/ROUTE": "curl --insecure --include https://localhost:$HTTPS/jaeger/ | grep -q ' 401'",
-  "npm run pulumi -- stack history": true,
-  "npm run pulumi": "npm run pulumi -- version",
-  "npm run smoke -- https://HOST": "npm run smoke -- https://localhost:$HTTPS --insecure --http-port $HTTP",
+  "./autollm pulumi stack history": true,
+  "./autollm pulumi": "./autollm pulumi version",
+  "./autollm smoke https://HOST": "./autollm smoke https://localhost:$HTTPS --insecure --http-port $HTTP",
   "./autollm --help": true,
   "./autollm COMMAND --help": "./autollm up --help",
   "npx autollm": "npx autollm --help",
@@ -92,24 +92,24 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm kill-switch": "./autollm kill-switch status",
   "./autollm smoke": "./autollm smoke https://localhost:$HTTPS --insecure --http-port $HTTP",
   "./autollm unlock": true,
-  "npm run drift": true,
-  "npm run unlock -- --stack NAME": "npm run unlock -- --stack local",
-  "npm run pulumi -- cancel --stack NAME": "npm run pulumi -- cancel --yes --stack local",
-  "npm run drift -- --stack NAME": "npm run drift -- --stack local",
-  "npm run drift -- --stack NAME --mend": { seenIn: "test/e2e/host.test.ts" },
-  "npm run check-image -- SERVICE IMAGE":
-    "npm run check-image -- reporter $(docker images --format '{{.Repository}}:{{.Tag}}' autollm.local/reference | head -n 1)",
-  "npm run check-image -- portfolio-ledger registry.example/portfolio-ledger:1 --application autollm": CHECK_IMAGE,
-  'npm run check-image -- portfolio-ledger IMAGE --release \'{"command": ["python", "-m", "app"], "writable": {"/app/data": {"memory": 64}}}\'':
+  "./autollm drift": true,
+  "./autollm unlock --stack NAME": "./autollm unlock --stack local",
+  "./autollm pulumi cancel --stack NAME": "./autollm pulumi cancel --yes --stack local",
+  "./autollm drift --stack NAME": "./autollm drift --stack local",
+  "./autollm drift --stack NAME --mend": { seenIn: "test/e2e/host.test.ts" },
+  "./autollm check-image SERVICE IMAGE":
+    "./autollm check-image reporter $(docker images --format '{{.Repository}}:{{.Tag}}' autollm.local/reference | head -n 1)",
+  "./autollm check-image portfolio-ledger registry.example/portfolio-ledger:1 --application autollm": CHECK_IMAGE,
+  './autollm check-image portfolio-ledger IMAGE --release \'{"command": ["python", "-m", "app"], "writable": {"/app/data": {"memory": 64}}}\'':
     CHECK_IMAGE,
-  "npm run check-image -- gateway-api IMAGE --application acme": ACME,
-  "npm run dashboards -- DIR": "npm run dashboards -- $STATE/pictures",
-  "npm run kill-switch -- on": "npm run kill-switch -- on && npm run kill-switch -- off",
-  "npm run kill-switch -- off": "npm run kill-switch -- on && npm run kill-switch -- off",
-  "npm run kill-switch -- off --stack NAME": { seenIn: "test/e2e/kill-switch.test.ts" },
-  "npm run kill-switch -- status --stack NAME": { seenIn: "test/e2e/kill-switch.test.ts" },
-  "npm run kill-switch -- on --reason TEXT":
-    "npm run kill-switch -- on --reason drill && { npm run kill-switch -- status || [ $? = 2 ]; } && npm run kill-switch -- off",
+  "./autollm check-image gateway-api IMAGE --application acme": ACME,
+  "./autollm dashboards DIR": "./autollm dashboards $STATE/pictures",
+  "./autollm kill-switch on": "./autollm kill-switch on && ./autollm kill-switch off",
+  "./autollm kill-switch off": "./autollm kill-switch on && ./autollm kill-switch off",
+  "./autollm kill-switch off --stack NAME": { seenIn: "test/e2e/kill-switch.test.ts" },
+  "./autollm kill-switch status --stack NAME": { seenIn: "test/e2e/kill-switch.test.ts" },
+  "./autollm kill-switch on --reason TEXT":
+    "./autollm kill-switch on --reason drill && { ./autollm kill-switch status || [ $? = 2 ]; } && ./autollm kill-switch off",
 
   // Looking at containers, as the runbooks do.
   "docker logs": "docker logs $CONTAINER",
@@ -137,146 +137,152 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "docker system df -v": true,
 
   // Credentials and backups.
-  "npm run rotate -- NAME": "npm run rotate -- nats-reporter --yes",
-  "npm run rotate -- --due": true,
-  "npm run rotate -- --due --json": true,
-  "npm run rotate -- NAME... | --due | --all": { seenIn: "test/e2e/rotation.test.ts" },
-  "npm run rotate -- redis-risk-manager jwt": { seenIn: "test/e2e/rotation.test.ts" },
-  "npm run rotate -- jwt --leaked": { seenIn: "test/e2e/rotation.test.ts" },
-  "npm run rotate -- --all": { seenIn: "test/e2e/rotation.test.ts" },
-  "npm run rotate": { seenIn: "test/e2e/rotation.test.ts" },
-  "pulumi config set --path generation.redis-risk-manager 2 && pulumi up": { seenIn: "test/e2e/rotation.test.ts" },
+  "./autollm rotate NAME": "./autollm rotate nats-reporter --yes",
+  "./autollm rotate --due": true,
+  "./autollm rotate --due --json": true,
+  "./autollm rotate NAME... | --due | --all": { seenIn: "test/e2e/rotation.test.ts" },
+  "./autollm rotate redis-risk-manager jwt": { seenIn: "test/e2e/rotation.test.ts" },
+  "./autollm rotate jwt --leaked": { seenIn: "test/e2e/rotation.test.ts" },
+  "./autollm rotate --all": { seenIn: "test/e2e/rotation.test.ts" },
+  "./autollm rotate": { seenIn: "test/e2e/rotation.test.ts" },
+  "./autollm pulumi config set --path generation.redis-risk-manager 2 && pulumi up": {
+    seenIn: "test/e2e/rotation.test.ts",
+  },
   "./autollm import":
     'echo "SLACK_WEBHOOK_URL=https://hooks.example/$(openssl rand -hex 16)" > .env && ./autollm import .env --yes',
-  "npm run adopt -- path/to/.env": "npm run adopt -- .env --yes",
-  "npm run adopt -- path/to/.env --stack NAME": "npm run adopt -- .env --stack local --overwrite --yes",
+  "./autollm import path/to/.env": "./autollm import .env --yes",
+  "./autollm import path/to/.env --stack NAME": "./autollm import .env --stack local --overwrite --yes",
   "./autollm restore": { seenIn: "test/e2e/backup.test.ts" },
-  "npm run backup": true,
-  "npm run backup -- --list": true,
-  "npm run backup -- --test": true,
-  "npm run backup -- --fetch": STORAGE,
-  "npm run backup -- --policies": { seenIn: "test/e2e/second-copy.test.ts" },
-  "npm run backup -- --prune-remote": { seenIn: "test/e2e/second-copy.test.ts" },
-  "npm run restore -- latest --into NAME": { seenIn: "test/e2e/backup.test.ts" },
+  "./autollm backup": true,
+  "./autollm backup --list": true,
+  "./autollm backup --test": true,
+  "./autollm backup --fetch": STORAGE,
+  "./autollm backup --policies": { seenIn: "test/e2e/second-copy.test.ts" },
+  "./autollm backup --prune-remote": { seenIn: "test/e2e/second-copy.test.ts" },
+  "./autollm restore latest --into NAME": { seenIn: "test/e2e/backup.test.ts" },
   "docker volume ls --filter name=VOLUME": "docker volume ls --filter name=prometheus-data",
   "docker volume inspect VOLUME --format '{{.Mountpoint}}'":
     "docker volume inspect $(docker volume ls --quiet --filter name=prometheus-data | head -n 1) --format '{{.Mountpoint}}'",
-  "npm run restore -- ID": "npm run restore -- latest --yes",
-  "npm run restore -- ID|latest": { seenIn: "test/e2e/backup.test.ts" },
-  "npm run restore -- ID --state FILE":
-    "npm run restore -- latest --state state.json && npm run pulumi -- stack import --file state.json",
-  "npm run pulumi -- config set --secret backup-key-previous":
-    "npm run -s pulumi -- stack output backupKey --show-secrets | npm run pulumi -- config set --secret backup-key-previous",
-  "npm run pulumi -- config set --secret backup-key":
-    "openssl rand -hex 24 | npm run pulumi -- config set --secret backup-key",
-  "npm run up && npm run pulumi -- config rm backup-key-previous": true,
-  "npm run pulumi -- config set --path 'autollm:trustedProxies[0]' 198.51.100.0/24 && npm run up": {
+  "./autollm restore ID": "./autollm restore latest --yes",
+  "./autollm restore ID|latest": { seenIn: "test/e2e/backup.test.ts" },
+  "./autollm restore ID --state FILE":
+    "./autollm restore latest --state state.json && ./autollm pulumi stack import --file state.json",
+  "./autollm pulumi config set --secret backup-key-previous":
+    "./autollm pulumi stack output backupKey --show-secrets | ./autollm pulumi config set --secret backup-key-previous",
+  "./autollm pulumi config set --secret backup-key":
+    "openssl rand -hex 24 | ./autollm pulumi config set --secret backup-key",
+  "./autollm up && ./autollm pulumi config rm backup-key-previous": true,
+  "./autollm pulumi config set --path 'autollm:trustedProxies[0]' 198.51.100.0/24 && ./autollm up": {
     seenIn: "test/e2e/edge-clients.test.ts",
   },
-  "npm run pulumi -- config set autollm:vncServer true && npm run up": true,
-  "npm run pulumi -- config set autollm:vncServer false && npm run up": true,
+  "./autollm pulumi config set autollm:vncServer true && ./autollm up": true,
+  "./autollm pulumi config set autollm:vncServer false && ./autollm up": true,
   "ssh -L 5900:$(ssh HOST docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' NAME | cut -d' ' -f1):5900 HOST":
     SERVER,
-  "npm run deploy": { seenIn: "test/e2e/operations.test.ts" },
-  "npm run deploy -- --stack NAME": { seenIn: "test/e2e/operations.test.ts" },
-  "npm run rollback": { seenIn: "test/e2e/operations.test.ts" },
-  "npm run rollback -- --stack NAME": { seenIn: "test/e2e/operations.test.ts" },
-  "npm run up -- --stack NAME": "npm run up -- --stack local",
-  "npm run preview -- --stack NAME": "npm run preview -- --stack local",
+  "./autollm deploy": { seenIn: "test/e2e/operations.test.ts" },
+  "./autollm deploy --stack NAME": { seenIn: "test/e2e/operations.test.ts" },
+  "./autollm rollback": { seenIn: "test/e2e/operations.test.ts" },
+  "./autollm rollback --stack NAME": { seenIn: "test/e2e/operations.test.ts" },
+  "./autollm up --stack NAME": "./autollm up --stack local",
+  "./autollm preview --stack NAME": "./autollm preview --stack local",
   "pulumi up": { seenIn: "test/e2e/rotation.test.ts" },
   "./autollm down": true,
   "npm run down": true, // README's own words
 
   // An environment with state of its own, up to the preview.
-  "pulumi login": { staging: "PULUMI_CREDENTIALS_PATH=$STATE pulumi login file://$STATE" },
-  "pulumi login <your backend>": { staging: "PULUMI_CREDENTIALS_PATH=$STATE pulumi login file://$STATE" },
-  "pulumi stack init staging": { staging: true },
-  "pulumi stack init --secrets-provider awskms://...": KEY_SERVICE,
+  "./autollm pulumi login": { staging: "PULUMI_CREDENTIALS_PATH=$STATE ./autollm pulumi login file://$STATE" },
+  "./autollm pulumi login <your backend>": {
+    staging: "PULUMI_CREDENTIALS_PATH=$STATE ./autollm pulumi login file://$STATE",
+  },
+  "./autollm pulumi stack init staging": { staging: true },
+  "./autollm pulumi stack init --secrets-provider awskms://...": KEY_SERVICE,
   "pulumi stack change-secrets-provider": KEY_SERVICE,
-  "pulumi config set --secret tws-userid --stack staging": { staging: secret("tws-userid") },
-  "pulumi config set --secret tws-password --stack staging": { staging: secret("tws-password") },
-  "pulumi config set --secret openai --stack staging": { staging: secret("openai") },
-  "pulumi config set --secret openai": { staging: secret("openai") },
-  "pulumi config set --secret NAME --stack staging": { staging: secret("finnhub") },
-  "pulumi config set --secret NAME": { staging: secret("finnhub") },
-  "npm run config:secrets": { staging: true },
-  "pulumi config set application acme --stack staging": ACME,
-  "pulumi config set --path mail.host smtp.example.com --stack staging": { staging: true },
-  "pulumi config set --path mail.port 587 --stack staging": { staging: true },
-  "pulumi config set --path 'mail.recipients[0]' desk@example.com --stack staging": { staging: true },
-  "pulumi config set freqtradeHost http://10.1.2.3:8080 --stack staging": { staging: true },
-  "npm run release:pin": { staging: "npm run release:pin < images.json" },
-  "npm run release:pin < images.json": { staging: true },
-  "npm run release:pin -- --stack NAME < images.json": {
-    staging: "npm run release:pin -- --stack production < images.json",
+  "./autollm pulumi config set --secret tws-userid --stack staging": { staging: secret("tws-userid") },
+  "./autollm pulumi config set --secret tws-password --stack staging": { staging: secret("tws-password") },
+  "./autollm pulumi config set --secret openai --stack staging": { staging: secret("openai") },
+  "./autollm pulumi config set --secret openai": { staging: secret("openai") },
+  "./autollm pulumi config set --secret NAME --stack staging": { staging: secret("finnhub") },
+  "./autollm pulumi config set --secret NAME": { staging: secret("finnhub") },
+  "./autollm config-secrets": { staging: true },
+  "./autollm pulumi config set application acme --stack staging": ACME,
+  "./autollm pulumi config set --path mail.host smtp.example.com --stack staging": { staging: true },
+  "./autollm pulumi config set --path mail.port 587 --stack staging": { staging: true },
+  "./autollm pulumi config set --path 'mail.recipients[0]' desk@example.com --stack staging": { staging: true },
+  "./autollm pulumi config set freqtradeHost http://10.1.2.3:8080 --stack staging": { staging: true },
+  "./autollm pin": { staging: "./autollm pin < images.json" },
+  "./autollm pin < images.json": { staging: true },
+  "./autollm pin --stack NAME < images.json": {
+    staging: "./autollm pin --stack production < images.json",
   },
-  "pulumi config set --path 'release.gateway-api.image' registry.example/gateway-api@sha256:... --stack staging": {
-    staging:
-      "pulumi config set --path 'release.gateway-api.image' registry.example/gateway-api@sha256:$(openssl rand -hex 32) --stack staging",
-  },
-  "pulumi config set --path edge.image registry.example/edge-sockets@sha256:... --stack staging": {
-    staging:
-      "pulumi config set --path edge.image registry.example/edge-sockets@sha256:$(openssl rand -hex 32) --stack staging",
-  },
-  "pulumi config set application autollm --stack staging": { staging: true },
-  "pulumi config set --path 'release.portfolio-ledger.image' registry.example/portfolio-ledger@sha256:... --stack staging":
+  "./autollm pulumi config set --path 'release.gateway-api.image' registry.example/gateway-api@sha256:... --stack staging":
     {
       staging:
-        "pulumi config set --path 'release.portfolio-ledger.image' registry.example/portfolio-ledger@sha256:$(openssl rand -hex 32) --stack staging",
+        "./autollm pulumi config set --path 'release.gateway-api.image' registry.example/gateway-api@sha256:$(openssl rand -hex 32) --stack staging",
     },
-  "pulumi config set --path 'release.gateway-api.environment.AUTH' '{\"jwt_secret\":\"${credential:jwt}\"}' --stack staging":
-    { staging: true },
-  "pulumi config set --path backup.image IMAGE@sha256:... --stack staging": {
+  "./autollm pulumi config set --path edge.image registry.example/edge-sockets@sha256:... --stack staging": {
     staging:
-      "pulumi config set --path backup.image registry.example/backup@sha256:$(openssl rand -hex 32) --stack staging",
+      "./autollm pulumi config set --path edge.image registry.example/edge-sockets@sha256:$(openssl rand -hex 32) --stack staging",
   },
-  "npm run preview -- --stack staging": { staging: true },
+  "./autollm pulumi config set application autollm --stack staging": { staging: true },
+  "./autollm pulumi config set --path 'release.portfolio-ledger.image' registry.example/portfolio-ledger@sha256:... --stack staging":
+    {
+      staging:
+        "./autollm pulumi config set --path 'release.portfolio-ledger.image' registry.example/portfolio-ledger@sha256:$(openssl rand -hex 32) --stack staging",
+    },
+  "./autollm pulumi config set --path 'release.gateway-api.environment.AUTH' '{\"jwt_secret\":\"${credential:jwt}\"}' --stack staging":
+    { staging: true },
+  "./autollm pulumi config set --path backup.image IMAGE@sha256:... --stack staging": {
+    staging:
+      "./autollm pulumi config set --path backup.image registry.example/backup@sha256:$(openssl rand -hex 32) --stack staging",
+  },
+  "./autollm preview --stack staging": { staging: true },
   "pulumi preview --stack staging --policy-pack policies": { staging: true },
   "pulumi preview": { staging: "pulumi preview --stack staging" },
-  "npm run promote": { staging: "npm run promote -- --yes" },
-  "pulumi config set --secret pagerduty-key": { staging: secret("pagerduty-key") },
-  "pulumi config set --secret slack-webhook": {
+  "./autollm promote": { staging: "./autollm promote --yes" },
+  "./autollm pulumi config set --secret pagerduty-key": { staging: secret("pagerduty-key") },
+  "./autollm pulumi config set --secret slack-webhook": {
     staging:
-      'echo "https://hooks.example/$(openssl rand -hex 16)" | pulumi config set --secret slack-webhook --stack staging',
+      'echo "https://hooks.example/$(openssl rand -hex 16)" | ./autollm pulumi config set --secret slack-webhook --stack staging',
   },
-  "pulumi config set --path host.port 2222": { staging: "pulumi config set --path host.port 2222 --stack staging" },
-  "pulumi config set --path 'host.privateDestinations[0]' 10.1.0.0/16": {
-    staging: "pulumi config set --path 'host.privateDestinations[0]' 10.1.0.0/16 --stack staging",
+  "./autollm pulumi config set --path host.port 2222": {
+    staging: "./autollm pulumi config set --path host.port 2222 --stack staging",
   },
-  "pulumi config set --path 'host.privateDestinations[1].network' 10.2.0.7 && pulumi config set --path 'host.privateDestinations[1].ports[0]' 5432":
+  "./autollm pulumi config set --path 'host.privateDestinations[0]' 10.1.0.0/16": {
+    staging: "./autollm pulumi config set --path 'host.privateDestinations[0]' 10.1.0.0/16 --stack staging",
+  },
+  "./autollm pulumi config set --path 'host.privateDestinations[1].network' 10.2.0.7 && ./autollm pulumi config set --path 'host.privateDestinations[1].ports[0]' 5432":
     {
       staging:
-        "pulumi config set --path 'host.privateDestinations[1].network' 10.2.0.7 --stack staging && pulumi config set --path 'host.privateDestinations[1].ports[0]' 5432 --stack staging",
+        "./autollm pulumi config set --path 'host.privateDestinations[1].network' 10.2.0.7 --stack staging && ./autollm pulumi config set --path 'host.privateDestinations[1].ports[0]' 5432 --stack staging",
     },
-  "pulumi config set --path 'host.deployerKeys[0]' \"$(cat ~/.ssh/autollm-new.pub)\"": KEY_CHANGE,
-  "pulumi config set --path 'host.deployerKeys[0]' \"$(cat ~/.ssh/autollm-old.pub)\"": KEY_CHANGE,
-  "pulumi config set --path host.privateKeyPath '~/.ssh/autollm-new'": KEY_CHANGE,
-  "pulumi config rm --path 'host.deployerKeys[0]'": KEY_CHANGE,
-  "npm run pulumi -- config set --path 'domains[\"trade.example.org\"].key' --secret --stack staging < key.pem":
+  "./autollm pulumi config set --path 'host.deployerKeys[0]' \"$(cat ~/.ssh/autollm-new.pub)\"": KEY_CHANGE,
+  "./autollm pulumi config set --path 'host.deployerKeys[0]' \"$(cat ~/.ssh/autollm-old.pub)\"": KEY_CHANGE,
+  "./autollm pulumi config set --path host.privateKeyPath '~/.ssh/autollm-new'": KEY_CHANGE,
+  "./autollm pulumi config rm --path 'host.deployerKeys[0]'": KEY_CHANGE,
+  "./autollm pulumi config set --path 'domains[\"trade.example.org\"].key' --secret --stack staging < key.pem": DOMAINS,
+  "./autollm pulumi config set --path 'domains[\"trade.example.org\"].certificate' --stack staging < certificate.pem":
     DOMAINS,
-  "npm run pulumi -- config set --path 'domains[\"trade.example.org\"].certificate' --stack staging < certificate.pem":
-    DOMAINS,
-  "npm run pulumi -- config set --path 'domains[\"api.example.org\"]' '{}' --stack staging": DOMAINS,
-  "npm run pulumi -- config set --path 'registries[\"ghcr.io\"].user' robot --stack staging": REGISTRIES,
-  "npm run pulumi -- config set --secret --path 'registries[\"ghcr.io\"].password' --stack staging": REGISTRIES,
-  "npm run scan -- images --stack staging": REGISTRIES,
+  "./autollm pulumi config set --path 'domains[\"api.example.org\"]' '{}' --stack staging": DOMAINS,
+  "./autollm pulumi config set --path 'registries[\"ghcr.io\"].user' robot --stack staging": REGISTRIES,
+  "./autollm pulumi config set --secret --path 'registries[\"ghcr.io\"].password' --stack staging": REGISTRIES,
+  "./autollm scan images --stack staging": REGISTRIES,
   "pulumi stack export": { staging: "pulumi stack export --stack staging --file exported.json" },
   "pulumi stack import": { staging: "pulumi stack import --stack staging --file exported.json" },
-  "npm run up -- --stack staging": SERVER,
-  "npm run smoke -- https://staging.example.com": SERVER,
-  "npm run smoke -- URL --application acme": SERVER,
+  "./autollm up --stack staging": SERVER,
+  "./autollm smoke https://staging.example.com": SERVER,
+  "./autollm smoke URL --application acme": SERVER,
   "curl -v https://DOMAIN/health": SERVER,
-  "pulumi config set --path backup.s3 s3:https://s3.example.com/bucket --stack production": STORAGE,
-  "pulumi config set --secret s3-access-key --stack production": STORAGE,
-  "pulumi config set --secret s3-secret-key --stack production": STORAGE,
+  "./autollm pulumi config set --path backup.s3 s3:https://s3.example.com/bucket --stack production": STORAGE,
+  "./autollm pulumi config set --secret s3-access-key --stack production": STORAGE,
+  "./autollm pulumi config set --secret s3-secret-key --stack production": STORAGE,
   "pulumi state unprotect URN": { seenIn: "test/e2e/backup.test.ts" },
   "pulumi destroy": { seenIn: "test/e2e/host-access.test.ts" },
 
   // The repository's own.
-  "npm run hooks": true,
+  "git config core.hooksPath .githooks": true,
   "npm run format": true,
-  "npm run lint:workflows": true,
-  "npm run scan -- secrets": true,
+  "./autollm lint-workflows": true,
+  "./autollm scan secrets": true,
   "npx vitest run --project unit commands-table -u": CI,
   "npx vitest run --project unit release": CI,
   "npm test": CI,

@@ -15,8 +15,8 @@ export interface TestStack {
   readonly httpPort: number;
   readonly httpsPort: number;
   readonly url: string;
-  /** Runs one of the project's npm commands on the stack. A failure is returned, not thrown. */
-  npm(command: string, ...args: readonly string[]): Promise<RunResult>;
+  /** Runs one of the project's commands on the stack. A failure is returned, not thrown. */
+  autollm(command: string, ...args: readonly string[]): Promise<RunResult>;
   /** Runs a Pulumi command on the stack. A failure throws. */
   pulumi(...args: readonly string[]): Promise<string>;
   output(name: string): Promise<string>;
@@ -56,10 +56,10 @@ export async function testStack(name: string): Promise<TestStack> {
   const httpPort = await freePort();
   const httpsPort = await freePort();
   const env = { AUTOLLM_HOME: home, CI: "true", PULUMI_COLOR: "never", NO_COLOR: "1" };
-  const npm: TestStack["npm"] = (command, ...args) =>
-    run("npm", ["run", "-s", command, "--", ...args, "--stack", name], { cwd: root, env, allowFailure: true });
+  const autollm: TestStack["autollm"] = (command, ...args) =>
+    run("./autollm", [command, ...args, "--stack", name], { cwd: root, env, allowFailure: true });
   const pulumi: TestStack["pulumi"] = async (...args) =>
-    (await run("npm", ["run", "-s", "pulumi", "--", ...args, "--stack", name], { cwd: root, env })).stdout;
+    (await run("./autollm", ["pulumi", ...args, "--stack", name], { cwd: root, env })).stdout;
   const container: TestStack["container"] = (workload) =>
     docker(
       "ps",
@@ -77,7 +77,7 @@ export async function testStack(name: string): Promise<TestStack> {
     httpPort,
     httpsPort,
     url: `https://localhost:${httpsPort}`,
-    npm,
+    autollm,
     pulumi,
     output: async (output) => (await pulumi("stack", "output", output, "--show-secrets")).trim(),
     container,
@@ -90,7 +90,7 @@ export async function testStack(name: string): Promise<TestStack> {
       return found[1].IPAddress;
     },
     remove: async () => {
-      const result = await npm("down");
+      const result = await autollm("down");
       rmSync(home, { recursive: true, force: true });
       return result;
     },

@@ -13,7 +13,7 @@ const localImages = Object.fromEntries(
   ]),
 );
 
-/** The config of a local stack, as `npm run up` completes it on a machine without a registry. */
+/** The config of a local stack, as `./autollm up` completes it on a machine without a registry. */
 export const localConfig: Readonly<Record<string, string>> = {
   environment: "local",
   imageSource: "local",

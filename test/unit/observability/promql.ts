@@ -32,7 +32,7 @@ const backupMetrics = [...metrics.map(({ name }) => name), DAMAGED_FILES];
 const ownMetrics = ["up", "ALERTS"];
 /** The last step of an `up` writes it. */
 const nameMetrics = [CONTAINER_INFO];
-/** `npm run kill-switch -- on` writes it. */
+/** `./autollm kill-switch on` writes it. */
 const switchMetrics = [...killSwitchText({ reason: "", at: "" }).matchAll(/^# TYPE (\S+)/gm)].map(
   ([, name]) => name ?? "",
 );
