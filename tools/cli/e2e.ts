@@ -38,7 +38,7 @@ export const e2eCommand = command(
     // On a new machine this takes longer than any test may.
     await buildStackImages();
     const whole = full === true || files.length > 0;
-    if (!whole) say("the core tests; the long ones are left to: npm run e2e -- --full");
+    if (!whole) say("the core tests; the long ones are left to: npm run e2e:full");
     const left = whole && !buildsDebian() ? ON_DEBIAN : [];
     if (left.length > 0) say(`left out, since they need Debian and root: ${left.join(", ")}`);
     const excluded = left.map((pattern) => `--exclude=${pattern}`);
