@@ -121,7 +121,7 @@ describe("what a killed update left", () => {
 
     it("it removes nothing while object storage holds an engine's lock, and tells whose", async () => {
       await expect(mendInterrupted(shared({}, locked(7, "another-machine")))).rejects.toThrow(
-        /being updated by ada@another-machine, process 7, since 2026-01-01T00:00:00Z.*pulumi -- cancel --stack x/,
+        /being updated by ada@another-machine, process 7, since 2026-01-01T00:00:00Z.*pulumi cancel --stack x/,
       );
       untouched();
     });

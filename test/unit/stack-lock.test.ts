@@ -255,7 +255,7 @@ describe("Pulumi's commands", () => {
 describe("a command that changes a stack", () => {
   /** What of the project's own changes a stack, or what it runs on. */
   const CHANGES =
-    /lib\/(update|rollover|interrupted|restore\/restore)\.ts"|forgetLocalStack|stepOnHost|pulumi\(\["(up|destroy|import)|npm\("up"/;
+    /lib\/(update|rollover|interrupted|restore\/restore)\.ts"|forgetLocalStack|stepOnHost|pulumi\(\["(up|destroy|import)|autollm\("up"/;
   const folder = join(root, "tools", "cli");
   const commands = readdirSync(folder)
     .map((name) => [name, readFileSync(join(folder, name), "utf8")] as const)
