@@ -7,8 +7,10 @@ import { run, which } from "./run.ts";
 
 /** Checkers, and what tests need, that no npm package brings: pinned here, built or installed once into the cache, where PATH has no say. */
 const goTools = {
+  act: { module: "github.com/nektos/act", version: "v0.2.89" },
   actionlint: { module: "github.com/rhysd/actionlint/cmd/actionlint", version: "v1.7.12" },
   "age-keygen": { module: "filippo.io/age/cmd/age-keygen", version: "v1.3.2" },
+  buildx: { module: "github.com/docker/buildx/cmd/buildx", version: "v0.38.2" },
   gitleaks: { module: "github.com/zricethezav/gitleaks/v8", version: "v8.30.1" },
   sops: { module: "github.com/getsops/sops/v3/cmd/sops", version: "v3.13.3" },
 } as const;

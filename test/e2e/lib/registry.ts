@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hash } from "bcryptjs";
 import type { RegistryLogin } from "../../../components/registries.ts";
-import { apt } from "../../../tools/lib/apt.ts";
-import { cacheDir } from "../../../tools/lib/cache.ts";
 import { withDockerConfig } from "../../../tools/lib/registryLogins.ts";
 import { run } from "../../../tools/lib/run.ts";
+import { debianProgram } from "./debian.ts";
 import { eventually } from "./http.ts";
 import { freePort } from "./stack.ts";
 import { startTokenServer } from "./tokenServer.ts";
@@ -27,19 +26,8 @@ export interface RegistryAccess extends RegistryLogin {
   readonly asks: "basic" | "token";
 }
 
-/** Debian's registry, unpacked into the cache: it is not installed. */
-async function registryProgram(): Promise<string> {
-  const folder = cacheDir("tools", "docker-registry");
-  const program = join(folder, "usr", "bin", "docker-registry");
-  if (existsSync(program)) return program;
-  await apt(["-qq", "update"]);
-  await run("apt-get", ["-qq", "download", "docker-registry"], { cwd: folder });
-  await run("sh", ["-c", "dpkg-deb --extract docker-registry_*.deb . && rm docker-registry_*.deb"], { cwd: folder });
-  return program;
-}
-
 export async function startRegistry(access?: RegistryAccess): Promise<Registry> {
-  const program = await registryProgram();
+  const program = await debianProgram("docker-registry", "usr/bin/docker-registry");
   const folder = mkdtempSync(join(tmpdir(), "autollm-registry-"));
   const inFolder = (name: string) => join(folder, name);
   mkdirSync(inFolder("data"));
