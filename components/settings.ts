@@ -80,7 +80,7 @@ const host = z.strictObject({
 });
 
 /** The domain if the config sets none. */
-const DEFAULT_DOMAIN = "localhost";
+export const DEFAULT_DOMAIN = "localhost";
 
 /** The parts of a key: a path in a container is one, whatever dots it has, and the last. */
 function partsOf(key: string): string[] {

@@ -16,6 +16,8 @@ export interface Registry {
   readonly address: string;
   /** Makes an image that differs from another by a label only, pushes it, and answers `repository@sha256:…`. */
   push(base: string, repository: string, version: string): Promise<string>;
+  /** Pushes an image that the daemon has, under the name `REPOSITORY:TAG`. */
+  tag(image: string, name: string): Promise<void>;
   /** From now on it takes this password and no other. */
   setPassword(password: string): Promise<void>;
   stop(): Promise<void>;
@@ -60,13 +62,22 @@ export async function startRegistry(access?: RegistryAccess): Promise<Registry> 
     (await fetch(`http://${address}/v2/`)).status === wanted ? true : undefined,
   );
   const logins = () => (access === undefined ? {} : { [address]: login });
+  const send = (tag: string) =>
+    withDockerConfig(logins(), (config) => run("docker", ["--config", config, "push", "--quiet", tag]));
   return {
     address,
+    async tag(image, name) {
+      const tag = `${address}/${name}`;
+      await run("docker", ["tag", image, tag]);
+      await send(tag);
+      // The next one who wants it pulls it.
+      await run("docker", ["rmi", "--no-prune", tag]);
+    },
     async push(base, repository, version) {
       const tag = `${address}/${repository}:${version}`;
       const file = `FROM ${base}\nLABEL org.opencontainers.image.version=${version}\n`;
       await run("docker", ["build", "--quiet", "--tag", tag, "-"], { input: file, env: { DOCKER_BUILDKIT: "0" } });
-      await withDockerConfig(logins(), (config) => run("docker", ["--config", config, "push", "--quiet", tag]));
+      await send(tag);
       const digests = (await run("docker", ["inspect", "--format", '{{join .RepoDigests " "}}', tag])).stdout.trim();
       const pinned = digests.split(" ").find((each) => each.startsWith(`${address}/${repository}@`));
       if (pinned === undefined) throw new Error(`the registry gave ${tag} no digest`);
