@@ -24,6 +24,7 @@ export interface Step {
   readonly name?: string;
   readonly id?: string;
   readonly uses?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
   readonly run?: string;
 }
 
