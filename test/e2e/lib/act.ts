@@ -145,8 +145,9 @@ async function programs(home: string, bin: string, builds: boolean): Promise<voi
 export async function startRunner(github: LocalGitHub, folder: string): Promise<Runner> {
   const act = await goTool("act");
   const engine = await ensureEngine();
-  symlinkSync(dirname(engine.pulumi), join(github.standIns, "pulumi"));
-  symlinkSync(dirname(process.execPath), join(github.standIns, "node"));
+  // By their own paths: the project's commands know the built engine by its place.
+  writeFileSync(join(github.standIns, "pulumi.path"), `${dirname(engine.pulumi)}\n`);
+  writeFileSync(join(github.standIns, "node.path"), `${dirname(process.execPath)}\n`);
   const base = await environment();
   const replaced = [...standIns()].flatMap(([uses, path]) => {
     if (!existsSync(join(path, "action.yml"))) throw new Error(`the action ${uses} has no stand-in at ${path}`);
