@@ -46,6 +46,7 @@ describe("the workflows", () => {
   const registryUser = "robot";
   const registryPassword = randomText(24);
   const runs: WorkflowRun[] = [];
+  const gateways = new Map<string, string>();
   let github: LocalGitHub;
   let runner: Runner;
   let registry: Registry;
@@ -268,6 +269,7 @@ describe("the workflows", () => {
     expect(result.ok).toBe(false);
     expect(github.slack, result.log).toEqual([
       "staging: the deployment FAILED; the images of the last good one run again, and their smoke tests pass.",
+      `deploy-staging has failed; see the run ${count}`,
     ]);
     const filters = ["--filter", "label=autollm.stack=staging", "--filter", "label=autollm.service=gateway-api"];
     const image = await docker("ps", ...filters, "--format", '{{.Label "autollm.image"}}');
@@ -295,6 +297,7 @@ describe("the workflows", () => {
       ok: false,
       output: expect.stringContaining("cannot be reached"),
     });
+    expect(github.slack).toEqual([`deploy-production has failed; see the run ${count}`]);
   });
 
   test("have been run whole", () => {
@@ -340,8 +343,10 @@ describe("the workflows", () => {
   }
 
   /** The gateway's image in a version, by digest. */
-  function gateway(version: string): Promise<string> {
-    return registry.push(images.built.reference ?? "", "gateway-api", version);
+  async function gateway(version: string): Promise<string> {
+    const image = gateways.get(version) ?? (await registry.push(images.built.reference ?? "", "gateway-api", version));
+    gateways.set(version, image);
+    return image;
   }
   function release(image: string, command: readonly string[]): void {
     configure(STAGING, { release: { "gateway-api": { image, command } } });

@@ -68,7 +68,7 @@ export function standIns(): ReadonlyMap<string, string> {
   return new Map(others.map((each) => [each, join(STAND_INS, each.replace(/@.*$/, ""))]));
 }
 
-/** How a step is called in act's log: by its name, else by its id, else by what it does. */
+/** What a step is called here: its name, else its id, else what it does. */
 export const titleOf = ({ name, id, uses, run: script }: Step) => name ?? id ?? uses ?? script ?? "";
 
 /** One step that was run. */
