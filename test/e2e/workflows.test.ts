@@ -12,10 +12,11 @@ import { run } from "../../tools/lib/run.ts";
 import { StackFile } from "../../tools/lib/stackFile.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { randomText } from "../unit/lib/values.ts";
-import { allSteps, type Runner, type RunRequest, startRunner, titleOf, type WorkflowRun } from "./lib/act.ts";
+import { type Runner, type RunRequest, startRunner } from "./lib/act.ts";
 import { type LocalGitHub, ORGANIZATION, READ_TEAM, startGitHub } from "./lib/github.ts";
 import { type Registry, startRegistry } from "./lib/registry.ts";
 import { docker, freePort } from "./lib/stack.ts";
+import { allSteps, titleOf, type WorkflowRun } from "./lib/workflowSteps.ts";
 
 const REPOSITORY = "acme/trader-stack";
 const PULL_REQUEST = 5;
@@ -130,6 +131,8 @@ describe("the workflows", () => {
   });
   afterAll(async () => {
     await npm("pulumi", "destroy", "--stack", "staging", "--yes").catch(() => undefined);
+    const tags = await docker("images", "--format", "{{.Repository}}:{{.Tag}}", `${registry?.address}/*`);
+    if (tags !== "") await run("docker", ["rmi", ...tags.split("\n")], { allowFailure: true });
     await registry?.stop();
     await github?.stop();
     rmSync(home, { recursive: true, force: true });

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { run } from "../../../tools/lib/run.ts";
 import { root } from "../../../tools/lib/workspace.ts";
-import { allSteps, readLog, standIns } from "../../e2e/lib/act.ts";
+import { allSteps, readLog, standIns } from "../../e2e/lib/workflowSteps.ts";
 
 interface Action {
   readonly inputs?: Readonly<Record<string, { readonly required?: boolean }>>;
