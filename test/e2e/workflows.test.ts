@@ -33,7 +33,7 @@ const OPEN_GATEWAY = [
 const LEFT_OUT: Readonly<Record<string, string>> = {
   "e2e/end-to-end: npm run e2e": "it is what runs this test",
   "e2e/end-to-end: npm run e2e:full": "it is what runs this test",
-  "security/trivy: npm run scan -- images": "Trivy's database, and a login at GitHub's registry",
+  "security/trivy: ./autollm scan images": "Trivy's database, and a login at GitHub's registry",
 };
 
 /** The workflows, run by act on this machine, on a GitHub and a Pulumi Cloud of the test's own, with real stacks. */
@@ -55,10 +55,11 @@ describe("the workflows", () => {
   let key: { readonly private: string; readonly public: string };
 
   const git = async (...args: readonly string[]) => (await run("git", ["-C", commit, ...args])).stdout.trim();
-  const npm = (script: string, ...args: readonly string[]) =>
-    run("npm", ["run", "-s", script, "--", ...args], {
+  const autollm = (args: readonly string[], input?: string) =>
+    run("./autollm", args, {
       cwd: commit,
       env: { ...backend, CI: "true", PULUMI_COLOR: "never", NO_COLOR: "1" },
+      ...(input === undefined ? {} : { input }),
     });
   const remote = () => join(home, "remote");
   /** Commits what was changed, and pushes the branch to GitHub. */
@@ -130,7 +131,7 @@ describe("the workflows", () => {
     runner = await startRunner(github, join(home, "runners"));
   });
   afterAll(async () => {
-    await npm("pulumi", "destroy", "--stack", "staging", "--yes").catch(() => undefined);
+    await autollm(["pulumi", "destroy", "--stack", "staging", "--yes"]).catch(() => undefined);
     const tags = await docker("images", "--format", "{{.Repository}}:{{.Tag}}", `${registry?.address}/*`);
     if (tags !== "") await run("docker", ["rmi", ...tags.split("\n")], { allowFailure: true });
     await registry?.stop();
@@ -150,7 +151,7 @@ describe("the workflows", () => {
     }
     const trivy = await workflow("security", "push", { job: "trivy" });
     expect(trivy.ok).toBe(false);
-    expect(outputOf(trivy, "security/trivy", "scan -- config")).toMatchObject({ ok: true });
+    expect(outputOf(trivy, "security/trivy", "scan config")).toMatchObject({ ok: true });
     expect(outputOf(trivy, "security/trivy", "docker login ghcr.io"), trivy.log).toMatchObject({ ok: false });
   });
 
@@ -233,11 +234,11 @@ describe("the workflows", () => {
     github.slack.length = 0;
     const result = await workflow("drift", "schedule");
     expect(result.ok).toBe(false);
-    expect(outputOf(result, "drift/drift", "npm run drift", { stack: "staging" })).toMatchObject({
+    expect(outputOf(result, "drift/drift", "autollm drift", { stack: "staging" })).toMatchObject({
       ok: true,
       output: expect.stringContaining("nothing differs from what was declared"),
     });
-    expect(outputOf(result, "drift/drift", "npm run drift", { stack: "production" })).toMatchObject({
+    expect(outputOf(result, "drift/drift", "autollm drift", { stack: "production" })).toMatchObject({
       ok: false,
       output: expect.stringContaining("cannot be asked"),
     });
@@ -300,7 +301,7 @@ describe("the workflows", () => {
     const result = await workflow("deploy-production", "workflow_dispatch", { actor: "carl" });
     // It gets as far as production's host, which there is none.
     expect(result.ok).toBe(false);
-    expect(outputOf(result, "deploy-production/deploy", "npm run deploy")).toMatchObject({
+    expect(outputOf(result, "deploy-production/deploy", "autollm deploy")).toMatchObject({
       ok: false,
       output: expect.stringContaining("cannot be reached"),
     });
@@ -361,7 +362,7 @@ describe("the workflows", () => {
 
   /** Makes both stacks, and the config of a staging that runs here and a production that is on a host. */
   async function makeStacks(): Promise<void> {
-    for (const stack of ["staging", "production"]) await npm("pulumi", "stack", "init", stack, "--no-select");
+    for (const stack of ["staging", "production"]) await autollm(["pulumi", "stack", "init", stack, "--no-select"]);
     const path = inCommit(STAGING);
     const { encryptionsalt } = parse(readFileSync(path, "utf8")) as { encryptionsalt: string };
     writeFileSync(path, stringify({ encryptionsalt, config: { "autollm:environment": "local" } }));
@@ -387,8 +388,7 @@ describe("the workflows", () => {
     for (const name of ["tws-userid", "tws-password"]) await secret("production", name, randomText(16));
   }
   async function secret(stack: string, name: string, value: string): Promise<void> {
-    const args = ["run", "-s", "pulumi", "--", "config", "set", "--secret", "--path", name, "--stack", stack];
-    await run("npm", args, { cwd: commit, env: backend, input: value });
+    await autollm(["pulumi", "config", "set", "--secret", "--path", name, "--stack", stack], value);
   }
 
   /** Merges the pull request. */
@@ -399,13 +399,13 @@ describe("the workflows", () => {
 
   /** Makes a credential's value look as if it had been made two years ago. */
   async function age(credential: string): Promise<void> {
-    const { stdout } = await npm("pulumi", "stack", "export", "--stack", "staging");
+    const { stdout } = await autollm(["pulumi", "stack", "export", "--stack", "staging"]);
     const state = JSON.parse(stdout) as { deployment: { resources: { urn: string; created?: string }[] } };
     const found = state.deployment.resources.filter(({ urn }) => urn.endsWith(`::${credential}`));
     expect(found.length).toBeGreaterThan(0);
     for (const resource of found) resource.created = new Date(Date.now() - 730 * 24 * 3600 * 1000).toISOString();
     const file = join(home, "state.json");
     writeFileSync(file, JSON.stringify(state));
-    await npm("pulumi", "stack", "import", "--stack", "staging", "--file", file);
+    await autollm(["pulumi", "stack", "import", "--stack", "staging", "--file", file]);
   }
 });
