@@ -70,7 +70,7 @@ describe("the edge", () => {
   });
 
   describe("the admin pages", () => {
-    test.each(["/prometheus/graph", "/alertmanager/", "/jaeger/"])(
+    test.each(["/prometheus/query", "/alertmanager/", "/jaeger/"])(
       "%s opens to the login, as a page of its own",
       async (path) => {
         const { status: code, body } = await https(`${stack.url}${path}`, { headers: admin });
@@ -178,7 +178,7 @@ describe("the edge", () => {
       expect((await https(`${stack.url}/health`)).status).toBe(200);
       await stack.pulumi("config", "rm", "autollm:adminNetworks");
       await stack.pulumi("up", "--yes", "--suppress-outputs");
-      expect((await https(`${stack.url}/prometheus/graph`, { headers: admin })).status).toBe(200);
+      expect((await https(`${stack.url}/prometheus/query`, { headers: admin })).status).toBe(200);
       expect(await docker("inspect", "--format", "{{.Id}}", await stack.container("caddy"))).toBe(caddy);
     });
   });

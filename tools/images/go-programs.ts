@@ -32,6 +32,18 @@ const NATS = "v2.12.15";
 const COLLECTOR = "v0.158.0";
 const LOKI = "v3.7.4";
 const ALERTMANAGER = "v0.33.1";
+const ALERTMANAGER_PAGE = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Alertmanager</title>
+<h1>Alertmanager</h1>
+<p>This Alertmanager was built on this machine, without the pages of the official image. It works all the same:</p>
+<ul>
+<li><a href="../prometheus/alerts">the alerts, in Prometheus</a></li>
+<li><a href="api/v2/alerts">the alerts that reached it</a></li>
+<li><a href="api/v2/silences">its silences</a></li>
+</ul>
+`;
 const NODE_EXPORTER = "v1.12.1";
 const BLACKBOX_EXPORTER = "v0.28.0";
 const REDIS_EXPORTER = "v1.88.0";
@@ -94,12 +106,14 @@ export const goPrograms = {
   alertmanager: {
     module: `github.com/prometheus/alertmanager@${ALERTMANAGER}`,
     // Its pages are written in Elm, whose packages are in no registry that is in reach.
-    files: {
-      "ui/app/dist/index.html": "<!doctype html><title>Alertmanager</title><p>This local build has no pages.\n",
-    },
-    commands: ["alertmanager", "amtool"].map((program) =>
-      build(program, `./cmd/${program}`, prometheusVersion(ALERTMANAGER)),
-    ),
+    files: { "ui/app/dist/index.html": ALERTMANAGER_PAGE },
+    commands: [
+      // It serves what is compressed, and nothing else.
+      ["gzip", "-9n", "ui/app/dist/index.html"],
+      ...["alertmanager", "amtool"].map((program) =>
+        build(program, `./cmd/${program}`, prometheusVersion(ALERTMANAGER)),
+      ),
+    ],
     results: ["alertmanager", "amtool"],
     cgo: false,
     takes: "a minute",
