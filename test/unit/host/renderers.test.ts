@@ -55,6 +55,19 @@ describe("sshd's settings", () => {
     for (const key of Object.keys(sshdSettings(options))) expect(outside).toMatch(new RegExp(`^${key} `, "m"));
   });
 
+  test("take over from a socket with sshd stopped: systemd may lose a running one that it gives a second name", () => {
+    const { activate = "" } = sshStep(options);
+    const order = [
+      "disable --quiet --now ssh.socket",
+      "stop ssh.service",
+      "enable --quiet ssh.service",
+      "restart ssh.service",
+    ];
+    const places = order.map((words) => activate.indexOf(`systemctl ${words}`));
+    expect(places).not.toContain(-1);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+  });
+
   test("leave room for many calls over one connection", () => {
     expect(Number(sshdSettings(options).MaxSessions)).toBeGreaterThan(20);
     expect(sshdDropIn(options)).toMatch(/^MaxStartups 60:30:120$/m);
