@@ -22,6 +22,9 @@ const watched: readonly (readonly [path: string, key: string])[] = [
   ["/etc/localtime", "time"],
 ];
 
+/** One that is not there yet would be watched as a file: nothing that is made in it later would be written down. */
+const directories = watched.flatMap(([path]) => (path.endsWith("/") ? [path] : []));
+
 /** Calls that are written down. No two have the same key: auditctl tells a loaded one in other words, and by the key it is found. */
 const calls: readonly (readonly [rule: string, key: string])[] = [
   ["-a always,exit -F arch=b64 -S init_module,finit_module,delete_module", "modules"],
@@ -51,6 +54,7 @@ export function auditStep(): Step {
     name: "audit",
     purpose: "writes down who changes accounts, keys, rights, the firewall, Docker, and who becomes root",
     after: ["packages"],
+    prepare: `mkdir -p ${directories.join(" ")}`,
     files: [{ path: RULES, content: auditFile(), mode: "0640" }],
     // A container has no audit of its own: the rules wait there without effect.
     activate: [

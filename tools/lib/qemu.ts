@@ -1,13 +1,12 @@
 import { existsSync } from "node:fs";
 import { buildsDebian } from "../images/base.ts";
+import { apt } from "./apt.ts";
 import { step } from "./log.ts";
-import { run, which } from "./run.ts";
+import { which } from "./run.ts";
 
 /** The emulator of this project's virtual machines. */
 export const QEMU = "qemu-system-x86_64";
-const INSTALL = ["apt-get", "install", "--yes", "--no-install-recommends", "qemu-system-x86", "e2fsprogs", "iproute2"];
-/** Another program's installation is waited for. */
-const WAITS = ["-o", "DPkg::Lock::Timeout=300"];
+const INSTALL = ["install", "--yes", "--no-install-recommends", "qemu-system-x86", "e2fsprogs", "iproute2"];
 
 /** Why no virtual machine can be run here; undefined where one can. QEMU is installed where that is allowed. */
 export async function machineFault({ install }: { readonly install: boolean }): Promise<string | undefined> {
@@ -15,11 +14,10 @@ export async function machineFault({ install }: { readonly install: boolean }): 
   if (process.arch !== "x64") return "it needs a processor of the kind x86-64";
   if (!existsSync("/dev/net/tun")) return "it needs /dev/net/tun, for the virtual machine's network card";
   if ((await which(QEMU)) !== undefined && (await which("mke2fs")) !== undefined) return undefined;
-  if (!install) return `it needs QEMU: add --install, or run "${INSTALL.join(" ")}"`;
+  if (!install) return `it needs QEMU: add --install, or run "apt-get ${INSTALL.join(" ")}"`;
   await step("installing QEMU", "under 2 minutes", async () => {
-    const [program = "", ...args] = INSTALL;
-    await run(program, ["-qq", "update"]);
-    await run(program, [...WAITS, ...args], { env: { DEBIAN_FRONTEND: "noninteractive" } });
+    await apt(["update"]);
+    await apt(INSTALL);
   });
   return undefined;
 }

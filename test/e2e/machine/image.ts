@@ -38,7 +38,7 @@ const HOST_KEYS = `[Unit]
 Description=Makes the host's keys and shows the public one at the console
 DefaultDependencies=no
 After=local-fs.target systemd-random-seed.service
-Before=sshd-keygen.target ssh.service ssh.socket sockets.target
+Before=ssh.service ssh.socket sockets.target
 
 [Service]
 Type=oneshot
