@@ -287,6 +287,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npx vitest run --project unit release": CI,
   "npm test": CI,
   "npm run e2e": CI,
+  "npm run e2e:full": { needs: "hours: it runs all that is named here" },
   "npm run bench": BY_HAND,
   "npm run bench -- --write": BY_HAND,
   "npm run bench -- --compare 001f07f --rounds 3": BY_HAND,
