@@ -23,6 +23,27 @@ interface PreviewStep {
   };
 }
 
+/** The resources of some workloads, and those that they depend on. */
+export function neededBy(workloads: readonly string[], steps: readonly PreviewStep[]): string[] {
+  const all = new Map(steps.flatMap(({ newState }) => (newState === undefined ? [] : [[newState.urn, newState]])));
+  const ancestors = (urn: string | undefined): string[] =>
+    urn === undefined ? [] : [urn, ...ancestors(all.get(urn)?.parent)];
+  const roots = workloads.map((name) => `autollm:runtime:Workload::${name}`);
+  const needed = new Set<string>();
+  const add = (urn: string) => {
+    const resource = all.get(urn);
+    if (resource === undefined || needed.has(urn)) return;
+    needed.add(urn);
+    // A provider is named with its id behind it.
+    const provider = resource.provider?.replace(/::[^:]+$/, "");
+    for (const other of [...(resource.dependencies ?? []), provider, resource.parent])
+      if (other !== undefined) add(other);
+  };
+  for (const urn of all.keys())
+    if (ancestors(urn).some((ancestor) => roots.some((root) => ancestor.endsWith(root)))) add(urn);
+  return [...needed];
+}
+
 /** A virtual machine and a stack for it. */
 export class MachineStage {
   readonly machine: Machine;
@@ -70,34 +91,13 @@ export class MachineStage {
   async carry(workloads: readonly string[]): Promise<RunResult> {
     const { source, built } = await buildStackImages();
     this.#configure({ "autollm:imageSource": source, "autollm:localImages": built });
-    return this.#up(await this.#needed(workloads));
+    const { steps } = JSON.parse(await this.stack.pulumi("preview", "--json")) as { steps: readonly PreviewStep[] };
+    return this.#up(neededBy(workloads, steps));
   }
 
   #up(targets: readonly string[]): Promise<RunResult> {
     const each = targets.flatMap((target) => ["--target", target]);
     return this.stack.npm("pulumi", "up", "--yes", "--skip-preview", "--suppress-outputs", ...each);
-  }
-
-  /** The resources of some workloads, and those that they depend on. */
-  async #needed(workloads: readonly string[]): Promise<string[]> {
-    const { steps } = JSON.parse(await this.stack.pulumi("preview", "--json")) as { steps: readonly PreviewStep[] };
-    const all = new Map(steps.flatMap(({ newState }) => (newState === undefined ? [] : [[newState.urn, newState]])));
-    const ancestors = (urn: string | undefined): string[] =>
-      urn === undefined ? [] : [urn, ...ancestors(all.get(urn)?.parent)];
-    const roots = workloads.map((name) => `autollm:runtime:Workload::${name}`);
-    const needed = new Set<string>();
-    const add = (urn: string) => {
-      const resource = all.get(urn);
-      if (resource === undefined || needed.has(urn)) return;
-      needed.add(urn);
-      // A provider is named with its id behind it.
-      const provider = resource.provider?.replace(/::[^:]+$/, "");
-      for (const other of [...(resource.dependencies ?? []), provider, resource.parent])
-        if (other !== undefined) add(other);
-    };
-    for (const urn of all.keys())
-      if (ancestors(urn).some((ancestor) => roots.some((root) => ancestor.endsWith(root)))) add(urn);
-    return [...needed];
   }
 
   /** A script's answer on the machine, run as root; a failure throws. */
