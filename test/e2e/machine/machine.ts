@@ -95,7 +95,8 @@ export class Machine {
     });
     await eventually("a login", BOOT_SECONDS, async () => {
       this.#assertOn();
-      return (await this.ssh(user, "systemctl list-jobs --no-legend")).stdout === "" ? true : undefined;
+      const { code, stdout } = await this.ssh(user, "systemctl list-jobs --no-legend");
+      return code === 0 && stdout === "" ? true : undefined;
     });
   }
 

@@ -1,19 +1,25 @@
-import { existsSync } from "node:fs";
 import { connect } from "node:net";
+import { networkInterfaces } from "node:os";
+import { WAN } from "./image.ts";
 
 /** How a machine answers a connection: somebody listens, it says that nobody does, or it says nothing. */
 export type Answer = "open" | "refused" | "silent";
 
-const AT_ONCE = 2000;
+/** Fewer than a process may have files open. */
+const AT_ONCE = 800;
 /** Milliseconds until a port counts as silent. */
-const PATIENCE = 4000;
+const PATIENCE = 3000;
 const PORTS = 65_535;
+/** What a connection meets that nobody answers. */
+const SILENCE = ["ETIMEDOUT", "EHOSTUNREACH"];
 
-/** Whether this machine has IPv6. */
-export const hasIPv6 = existsSync("/proc/sys/net/ipv6");
+/** Whether this machine has an IPv6 address beside the virtual one's. */
+export function hasIPv6(): boolean {
+  return Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === WAN.neighbour6));
+}
 
 export function answerOf(host: string, port: number): Promise<Answer> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const socket = connect({ host, port });
     const end = (answer: Answer) => {
       clearTimeout(timer);
@@ -22,7 +28,12 @@ export function answerOf(host: string, port: number): Promise<Answer> {
     };
     const timer = setTimeout(() => end("silent"), PATIENCE);
     socket.on("connect", () => end("open"));
-    socket.on("error", (error: NodeJS.ErrnoException) => end(error.code === "ECONNREFUSED" ? "refused" : "silent"));
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ECONNREFUSED") return end("refused");
+      if (SILENCE.includes(error.code ?? "")) return end("silent");
+      clearTimeout(timer);
+      reject(error);
+    });
   });
 }
 

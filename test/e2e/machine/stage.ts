@@ -97,7 +97,7 @@ export class MachineStage {
 
   #up(targets: readonly string[]): Promise<RunResult> {
     const each = targets.flatMap((target) => ["--target", target]);
-    return this.stack.npm("pulumi", "up", "--yes", "--skip-preview", "--suppress-outputs", ...each);
+    return this.stack.autollm("pulumi", "up", "--yes", "--skip-preview", "--suppress-outputs", ...each);
   }
 
   /** A script's answer on the machine, run as root; a failure throws. */
