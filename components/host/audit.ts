@@ -22,16 +22,30 @@ const watched: readonly (readonly [path: string, key: string])[] = [
   ["/etc/localtime", "time"],
 ];
 
-export function auditRules(): string {
-  const lines = [
-    "# Written by Pulumi (host step audit).",
-    "-b 8192",
-    "-f 1",
-    ...watched.map(([path, key]) => `-w ${path} -p wa -k ${key}`),
-    "-a always,exit -F arch=b64 -S init_module,finit_module,delete_module -k modules",
-    "-a always,exit -F arch=b64 -S adjtimex,settimeofday,clock_settime -k time",
-    "-a always,exit -F arch=b64 -S execve -C uid!=euid -F euid=0 -F auid>=1000 -F auid!=unset -k privileged",
-  ];
+/** One that is not there yet would be watched as a file: nothing that is made in it later would be written down. */
+const directories = watched.flatMap(([path]) => (path.endsWith("/") ? [path] : []));
+
+/** Calls that are written down. No two have the same key: auditctl tells a loaded one in other words, and by the key it is found. */
+const calls: readonly (readonly [rule: string, key: string])[] = [
+  ["-a always,exit -F arch=b64 -S init_module,finit_module,delete_module", "modules"],
+  ["-a always,exit -F arch=b64 -S adjtimex,settimeofday,clock_settime", "time"],
+  ["-a always,exit -F arch=b64 -S execve -C uid!=euid -F euid=0 -F auid>=1000 -F auid!=unset", "privileged"],
+];
+
+/** Each rule as it is declared, and a shell test that the kernel has it. */
+export const auditRules: readonly { readonly rule: string; readonly loaded: string }[] = [
+  ...watched.map(([path, key]) => ({
+    rule: `-w ${path} -p wa -k ${key}`,
+    loaded: `auditctl -l | grep -qxF -e '-w ${path.replace(/\/$/, "")} -p wa -k ${key}'`,
+  })),
+  ...calls.map(([rule, key]) => ({
+    rule: `${rule} -k ${key}`,
+    loaded: `auditctl -l | grep -q -e '^-a always,exit .*key=${key}$'`,
+  })),
+];
+
+export function auditFile(): string {
+  const lines = ["# Written by Pulumi (host step audit).", "-b 8192", "-f 1", ...auditRules.map(({ rule }) => rule)];
   return `${lines.join("\n")}\n`;
 }
 
@@ -40,20 +54,22 @@ export function auditStep(): Step {
     name: "audit",
     purpose: "writes down who changes accounts, keys, rights, the firewall, Docker, and who becomes root",
     after: ["packages"],
-    files: [{ path: RULES, content: auditRules(), mode: "0640" }],
+    prepare: `mkdir -p ${directories.join(" ")}`,
+    files: [{ path: RULES, content: auditFile(), mode: "0640" }],
     // A container has no audit of its own: the rules wait there without effect.
     activate: [
       "if ! systemd-detect-virt --quiet --container; then",
       "  systemctl enable --quiet --now auditd.service >/dev/null 2>&1",
-      "  augenrules --load >/dev/null 2>&1",
+      // At the first rule that the kernel refuses, all that come after it are left out: the checks name them, and this says why.
+      '  if ! report=$(augenrules --load 2>&1); then echo "$report" | grep -i error >&2 || true; fi',
       "fi",
     ].join("\n"),
     checks: [
       { fault: "auditd does not run", test: unlessContainer("systemctl is-active --quiet auditd.service") },
-      {
-        fault: "the audit rules are not loaded",
-        test: unlessContainer("auditctl -l | grep -q -- '-k docker\\|key=docker'"),
-      },
+      ...auditRules.map(({ rule, loaded }) => ({
+        fault: `the kernel has not loaded the audit rule ${rule}`,
+        test: unlessContainer(loaded),
+      })),
     ],
   };
 }

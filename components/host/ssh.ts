@@ -130,7 +130,10 @@ export function sshStep(options: HostOptions): Step {
       ...LET_THROUGH,
       // A socket unit would listen beside sshd's own Port. It comes back where the file goes: it may be the way in of before.
       `if [ -f ${DROP_IN} ] && { systemctl is-active --quiet ssh.socket || systemctl is-enabled --quiet ssh.socket 2>/dev/null; }; then`,
-      `  touch ${SOCKET}; systemctl disable --quiet --now ssh.socket >/dev/null 2>&1 || true; systemctl enable --quiet ssh.service >/dev/null 2>&1; systemctl restart ssh.service`,
+      `  touch ${SOCKET}; systemctl disable --quiet --now ssh.socket >/dev/null 2>&1 || true`,
+      // To enable it gives it a second name, sshd.service. Where systemd knows that one as missing, it may take a running service for
+      // a stopped one from then on, whose port the next start finds taken. Sessions stay (KillMode=process).
+      "  systemctl stop ssh.service; systemctl enable --quiet ssh.service >/dev/null 2>&1; systemctl restart ssh.service",
       `elif [ ! -f ${DROP_IN} ] && [ -e ${SOCKET} ]; then`,
       `  rm -f ${SOCKET}; systemctl disable --quiet --now ssh.service >/dev/null 2>&1 || true; systemctl enable --quiet --now ssh.socket >/dev/null 2>&1`,
       "else",

@@ -5,6 +5,7 @@ import { unasked } from "../lib/ask.ts";
 import { command } from "../lib/command.ts";
 import { say } from "../lib/log.ts";
 import { buildStackImages } from "../lib/prepare.ts";
+import { machineFault } from "../lib/qemu.ts";
 import { run } from "../lib/run.ts";
 import { root } from "../lib/workspace.ts";
 
@@ -15,6 +16,8 @@ const CORE = ["test/e2e/config-checks.test.ts", "test/e2e/platform.test.ts", "te
  * program from its packages and namespaces from the kernel.
  */
 const ON_DEBIAN = ["test/e2e/host*.test.ts", "test/e2e/images.test.ts", "test/e2e/workflows.test.ts"];
+/** The test that runs a virtual machine. */
+const MACHINE = "test/e2e/machine.test.ts";
 
 export const e2eCommand = command(
   {
@@ -25,25 +28,32 @@ export const e2eCommand = command(
     options: {
       install: {
         type: "boolean",
-        says: "allow to install what is missing (Docker, on Debian; always so when CI is set)",
+        says: "allow to install what is missing (Docker and QEMU, on Debian; always so when CI is set)",
       },
       full: {
         type: "boolean",
-        says: "also the long tests: rotation of every credential, hosts, the images one by one, and what needs long builds",
+        says: "also the long tests: rotation of every credential, hosts, a virtual machine, the images one by one, and what needs long builds",
       },
     },
     positionals: true,
     changes: "nothing",
   },
   async ({ install, full }, files) => {
-    await ensureDocker({ install: unasked(install) });
+    const allowed = unasked(install);
+    await ensureDocker({ install: allowed });
     await ensureEngine();
     // On a new machine this takes longer than any test may.
     await buildStackImages();
     const whole = full === true || files.length > 0;
     if (!whole) say("the core tests; the long ones are left to: npm run e2e:full");
-    const left = whole && !buildsDebian() ? ON_DEBIAN : [];
+    const left = whole && !buildsDebian() ? [...ON_DEBIAN] : [];
     if (left.length > 0) say(`left out, since they need Debian and root: ${left.join(", ")}`);
+    const asksMachine = whole && (files.length === 0 || files.some((file) => MACHINE.includes(file)));
+    const fault = asksMachine ? await machineFault({ install: allowed }) : undefined;
+    if (fault !== undefined) {
+      left.push(MACHINE);
+      say(`left out: ${MACHINE}, since ${fault}`);
+    }
     const excluded = left.map((pattern) => `--exclude=${pattern}`);
     const { code } = await run("vitest", ["run", "--project", "e2e", ...excluded, ...(whole ? files : CORE)], {
       cwd: root,

@@ -8,7 +8,7 @@ import { fileName, keyOf, localTag } from "./dockerfile.ts";
 import { debianMirror, type Mirror, sourceLines } from "./mirror.ts";
 
 /** The Debian release that every local image stands on: the same as the hosts'. */
-const SUITE = "trixie";
+export const SUITE = "trixie";
 /** wget is what the health checks use: Alpine's busybox has one too. */
 const PACKAGES = ["ca-certificates", "wget"];
 /** Files that keep later package installs small, and their services from starting. */
@@ -46,18 +46,13 @@ export function buildsDebian(): boolean {
 }
 
 async function bootstrap(archive: string): Promise<void> {
-  const mirror = findMirror();
   // What an interrupted run left is thrown away.
   const root = cacheDir("images", "rootfs");
   rmSync(root, { recursive: true, force: true });
   mkdirSync(root);
   try {
-    const program = await debootstrap();
-    await run(program.path, ["--variant=minbase", `--include=${PACKAGES.join(",")}`, SUITE, root, mirror.main], {
-      env: program.env,
-    });
+    await bootstrapInto(root, PACKAGES);
     for (const [path, text] of Object.entries(FILES)) writeFileSync(join(root, path), `${text}\n`, { mode: 0o755 });
-    writeFileSync(join(root, "etc/apt/sources.list"), sourceLines(mirror, SUITE));
     await run("chroot", [root, "sh", "-euc", "apt-get -qq update; apt-get -qq --yes upgrade; apt-get clean"], {
       env: { DEBIAN_FRONTEND: "noninteractive" },
     });
@@ -69,6 +64,16 @@ async function bootstrap(archive: string): Promise<void> {
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
+}
+
+/** Bootstraps a Debian into an empty folder, with apt set to this machine's mirror. */
+export async function bootstrapInto(root: string, packages: readonly string[]): Promise<void> {
+  const mirror = findMirror();
+  const program = await debootstrap();
+  await run(program.path, ["--variant=minbase", `--include=${packages.join(",")}`, SUITE, root, mirror.main], {
+    env: program.env,
+  });
+  writeFileSync(join(root, "etc/apt/sources.list"), sourceLines(mirror, SUITE));
 }
 
 function findMirror(): Mirror {

@@ -99,7 +99,8 @@ export async function stage(name: string): Promise<Stage> {
   };
 }
 
-function unusedImages(): Record<string, unknown> {
+/** Images that nothing is made of, as the config names them. */
+export function unusedImages(): Record<string, unknown> {
   const names = [...Object.keys(images), ...ownImages];
   return {
     "autollm:imageSource": "local",

@@ -288,6 +288,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm test": CI,
   "npm run e2e": CI,
   "npm run e2e -- test/e2e/workflows.test.ts": { seenIn: "test/e2e/workflows.test.ts" },
+  "npm run e2e:full": { needs: "hours: it runs all that is named here" },
   "npm run bench": BY_HAND,
   "npm run bench -- --write": BY_HAND,
   "npm run bench -- --compare 001f07f --rounds 3": BY_HAND,

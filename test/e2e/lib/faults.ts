@@ -134,18 +134,22 @@ export class Faults {
     }
   }
 
-  /** Prints the table, and with UPDATE_DOCS set in the environment, writes it into the page between the marks of a test file. */
+  /** Tells the table of a test file. */
   tell(file: string): void {
-    const table = faultTable(this.#results);
-    process.stdout.write(`${table}\n`);
-    if (process.env.UPDATE_DOCS === undefined) return;
-    const [begin, end] = [`<!-- table: made by ${file} -->`, "<!-- end of the table -->"];
-    const page = readFileSync(PAGE, "utf8");
-    const from = page.indexOf(begin);
-    const to = page.indexOf(end, from);
-    if (from < 0 || to < 0) throw new Error(`${PAGE} has no "${begin}" with an end`);
-    writeFileSync(PAGE, `${page.slice(0, from + begin.length)}\n${table}\n${page.slice(to)}`);
+    tellTable(file, faultTable(this.#results));
   }
+}
+
+/** Prints a table, and with UPDATE_DOCS set in the environment, writes it into docs/faults.md between the marks of a test file. */
+export function tellTable(file: string, table: string): void {
+  process.stdout.write(`${table}\n`);
+  if (process.env.UPDATE_DOCS === undefined) return;
+  const [begin, end] = [`<!-- table: made by ${file} -->`, "<!-- end of the table -->"];
+  const page = readFileSync(PAGE, "utf8");
+  const from = page.indexOf(begin);
+  const to = page.indexOf(end, from);
+  if (from < 0 || to < 0) throw new Error(`${PAGE} has no "${begin}" with an end`);
+  writeFileSync(PAGE, `${page.slice(0, from + begin.length)}\n${table}\n${page.slice(to)}`);
 }
 
 /** The results as a table of docs/faults.md. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { sudoers } from "../../../components/host/accounts.ts";
-import { auditRules } from "../../../components/host/audit.ts";
+import { auditFile, auditRules } from "../../../components/host/audit.ts";
 import { ACCEPTED, fail2banJail } from "../../../components/host/bans.ts";
 import { destinationFault } from "../../../components/host/egress.ts";
 import { daemonSettings, HOLDS, MERGE } from "../../../components/host/engine.ts";
@@ -53,6 +53,19 @@ describe("sshd's settings", () => {
       expect.arrayContaining(["PasswordAuthentication", "AuthorizedKeysFile", "AuthorizedKeysCommand", "AllowUsers"]),
     );
     for (const key of Object.keys(sshdSettings(options))) expect(outside).toMatch(new RegExp(`^${key} `, "m"));
+  });
+
+  test("take over from a socket with sshd stopped: systemd may lose a running one that it gives a second name", () => {
+    const { activate = "" } = sshStep(options);
+    const order = [
+      "disable --quiet --now ssh.socket",
+      "stop ssh.service",
+      "enable --quiet ssh.service",
+      "restart ssh.service",
+    ];
+    const places = order.map((words) => activate.indexOf(`systemctl ${words}`));
+    expect(places).not.toContain(-1);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
   });
 
   test("leave room for many calls over one connection", () => {
@@ -281,9 +294,29 @@ describe("other files", () => {
   });
 
   test("the audit rules each have a key to search by", () => {
-    for (const line of auditRules()
+    for (const line of auditFile()
       .split("\n")
       .filter((text) => /^-[wa]/.test(text)))
       expect(line).toMatch(/ -k \w+$/);
+  });
+
+  test("the audit rules are each looked for, and none is taken for another", () => {
+    expect(auditRules).toHaveLength(19);
+    expect(new Set(auditRules.map(({ loaded }) => loaded)).size).toBe(auditRules.length);
+    // As auditctl of Debian 13 tells them.
+    const told = [
+      "-w /etc/sudoers.d -p wa -k scope",
+      "-a always,exit -F arch=b64 -S execve -C uid!=euid -F euid=0 -F auid>=1000 -F auid!=-1 -F key=privileged",
+      "-a always,exit -F arch=b64 -S adjtimex,settimeofday,clock_settime -F key=time",
+    ].join("\n");
+    const loaded = auditRules.filter(({ loaded }) => {
+      const script = `auditctl() { printf '%s\\n' "$TOLD"; }\n${loaded}`;
+      return spawnSync("sh", ["-c", script], { env: { ...process.env, TOLD: told } }).status === 0;
+    });
+    expect(loaded.map(({ rule }) => rule)).toEqual([
+      "-w /etc/sudoers.d/ -p wa -k scope",
+      "-a always,exit -F arch=b64 -S adjtimex,settimeofday,clock_settime -k time",
+      "-a always,exit -F arch=b64 -S execve -C uid!=euid -F euid=0 -F auid>=1000 -F auid!=unset -k privileged",
+    ]);
   });
 });
