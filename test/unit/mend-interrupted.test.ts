@@ -3,7 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { setHeld } from "../../tools/lib/held.ts";
-import { mendInterrupted } from "../../tools/lib/interrupted.ts";
+import { mendInterrupted, without } from "../../tools/lib/interrupted.ts";
 import type { RunOptions } from "../../tools/lib/run.ts";
 import type { Workspace } from "../../tools/lib/workspace.ts";
 
@@ -15,6 +15,33 @@ case "$1 $2" in
   "container inspect") grep -qx "$3" "$DOCKER_HOME/containers" ;;
 esac
 `;
+
+describe("a state without what was removed by hand", () => {
+  const urn = (name: string) => `urn:pulumi:x::autollm::docker:index/container:Container::${name}`;
+  const type = "docker:index/container:Container";
+  const resources = [
+    { urn: urn("a"), type, id: "1" },
+    { urn: urn("a"), type, id: "2" },
+    { urn: urn("b"), type, id: "3" },
+    {
+      ...{ urn: "urn:c", type: "command:local:Command", id: "3", deletedWith: urn("b") },
+      dependencies: [urn("a"), urn("b")],
+      propertyDependencies: { create: [urn("b")], triggers: null, stdin: [urn("a")] },
+    },
+  ];
+
+  it("says of nothing that it needs what is gone, and keeps what is there under the same name", () => {
+    const left = without({ resources }, new Set(["2", "3"]));
+    expect(left.resources).toEqual([
+      resources[0],
+      {
+        ...{ urn: "urn:c", type: "command:local:Command", id: "3" },
+        dependencies: [urn("a")],
+        propertyDependencies: { create: [], triggers: [], stdin: [urn("a")] },
+      },
+    ]);
+  });
+});
 
 describe("what a killed update left", () => {
   let home: string;

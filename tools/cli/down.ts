@@ -1,7 +1,7 @@
 import { commandLine } from "../../components/configCommand.ts";
 import { stopDocker } from "../docker/docker.ts";
 import { command, STACK } from "../lib/command.ts";
-import { mendInterrupted } from "../lib/interrupted.ts";
+import { forgetRemoved, mendInterrupted } from "../lib/interrupted.ts";
 import { say, UserError } from "../lib/log.ts";
 import { forgetLocalStack, openWorkspace, stackExists } from "../lib/workspace.ts";
 
@@ -23,6 +23,9 @@ export const downCommand = command(
     }
     if (await stackExists(workspace)) {
       await mendInterrupted(workspace);
+      // Before it, and not only when it fails: what is removed first would be an error among many.
+      const gone = await forgetRemoved(workspace);
+      if (gone > 0) say(`${gone} containers, networks or volumes had been removed by hand`);
       const { code } = await workspace.pulumi(["destroy", "--stack", stack, "--yes", "--suppress-outputs"], {
         output: "show",
         allowFailure: true,

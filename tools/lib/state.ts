@@ -10,6 +10,12 @@ export interface StateResource {
   readonly id?: string;
   readonly inputs?: { readonly name?: unknown };
   readonly outputs?: Readonly<Record<string, unknown>>;
+  /** What it needs, by URN. */
+  readonly dependencies?: readonly string[];
+  /** The same for each input. */
+  readonly propertyDependencies?: Readonly<Record<string, readonly string[] | null>>;
+  /** The resource that takes it along when it is removed. */
+  readonly deletedWith?: string;
   /** Whether the next update replaces it. */
   readonly taint?: boolean;
   /** When its value was made; absent for what the engine does not keep. */
