@@ -75,7 +75,9 @@ describe("./autollm status", () => {
     expect(code).toBe(2);
     expect(status.killSwitch).toMatchObject({ on: true, reason: "a drill" });
     expect(problems(status)).toContain("kill switch");
-    const executor = status.workloads?.find(({ name }) => name === "execution-ib");
+    // A daemon that is busy may let one look go without the containers.
+    const workloads = await eventually("the containers", 60, async () => (await look()).status.workloads ?? undefined);
+    const executor = workloads.find(({ name }) => name === "execution-ib");
     expect(executor).toMatchObject({ state: "exited", problem: null, note: "kill switch" });
     expect((await stack.autollm("kill-switch", "off", "--yes")).code).toBe(0);
   });
