@@ -97,13 +97,7 @@ describe("an old installation's .env", () => {
   });
 
   test("leaves what runs its passwords", async () => {
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     const host = await stack.address("postgres", "postgres");
     for (const user of ["gateway_api", "portfolio_ledger", "reporter"]) {

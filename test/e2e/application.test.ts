@@ -37,13 +37,7 @@ describe("an application that knows nothing of the platform", () => {
     stack = await testStack("application");
     to = access(stack);
     registry = await startRegistry();
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     headers = await trader(stack);
     release(await registry.push(await pythonApplication(), SERVICE, "1"));

@@ -65,13 +65,7 @@ describe("a service whose database role has turned on the others", () => {
 
   beforeAll(async () => {
     stack = await testStack("e2e-hostile");
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     postgres = await stack.container("postgres");
     await asHostile(hostileSql);

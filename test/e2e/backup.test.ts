@@ -83,13 +83,7 @@ describe("a backup", () => {
 
   beforeAll(async () => {
     stack = await testStack("backup");
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     await redis("set", "e2e:mark", marks.redis);
     await publish(marks.nats);

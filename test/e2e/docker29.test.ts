@@ -54,13 +54,7 @@ describe("a current Docker, whose oldest API is newer than what an old client sp
   });
 
   test("carries the whole platform", async () => {
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     const unhealthy = await docker("ps", "--filter", "health=unhealthy", "--format", "{{.Names}}");
     expect(unhealthy).toBe("");

@@ -19,13 +19,7 @@ describe("the edge and its clients", () => {
 
   beforeAll(async () => {
     stack = await testStack("e2e-clients");
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     admin = login("admin", await stack.output("adminPassword"));
     grafana = login("admin", await stack.output("grafanaPassword"));

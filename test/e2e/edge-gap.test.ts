@@ -168,13 +168,7 @@ describe("the edge", () => {
       env: { CGO_ENABLED: "0", GOFLAGS: "-buildvcs=false" },
     });
     stack = await testStack(NAME);
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     authorization = login("admin", await stack.output("adminPassword")).authorization ?? "";
     const jaeger = await stack.container("jaeger");

@@ -20,13 +20,7 @@ describe("the edge", () => {
 
   beforeAll(async () => {
     stack = await testStack("e2e-edge");
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     admin = login("admin", await stack.output("adminPassword"));
     headers = await trader(stack);

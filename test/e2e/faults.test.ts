@@ -12,13 +12,7 @@ describe("the platform", () => {
   beforeAll(async () => {
     stack = await testStack("faults");
     faults = new Faults(stack);
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
   });
   afterAll(async () => {

@@ -60,13 +60,7 @@ describe("the platform's kill switch", () => {
     stack = await testStack("e2e-kill");
     to = access(stack);
     registry = await startRegistry();
-    const first = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const first = await stack.up();
     expect(first.code, first.stdout + first.stderr).toBe(0);
     const port = await freePort();
     exchange = await Exchange.listen(port);

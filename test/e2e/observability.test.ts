@@ -33,13 +33,7 @@ describe("watching", () => {
 
   beforeAll(async () => {
     stack = await testStack("watch");
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     admin = login("admin", await stack.output("adminPassword"));
     grafana = login("admin", await stack.output("grafanaPassword"));

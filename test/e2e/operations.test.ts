@@ -17,13 +17,7 @@ describe("operations on a running stack", () => {
 
   beforeAll(async () => {
     stack = await testStack("e2e-ops");
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     headers = await trader(stack);
   });

@@ -48,13 +48,7 @@ describe("the local stack", () => {
 
   beforeAll(async () => {
     stack = await testStack("e2e");
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     firstUp = up.stdout + up.stderr;
     expect(up.code, firstUp).toBe(0);
     const state: unknown = JSON.parse(await stack.pulumi("stack", "export", "--show-secrets"));

@@ -45,8 +45,7 @@ describe("registries that want a login", () => {
       .split("\n")
       .filter((id) => id !== "")
       .sort();
-  const upOf = () =>
-    stack.autollm("up", "--http-port", String(stack.httpPort), "--https-port", String(stack.httpsPort));
+  const upOf = () => stack.up();
 
   beforeAll(async () => {
     await ensureDocker({ install: process.env.CI === "true" });

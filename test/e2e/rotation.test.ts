@@ -32,13 +32,7 @@ describe("a rotation", () => {
   beforeAll(async () => {
     stack = await testStack("rotation");
     to = access(stack);
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
   });
 

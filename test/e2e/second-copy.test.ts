@@ -107,13 +107,7 @@ describe("the second repository", () => {
     await stack.pulumi("config", "set", "--path", "backup.s3", `s3:${url}/backups/e2e`);
     await stack.pulumi("config", "set", "--secret", "s3-access-key", writer.accessKey);
     await stack.pulumi("config", "set", "--secret", "s3-secret-key", writer.secretKey);
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     const policies = await backup<Policies>("--policies");
     const statements = (

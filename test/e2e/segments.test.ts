@@ -48,13 +48,7 @@ describe("the network", () => {
   beforeAll(async () => {
     outside = await makeOutside();
     stack = await testStack("e2e-segments");
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     containers = await placed(stack.name);
     expect(containers.length).toBeGreaterThan(20);

@@ -172,13 +172,7 @@ describe("the platform", () => {
   beforeAll(async () => {
     stack = await testStack("slow-starts");
     to = access(stack);
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     await to.whole();
     password = await stack.output("adminPassword");

@@ -15,13 +15,7 @@ describe("./autollm status", () => {
 
   beforeAll(async () => {
     stack = await testStack("e2e-status");
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
   });
   afterAll(async () => {

@@ -43,13 +43,7 @@ describe("the streams of a stack", () => {
   beforeAll(async () => {
     stack = await testStack("streams");
     to = access(stack);
-    const up = await stack.autollm(
-      "up",
-      "--http-port",
-      String(stack.httpPort),
-      "--https-port",
-      String(stack.httpsPort),
-    );
+    const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     headers = await trader(stack);
   });

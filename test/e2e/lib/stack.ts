@@ -17,6 +17,8 @@ export interface TestStack {
   readonly url: string;
   /** Runs one of the project's commands on the stack. A failure is returned, not thrown. */
   autollm(command: string, ...args: readonly string[]): Promise<RunResult>;
+  /** Brings it up on ports of its own. A failure is returned, not thrown. */
+  up(): Promise<RunResult>;
   /** Runs a Pulumi command on the stack. A failure throws. */
   pulumi(...args: readonly string[]): Promise<string>;
   output(name: string): Promise<string>;
@@ -78,6 +80,7 @@ export async function testStack(name: string): Promise<TestStack> {
     httpsPort,
     url: `https://localhost:${httpsPort}`,
     autollm,
+    up: () => autollm("up", "--http-port", String(httpPort), "--https-port", String(httpsPort)),
     pulumi,
     output: async (output) => (await pulumi("stack", "output", output, "--show-secrets")).trim(),
     container,
