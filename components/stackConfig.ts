@@ -31,13 +31,12 @@ export function loadStackConfig(): LoadedConfig {
     const values = credentialNames
       .filter((name) => supplied.has(name))
       .map((name) => [name, config.requireSecret(name)] as const);
-    const supplyCertificate = Object.entries(settings.domains).filter(
-      ([, { certificate }]) => certificate !== undefined,
+    const domains = config.getSecretObject<Record<string, { readonly key: string }>>(DOMAINS);
+    const domainKeys = Object.entries(settings.domains).flatMap(([name, { certificate }]) =>
+      certificate === undefined || domains === undefined
+        ? []
+        : [[name, domains.apply((all) => all[name]?.key ?? "")] as const],
     );
-    const domainKeys = supplyCertificate.map(([name]) => {
-      const domains = config.requireSecretObject<Record<string, { readonly key: string }>>(DOMAINS);
-      return [name, domains.apply((all) => all[name]?.key ?? "")] as const;
-    });
     const loaded = { settings, supplied: new Map(values), domainKeys: new Map(domainKeys) };
     if (Object.keys(settings.registries).length === 0) return loaded;
     return { ...loaded, registries: config.requireSecretObject<Record<string, RegistryLogin>>(REGISTRIES) };

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureDocker } from "../docker/docker.ts";
+import { between } from "../docs/marks.ts";
 import { ensureImages } from "../images/images.ts";
 import { unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
@@ -131,10 +132,7 @@ workloads as the sizes say, by this stack's own component and by docker compose,
     ].join("\n\n");
     process.stdout.write(`${figures}\n`);
     if (write === true) {
-      const page = readFileSync(PAGE, "utf8");
-      const head = page.slice(0, page.indexOf(BEGIN));
-      const rest = page.slice(page.indexOf(END));
-      writeFileSync(PAGE, `${head}${BEGIN}\n\n${figures}\n\n${rest}`);
+      writeFileSync(PAGE, between(readFileSync(PAGE, "utf8"), BEGIN, END, `\n${figures}\n`));
     }
     return 0;
   },

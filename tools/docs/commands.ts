@@ -1,6 +1,7 @@
 import { entries, type Group, groups } from "../commands.ts";
 import { EXIT_CODES } from "../lib/exitCodes.ts";
 import { rows } from "../lib/text.ts";
+import { between } from "./marks.ts";
 
 const groupNames = Object.keys(groups) as Group[];
 const members = (group: Group) => entries.filter(([, entry]) => entry.group === group);
@@ -32,7 +33,7 @@ const [BEGIN, END] = ["<!-- commands -->", "<!-- end of the commands -->"] as co
 
 /** A page with another table between the marks. */
 export function withTable(page: string, table: string): string {
-  return page.slice(0, page.indexOf(BEGIN)) + BEGIN + "\n" + table + "\n" + page.slice(page.indexOf(END));
+  return between(page, BEGIN, END, table);
 }
 
 /** The table of README.md: all groups but that of the repository's own. */

@@ -1,7 +1,7 @@
 import { Daemon } from "./daemon.ts";
 import { releaseEngineLock } from "./engineLock.ts";
 import { say } from "./log.ts";
-import { type Deployment, deploymentOf, exported, type StateResource } from "./state.ts";
+import { type Deployment, deploymentOf, exported } from "./state.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A thing of Docker's that an interrupted update may have made, or may have removed. */
@@ -44,14 +44,14 @@ const LIVE_FILES = /::[a-z0-9-]+-live-files$/;
  * anew, also where the change that wrote them has been taken back.
  */
 export function settled(deployment: Deployment, gone: ReadonlySet<string>): Deployment {
-  const { pending_operations: pending = [], resources = [], ...rest } = deployment;
-  const isGone = ({ type, id }: StateResource) => KINDS[type] !== undefined && id !== undefined && gone.has(id);
+  const { pending_operations: pending = [], ...rest } = deployment;
   const unsure = new Set(pending.map(({ resource }) => resource.urn).filter((urn) => LIVE_FILES.test(urn)));
+  const left = without(rest, gone);
   return {
-    ...rest,
-    resources: resources
-      .filter((resource) => !isGone(resource))
-      .map((resource) => (unsure.has(resource.urn) ? { ...resource, taint: true } : resource)),
+    ...left,
+    resources: (left.resources ?? []).map((resource) =>
+      unsure.has(resource.urn) ? { ...resource, taint: true } : resource,
+    ),
   };
 }
 

@@ -345,7 +345,7 @@ export function statusOf(facts: Facts): Status {
   // Of a stack that is not there each workload is missing; that is one problem.
   const isEmpty = told(facts.containers)?.length === 0;
   const none = isEmpty ? [{ what: "containers", says: `there are none; ${commandLine(facts.stack, "up")}` }] : [];
-  const unwell = (isEmpty ? [] : (workloads ?? [])).flatMap(({ name, container, problem }) =>
+  const faulty = (isEmpty ? [] : (workloads ?? [])).flatMap(({ name, container, problem }) =>
     problem === null ? [] : [{ what: name, says: `${problem} (${container})` }],
   );
   const firing = (alerts ?? [])
@@ -357,7 +357,7 @@ export function statusOf(facts: Facts): Status {
   const late = (due ?? [])
     .filter(({ overdue }) => overdue)
     .map(({ what, says }) => ({ what, says: `overdue: ${says}` }));
-  const problems = [...switched, ...failed, ...none, ...unwell, ...firing, ...late];
+  const problems = [...switched, ...failed, ...none, ...faulty, ...firing, ...late];
   const silent = (Object.keys(SOURCES) as (keyof typeof SOURCES)[]).flatMap((key) => {
     const source: Said<unknown> = facts[key];
     return "silent" in source ? [{ source: SOURCES[key], says: plain(source.silent) }] : [];

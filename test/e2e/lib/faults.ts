@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect } from "vitest";
 import type { SegmentName } from "../../../components/segments.ts";
+import { between } from "../../../tools/docs/marks.ts";
 import { run } from "../../../tools/lib/run.ts";
 import { root } from "../../../tools/lib/workspace.ts";
 import { eventually } from "./http.ts";
@@ -144,12 +145,8 @@ export class Faults {
 export function tellTable(file: string, table: string): void {
   process.stdout.write(`${table}\n`);
   if (process.env.UPDATE_DOCS === undefined) return;
-  const [begin, end] = [`<!-- table: made by ${file} -->`, "<!-- end of the table -->"];
-  const page = readFileSync(PAGE, "utf8");
-  const from = page.indexOf(begin);
-  const to = page.indexOf(end, from);
-  if (from < 0 || to < 0) throw new Error(`${PAGE} has no "${begin}" with an end`);
-  writeFileSync(PAGE, `${page.slice(0, from + begin.length)}\n${table}\n${page.slice(to)}`);
+  const [begin, end] = [`<!-- table: made by ${file} -->`, "<!-- end of the table -->"] as const;
+  writeFileSync(PAGE, between(readFileSync(PAGE, "utf8"), begin, end, table));
 }
 
 /** The results as a table of docs/faults.md. */
