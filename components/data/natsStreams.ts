@@ -45,7 +45,6 @@ export class NatsStreams extends pulumi.ComponentResource {
         health: answersHttp(PORT, "/health"),
         // An update from a single stream copies what waits in it.
         startPeriod: RECOVERY,
-        unhealthyAfter: 60,
         memory: 96,
         environment: {
           NODE_OPTIONS: "--max-old-space-size=48",

@@ -60,7 +60,7 @@ export interface WorkloadSpec {
   readonly health?: readonly string[];
   /** Seconds until a failing health check counts; until then it is not restarted for one. Default 30. */
   readonly startPeriod?: number;
-  /** Seconds for which every health check must fail until it is unhealthy. Default 15. */
+  /** Seconds for which every health check must fail until it is unhealthy. Default 60. */
   readonly unhealthyAfter?: number;
   /** Hard limit, MiB; no swap on top. */
   readonly memory: number;
@@ -121,7 +121,7 @@ const START_PERIOD = 30;
  * alone, and an `up` waits. The first good check ends it, so a program that fails later is noticed as soon as any other.
  */
 export const RECOVERY = 1800;
-const UNHEALTHY_AFTER = 15;
+const UNHEALTHY_AFTER = 60;
 const MIB = 1024 * 1024;
 
 /** Settings of every container: platform.md's "Docker with json-file logs 10 MB x 3", CIS Docker Benchmark 5.x. */
@@ -163,8 +163,12 @@ export function answersHttp(port: number, path: string, host = "127.0.0.1"): rea
   return ["wget", "-q", "-O", "/dev/null", `http://${host}:${port}${path}`];
 }
 
-/** Seconds between two health checks. */
-const HEALTH_INTERVAL = 5;
+/**
+ * Seconds between two health checks; Docker's own default. While a container starts, Docker 25 and later check every 5 seconds, so
+ * what depends on it does not wait longer for this. Each check is a process in the container: at 5 seconds they took as much
+ * of a small host as the platform itself (docs/performance.md).
+ */
+const HEALTH_INTERVAL = 30;
 
 /** Seconds that an `up` waits for a container to be healthy: no less than Docker does before it calls it unhealthy. */
 const healthyWithin = ({ startPeriod = START_PERIOD, unhealthyAfter = UNHEALTHY_AFTER }: WorkloadSpec) =>

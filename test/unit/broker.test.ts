@@ -59,7 +59,7 @@ describe("IB Gateway", () => {
     // An `up` gives the second factor as long.
     expect(waitTimeout).toBe(1200);
     expect(healthcheck?.tests?.at(-1)).toContain("/dev/tcp/127.0.0.1/4002");
-    expect(healthcheck).toMatchObject({ interval: "5s", retries: 60 });
+    expect(healthcheck).toMatchObject({ interval: "30s", retries: 10 });
     expect(envs).toContain("AUTO_RESTART_TIME=04:45 AM");
   });
 });

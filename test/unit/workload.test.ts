@@ -138,14 +138,14 @@ describe("a workload", () => {
     expect(inputs).toMatchObject({ networkMode: "none", networksAdvanced: [] });
   });
 
-  it("is asked for its health every 5 s, and an up waits until it can serve", async () => {
+  it("is asked for its health every 30 s, and an up waits until it can serve", async () => {
     const { inputs } = await run({ health: ["/bin/web", "ready"], startPeriod: 90 });
     expect(inputs).toMatchObject({ wait: true, waitTimeout: 180, restart: "unless-stopped" });
     expect(inputs.healthcheck).toEqual({
       tests: ["CMD", "/bin/web", "ready"],
-      interval: "5s",
+      interval: "30s",
       timeout: "5s",
-      retries: 3,
+      retries: 2,
       startPeriod: "1m30s",
     });
   });
