@@ -44,7 +44,7 @@ the end and tells the snapshot's id, its size and how long it took. What is save
       list: { type: "boolean", says: "instead: list the snapshots, oldest first" },
       fetch: {
         type: "boolean",
-        says: "instead: copy from the second repository (backup.s3) what this one lacks, as on a new host; lists them",
+        says: "instead: copy from the second repository (backup.s3) what this one lacks, as on a new host, Postgres's log included; lists them",
       },
       "prune-remote": {
         type: "boolean",
@@ -117,11 +117,17 @@ the end and tells the snapshot's id, its size and how long it took. What is save
         )
         .join("\n");
     if (list) return tell(await ask<Snapshot[]>(["list"]), listed);
-    if (fetch)
+    if (fetch) {
+      const archive = await daemon.container("wal-archive");
       return tell(
-        await step("copying from the second repository", "as long as it is large", () => ask<Snapshot[]>(["fetch"])),
+        await step("copying from the second repository", "as long as it is large", async () => {
+          const log = await daemon.run(["exec", archive, ...PROGRAM, "wal-fetch"], { allowFailure: true });
+          if (log.code !== 0) throw new UserError(log.stderr.trim() || `Postgres's log was not fetched: ${log.code}`);
+          return ask<Snapshot[]>(["fetch"]);
+        }),
         listed,
       );
+    }
     if (test)
       return tell(
         await step(`restoring the newest backup of ${stack} as a test`, "as long as a backup", () =>
