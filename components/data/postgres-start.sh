@@ -36,9 +36,12 @@ fi
 pg_ctl --wait --timeout="$long" --silent --mode=fast stop
 
 # The program that closes segments in time looks at its settings when it is told to, and otherwise only after the first five minutes.
+# Not a child of this process, which becomes Postgres: Postgres takes a child that is killed for a crash of its own.
 (
-  until pg_isready --quiet --host="$socket"; do sleep 1; done
-  kill -HUP $$
-) &
+  (
+    until pg_isready --quiet --host="$socket"; do sleep 1; done
+    kill -HUP $$
+  ) &
+)
 
 exec postgres -c config_file=/etc/autollm/postgresql.conf
