@@ -4,7 +4,8 @@ import { workloadUser } from "../uids.ts";
 import { capabilitiesOf, type ImageStore, type PartImage } from "./images.ts";
 import type { Segments } from "./segments.ts";
 import type { Target } from "./target.ts";
-import { Workload, type WorkloadSpec } from "./workload.ts";
+import { Workload } from "./workload.ts";
+import type { WorkloadSpec } from "./workloadSpec.ts";
 
 /** The arguments of every component that runs workloads. */
 export interface PartArgs {
