@@ -48,7 +48,7 @@ export class RestoreTest extends pulumi.ComponentResource {
         volumes: [volume.at(SOCKET)],
         tmpfs: { "/tmp": 16, "/scratch": args.memory },
       },
-      this,
+      { parent: this },
     );
     this.socket = volume.readAt(SOCKET);
     this.registerOutputs({});

@@ -176,7 +176,7 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
         volumes: [volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     const { liveDirectory } = this.workload;
     if (liveDirectory === undefined) throw new Error("nats has no hot-reloaded files");

@@ -57,7 +57,7 @@ export class NatsStreams extends pulumi.ComponentResource {
         },
         credentials: granted,
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

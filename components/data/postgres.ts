@@ -96,7 +96,7 @@ export class Postgres extends pulumi.ComponentResource implements OverlappingSer
         volumes: [volume.at("/var/lib/postgresql/data")],
         tmpfs: { "/tmp": 64 },
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

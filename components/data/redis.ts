@@ -103,7 +103,7 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
         volumes: [this.volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

@@ -126,7 +126,7 @@ export class Caddy extends pulumi.ComponentResource {
         volumes: [volume.at("/data"), sockets.mount],
         tmpfs: { "/tmp": 16, "/config": 16 },
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({ url: this.url });
   }

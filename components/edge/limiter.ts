@@ -49,7 +49,7 @@ export class EdgeLimiter extends pulumi.ComponentResource {
         },
         credentials: ["redis-edge-limiter"],
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

@@ -120,7 +120,7 @@ export class EdgeSockets extends pulumi.ComponentResource {
           { internal: sockets.quic.port, external: httpsPort, address: bindAddress, protocol: "udp" },
         ],
       },
-      this,
+      { parent: this },
     );
     this.mount = volume.readAt(DIRECTORY);
     this.registerOutputs({});

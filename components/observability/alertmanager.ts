@@ -93,7 +93,7 @@ export class Alertmanager extends pulumi.ComponentResource {
         volumes: [this.volume.at("/alertmanager")],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

@@ -206,7 +206,7 @@ export class Exporters extends pulumi.ComponentResource {
             ...spec,
             environment: { GOMEMLIMIT: `${Math.floor(MEMORY * 0.8)}MiB`, ...spec.environment },
           },
-          this,
+          { parent: this },
         ),
       ]),
     );

@@ -78,7 +78,7 @@ export class Grafana extends pulumi.ComponentResource {
         volumes: [{ ...mount, name: pulumi.all([mount.name, key.urn]).apply(([volume]) => volume) }],
         tmpfs: { "/tmp": 64 },
       },
-      this,
+      { parent: this },
     );
     grafanaEviction(database, this, this.workload);
     this.registerOutputs({});

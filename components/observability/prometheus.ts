@@ -104,7 +104,7 @@ export class Prometheus extends pulumi.ComponentResource {
         volumes: [this.volume.at("/prometheus")],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

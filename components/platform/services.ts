@@ -84,6 +84,7 @@ export class Services extends pulumi.ComponentResource {
             target: args.target,
             segments: args.segments,
             digestKey: args.credentials.digestKey,
+            workloads: args.workloads,
             spec: this.#spec(service, args),
           },
           { parent: this, dependsOn },

@@ -11,10 +11,15 @@ import type { WorkloadSpec } from "./workloadSpec.ts";
 /** Enough for a database with its connections; a fork bomb reaches it at once (CIS Docker Benchmark 5.29). */
 const DEFAULT_PIDS = 256;
 
+/** Workloads by name. */
+export type Workloads = Map<string, Workload>;
+
 export interface WorkloadArgs {
   readonly target: Target;
   readonly segments: Segments;
   readonly digestKey: pulumi.Input<string>;
+  /** Every workload of the stack; this one enters itself, so that none can be forgotten. */
+  readonly workloads: Workloads;
   readonly spec: WorkloadSpec;
 }
 
@@ -125,6 +130,7 @@ export class Workload extends pulumi.ComponentResource {
       { parent: this, deletedWith: this.container },
     );
     this.containerName = this.container.name;
+    args.workloads.set(name, this);
     this.liveDirectory = live?.path;
     this.registerOutputs({ containerName: this.containerName });
   }

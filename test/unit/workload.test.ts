@@ -33,7 +33,13 @@ async function run(change: Partial<WorkloadSpec> = {}) {
       labels: { stack: "s" },
     };
     const segments = new Segments("segments", { provider, range: DEFAULT_RANGE });
-    return new Workload("web", { target, segments, digestKey: "00", spec: { ...spec, ...change } });
+    return new Workload("web", {
+      target,
+      segments,
+      digestKey: "00",
+      workloads: new Map(),
+      spec: { ...spec, ...change },
+    });
   });
   return { inputs: recording.container("web"), resource: recording.find(CONTAINER, "web"), recording };
 }

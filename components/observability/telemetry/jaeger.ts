@@ -54,7 +54,7 @@ export class Jaeger extends pulumi.ComponentResource {
         volumes: [this.volume.at(JAEGER_DATA)],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

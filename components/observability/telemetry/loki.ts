@@ -57,7 +57,7 @@ export class Loki extends pulumi.ComponentResource {
         volumes: [this.volume.at(LOKI_DATA)],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     this.guard = runBoltGuard("loki", args, { volume: this.volume, directory: LOKI_DATA, files: BOLT_FILES }, this);
     this.registerOutputs({});
