@@ -317,7 +317,7 @@ function cutTable(results: readonly Cut[]): string {
     ].join(" | "),
   );
   return [
-    "| what happens | orders accepted | lost | rows committed | lost | keys set | lost | login after, s | whole again after, s |",
+    "| what happens | orders accepted | lost | rows committed | lost | keys set | lost | login after, s | recovered after, s |",
     "|---|---|---|---|---|---|---|---|---|",
     ...rows.map((row) => `| ${row} |`),
   ].join("\n");

@@ -4,11 +4,10 @@ import { describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The files that have been gone through. Add others when their words are plain: README, the other docs, tools, services. */
+/** The files that have been gone through. Add others when their words are plain: tools, services, components/host. */
 const done = [
-  "CONTRIBUTING.md",
-  "docs/{application,architecture,backup,check-image,decisions,engine,from-bash-installer}.md",
-  "docs/{images,observability,performance,rotation,segments}.md",
+  "{CONTRIBUTING,README}.md",
+  "docs/*.md",
   "docs/runbooks/*.md",
   "policies/**/*.{md,ts}",
   "components/*.ts",

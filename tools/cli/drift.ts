@@ -68,7 +68,7 @@ async function stackDrift(workspace: Workspace): Promise<Deviation[]> {
 
 export const driftCommand = command(
   {
-    about: `Compares the host and the containers with what was declared, and changes nothing. \`drift --mend\` puts the host right,
+    about: `Compares the host and the containers with what was declared, and changes nothing. \`drift --mend\` repairs the host,
 \`pulumi up --refresh\` the containers.`,
     differs: "something differs",
     options: {

@@ -35,8 +35,8 @@ export interface StackImages {
 export async function buildStackImages(): Promise<StackImages> {
   const registry = await registryReachable();
   const built = await step(
-    registry ? "building the images of our own programs" : "building images, since no registry is in reach",
-    "seconds when they are there, else some minutes",
+    registry ? "building the images of our own programs" : "building images, since no registry is reachable",
+    "seconds if they exist already, else some minutes",
     (): Promise<Record<string, string>> => (registry ? ensureOwnImages() : ensureImages(stackImages)),
   );
   return { source: registry ? "registry" : "local", built };
