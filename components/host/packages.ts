@@ -22,11 +22,11 @@ export const packages = [
 /** Seconds that another apt or dpkg, such as the first boot's, is waited for. */
 const LOCK_SECONDS = 300;
 
-/** What apt's words mean, and how to mend it. */
+/** What apt's words mean, and how to fix it. */
 const hints: readonly (readonly [pattern: string, hint: string])[] = [
   [
     "*'Temporary failure resolving'*|*'Could not resolve'*",
-    "the host cannot resolve names: mend /etc/resolv.conf or its name server",
+    "the host cannot resolve names: fix /etc/resolv.conf or its name server",
   ],
   [
     "*'No space left'*|*'enough free space'*",
@@ -66,7 +66,7 @@ export function aptFunction(lockSeconds = LOCK_SECONDS): string {
     "        sleep 2; continue ;;",
     ...hints.map(([pattern, hint]) => `      ${pattern}) hint=${quote(hint)} ;;`),
     "    esac",
-    `    fail "apt-get $1: $(echo "$out" | grep -E '^(E|W|dpkg):' | tail -n 3). To mend it: $hint; then run up again"`,
+    `    fail "apt-get $1: $(echo "$out" | grep -E '^(E|W|dpkg):' | tail -n 3). To fix it: $hint; then run up again"`,
     "  done",
     "}",
   ].join("\n");

@@ -50,7 +50,7 @@ describe("a host's set up ends in a clear error, and the next up finishes it,", 
 
   test("when names cannot be resolved", async () => {
     await at("cp /etc/resolv.conf /root/resolv; echo 'nameserver 127.0.0.2' > /etc/resolv.conf");
-    expect(await fault()).toContain("the host cannot resolve names: mend /etc/resolv.conf");
+    expect(await fault()).toContain("the host cannot resolve names: fix /etc/resolv.conf");
     await at("cat /root/resolv > /etc/resolv.conf");
   });
 

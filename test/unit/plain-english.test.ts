@@ -38,12 +38,7 @@ const THING = "service|credential|unit|part|component|segment|container|target|p
 
 /** Words that were found wrong. The glossary of CONTRIBUTING.md has the terms. */
 const words: readonly Word[] = [
-  {
-    wrong: /\bmend(s|ed|ing)?\b/i,
-    instead: "fix, or repair",
-    found: "and how to mend it",
-    except: [{ line: /--mend\b|"--mend"/, why: "the option of `./autollm drift`, while it has this name" }],
-  },
+  { wrong: /\bmend(s|ed|ing)?\b/i, instead: "fix, or repair", found: "and how to mend it" },
   { wrong: /\banew\b/i, instead: "again", found: "writes Caddy's configuration anew" },
   {
     wrong: /\bwhoever\b/i,
