@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { vi } from "vitest";
 import { imageNames } from "../../../components/images.ts";
 import { type Recording, type RunOptions, record } from "./mocks.ts";
@@ -19,6 +21,14 @@ export const localConfig: Readonly<Record<string, string>> = {
   imageSource: "local",
   localImages: JSON.stringify(localImages),
 };
+
+/** The setting of a host that the program sets up, with a key pair made for the test. The folder is the caller's to remove. */
+export function hostSetting(folder: string): string {
+  const privateKeyPath = join(folder, "key");
+  const { status, stderr } = spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", privateKeyPath]);
+  if (status !== 0) throw new Error(`ssh-keygen: ${stderr}`);
+  return JSON.stringify({ address: "192.0.2.7", hostKey: "ssh-ed25519 AAAA", privateKeyPath });
+}
 
 /** Runs the whole program, afresh each time: its modules too, since index.ts does its work when it is imported. */
 export async function runPlatform({ config = localConfig, ...options }: RunOptions = {}): Promise<Recording> {
