@@ -40,5 +40,7 @@ export function callGraph(): string {
 /** The picture docs/architecture.svg. */
 export async function architecturePicture(): Promise<string> {
   const graphviz = await Graphviz.load();
-  return graphviz.dot(callGraph(), "svg");
+  const drawn = graphviz.dot(callGraph(), "svg");
+  // Without the document type, which no browser needs.
+  return drawn.slice(drawn.indexOf("<svg"));
 }
