@@ -1,4 +1,4 @@
-import { ownImages } from "../images/build.ts";
+import { ownImageNames } from "../../components/images.ts";
 import { ensureImages, ensureOwnImages, registryReachable } from "../images/images.ts";
 import { step } from "./log.ts";
 import { setConfig, type Workspace } from "./workspace.ts";
@@ -20,7 +20,7 @@ const stackImages = [
   "redis-exporter",
   "blackbox-exporter",
   "cadvisor",
-  ...ownImages,
+  ...ownImageNames,
 ] as const;
 
 /** The images of a stack on this machine, besides those that it pulls by itself. */

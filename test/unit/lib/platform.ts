@@ -1,19 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { vi } from "vitest";
-import { imageNames } from "../../../components/images.ts";
+import { partImageNames } from "../../../components/images.ts";
 import { type Recording, type RunOptions, record } from "./mocks.ts";
 import { randomText } from "./values.ts";
 
 // A run takes half a second of CPU: much longer on a machine that does other work as well.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-const localImages = Object.fromEntries(
-  [...imageNames, "reference", "backup", "edge-sockets"].map((name) => [
-    name,
-    `autollm.local/${name}:0123456789abcdef`,
-  ]),
-);
+const localImages = Object.fromEntries(partImageNames.map((name) => [name, `autollm.local/${name}:0123456789abcdef`]));
 
 /** The config of a local stack, as `./autollm up` completes it on a machine without a registry. */
 export const localConfig: Readonly<Record<string, string>> = {
