@@ -29,6 +29,7 @@ import { Services } from "./components/platform/services.ts";
 import { ContainerNames } from "./components/runtime/containerNames.ts";
 import { ImageStore } from "./components/runtime/images.ts";
 import { Segments } from "./components/runtime/segments.ts";
+import type { Workloads } from "./components/runtime/workload.ts";
 import { loadStackConfig } from "./components/stackConfig.ts";
 import { makeTarget } from "./components/target.ts";
 
@@ -40,7 +41,8 @@ const target = makeTarget(config);
 const credentials = new Credentials("credentials", { ...settings, supplied });
 const segments = new Segments("segments", { provider: target.docker, range: settings.networkRange });
 const images = new ImageStore("images", { provider: target.docker, settings, loader: target.imageLoader });
-const part = { target, segments, images, credentials };
+const workloads: Workloads = new Map();
+const part = { target, segments, images, credentials, workloads };
 
 const killSwitch = new KillSwitchMount("kill-switch", { target });
 const postgres = new Postgres("postgres", part);
@@ -141,27 +143,6 @@ new FormerPasswords("former-passwords", {
   workloads: [...services.workloads.keys(), ...exporters.workloads.keys(), "backup", "wal-archive", "edge-limiter"],
 });
 
-const workloads = new Map([
-  ...services.workloads,
-  ...exporters.workloads,
-  ...Object.entries({
-    ...{ postgres, redis, nats, alertmanager, prometheus, caddy, grafana, backup, "ib-gateway": ibGateway },
-    "restore-test": { workload: backup.restoreTest },
-    "wal-archive": walArchive,
-    ...{
-      "nats-streams": natsStreams,
-      "edge-limiter": edgeLimiter,
-      "edge-sockets": edgeSockets,
-      jaeger,
-      loki,
-      "otel-collector": collector,
-      "log-collector": logCollector,
-      "loki-guard": { workload: loki.guard },
-      "otel-collector-guard": { workload: collector.guard },
-      "log-collector-guard": { workload: logCollector.guard },
-    },
-  }).map(([name, { workload }]) => [name, workload] as const),
-]);
 new ContainerNames("container-names", {
   target,
   workloads: [...workloads.values()],

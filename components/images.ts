@@ -252,6 +252,13 @@ export type ImageName = keyof typeof images;
 
 export const imageNames = Object.keys(images) as readonly ImageName[];
 
+/** This repository's own programs that have an image. */
+export const ownImageNames = ["reference", "backup", "edge-sockets"] as const;
+export type OwnImage = (typeof ownImageNames)[number];
+
+/** The images of everything that the program may run, besides those that a release names. */
+export const partImageNames: readonly (ImageName | OwnImage)[] = [...imageNames, ...ownImageNames];
+
 /** What a registry is asked for: `repository:tag@sha256:…`, or the tag alone where the digest is unverified. */
 export function imageReference(name: ImageName): string {
   const { reference, digest }: ThirdPartyImage = images[name];

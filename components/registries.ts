@@ -1,10 +1,6 @@
 import { isIPv6 } from "node:net";
 import { z } from "zod";
-import { configCommand, configPath } from "./configCommand.ts";
 import { weakness } from "./strength/weak.ts";
-
-/** The config key of the registries that need a login. */
-export const REGISTRIES = "registries";
 
 /** A login at an image registry. */
 export interface RegistryLogin {
@@ -59,20 +55,6 @@ export const registriesSchema = z.record(
   }),
   login,
 );
-
-const passwords = z.record(z.string(), z.looseObject({ password: z.string() }));
-
-/** The path of a registry's password in the config. */
-export const passwordPath = (address: string): string => configPath([REGISTRIES, address, "password"]);
-
-/** The faults of passwords that are not encrypted in the config. */
-export function plainPasswordFaults(registries: unknown, isSecret: boolean, stack: string): readonly string[] {
-  if (isSecret) return [];
-  return Object.keys(passwords.safeParse(registries ?? {}).data ?? {}).map((address) => {
-    const path = passwordPath(address);
-    return `${path}: is stored in plain text; set it with: ${configCommand(stack, `set --secret --path '${path}'`)}`;
-  });
-}
 
 /** The registry that an image's name names, by the rule of Docker's client. */
 export function registryOf(reference: string): string {

@@ -12,9 +12,10 @@ import {
 import { exchanges } from "./credentials/fixed.ts";
 import { overlapSteps, overlapUnits } from "./credentials/overlap.ts";
 import { confirmFaults, LIVE_CONFIRM, paperFaults, suppliedFaults } from "./credentials/suppliedFaults.ts";
-import { DOMAINS, domainsSchema, plainKeyFaults, setPem } from "./edge/domains.ts";
+import { domainsSchema, HOST_NAME } from "./edge/domains.ts";
 import { destinationFault } from "./host/egress.ts";
 import { systemAccounts } from "./host/systemAccounts.ts";
+import { DOMAINS, plainNestedSecrets, setNestedSecret } from "./nestedSecrets.ts";
 import { DEFAULT_RANGE, overlap, rangeFault } from "./networkRange.ts";
 import { proxyFaults } from "./networks.ts";
 import { freqtradeSchema, mailSchema } from "./outside.ts";
@@ -22,7 +23,7 @@ import { applicationNames } from "./platform/applications/index.ts";
 import { serviceNames } from "./platform/catalogue.ts";
 import { pinnedImage, releaseSchema, sharingFaults, startFaults } from "./platform/release.ts";
 import { declaredStart, referenceFaults } from "./platform/started.ts";
-import { plainPasswordFaults, REGISTRIES, registriesSchema } from "./registries.ts";
+import { registriesSchema } from "./registries.ts";
 
 const port = z.int().min(1).max(65535);
 const generation = z.int("must be a whole number, 1 or more").min(1, "must be 1 or more");
@@ -96,7 +97,7 @@ const schema = z
     environment: z.enum(["local", "staging", "production"]).default("local"),
     domain: z
       .string()
-      .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be a host name in lower case, such as trader.example.com")
+      .regex(HOST_NAME, "must be a host name in lower case, such as trader.example.com")
       .default(DEFAULT_DOMAIN),
     domains: domainsSchema.default({}),
     bindAddress: z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address").default("127.0.0.1"),
@@ -294,12 +295,15 @@ function schemaFaults(error: z.ZodError, stack: string): readonly string[] {
         ({ message }) => `${path}: ${message}. Remove it with: ${configCommand(stack, `rm --path '${path}'`)}`,
       );
     if (issue.code === "unrecognized_keys") return [`${path}: ${issue.message}`];
-    if (issue.path[0] === DOMAINS && issue.path.length === 3)
-      return [`${path}: ${issue.message}; fix it with: ${setPem(issue.path, stack)}`];
-    const secret = path === LIVE_CONFIRM || (issue.path[0] === REGISTRIES && issue.path[2] === "password");
-    const set = secret
-      ? configCommand(stack, `set --secret --path '${path}'`)
-      : configCommand(stack, `set --path '${path}' VALUE`);
+    const certificate = issue.path[0] === DOMAINS && issue.path[2] === "certificate";
+    const set =
+      setNestedSecret(issue.path, stack) ??
+      configCommand(
+        stack,
+        path === LIVE_CONFIRM
+          ? `set --secret --path '${path}'`
+          : `set --path '${path}' ${certificate ? "< certificate.pem" : "VALUE"}`,
+      );
     return [`${path}: ${issue.message}; fix it with: ${set}`];
   });
 }
@@ -350,8 +354,7 @@ export function checkConfig(
   const domain = typeof raw.domain === "string" ? raw.domain : DEFAULT_DOMAIN;
   const hosts = [domain, ...Object.keys(z.looseObject({}).safeParse(raw.domains).data ?? {})];
   faults.push(...suppliedFaults(values, hosts, stack), ...missingCredentials(raw, supplied, stack));
-  faults.push(...plainPasswordFaults(raw.registries, secretKeys.has(`${PROJECT}${REGISTRIES}`), stack));
-  faults.push(...plainKeyFaults(raw.domains, secretKeys.has(`${PROJECT}${DOMAINS}`), stack));
+  faults.push(...plainNestedSecrets(raw, (setting) => secretKeys.has(`${PROJECT}${setting}`), stack));
   const trading = schema.shape.trading.safeParse(raw.trading ?? {});
   if (trading.success) {
     const isSecret = secretKeys.has(`${PROJECT}trading`);

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type CredentialName, credentialNames } from "./credentials/catalogue.ts";
-import { DOMAINS } from "./edge/domains.ts";
-import { REGISTRIES, type RegistryLogin } from "./registries.ts";
+import { DOMAINS, REGISTRIES } from "./nestedSecrets.ts";
+import type { RegistryLogin } from "./registries.ts";
 import { ConfigError, checkConfig, type Settings } from "./settings.ts";
 
 /** The stack's config as the program uses it. */

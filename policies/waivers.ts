@@ -1,3 +1,4 @@
+import { METRICS_DIR } from "../components/host/directories.ts";
 import { readableGroups } from "../components/uids.ts";
 
 /** An exception from a rule, for one workload and one value of it. */
@@ -55,6 +56,12 @@ export const waivers: readonly Waiver[] = [
     service: "node-exporter",
     value: "/etc/hostname",
     reason: "one file, which contains the host's name: any file shows how full its file system is",
+  },
+  {
+    rule: "container-mounts-harmless",
+    service: "node-exporter",
+    value: METRICS_DIR,
+    reason: "the metrics that the host's own programs write: only root writes there, and nothing else is in it",
   },
   {
     rule: "container-mounts-harmless",

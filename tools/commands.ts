@@ -2,12 +2,12 @@ import type { Command } from "./lib/command.ts";
 
 /** What one does with the commands, in the order of the help. */
 export const groups = {
-  run: "a stack: up, what it is like, down",
+  run: "a stack: start, inspect, remove",
   release: "the program and its images",
-  data: "backups, and what comes in and goes out",
+  data: "backups, imports and reports",
   credentials: "passwords and keys",
   safety: "when something is wrong, or must not go wrong",
-  repository: "for those who change this repository, and for its workflows",
+  repository: "for developers of this repository, and for its workflows",
 } as const;
 
 export type Group = keyof typeof groups;
@@ -27,7 +27,7 @@ export interface Entry {
 export const commands = {
   up: {
     group: "run",
-    summary: "bring a stack up, or to what its config says",
+    summary: "start a stack, or update it to what its config says",
     load: async () => (await import("./cli/up.ts")).upCommand,
   },
   preview: {
@@ -53,24 +53,24 @@ export const commands = {
   },
   deploy: {
     group: "release",
-    summary: "backup, up, smoke tests; on a failure the former images",
+    summary: "backup, up, smoke tests; rollback on failure",
     page: "docs/operations.md#day-2",
     load: async () => (await import("./cli/deploy.ts")).deployCommand,
   },
   rollback: {
     group: "release",
-    summary: "the images of the last good deployment",
+    summary: "go back to the images of the last good deployment",
     page: "docs/operations.md#rollback",
     load: async () => (await import("./cli/rollback.ts")).rollbackCommand,
   },
   promote: {
     group: "release",
-    summary: "staging's images into production's config",
+    summary: "copy staging's images into production's config",
     load: async () => (await import("./cli/promote.ts")).promoteCommand,
   },
   pin: {
     group: "release",
-    summary: "images into a stack's config, by digest",
+    summary: "write images into a stack's config, by digest",
     load: async () => (await import("./github/pinRelease.ts")).pinCommand,
   },
   "check-image": {
@@ -87,13 +87,13 @@ export const commands = {
   },
   restore: {
     group: "data",
-    summary: "a stack's data as a backup has it",
+    summary: "replace a stack's data with a backup",
     page: "docs/backup.md",
     load: async () => (await import("./cli/restore.ts")).restoreCommand,
   },
   import: {
     group: "data",
-    summary: "an old installation's secrets into a stack's config",
+    summary: "copy an old installation's secrets into a stack's config",
     page: "docs/from-bash-installer.md",
     load: async () => (await import("./cli/import.ts")).importCommand,
   },
@@ -105,12 +105,12 @@ export const commands = {
   },
   backtest: {
     group: "data",
-    summary: "the backtest engine, once, to its end",
+    summary: "run the backtest engine once, to its end",
     load: async () => (await import("./cli/backtest.ts")).backtestCommand,
   },
   rotate: {
     group: "credentials",
-    summary: "new credentials without an outage",
+    summary: "replace credentials without an outage",
     page: "docs/rotation.md",
     load: async () => (await import("./cli/rotate.ts")).rotateCommand,
   },
@@ -128,12 +128,12 @@ export const commands = {
   },
   smoke: {
     group: "safety",
-    summary: "whether it answers, and is closed where it must be",
+    summary: "whether a stack answers, and is closed where it must be",
     load: async () => (await import("./cli/smoke.ts")).smokeCommand,
   },
   unlock: {
     group: "safety",
-    summary: "who is changing a stack; a dead one's lock goes",
+    summary: "who is changing a stack; removes a dead holder's lock",
     page: "docs/operations.md#two-at-once",
     load: async () => (await import("./cli/unlock.ts")).unlockCommand,
   },
@@ -155,7 +155,7 @@ export const commands = {
   },
   "config-secrets": {
     group: "repository",
-    summary: "secrets in plain text in stacks' files",
+    summary: "find secrets in plain text in stacks' files",
     load: async () => (await import("./cli/config-secrets.ts")).configSecretsCommand,
   },
   "lint-workflows": {
@@ -175,7 +175,7 @@ export const commands = {
   },
   notify: {
     group: "repository",
-    summary: "a line to Slack",
+    summary: "send a message to Slack",
     load: async () => (await import("./cli/notify.ts")).notifyCommand,
   },
   completion: {

@@ -4,9 +4,10 @@ import { credentialFiles } from "../credentials/files.ts";
 import { POSTGRES_DATABASE, postgresRoles } from "../data/postgres-roles.ts";
 import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
 import { httpListen } from "../platform/httpListen.ts";
-import type { PartArgs } from "../runtime/part.ts";
+import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { answersHttp } from "../runtime/workloadSpec.ts";
 import type { Settings } from "../settings.ts";
 import { readableGroups, workloadUser } from "../uids.ts";
 import { RestoreTest } from "./restoreTest.ts";
@@ -41,7 +42,6 @@ export class Backup extends pulumi.ComponentResource {
     super("autollm:backup:Backup", name, {}, opts);
     const { target, credentials, settings } = args;
     const { time, s3 } = settings.backup;
-    const image = args.images.get("backup");
     const volume = new StatefulVolume(
       "backup-data",
       { target, ...volumeOwner(workloadUser("backup"), args.images) },
@@ -67,45 +67,40 @@ export class Backup extends pulumi.ComponentResource {
     };
     const test = new RestoreTest("restore-test", { ...args, memory: settings.backup.testMemory }, { parent: this });
     this.restoreTest = test.workload;
-    this.workload = new Workload(
+    this.workload = runPart(
       "backup",
+      args,
       {
-        target,
-        segments: args.segments,
-        digestKey: credentials.digestKey,
-        spec: {
-          image,
-          command: ["node", "/app/backup.mjs", "serve"],
-          user: workloadUser("backup"),
-          groups: readableGroups,
-          // The internet only if there is a second repository.
-          segments: ["scrape", "postgres", "redis", "nats", ...(s3 === undefined ? [] : (["egress"] as const))],
-          serves: ["scrape"],
-          deploy: "recreate",
-          health: answersHttp(PORT, "/health"),
-          // Its own name in its locks, so that those of a killed run are known as its own.
-          hostname: volume.volumeName,
-          memory: 896,
-          // It may wait: trading comes first.
-          cpuShares: 256,
-          environment: {
-            TZ: "UTC",
-            HTTP_LISTEN: httpListen("backup", ["scrape"]),
-            GOMEMLIMIT: "384MiB",
-            NODE_OPTIONS: "--max-old-space-size=192",
-          },
-          files: { "/etc/autollm": { "backup.json": `${JSON.stringify(config, null, 2)}\n` }, "/run/secrets": files },
-          credentials: Object.keys(files),
-          volumes: [
-            volume.at("/backup"),
-            ...[...args.volumes].map(([each, saved]) => saved.readAt(`${SAVED}/${each}`)),
-            args.grafana.readAt(`${SAVED}/grafana`),
-            ...[...args.watched].map(([each, watched]) => watched.readAt(`${WATCHED}/${each}`)),
-            test.socket,
-          ],
-          // Grafana's database, for a moment. Nothing that is saved reaches a disk in plain text.
-          tmpfs: { "/tmp": 256 },
+        image: "backup",
+        command: ["node", "/app/backup.mjs", "serve"],
+        groups: readableGroups,
+        // The internet only if there is a second repository.
+        segments: ["scrape", "postgres", "redis", "nats", ...(s3 === undefined ? [] : (["egress"] as const))],
+        serves: ["scrape"],
+        deploy: "recreate",
+        health: answersHttp(PORT, "/health"),
+        // Its own name in its locks, so that those of a killed run are known as its own.
+        hostname: volume.volumeName,
+        memory: 896,
+        // It may wait: trading comes first.
+        cpuShares: 256,
+        environment: {
+          TZ: "UTC",
+          HTTP_LISTEN: httpListen("backup", ["scrape"]),
+          GOMEMLIMIT: "384MiB",
+          NODE_OPTIONS: "--max-old-space-size=192",
         },
+        files: { "/etc/autollm": { "backup.json": `${JSON.stringify(config, null, 2)}\n` }, "/run/secrets": files },
+        credentials: Object.keys(files),
+        volumes: [
+          volume.at("/backup"),
+          ...[...args.volumes].map(([each, saved]) => saved.readAt(`${SAVED}/${each}`)),
+          args.grafana.readAt(`${SAVED}/grafana`),
+          ...[...args.watched].map(([each, watched]) => watched.readAt(`${WATCHED}/${each}`)),
+          test.socket,
+        ],
+        // Grafana's database, for a moment. Nothing that is saved reaches a disk in plain text.
+        tmpfs: { "/tmp": 256 },
       },
       { parent: this, dependsOn: test },
     );

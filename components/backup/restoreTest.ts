@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, type VolumeMount, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { answersHttp } from "../runtime/workloadSpec.ts";
 import { workloadUser } from "../uids.ts";
 
 export interface RestoreTestArgs extends PartArgs {
@@ -47,7 +48,7 @@ export class RestoreTest extends pulumi.ComponentResource {
         volumes: [volume.at(SOCKET)],
         tmpfs: { "/tmp": 16, "/scratch": args.memory },
       },
-      this,
+      { parent: this },
     );
     this.socket = volume.readAt(SOCKET);
     this.registerOutputs({});

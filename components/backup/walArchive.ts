@@ -5,7 +5,8 @@ import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
 import { httpListen } from "../platform/httpListen.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { answersHttp } from "../runtime/workloadSpec.ts";
 import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
 
@@ -69,7 +70,7 @@ export class WalArchive extends pulumi.ComponentResource {
         // Decrypted log for a moment, while a restore reads it.
         tmpfs: { "/tmp": 48 },
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

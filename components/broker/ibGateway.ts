@@ -6,9 +6,9 @@ import { STAND_IN_COMMAND } from "../platform/standIn.ts";
 import { liveLabels } from "../runtime/live.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
 import type { Settings } from "../settings.ts";
-import { IB_GATEWAY_IMAGE, workloadUser } from "../uids.ts";
+import { IB_GATEWAY_IMAGE } from "../uids.ts";
 import { gatewayPort, ibApiPort } from "./ibPort.ts";
 
 export interface IbGatewayArgs extends PartArgs {
@@ -62,22 +62,17 @@ export class IbGateway extends pulumi.ComponentResource {
     } as const;
     const mode = args.trading.live ? "live" : "paper";
     if (standIn) {
-      this.workload = new Workload(
+      this.workload = runPart(
         "ib-gateway",
+        args,
         {
-          target: args.target,
-          segments: args.segments,
-          digestKey: args.credentials.digestKey,
-          spec: {
-            ...shared,
-            image: args.images.get("reference"),
-            health: ["node", "-e", connects(port)],
-            command: STAND_IN_COMMAND,
-            user: workloadUser("ib-gateway"),
-            memory: 256,
-            environment: { SERVICE_ROLE: "ib-gateway", TRADING_MODE: mode, TZ: "UTC" },
-            tmpfs: { "/tmp": 16 },
-          },
+          ...shared,
+          image: "reference",
+          health: ["node", "-e", connects(port)],
+          command: STAND_IN_COMMAND,
+          memory: 256,
+          environment: { SERVICE_ROLE: "ib-gateway", TRADING_MODE: mode, TZ: "UTC" },
+          tmpfs: { "/tmp": 16 },
         },
         { parent: this },
       );
@@ -124,7 +119,7 @@ export class IbGateway extends pulumi.ComponentResource {
           // Java's preferences are in the home directory.
           tmpfs: { "/tmp": 128, "/run/ibc": 1, "/home/ibgateway/.java": 16 },
         },
-        this,
+        { parent: this },
       );
     }
     this.registerOutputs({});

@@ -10,7 +10,8 @@ import { APPROVED_ORDERS } from "../platform/subjects.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { RECOVERY, type Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { RECOVERY } from "../runtime/workloadSpec.ts";
 import { callSegments, nameIn } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
@@ -175,7 +176,7 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
         volumes: [volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     const { liveDirectory } = this.workload;
     if (liveDirectory === undefined) throw new Error("nats has no hot-reloaded files");

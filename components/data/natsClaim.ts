@@ -1,5 +1,5 @@
 import { shell, type Target } from "../runtime/target.ts";
-import type { Claim } from "../runtime/workload.ts";
+import type { Claim } from "../runtime/workloadSpec.ts";
 import { quote } from "../shell.ts";
 
 /** The folder of the claims, in NATS's live directory: a file per service, with what follows its user's name. */

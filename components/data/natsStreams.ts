@@ -5,7 +5,8 @@ import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
 import { httpListen } from "../platform/httpListen.ts";
 import { streams } from "../platform/streams.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
-import { answersHttp, RECOVERY, type Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { answersHttp, RECOVERY } from "../runtime/workloadSpec.ts";
 
 /** Where it serves /health and /metrics; services/backup/src/streamsServe.ts says the same. */
 const PORT = 9191;
@@ -56,7 +57,7 @@ export class NatsStreams extends pulumi.ComponentResource {
         },
         credentials: granted,
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

@@ -4,7 +4,8 @@ import { grantedTo } from "../credentials/grants.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume } from "../runtime/volume.ts";
-import { RECOVERY, type Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { RECOVERY } from "../runtime/workloadSpec.ts";
 import { callSegments } from "../segments.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import {
@@ -111,7 +112,7 @@ export class Postgres extends pulumi.ComponentResource implements OverlappingSer
         volumes: [volume.at("/var/lib/postgresql/data")],
         tmpfs: { "/tmp": 64 },
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

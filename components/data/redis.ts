@@ -5,7 +5,8 @@ import { grantedTo } from "../credentials/grants.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "../platform/catalogue.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { RECOVERY, type Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { RECOVERY } from "../runtime/workloadSpec.ts";
 import { callSegments } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
@@ -102,7 +103,7 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
         volumes: [this.volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

@@ -7,7 +7,8 @@ import type { FileTree } from "../runtime/files.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { answersHttp } from "../runtime/workloadSpec.ts";
 import { routedSegments } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import { caddyfile, DRAIN_SECONDS, FILES_VARIABLE } from "./caddyfile.ts";
@@ -125,7 +126,7 @@ export class Caddy extends pulumi.ComponentResource {
         volumes: [volume.at("/data"), sockets.mount],
         tmpfs: { "/tmp": 16, "/config": 16 },
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({ url: this.url });
   }

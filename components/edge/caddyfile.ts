@@ -1,7 +1,7 @@
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { certificateFiles, covers, type Domain, type Domains } from "./domains.ts";
 import { contentPolicy, securityHeaders } from "./headers.ts";
-import { indent, type Route, type RouteArgs, routeBlock } from "./route.ts";
+import { homeBlock, indent, type Route, type RouteArgs, routeBlock } from "./route.ts";
 import { bindTo, sockets } from "./sockets.ts";
 
 export interface CaddyfileArgs extends RouteArgs {
@@ -44,6 +44,9 @@ const leaving = [
 
 /** Requests larger than this are refused; the API takes small JSON only. */
 const MAX_BODY = "1MB";
+
+/** Where `/` leads. */
+const HOME = "/grafana/";
 
 /** Let's Encrypt's authority for tests. */
 const ACME_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory";
@@ -148,6 +151,7 @@ export function caddyfile(args: CaddyfileArgs): string {
     '\trespond "ok" 200',
     "}",
     ...args.routes.flatMap((route, index) => routeBlock(route, index, args)),
+    ...homeBlock(HOME, args),
     "handle {",
     '\trespond "not found" 404',
     "}",

@@ -1,9 +1,5 @@
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { z } from "zod";
-import { configCommand, configPath } from "../configCommand.ts";
-
-/** The config key of further host names, and of supplied certificates. */
-export const DOMAINS = "domains";
 
 /** A host name at which the edge answers. */
 export interface Domain {
@@ -15,7 +11,8 @@ export interface Domain {
 /** Where the edge answers: first where the platform is known, and its own links lead. */
 export type Domains = readonly [Domain, ...Domain[]];
 
-const HOST_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+/** A host name in lower case: labels of letters, digits and hyphens (RFC 1123, 2.1). */
+export const HOST_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 /** The least size of an RSA key, in bits (CA/Browser Forum, Baseline Requirements, 6.1.5). */
 const MIN_RSA_BITS = 2048;
@@ -100,26 +97,6 @@ export const domainsSchema = z
       Object.entries(value).map(([name, { certificate }]) => [name, certificate === undefined ? {} : { certificate }]),
     ),
   );
-
-const keys = z.record(z.string(), z.looseObject({ key: z.string() }));
-
-/** The path of a domain's private key in the config. */
-const keyPath = (name: string) => configPath([DOMAINS, name, "key"]);
-
-/** The command that stores a PEM text. */
-export const setPem = (path: readonly PropertyKey[], stack: string): string =>
-  configCommand(
-    stack,
-    `set ${path[2] === "key" ? "--secret " : ""}--path '${configPath(path)}' < ${String(path[2])}.pem`,
-  );
-
-/** The faults of private keys that nothing in the config encrypts. */
-export function plainKeyFaults(domains: unknown, isSecret: boolean, stack: string): readonly string[] {
-  if (isSecret) return [];
-  return Object.keys(keys.safeParse(domains ?? {}).data ?? {}).map(
-    (name) => `${keyPath(name)}: is stored in plain text; set it with: ${setPem([DOMAINS, name, "key"], stack)}`,
-  );
-}
 
 /** Every host name at which the edge answers. */
 export function domainsOf({

@@ -3,7 +3,8 @@ import { slotUser } from "../data/slotUser.ts";
 import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
 import { httpListen } from "../platform/httpListen.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
-import { answersHttp, type Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { answersHttp } from "../runtime/workloadSpec.ts";
 
 /** Where it serves the edge, /health and /metrics; services/backup/src/limiter.ts says the same. */
 const PORT = 9190;
@@ -48,7 +49,7 @@ export class EdgeLimiter extends pulumi.ComponentResource {
         },
         credentials: ["redis-edge-limiter"],
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

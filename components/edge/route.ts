@@ -41,6 +41,20 @@ const adminLogin: Attempt = { kind: "admin-login", match: ["header Authorization
 
 export const indent = (lines: readonly string[]) => lines.map((line) => (line === "" ? "" : `\t${line}`));
 
+/** The matcher that keeps an administrators' page to their networks; none if all may see it. */
+const administrators = (adminNetworks: readonly string[]) =>
+  adminNetworks.length > 0 ? [`client_ip ${adminNetworks.join(" ")}`] : [];
+
+/** The root leads administrators to a page of theirs; to others it does not exist, as that page does not. */
+export function homeBlock(page: string, { adminNetworks }: Pick<RouteArgs, "adminNetworks">): string[] {
+  return [
+    ...matcher("@home", ["path /", "method GET HEAD", ...administrators(adminNetworks)]),
+    "handle @home {",
+    `\tredir * ${page} 302`,
+    "}",
+  ];
+}
+
 /** A matcher of one line or more; none if there is nothing to match. */
 function matcher(name: string, conditions: readonly string[]): string[] {
   if (conditions.length === 0) return [];
@@ -80,7 +94,7 @@ export function routeBlock(
   const conditions = [
     `path ${paths.join(" ")}`,
     ...(closed.length > 0 ? [`not path ${closed.join(" ")}`] : []),
-    ...(admin && adminNetworks.length > 0 ? [`client_ip ${adminNetworks.join(" ")}`] : []),
+    ...(admin ? administrators(adminNetworks) : []),
   ];
   return [
     // Outside these networks the page does not exist.

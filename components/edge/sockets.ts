@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { shell, type Target } from "../runtime/target.ts";
 import { StatefulVolume, type VolumeMount } from "../runtime/volume.ts";
-import type { Claim, Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import type { Claim } from "../runtime/workloadSpec.ts";
 import { nameIn } from "../segments.ts";
 import { quote } from "../shell.ts";
 
@@ -119,7 +120,7 @@ export class EdgeSockets extends pulumi.ComponentResource {
           { internal: sockets.quic.port, external: httpsPort, address: bindAddress, protocol: "udp" },
         ],
       },
-      this,
+      { parent: this },
     );
     this.mount = volume.readAt(DIRECTORY);
     this.registerOutputs({});

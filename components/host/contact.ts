@@ -1,6 +1,6 @@
 import { quote } from "../shell.ts";
 import { sudoers } from "./accounts.ts";
-import { OTHER_FIREWALL } from "./firewall.ts";
+import { otherFirewalls } from "./firewall.ts";
 import { DEPLOYER } from "./options.ts";
 import { aptFunction } from "./packages.ts";
 
@@ -23,8 +23,8 @@ memory=$(awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo)
 [ "$memory" -ge ${MIN_MEMORY_MIB} ] || fail "$memory MiB of memory; the platform needs ${MIN_MEMORY_MIB} at least: give the machine more, or take a larger one"
 disk=$(df -Pm /var | awk 'NR == 2 {print $4}')
 [ "$disk" -ge ${MIN_DISK_MIB} ] || fail "$disk MiB are free on /var; the platform needs ${MIN_DISK_MIB} at least: free some, or enlarge the disk"
-other=$(${OTHER_FIREWALL})
-[ -z "$other" ] || fail "its firewall is managed by $other, and two would close each other's ports and remove each other's rules: nothing was changed"
+other=$(sh -c ${quote(otherFirewalls)} | head -n 1)
+[ -z "$other" ] || fail "its firewall is managed by \${other%% *} (take it off: \${other#* }), and two would close each other's ports and remove each other's rules: nothing was changed"
 command -v sudo >/dev/null || { apt_get update; apt_get install --yes --no-install-recommends sudo; }
 id ${DEPLOYER} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash ${DEPLOYER}
 home=$(getent passwd ${DEPLOYER} | cut -d: -f6)

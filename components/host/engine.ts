@@ -43,7 +43,7 @@ export function engineStep({ deployer }: HostOptions): Step {
     activate: [
       `theirs=${THEIRS} before=${HOST_STATE}/daemon.json.before former=${HOST_STATE}/daemon.json.ours ours=${HOST_STATE}/daemon.json.new`,
       'mkdir -p /etc/docker; [ -s "$theirs" ] || echo "{}" > "$theirs"',
-      'jq -e . "$theirs" >/dev/null 2>&1 || { echo "$theirs is no JSON: mend it by hand" >&2; exit 1; }',
+      'jq -e . "$theirs" >/dev/null 2>&1 || { echo "$theirs is no JSON: fix it by hand" >&2; exit 1; }',
       '[ -e "$before" ] || cp -p "$theirs" "$before"',
       '[ -e "$former" ] || echo "{}" > "$former"',
       `if [ -f ${OURS} ]; then cp ${OURS} "$ours"; else echo "{}" > "$ours"; fi`,

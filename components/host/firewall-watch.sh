@@ -5,6 +5,7 @@ set -uo pipefail
 export LC_ALL=C
 rules=/etc/autollm/firewall.nft
 loader=/usr/local/lib/autollm/firewall
+other_firewalls=/usr/local/lib/autollm/other-firewalls
 lock=/var/lib/autollm/host/firewall.lock
 metrics=/var/lib/autollm/metrics/firewall.prom
 counts=/run/autollm-firewall
@@ -49,14 +50,6 @@ bans() {
   done
 }
 
-# Whoever manages the same rules: their names, one a line.
-others() {
-  if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf && command -v ufw >/dev/null; then echo ufw; fi
-  if systemctl is-active --quiet firewalld.service; then echo firewalld; fi
-  if { systemctl is-active --quiet nftables.service || systemctl is-enabled --quiet nftables.service; } 2>/dev/null &&
-    grep -qs '^[[:space:]]*flush ruleset' /etc/nftables.conf; then echo nftables; fi
-}
-
 tell() {
   local what who active
   [ -d "$(dirname "$metrics")" ] || return 0
@@ -68,7 +61,7 @@ tell() {
     done
     echo "# HELP host_firewall_other Whether another program manages the host's firewall as well."
     echo "# TYPE host_firewall_other gauge"
-    active=$(others)
+    active=$("$other_firewalls" | cut -d " " -f 1)
     for who in ufw firewalld nftables; do
       echo "host_firewall_other{program=\"$who\"} $(grep -cx "$who" <<< "$active")"
     done

@@ -14,6 +14,8 @@ const UNIT = "autollm-firewall.service";
 const RESOLVERS = "autollm-firewall-resolvers";
 const WATCH = "autollm-firewall-watch.service";
 const WATCHER = "/usr/local/lib/autollm/firewall-watch";
+/** The watcher runs it too. */
+const OTHERS = "/usr/local/lib/autollm/other-firewalls";
 
 /** New connections to sshd from one address: this many a minute, after a first burst. ufw's limit, 6 in 30 s, stops a first `up`. */
 const SSH_PER_MINUTE = 60;
@@ -138,13 +140,8 @@ WantedBy=multi-user.target
 
 const script = (name: string) => readFileSync(new URL(name, import.meta.url), "utf8");
 
-/** Shell lines that print the program, if any, that manages this host's firewall and would remove or contradict our rules. */
-export const OTHER_FIREWALL = [
-  "if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf && command -v ufw >/dev/null; then echo 'ufw (take it off: ufw disable)'",
-  "elif systemctl is-active --quiet firewalld.service; then echo 'firewalld (take it off: systemctl disable --now firewalld)'",
-  "elif { systemctl is-active --quiet nftables.service || systemctl is-enabled --quiet nftables.service; } 2>/dev/null && grep -qs '^[[:space:]]*flush ruleset' /etc/nftables.conf; then echo 'nftables.service, whose /etc/nftables.conf begins with flush ruleset (take it off: systemctl disable nftables)'",
-  "fi",
-].join("\n");
+/** A script that prints each other program that manages the host's firewall, and the command that turns it off. */
+export const otherFirewalls = script("other-firewalls.sh");
 
 export function firewallStep(options: HostOptions): Step {
   return {
@@ -157,6 +154,7 @@ export function firewallStep(options: HostOptions): Step {
       { path: RULES, content: nftRules(options), mode: "0600" },
       { path: LOADER, content: script("firewall.sh"), mode: "0755" },
       { path: WATCHER, content: script("firewall-watch.sh"), mode: "0755" },
+      { path: OTHERS, content: otherFirewalls, mode: "0755" },
       { path: `${UNITS}/${WATCH}`, content: WATCH_SERVICE },
       { path: `${UNITS}/${UNIT}`, content: SERVICE },
       { path: `${UNITS}/${RESOLVERS}.service`, content: RESOLVERS_SERVICE },
@@ -193,7 +191,7 @@ export function firewallStep(options: HostOptions): Step {
       ...unitRuns(WATCH),
       {
         fault: "another program manages the host's firewall as well",
-        test: `[ -z "$(${OTHER_FIREWALL.replaceAll("\n", "; ")})" ]`,
+        test: `[ -z "$(${OTHERS})" ]`,
         driftOnly: true,
       },
       {

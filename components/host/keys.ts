@@ -46,7 +46,7 @@ export function openSshHeader(privateKey: string): { readonly cipher: string; re
 
 /**
  * Reads the key pair of a path, in which a leading `~` is the home directory.
- * @throws pulumi.RunError that says how to mend it
+ * @throws pulumi.RunError that says how to fix it
  */
 export function readKeyPair(path: string): KeyPair {
   const file = path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;

@@ -22,11 +22,11 @@ export const packages = [
 /** Seconds that another apt or dpkg, such as the first boot's, is waited for. */
 const LOCK_SECONDS = 300;
 
-/** What apt's words mean, and how to mend it. */
+/** What apt's words mean, and how to fix it. */
 const hints: readonly (readonly [pattern: string, hint: string])[] = [
   [
     "*'Temporary failure resolving'*|*'Could not resolve'*",
-    "the host cannot resolve names: mend /etc/resolv.conf or its name server",
+    "the host cannot resolve names: fix /etc/resolv.conf or its name server",
   ],
   [
     "*'No space left'*|*'enough free space'*",
@@ -44,7 +44,7 @@ const hints: readonly (readonly [pattern: string, hint: string])[] = [
   ],
 ];
 
-/** apt that waits for whoever holds its locks, and asks nothing. */
+/** `apt_get` and `apt_mark`, which ask nothing, and wait while another program holds the locks of apt or dpkg. */
 export function aptFunction(lockSeconds = LOCK_SECONDS): string {
   return [
     // With -qq, apt says that somebody holds the lock, and not who.
@@ -55,18 +55,22 @@ export function aptFunction(lockSeconds = LOCK_SECONDS): string {
     "}",
     // What an installation from a medium leaves: nobody puts that medium in again.
     "sed -i 's/^deb\\(-src\\)\\? \\(\\[[^]]*\\] \\)\\?cdrom:/# &/' /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true",
-    "apt_get() {",
+    `apt_get() { patiently apt-get "$1" -o DPkg::Lock::Timeout=${lockSeconds} -o Acquire::Retries=2 -o APT::Update::Error-Mode=any -o Dpkg::Options::=--force-confold "$@"; }`,
+    // It knows no such option: dpkg, which it runs, fails at once.
+    'apt_mark() { patiently apt-mark "$1" "$@"; }',
+    "patiently() {",
+    "  program=$1 verb=$2; shift 2",
     `  end=$(($(date +%s) + ${lockSeconds}))`,
     "  while :; do",
-    `    if out=$(apt-get -qq -o DPkg::Lock::Timeout=${lockSeconds} -o Acquire::Retries=2 -o APT::Update::Error-Mode=any -o Dpkg::Options::=--force-confold "$@" 2>&1 </dev/null); then return 0; fi`,
+    '    if out=$("$program" -qq "$@" 2>&1 </dev/null); then return 0; fi',
     "    hint='see the lines above'",
     "    case $out in",
-    "      *'Could not get lock'*|*'Unable to lock'*|*'Unable to acquire'*)",
+    "      *'Could not get lock'*|*'Unable to lock'*|*'Unable to acquire'*|*'lock was locked by'*)",
     `        if [ "$(date +%s)" -ge "$end" ]; then fail "another apt has held the lock for ${lockSeconds} s: $(echo "$out" | grep -m 1 lock)$(lock_holder "$out"). Wait for it or end it, then run up again"; fi`,
     "        sleep 2; continue ;;",
     ...hints.map(([pattern, hint]) => `      ${pattern}) hint=${quote(hint)} ;;`),
     "    esac",
-    `    fail "apt-get $1: $(echo "$out" | grep -E '^(E|W|dpkg):' | tail -n 3). To mend it: $hint; then run up again"`,
+    `    fail "$program $verb: $(echo "$out" | grep -E '^(E|W|dpkg):' | tail -n 3). To fix it: $hint; then run up again"`,
     "  done",
     "}",
   ].join("\n");
@@ -99,7 +103,7 @@ export function packagesStep({ docker }: HostOptions): Step {
           `{ ${versionHolds(name, docker.version ?? "")}; } 2>/dev/null || apt-cache madison ${name} | cut -d'|' -f2 | tr -d ' ' | { while read -r version; do case $version in ${docker.version}) exit 0 ;; esac; done; exit 1; } || fail "${name}: no version ${docker.version} is to be had (host.docker.version); there are: $(apt-cache madison ${name} | cut -d'|' -f2 | xargs)"`,
       ),
       // Docker of the other source makes way; volumes, images and containers stay.
-      `if ${query} ${others.join(" ")} 2>/dev/null | grep -q '^installed ${others[0]}$'; then apt-mark -qq unhold ${others.join(" ")} >/dev/null 2>&1 || true; apt_get remove --yes ${others.slice(0, 2).join(" ")}; fi`,
+      `if ${query} ${others.join(" ")} 2>/dev/null | grep -q '^installed ${others[0]}$'; then apt_get remove --yes --allow-change-held-packages ${others.slice(0, 2).join(" ")}; fi`,
       `right=$(${query} ${names} 2>/dev/null | grep -c '^installed ')`,
       ...pinned.map((name) => `${versionHolds(name, docker.version ?? "")} || right=0`),
       `if [ "$right" -ne ${all.length} ]; then`,
@@ -108,9 +112,9 @@ export function packagesStep({ docker }: HostOptions): Step {
       `  apt_get install --yes --no-install-recommends --allow-change-held-packages --allow-downgrades ${names}`,
       "fi",
       // Should this be interrupted, the step upgrades lifts the hold at its hour.
-      `apt-mark -qq hold ${engine.join(" ")} >/dev/null`,
+      `apt_mark hold ${engine.join(" ")}`,
       "apt_get upgrade --yes",
-      `apt-mark -qq unhold ${engine.join(" ")} >/dev/null`,
+      `apt_mark unhold ${engine.join(" ")}`,
     ].join("\n"),
     checks: [
       ...all.map((name) => ({

@@ -30,7 +30,7 @@ function frame(step: Step): string[] {
     `fail() { echo "host step ${step.name}: $1" >&2; told=yes; exit 1; }`,
     `state=${HOST_STATE}`,
     "explain() {",
-    `  [ -n "$told" ] || echo "host step ${step.name}: stopped by the fault above; mend it and run up again" >&2`,
+    `  [ -n "$told" ] || echo "host step ${step.name}: stopped by the fault above; fix it and run up again" >&2`,
     '  for place in / /var "$state" /var/lib/docker; do',
     '    if [ -d "$place" ] && [ "$(df -Pk "$place" | awk \'NR == 2 {print $4}\')" -lt 20480 ]; then',
     '      echo "the disk is full: $(df -Pm "$place" | awk \'NR == 2 {print $4}\') MiB are free on $place. Free some: journalctl --vacuum-size=200M; apt-get clean; docker image prune" >&2',

@@ -12,7 +12,7 @@ export interface Check {
   readonly fault: string;
   /** Shell command that ends with 0 when the host is as declared. */
   readonly test: string;
-  /** Looked at by the drift check only: applying the step cannot mend it. */
+  /** Looked at by the drift check only: applying the step cannot repair it. */
   readonly driftOnly?: boolean;
 }
 

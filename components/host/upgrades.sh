@@ -17,12 +17,14 @@ else
 fi
 
 if [ "${1:-}" = install ]; then
-  # A hold, of an earlier version of the platform or of an interrupted `up`, would keep the fixes of these out.
-  # shellcheck disable=SC2086
-  apt-mark -qq unhold $engine >/dev/null 2>&1
   tries=0
-  # Another apt may be at work.
-  until unattended-upgrade; do
+  # A hold, of an earlier version of the platform or of an interrupted `up`, would keep the fixes of these out. Another apt may be
+  # at work: both fail then.
+  # shellcheck disable=SC2086
+  until
+    apt-mark -qq unhold $engine >/dev/null 2>&1
+    unattended-upgrade
+  do
     tries=$((tries + 1))
     if [ "$tries" -ge 3 ]; then failed=1; break; fi
     sleep 120

@@ -5,7 +5,8 @@ import { grantedTo } from "../credentials/grants.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { type Damage, settingAside } from "../runtime/setAside.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, RECOVERY, type Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { answersHttp, RECOVERY } from "../runtime/workloadSpec.ts";
 import { workloadUser } from "../uids.ts";
 import { alertmanagerConfig } from "./alertmanagerConfig.ts";
 import { listensAt } from "./listen.ts";
@@ -92,7 +93,7 @@ export class Alertmanager extends pulumi.ComponentResource {
         volumes: [this.volume.at("/alertmanager")],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

@@ -7,7 +7,8 @@ import { httpListen } from "../platform/httpListen.ts";
 import { KILL_SWITCH_MOUNT } from "../platform/killSwitch.ts";
 import type { KillSwitchMount } from "../platform/killSwitchMount.ts";
 import { type PartArgs, type PartSpec, runPart } from "../runtime/part.ts";
-import { answersHttp, type Deploy, type Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { answersHttp, type Deploy } from "../runtime/workloadSpec.ts";
 import { nameIn, type SegmentName } from "../segments.ts";
 import { blackboxConfig, edgeTargets } from "./blackbox.ts";
 import { listensAt } from "./listen.ts";
@@ -205,7 +206,7 @@ export class Exporters extends pulumi.ComponentResource {
             ...spec,
             environment: { GOMEMLIMIT: `${Math.floor(MEMORY * 0.8)}MiB`, ...spec.environment },
           },
-          this,
+          { parent: this },
         ),
       ]),
     );

@@ -3,7 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { type Damage, settingAside } from "../runtime/setAside.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { answersHttp, RECOVERY, type Workload } from "../runtime/workload.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { answersHttp, RECOVERY } from "../runtime/workloadSpec.ts";
 import { nameIn } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import { dashboards } from "./dashboards/dashboards.ts";
@@ -77,7 +78,7 @@ export class Grafana extends pulumi.ComponentResource {
         volumes: [{ ...mount, name: pulumi.all([mount.name, key.urn]).apply(([volume]) => volume) }],
         tmpfs: { "/tmp": 64 },
       },
-      this,
+      { parent: this },
     );
     grafanaEviction(database, this, this.workload);
     this.registerOutputs({});

@@ -21,6 +21,11 @@ export interface ScrapeTarget {
   readonly containers?: boolean;
   /** Whether its series are of file systems as `nodeExporterScript` names them: they get the host's mount points. */
   readonly fileSystems?: boolean;
+  /**
+   * Whether a new container serves beside the old one while it takes over. Each is then scraped at its own address: by their
+   * common name now one and now the other would answer, and every change would look like a restart that lost its counters.
+   */
+  readonly sideBySide?: boolean;
   /** Its own names for metrics of the platform. */
   readonly mappings?: readonly MetricMapping[];
   /** More labels of every series. */
@@ -42,7 +47,7 @@ export const serviceTargets = (settings: Pick<Settings, "application" | "release
   serviceNames.flatMap((name) => {
     const { port } = services[name];
     const mappings = mappingsOf(applicationOf(name, settings), name);
-    return port === null ? [] : [{ job: name, address: `${name}:${port}`, mappings }];
+    return port === null ? [] : [{ job: name, address: `${name}:${port}`, mappings, sideBySide: true }];
   });
 
 /** The metrics of control groups that are kept: the others would be thousands of unused series. */
@@ -67,9 +72,17 @@ const fileSystemRelabeling = [
   { source_labels: ["mountpoint"], regex: `(/.+)/${PROBE}`, target_label: "mountpoint", replacement: "$1" },
 ];
 
+/** How Prometheus finds a target: by its name, or by each address that its name has. */
+function discovery({ address, sideBySide, labels }: ScrapeTarget) {
+  if (sideBySide !== true)
+    return { static_configs: [{ targets: [address], ...(labels === undefined ? {} : { labels }) }] };
+  const [host, port] = address.split(":");
+  return { dns_sd_configs: [{ names: [host], type: "A", port: Number(port), refresh_interval: "5s" }] };
+}
+
 /** One job per target, so that a job's name is the service's name everywhere. */
 function scrapeConfig(target: ScrapeTarget) {
-  const { job, address, path, probe, interval, containers, fileSystems, mappings = [], labels } = target;
+  const { job, path, probe, interval, containers, fileSystems, mappings = [] } = target;
   return {
     job_name: job,
     ...(interval === undefined ? {} : { scrape_interval: interval }),
@@ -88,7 +101,7 @@ function scrapeConfig(target: ScrapeTarget) {
       : {}),
     ...(fileSystems === true ? { metric_relabel_configs: fileSystemRelabeling } : {}),
     ...(mappings.length === 0 ? {} : { metric_relabel_configs: relabelings(mappings) }),
-    static_configs: [{ targets: [address], ...(labels === undefined ? {} : { labels }) }],
+    ...discovery(target),
   };
 }
 

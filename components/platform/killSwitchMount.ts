@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { shell, type Target } from "../runtime/target.ts";
-import type { HostMount } from "../runtime/workload.ts";
+import type { HostMount } from "../runtime/workloadSpec.ts";
 import { quote } from "../shell.ts";
 import { KILL_SWITCH_MOUNT, killSwitchDirectory } from "./killSwitch.ts";
 

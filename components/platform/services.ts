@@ -8,7 +8,8 @@ import type { ResolvedImage } from "../runtime/images.ts";
 import { liveLabels } from "../runtime/live.ts";
 import type { PartArgs } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
-import { type Claim, Workload, type WorkloadSpec } from "../runtime/workload.ts";
+import { Workload } from "../runtime/workload.ts";
+import type { Claim, WorkloadSpec } from "../runtime/workloadSpec.ts";
 import { serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { uidOf, workloadUser } from "../uids.ts";
@@ -83,6 +84,7 @@ export class Services extends pulumi.ComponentResource {
             target: args.target,
             segments: args.segments,
             digestKey: args.credentials.digestKey,
+            workloads: args.workloads,
             spec: this.#spec(service, args),
           },
           { parent: this, dependsOn },

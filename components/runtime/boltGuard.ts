@@ -46,6 +46,6 @@ export function runBoltGuard(
       tmpfs: { "/tmp": 1 },
       stopTimeout: 5,
     },
-    parent,
+    { parent },
   );
 }

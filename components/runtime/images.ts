@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { type Capability, type ImageName, imageReference, images } from "../images.ts";
+import { type Capability, type ImageName, imageReference, images, type OwnImage } from "../images.ts";
 import type { Settings } from "../settings.ts";
 
 /** An image as a workload takes it. */
@@ -41,9 +41,7 @@ const ownImages = {
     // For rules of the packet filter, in its own network namespace.
     capabilities: ["CAP_NET_ADMIN"],
   },
-} as const satisfies Record<string, { readonly missing: string; readonly capabilities: readonly Capability[] }>;
-
-type OwnImage = keyof typeof ownImages;
+} as const satisfies Record<OwnImage, { readonly missing: string; readonly capabilities: readonly Capability[] }>;
 
 /** The capabilities that an image's program cannot do without. */
 export const capabilitiesOf = (name: PartImage): readonly Capability[] =>

@@ -4,7 +4,8 @@ import { workloadUser } from "../uids.ts";
 import { capabilitiesOf, type ImageStore, type PartImage } from "./images.ts";
 import type { Segments } from "./segments.ts";
 import type { Target } from "./target.ts";
-import { Workload, type WorkloadSpec } from "./workload.ts";
+import { Workload, type Workloads } from "./workload.ts";
+import type { WorkloadSpec } from "./workloadSpec.ts";
 
 /** The arguments of every component that runs workloads. */
 export interface PartArgs {
@@ -12,6 +13,8 @@ export interface PartArgs {
   readonly segments: Segments;
   readonly images: ImageStore;
   readonly credentials: Credentials;
+  /** Every workload of the stack. */
+  readonly workloads: Workloads;
 }
 
 /** A workload by its image's name, which stands for its reference and the capabilities it cannot start without. */
@@ -22,13 +25,14 @@ export interface PartSpec extends Omit<WorkloadSpec, "image" | "user" | "capabil
 }
 
 /** Runs a workload as a child of its component. */
-export function runPart(name: string, args: PartArgs, spec: PartSpec, parent: pulumi.Resource): Workload {
+export function runPart(name: string, args: PartArgs, spec: PartSpec, opts: pulumi.ComponentResourceOptions): Workload {
   return new Workload(
     name,
     {
       target: args.target,
       segments: args.segments,
       digestKey: args.credentials.digestKey,
+      workloads: args.workloads,
       spec: {
         user: workloadUser(name),
         ...spec,
@@ -36,6 +40,6 @@ export function runPart(name: string, args: PartArgs, spec: PartSpec, parent: pu
         capabilities: capabilitiesOf(spec.image),
       },
     },
-    { parent },
+    opts,
   );
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { WorkloadSpec } from "./workload.ts";
+import type { WorkloadSpec } from "./workloadSpec.ts";
 
 const script = readFileSync(new URL("set-aside.sh", import.meta.url), "utf8");
 const MOUNT = "/run/autollm";

@@ -39,6 +39,7 @@ describe("the edge", () => {
     test.each([
       ["/health", 200, "none"],
       ["/nothing", 404, "none"],
+      ["/", 302, "none"],
       ["/api/orders", 401, "none"],
       ["/prometheus/graph", 401, "none"],
       ["/alertmanager/", 401, "none"],
@@ -169,6 +170,7 @@ describe("the edge", () => {
       for (const path of ["/prometheus/graph", "/alertmanager/", "/jaeger/"])
         expect((await https(`${stack.url}${path}`, { headers: admin })).status, path).toBe(404);
       expect((await https(`${stack.url}/grafana/login`)).status).toBe(404);
+      expect((await https(`${stack.url}/`)).status).toBe(404);
       expect((await https(`${stack.url}/health`)).status).toBe(200);
       await stack.pulumi("config", "rm", "autollm:adminNetworks");
       await stack.pulumi("up", "--yes", "--suppress-outputs");

@@ -31,8 +31,8 @@ describe("the platform", () => {
     ["redis", 30],
     ["nats", 30],
     ["risk-manager", 30],
-  ] as const)("loses no accepted order when %s stands still for %i s", async (workload, seconds) => {
-    await faults.survives(`${workload} stands still for ${seconds} s`, async () =>
+  ] as const)("loses no accepted order when %s hangs for %i s", async (workload, seconds) => {
+    await faults.survives(`${workload} hangs for ${seconds} s`, async () =>
       frozen(await stack.container(workload), seconds),
     );
   });

@@ -68,10 +68,10 @@ describe("a host that a cloud's image makes", () => {
     expect((await login("debian", host.privateKeyPath, 2222)).code).not.toBe(0);
   });
 
-  test("closes an account that somebody makes, by `drift --mend`", async () => {
+  test("closes an account that somebody makes, by `drift --repair`", async () => {
     await at("useradd --create-home --shell /bin/bash eve");
     expect((await stack.autollm("drift")).stdout).toContain("account with a login shell that nobody declared");
-    expect((await stack.autollm("drift", "--mend")).code).toBe(0);
+    expect((await stack.autollm("drift", "--repair")).code).toBe(0);
     expect(await at("getent passwd eve | cut -d: -f7")).toBe("/usr/sbin/nologin");
   });
 

@@ -50,7 +50,7 @@ describe("a host's set up ends in a clear error, and the next up finishes it,", 
 
   test("when names cannot be resolved", async () => {
     await at("cp /etc/resolv.conf /root/resolv; echo 'nameserver 127.0.0.2' > /etc/resolv.conf");
-    expect(await fault()).toContain("the host cannot resolve names: mend /etc/resolv.conf");
+    expect(await fault()).toContain("the host cannot resolve names: fix /etc/resolv.conf");
     await at("cat /root/resolv > /etc/resolv.conf");
   });
 
@@ -86,6 +86,10 @@ describe("a host's set up ends in a clear error, and the next up finishes it,", 
       `${holdLock(30)} sleep 1; fail() { echo "fault: $1"; exit 0; }; ${aptFunction(3)}\napt_get install --yes --reinstall jq`,
     );
     expect(asked).toMatch(/another apt has held the lock for 3 s: .*, process \d+ \(perl\)/);
+    const marked = await at(
+      `${holdLock(30)} sleep 1; fail() { echo "fault: $1"; exit 0; }; ${aptFunction(3)}\napt_mark hold jq; apt_mark unhold jq`,
+    );
+    expect(marked).toMatch(/another apt has held the lock for 3 s: .*perl process with pid \d+/);
     configure({ docker: { version: "26.*" } });
     const { code, stdout, stderr } = await setUp();
     expect(code, stdout + stderr).toBe(0);

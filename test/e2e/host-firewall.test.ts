@@ -28,7 +28,7 @@ describe("the firewall of a host", () => {
       "apt-get -qq purge --yes ufw >/dev/null 2>&1",
     ],
     [
-      "nftables.service",
+      "nftables",
       "apt-get -qq install --yes nftables >/dev/null 2>&1; grep -q '^flush ruleset' /etc/nftables.conf; systemctl enable --quiet nftables.service",
       "systemctl disable --quiet nftables.service",
     ],

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { executors } from "../../components/platform/catalogue.ts";
+import type { Status } from "../../tools/lib/status.ts";
 import { onHost, rebootHost } from "./host/host.ts";
 import { type Stage, stage } from "./host/stage.ts";
 import { Faults } from "./lib/faults.ts";
@@ -41,6 +42,17 @@ describe("a host that carries the platform", () => {
     expect(await at("nft list chain inet autollm forward")).toContain("drop");
   });
 
+  test("is seen whole by status, over SSH", async () => {
+    const running = (await containers()).length;
+    const began = Date.now();
+    const { stdout, stderr } = await stack.autollm("status", "--json");
+    console.log(`seen: status over SSH in ${Date.now() - began} ms`);
+    const status = JSON.parse(stdout) as Status;
+    expect(status.workloads?.filter(({ state }) => state === "running").length, stderr).toBe(running);
+    expect(status.silent).toEqual([]);
+    expect(status.killSwitch?.on).toBe(false);
+  });
+
   test("has its kill switch set over SSH, and keeps it over a reboot and whatever starts an executor", async () => {
     const executor = "$(docker ps --all --filter label=autollm.service=execution-ib --format '{{.Names}}')";
     const state = () => at(`docker inspect --format '{{.State.Status}}' ${executor}`);
@@ -57,6 +69,9 @@ describe("a host that carries the platform", () => {
     expect(await state()).toBe("exited");
     expect(await at(`cat ${marker}`)).toContain("a reboot");
     expect((await stack.autollm("kill-switch", "status")).code).toBe(2);
+    const status = await stack.autollm("status");
+    expect(status.code, status.stderr).toBe(2);
+    expect(status.stdout).toContain("a reboot");
     // Whoever starts it has it waiting, also over another reboot.
     await at(`docker start ${executor}`);
     await rebootHost(host.container);

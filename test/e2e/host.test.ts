@@ -135,7 +135,7 @@ describe("a bare Debian 13 host", () => {
     await at("fail2ban-client set sshd unbanip 192.0.2.1");
   });
 
-  test("shows what was changed by hand, and mends it", async () => {
+  test("shows what was changed by hand, and repairs it", async () => {
     await at("echo 'PermitRootLogin yes' > /etc/ssh/sshd_config.d/00-autollm.conf; systemctl reload ssh");
     await at(
       "nft add rule inet autollm input tcp dport 9999 accept; apt-mark hold runc; useradd --create-home --shell /bin/bash eve",
@@ -149,7 +149,7 @@ describe("a bare Debian 13 host", () => {
     expect(drift.stdout).toContain("account with a login shell that nobody declared");
     expect(drift.stdout).toMatch(/Container caddy/);
     await at("userdel --remove eve");
-    expect((await stack.autollm("drift", "--mend")).code).toBe(0);
+    expect((await stack.autollm("drift", "--repair")).code).toBe(0);
     await stack.pulumi("up", "--refresh", "--yes", "--skip-preview", "--suppress-outputs");
     const after = await stack.autollm("drift");
     expect(after.stdout).toBe("nothing differs from what was declared\n");

@@ -119,11 +119,11 @@ describe("a Debian 13 machine with a kernel of its own", { timeout: 3_600_000 },
     expect(await drift()).toEqual([`host audit: the kernel has not loaded the audit rule ${rule}`]);
     // At a rule that it refuses, the kernel's own tool leaves out all that come after it.
     await at("echo '-a always,exit -F arch=b64 -S no_such_call -k theirs' > /etc/audit/rules.d/10-theirs.rules");
-    const refused = await stage.stack.autollm("drift", "--mend");
+    const refused = await stage.stack.autollm("drift", "--repair");
     expect(refused.code).not.toBe(0);
     expect(refused.stderr).toContain("the kernel has not loaded the audit rule");
     await at("rm /etc/audit/rules.d/10-theirs.rules");
-    expect((await stage.stack.autollm("drift", "--mend")).code).toBe(0);
+    expect((await stage.stack.autollm("drift", "--repair")).code).toBe(0);
     expect(await drift()).toEqual([]);
   });
 
@@ -317,7 +317,7 @@ function cutTable(results: readonly Cut[]): string {
     ].join(" | "),
   );
   return [
-    "| what happens | orders accepted | lost | rows committed | lost | keys set | lost | login after, s | whole again after, s |",
+    "| what happens | orders accepted | lost | rows committed | lost | keys set | lost | login after, s | recovered after, s |",
     "|---|---|---|---|---|---|---|---|---|",
     ...rows.map((row) => `| ${row} |`),
   ].join("\n");

@@ -1,9 +1,12 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { exchanges, fixedCredentials } from "../../components/credentials/fixed.ts";
 import { serviceNames } from "../../components/platform/catalogue.ts";
 import { CONTAINER } from "../../policies/lib/types.ts";
-import { localConfig, runPlatform } from "../unit/lib/platform.ts";
+import { hostSetting, localConfig, runPlatform } from "../unit/lib/platform.ts";
 import { secret } from "./fixtures.ts";
 import { verdict } from "./judge.ts";
 
@@ -41,11 +44,15 @@ const remote = (environment: string) => ({
 });
 const run = (config: Readonly<Record<string, string>>) => runPlatform({ config, secretKeys: Object.keys(supplied) });
 
+const folder = mkdtempSync(join(tmpdir(), "autollm-host-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
 describe("the whole platform breaks no rule", { timeout: 60_000 }, () => {
   it.each<[string, Readonly<Record<string, string>>]>([
     ["local", { ...localConfig, ...supplied, trading }],
     ["staging", remote("staging")],
     ["production", remote("production")],
+    ["production, on a host that it sets up", { ...remote("production"), host: hostSetting(folder) }],
     // Two services share a volume, and the batch job has a way out.
     ["production, of another application", { ...remote("production"), application: "autollm" }],
   ])("%s", async (_, config) => {

@@ -1,16 +1,21 @@
-import { beforeAll, expect, it } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { rules } from "../../policies/rules/index.ts";
 import { type Waiver, waivers } from "../../policies/waivers.ts";
 import type { Recorded } from "../unit/lib/mocks.ts";
-import { localConfig, runPlatform, runProduction } from "../unit/lib/platform.ts";
+import { hostSetting, localConfig, runPlatform, runProduction } from "../unit/lib/platform.ts";
 import { judgement } from "./judge.ts";
 
-/** All that the program makes: on a machine without a registry, on one with, and in production with all that can be set up. */
+/** All that the program makes: without a registry and with one, and in production with all that can be set up and a host of its own. */
 let platforms: readonly (readonly Recorded[])[];
+const folder = mkdtempSync(join(tmpdir(), "autollm-host-"));
 beforeAll(async () => {
   const runs = [await runPlatform(), await runPlatform({ config: { ...localConfig, imageSource: "registry" } })];
-  platforms = [...runs, await runProduction()].map(({ resources }) => resources);
+  platforms = [...runs, await runProduction({ host: hostSetting(folder) })].map(({ resources }) => resources);
 });
+afterAll(() => rmSync(folder, { recursive: true }));
 
 async function saidOfPlatforms(rule: string): Promise<readonly string[]> {
   const found = rules.find(({ name }) => name === rule);

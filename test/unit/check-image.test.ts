@@ -72,7 +72,7 @@ describe("the judgement of an image", () => {
     ["one that is slow", { health: "unhealthy", lateSeconds: 62 }, "health", /healthy after 62 s/],
     ["one that serves the loopback alone", { listens: false, healthStatus: 0 }, "listens", /8073/],
     ["one that is never healthy", { health: "unhealthy", healthStatus: 503 }, "health", /answers 503.*unhealthy/],
-    ["one without metrics", { metricsPage: "" }, "metrics", /process_start_time_seconds/],
+    ["one without metrics", { metricsPage: "" }, "metrics", /process_resident_memory_bytes/],
     [
       "a refused write",
       { log: ['{"level":"error","message":"[Errno 30] Read-only file system: \'x\'"}'] },
@@ -194,7 +194,6 @@ describe("the metrics that the rules read", () => {
       "http_requests_total",
       "nats_messages_total",
       "process_resident_memory_bytes",
-      "process_start_time_seconds",
     ]);
     expect(neededOf("execution-ib").map(({ name }) => name)).toContain("orders_submitted_total");
     expect(neededOf("backtest-engine")).toEqual([]);

@@ -58,7 +58,7 @@ describe("./autollm", () => {
       `cd / && PATH=/usr/bin:/bin ${join(root, "autollm")} drift --help`,
     ]);
     expect(code).toBe(0);
-    expect(stdout).toContain("--mend");
+    expect(stdout).toContain("--repair");
   });
 
   it("refuses words that a command does not take", async () => {

@@ -22,6 +22,11 @@ describe("the way in", () => {
     expect(block(publicSite, "handle /health {")).toContain('respond "ok" 200');
   });
 
+  it("leads from / to Grafana", () => {
+    expect(block(publicSite, "handle @home {")).toContain("redir * /grafana/ 302");
+    expect(block(publicSite, "@home {")).toEqual(expect.arrayContaining(["path /", "method GET HEAD"]));
+  });
+
   it("is closed for whatever is not listed", () => {
     expect(block(publicSite, "handle {")).toContain('respond "not found" 404');
   });
@@ -58,10 +63,11 @@ describe("the list of admin networks", () => {
 
   it.each(["/grafana/*", "/prometheus/*", "/alertmanager/*", "/jaeger/*"])("hides %s from everybody else", (path) => {
     expect(matcherOf(path, site)).toContain("client_ip 192.0.2.0/24 2001:db8::1");
+    expect(block(site, "@home {")).toContain("client_ip 192.0.2.0/24 2001:db8::1");
   });
 
-  it("hides nothing but the admin pages", () => {
-    expect(trimmed(site).filter((line) => line.startsWith("client_ip "))).toHaveLength(4);
+  it("hides nothing but the four admin pages and the way to them from /", () => {
+    expect(trimmed(site).filter((line) => line.startsWith("client_ip "))).toHaveLength(5);
     expect(routes.filter(({ admin }) => !admin).map(({ upstream }) => upstream)).toEqual(["gateway-api:8000"]);
   });
 

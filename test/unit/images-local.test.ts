@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
-import { images, type ThirdPartyImage } from "../../components/images.ts";
+import { images, ownImageNames, type ThirdPartyImage } from "../../components/images.ts";
 import { STAND_IN_COMMAND } from "../../components/platform/standIn.ts";
 import { imagesTable, officialVersion } from "../../tools/docs/images.ts";
-import { ownImages, prepare, prepareOwn } from "../../tools/images/build.ts";
+import { prepare, prepareOwn } from "../../tools/images/build.ts";
 import { catalogue, type LocalImage, localImageFor, localImageNames } from "../../tools/images/catalogue.ts";
 import { collectorManifest } from "../../tools/images/collector.ts";
 import { dockerfile, keyOf, localTag } from "../../tools/images/dockerfile.ts";
@@ -68,7 +68,7 @@ describe("the version of a local image", () => {
 });
 
 describe("the image of a program of ours, if a registry is reachable", () => {
-  it.each(ownImages)(
+  it.each(ownImageNames)(
     "%s stands on images that are pulled by digest, and holds its program as one file",
     async (name) => {
       const { tag, dockerfile, pulls } = await prepareOwn(name);

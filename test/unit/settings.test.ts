@@ -121,6 +121,11 @@ const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
     `domain: must be a host name in lower case, such as trader.example.com; ${set("domain")}`,
   ],
   [
+    "two dots in a domain",
+    { domain: "trader..example.com" },
+    `domain: must be a host name in lower case, such as trader.example.com; ${set("domain")}`,
+  ],
+  [
     "a range that does not begin where its network does",
     { networkRange: "10.213.1.0/20" },
     `networkRange: must begin with the network's first address, 10.213.0.0; ${set("networkRange")}`,

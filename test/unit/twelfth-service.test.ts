@@ -132,7 +132,7 @@ describe("a twelfth service, as one entry of the catalogue", () => {
     const config = parse(files["etc-prometheus/prometheus.yml"] ?? "") as { scrape_configs: { job_name: string }[] };
     expect(config.scrape_configs.find(({ job_name }) => job_name === NAME)).toEqual({
       job_name: NAME,
-      static_configs: [{ targets: [`${NAME}:8090`] }],
+      dns_sd_configs: [{ names: [NAME], type: "A", port: 8090, refresh_interval: "5s" }],
     });
     expect(files["etc-prometheus/rules.yml"]).toContain(NAME);
   });

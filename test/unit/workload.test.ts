@@ -2,16 +2,12 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_RANGE } from "../../components/networkRange.ts";
+import { dockerDuration } from "../../components/runtime/containerArgs.ts";
 import { keyedDigest } from "../../components/runtime/files.ts";
 import { Segments } from "../../components/runtime/segments.ts";
 import type { Target } from "../../components/runtime/target.ts";
-import {
-  dockerDuration,
-  joinTrees,
-  Workload,
-  type WorkloadSpec,
-  workloadLabels,
-} from "../../components/runtime/workload.ts";
+import { joinTrees, Workload, workloadLabels } from "../../components/runtime/workload.ts";
+import type { WorkloadSpec } from "../../components/runtime/workloadSpec.ts";
 import { CONTAINER, record } from "./lib/mocks.ts";
 import { randomText } from "./lib/values.ts";
 
@@ -37,7 +33,13 @@ async function run(change: Partial<WorkloadSpec> = {}) {
       labels: { stack: "s" },
     };
     const segments = new Segments("segments", { provider, range: DEFAULT_RANGE });
-    return new Workload("web", { target, segments, digestKey: "00", spec: { ...spec, ...change } });
+    return new Workload("web", {
+      target,
+      segments,
+      digestKey: "00",
+      workloads: new Map(),
+      spec: { ...spec, ...change },
+    });
   });
   return { inputs: recording.container("web"), resource: recording.find(CONTAINER, "web"), recording };
 }

@@ -3,7 +3,7 @@ import { credentialSpec } from "../../components/credentials/catalogue.ts";
 import { exchanges } from "../../components/credentials/fixed.ts";
 import { grantedTo } from "../../components/credentials/grants.ts";
 import { slotUser } from "../../components/data/slotUser.ts";
-import { imageNames } from "../../components/images.ts";
+import { partImageNames } from "../../components/images.ts";
 import type { ApplicationName } from "../../components/platform/applications/index.ts";
 import {
   isServiceName,
@@ -71,7 +71,7 @@ async function partImages(): Promise<Record<string, string>> {
     return { imageSource: "registry", localImages: JSON.stringify(await ensureOwnImages()) };
   const built = await ensureImages(["postgres", "redis", "nats", "reference", "backup"]);
   // The program names every part; those that do not run need no image.
-  const others = imageNames.map((name) => [name, `autollm.local/${name}:none`] as const);
+  const others = partImageNames.map((name) => [name, `autollm.local/${name}:none`] as const);
   return { imageSource: "local", localImages: JSON.stringify({ ...Object.fromEntries(others), ...built }) };
 }
 

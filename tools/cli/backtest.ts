@@ -9,11 +9,11 @@ export const backtestCommand = command(
   {
     usage: "[--stack NAME] [ARGUMENT...]",
     about: `Runs the backtest engine once, to its end, and ends with its exit code. Its reports stay in the stack's volume "reports", at
-/reports. Arguments follow the command of its entry, as they stand; several runs with arguments may go on side by side.
+/reports. Arguments are passed to it unchanged, after the command of its entry; several runs with arguments may run in parallel.
 
   ./autollm backtest BTC-USD --start 2025-01-01 --end 2025-06-30 --report-dir /reports`,
-    words: { "--": "ends these options: `backtest -- --help` asks the engine for its own" },
-    options: { stack: { ...STACK, says: `${STACK.says}; it stands first` } },
+    words: { "--": "ends these options: `backtest -- --help` prints the backtest engine's own help" },
+    options: { stack: { ...STACK, says: `${STACK.says}; it must come first` } },
     handsOn: "rest",
     changes: "nothing",
   },

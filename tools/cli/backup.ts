@@ -34,21 +34,21 @@ export const backupCommand = command(
   {
     usage: "[--test | --list | --fetch | --prune-remote | --policies]",
     about: `Makes a backup now, beside the nightly one: databases, streams, volumes, Grafana, and the stack's own state. It waits for
-the end and tells the snapshot's id, its size and how long it took. What is saved and what is not: docs/backup.md.`,
+the end and prints the snapshot's id, its size and how long it took. What is saved and what is not: docs/backup.md.`,
     options: {
       stack: STACK,
       test: {
         type: "boolean",
-        says: "instead: restore the newest one into a scratch database and compare every table, as each week",
+        says: "instead: restore the newest one into a scratch database and compare every table, as the weekly test does",
       },
       list: { type: "boolean", says: "instead: list the snapshots, oldest first" },
       fetch: {
         type: "boolean",
-        says: "instead: copy from the second repository (backup.s3) what this one lacks, as on a new host, Postgres's log included; lists them",
+        says: "instead: copy the backups that this repository lacks and Postgres's log from the second one (backup.s3), as on a new host, and list them",
       },
       "prune-remote": {
         type: "boolean",
-        says: "instead: remove from the second repository what is older than is kept. It runs on this machine, by a key of its own, which the stack never has: PRUNE_ACCESS_KEY and PRUNE_SECRET_KEY in the environment",
+        says: "instead: remove backups past their retention from the second repository. It runs on this machine, with a key of its own that the stack never has: PRUNE_ACCESS_KEY and PRUNE_SECRET_KEY in the environment",
       },
       policies: {
         type: "boolean",

@@ -21,8 +21,8 @@ export const checkImageCommand = command(
   {
     usage: "SERVICE IMAGE",
     about: `Runs an image of this machine's Docker as the stack would run it as SERVICE, beside a NATS, a Postgres and a Redis of its own, with
-credentials that are made for it and open nothing, and without a way to the internet. Prints what falls short of what the stack
-wants, and how to fix it. All that it starts is removed at its end, also at Ctrl-C. Touches no stack.`,
+credentials made for this run, which open nothing else, and without internet access. Prints each requirement of the stack that the
+image does not meet, and how to fix it. At its end, also after Ctrl-C, it removes all that it started. It changes no stack.`,
     words: { SERVICE: serviceNames.join(", "), IMAGE: "as Docker on this machine knows it" },
     choices: serviceNames,
     differs: "something falls short",
@@ -39,7 +39,7 @@ wants, and how to fix it. All that it starts is removed at its end, also at Ctrl
         type: "string",
         default: "{}",
         value: "JSON",
-        says: `what release.SERVICE would say besides the image, such as '{"command": ["python", "-m", "app"]}'`,
+        says: `what release.SERVICE would have besides the image, such as '{"command": ["python", "-m", "app"]}'`,
       },
       json: {
         type: "boolean",

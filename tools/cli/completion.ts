@@ -6,11 +6,11 @@ import { UserError } from "../lib/log.ts";
 export const completionCommand = command(
   {
     usage: shells.join(" | "),
-    about: `Prints what your shell completes these commands by, their options and the stacks among it. Put one of these lines into the
-shell's own file:
+    about: `Prints a script by which your shell completes these commands, their options and the stacks' names. Add one of these lines to the
+shell's startup file:
 
   source <(./autollm completion bash)     # ~/.bashrc, with the path of your clone
-  source <(./autollm completion zsh)      # ~/.zshrc, behind compinit`,
+  source <(./autollm completion zsh)      # ~/.zshrc, after compinit`,
     choices: shells,
     options: {},
     positionals: true,

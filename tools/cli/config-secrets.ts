@@ -13,7 +13,7 @@ export const configSecretsCommand = command(
   {
     usage: "[FILE...]",
     about:
-      "Looks for secrets in plain text in stacks' files (by default every Pulumi.*.yaml of the repository). Ends with 1 when there is one.",
+      "Looks for secrets in plain text in stacks' files (by default every Pulumi.*.yaml of the repository). Ends with 1 if it finds one.",
     options: {},
     positionals: true,
     changes: "nothing",

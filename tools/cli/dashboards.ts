@@ -66,8 +66,8 @@ function post(url: string, password: string, body: unknown, signed: boolean): Pr
 export const dashboardsCommand = command(
   {
     usage: "DIR",
-    about: `Writes each dashboard as a page of its own, with what its panels show now: for a report, or where no browser reaches Grafana.
-The data is asked through Grafana, as Grafana's own pages ask it; the drawing is not Grafana's.`,
+    about: `Writes each dashboard as a page of its own, with what its panels show now: for a report, or if no browser can reach Grafana.
+It queries the data through Grafana, as Grafana's own pages do; it draws the panels itself.`,
     words: { DIR: "where the pages go" },
     positionals: true,
     options: {

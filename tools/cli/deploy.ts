@@ -40,13 +40,13 @@ async function smokePasses(workspace: Workspace): Promise<boolean> {
 export const deployCommand = command(
   {
     usage: "--stack NAME",
-    about: `What the deployment workflows do: a backup first, then up, then smoke tests; on a failure the images of the last good
-deployment again, and a line to Slack either way (SLACK_WEBHOOK_URL). Ends with 1 if the deployment failed, rolled back or not.`,
+    about: `Does what the deployment workflows do: a backup, then up, then smoke tests. If one of the last two fails, it rolls back to the
+images of the last good deployment. It posts the result to Slack (SLACK_WEBHOOK_URL). Ends with 1 if the deployment failed, rolled back or not.`,
     options: {
       stack: { type: "string", value: "NAME", says: "the stack" },
       "no-backup": {
         type: "boolean",
-        says: "go without; a stack that has never been up has nothing to save and goes without by itself",
+        says: "make no backup first; a stack that has never been up has nothing to save, and needs no such flag",
       },
       yes: YES,
     },

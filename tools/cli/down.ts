@@ -1,7 +1,7 @@
 import { commandLine } from "../../components/configCommand.ts";
 import { stopDocker } from "../docker/docker.ts";
 import { command, STACK } from "../lib/command.ts";
-import { forgetRemoved, mendInterrupted } from "../lib/interrupted.ts";
+import { forgetRemoved, repairInterrupted } from "../lib/interrupted.ts";
 import { say, UserError } from "../lib/log.ts";
 import { forgetLocalStack, openWorkspace, stackExists } from "../lib/workspace.ts";
 
@@ -22,7 +22,7 @@ export const downCommand = command(
       );
     }
     if (await stackExists(workspace)) {
-      await mendInterrupted(workspace);
+      await repairInterrupted(workspace);
       // Before it, and not only when it fails: what is removed first would be an error among many.
       const gone = await forgetRemoved(workspace);
       if (gone > 0) say(`${gone} containers, networks or volumes had been removed by hand`);

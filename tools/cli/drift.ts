@@ -68,30 +68,30 @@ async function stackDrift(workspace: Workspace): Promise<Deviation[]> {
 
 export const driftCommand = command(
   {
-    about: `Compares the host and the containers with what was declared, and changes nothing. \`drift --mend\` puts the host right,
+    about: `Compares the host and the containers with what was declared, and changes nothing. \`drift --repair\` repairs the host,
 \`pulumi up --refresh\` the containers.`,
     differs: "something differs",
     options: {
       stack: STACK,
       json: { type: "boolean", says: 'print {"drift": [{"where", "what"}]}' },
-      mend: {
+      repair: {
         type: "boolean",
         says: "run the differing steps of the host again; containers are left to `pulumi up --refresh`",
       },
     },
-    changes: ({ stack, mend }) => (mend ? stack : undefined),
+    changes: ({ stack, repair }) => (repair ? stack : undefined),
   },
-  async ({ stack, json, mend }) => {
+  async ({ stack, json, repair }) => {
     const workspace = await openWorkspace(stack);
     const settings = await settingsOf(workspace);
     const steps =
       settings.host === undefined ? [] : hostSteps(hostOptions(settings, readKeyPair(settings.host.privateKeyPath)));
-    if (mend) {
+    if (repair) {
       if (settings.host === undefined)
         throw new UserError(
           `stack ${stack} has no host; ${commandLine(stack, "pulumi up --refresh")} repairs containers`,
         );
-      return await mendHost(settings.host, steps, await hostDrift(settings, steps));
+      return await repairHost(settings.host, steps, await hostDrift(settings, steps));
     }
     const drift = [...(await hostDrift(settings, steps)), ...(await stackDrift(workspace))];
     if (json) process.stdout.write(`${JSON.stringify({ drift }, undefined, 2)}\n`);
@@ -102,7 +102,7 @@ export const driftCommand = command(
 );
 
 /** Runs the differing steps anew, in their order, just as the engine would. */
-async function mendHost(
+async function repairHost(
   host: NonNullable<Settings["host"]>,
   steps: readonly Step[],
   drift: readonly Deviation[],

@@ -23,7 +23,7 @@ export const e2eCommand = command(
   {
     usage: "[FILE...]",
     about:
-      "Brings stacks of its own up on this machine's Docker, asserts on the world, and takes them down. A stack that runs is left alone.",
+      "Starts stacks of its own on this machine's Docker, tests them, and removes them. It leaves other stacks alone.",
     words: { FILE: "only the tests of these files, such as test/e2e/faults.test.ts" },
     options: {
       install: {

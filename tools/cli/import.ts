@@ -48,11 +48,11 @@ async function textOf(path: string): Promise<string> {
 export const importCommand = command(
   {
     usage: "FILE",
-    about: `Takes the secrets of an old installation into a stack's config, encrypted, and never prints a value; what is no secret, such as
-the mail server's name, it takes in plain. Known defaults and weak values are refused by name, all at once, before anything is
-set. What the stack has already stays as it is.
-A value that is taken wins over a generated one, so that whatever runs keeps its password; \`rotate\` replaces it later.`,
-    words: { FILE: ".env, or .env.enc when sops and its key are here" },
+    about: `Copies the secrets of an old installation into a stack's config, encrypted, and never prints a value. What is no secret, such as
+the mail server's name, is copied in plain text. If there are known defaults or weak values, it names them all and sets nothing.
+A value that the stack already has stays.
+A copied value takes the place of a generated one, so that running programs keep their passwords; \`rotate\` replaces it later.`,
+    words: { FILE: ".env, or .env.enc if sops and its key are on this machine" },
     positionals: true,
     options: {
       stack: STACK,

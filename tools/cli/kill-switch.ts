@@ -30,9 +30,9 @@ export const killSwitchCommand = command(
     usage: "on | off | status",
     about: `Stops all order execution, or allows it again. "on" stops the executors, takes their NATS users away and has NATS refuse approved
 orders; an executor that is started meanwhile waits. It needs neither the engine nor NATS, waits for no other command and asks
-nothing. Restarts, updates, rotations, restores and a reboot leave it as it is, and only "off" releases it. The application is
-told as well, by the file of risk-manager. "status" lists the approved orders that no executor has confirmed. "off" discards
-them: they were approved for other prices. It needs NATS, and changes nothing without it.`,
+nothing. Restarts, updates, rotations, restores and a reboot leave it on; only "off" releases it. The application is
+told as well, by risk-manager's file. "status" lists the approved orders that no executor has confirmed. "off" discards
+them, because they were approved at old prices. It needs NATS, and changes nothing without it.`,
     choices: ["on", "off", "status"],
     differs: '"status" finds it set',
     positionals: true,
@@ -71,7 +71,8 @@ them: they were approved for other prices. It needs NATS, and changes nothing wi
       }
       if (isOn) {
         process.stdout.write(`SET: no order is executed\n${detail}\n`);
-        if (orders === undefined) say("which approved orders wait is not known: NATS or nats-streams does not answer");
+        if (orders === undefined)
+          say("it is not known which approved orders wait: NATS or nats-streams does not answer");
         else if (orders.length > 0) process.stdout.write(`off discards:\n${orderLines(orders).join("\n")}\n`);
       } else if (own !== undefined && own !== "")
         process.stdout.write(`SET by the application: its executors run, and execute no order\n${own}\n`);
@@ -103,7 +104,7 @@ them: they were approved for other prices. It needs NATS, and changes nothing wi
         say("the application was not told: risk-manager's file could not be removed");
       const state = await platform.run("off", { reason, by: userInfo().username, at: new Date().toISOString() });
       if ((state.orders ?? []).length > 0)
-        say(`discarded, and executed by nobody:\n${orderLines(state.orders ?? []).join("\n")}`);
+        say(`discarded, never to be executed:\n${orderLines(state.orders ?? []).join("\n")}`);
       for (const name of state.started) say(`started ${name}`);
       for (const line of [...state.faults, ...state.warnings]) say(line);
       if (!state.on) say("released: orders are executed again");

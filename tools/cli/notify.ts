@@ -7,7 +7,7 @@ export const notifyCommand = command(
   {
     usage: "TEXT",
     about:
-      "Posts a line to Slack by the incoming webhook in the environment's SLACK_WEBHOOK_URL; without one it only says so.",
+      "Posts a message to Slack by the incoming webhook in the environment's SLACK_WEBHOOK_URL; if that is unset, it only says so.",
     options: {},
     positionals: true,
     changes: "nothing",
@@ -16,7 +16,7 @@ export const notifyCommand = command(
     if (words.length === 0) throw new UserError(`give a text`, USAGE);
     const webhook = process.env.SLACK_WEBHOOK_URL;
     if (webhook === undefined || webhook === "") {
-      say("no SLACK_WEBHOOK_URL: nobody is told");
+      say("no SLACK_WEBHOOK_URL: no message is sent");
       return 0;
     }
     if (!URL.canParse(webhook)) throw new UserError("SLACK_WEBHOOK_URL is no URL");

@@ -8,8 +8,8 @@ import { root } from "../lib/workspace.ts";
 
 export const promoteCommand = command(
   {
-    about: `Copies the image digests of staging's config into production's: the very images that staging ran, never a rebuild.
-It changes Pulumi.production.yaml alone, deploys nothing, and asks unless --yes is given or CI is set.`,
+    about: `Copies the image digests of staging's config into production's: the same images that staging ran, never a rebuild.
+It only changes Pulumi.production.yaml, deploys nothing, and asks unless --yes is given or CI is set.`,
     differs: "--dry-run finds something to change",
     options: {
       yes: YES,

@@ -9,9 +9,9 @@ import { openWorkspace } from "../lib/workspace.ts";
 export const pulumiCommand = command(
   {
     usage: "ARGUMENT...",
-    about: `Any command of Pulumi's, with the engine, the backend and the passphrase of this clone. It is about the local stack where no
---stack is given; login, logout and whoami are about the backend of staging and production. Files are named as seen from where
-you stand. \`pulumi --help\` asks Pulumi for its own.
+    about: `Runs any Pulumi command, with the engine, the backend and the passphrase of this clone. Without --stack it is about the local
+stack; login, logout and whoami are about the backend of staging and production. File names are relative to the current
+directory. \`pulumi --help\` prints Pulumi's own help.
 
   config set --secret openai                 a key of the local stack
   config set --secret openai --stack staging

@@ -57,11 +57,11 @@ async function restoreAt(stack: string, at: string, unaskedFor: boolean): Promis
 export const restoreCommand = command(
   {
     usage: "ID|latest | --at TIME|latest",
-    about: `Replaces the data of a stack by a backup's: databases, streams, volumes, Grafana. First the whole backup is read, decrypted
+    about: `Replaces a stack's data with a backup's: databases, streams, volumes, Grafana. First the whole backup is read, decrypted
 and compared with its own manifest; one that is damaged, incomplete or locked by another key is refused before anything is
 overwritten. Then the services stop, the data is restored, and they start again.
 With --at, Postgres alone is what it was at that second, or at the last commit that was stored; everything else stays as it is.`,
-    words: { ID: "of a backup, as `backup --list` tells it" },
+    words: { ID: "of a backup, as `backup --list` shows it" },
     positionals: true,
     options: {
       stack: { ...STACK, says: 'the stack whose backup it is; default "local"' },
@@ -81,7 +81,7 @@ With --at, Postgres alone is what it was at that second, or at the last commit t
         multiple: true,
         default: [],
         value: "SCHEMA",
-        says: "leave a schema of Postgres out, which is empty then: one that the backup lacks, or that cannot be restored; may be given several times",
+        says: "leave out a schema of Postgres that the backup lacks or that cannot be restored; it is empty afterwards. May be given several times",
       },
       yes: YES,
     },

@@ -24,9 +24,9 @@ async function head(): Promise<string | undefined> {
 
 export const rollbackCommand = command(
   {
-    about: `Goes back to the images of the last good deployment whose images were others, as the stack's own history has them,
+    about: `Goes back to the images of the last good deployment that had other images, according to the stack's own history,
 and brings the stack up. Config other than \`release\`, data and generations of credentials stay as they are.
-A fault of the program itself is rolled back with git: it says which commit ran then.`,
+If the fault is in the program itself, revert it in git: the command names the commit that ran then.`,
     differs: "--dry-run finds something to change",
     options: {
       stack: STACK,

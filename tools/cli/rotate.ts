@@ -45,19 +45,19 @@ export const rotateCommand = command(
     usage: "NAME... | --due | --all",
     about: `Makes new values for generated credentials, by raising their generation in the stack's config, and brings the stack up.
 Only the readers of a credential are replaced. It shows which, and asks unless --yes is given or CI is set.
-Old and new are both taken while the readers move; at the end the old one is refused and the sessions that it opened are ended.
-Keys that are verified elsewhere take further updates for that. The key of the API's tokens alone goes on verifying the
-tokens that it signed, for ${TOKEN_LIFE_HOURS} hours, unless --leaked or --all is given. What was interrupted is finished by \`up\`.`,
+Old and new values are both accepted while the readers are replaced; at the end the old one is refused, and its sessions are ended.
+Keys that other programs verify need further updates for that. Only the key of the API's tokens continues to verify the
+tokens that it signed, for ${TOKEN_LIFE_HOURS} hours, unless --leaked or --all is given. \`up\` finishes an interrupted rotation.`,
     words: { NAME: `${rotationUnits.slice(0, 4).join(", ")}, ... (a wrong name lists them all)` },
     choices: rotationUnits,
     differs: "something is due and nothing was changed, also with --json",
     positionals: true,
     options: {
-      due: { type: "boolean", says: "whatever is older than its period" },
-      all: { type: "boolean", says: "everything, after an incident: as with --leaked" },
+      due: { type: "boolean", says: "each credential that is older than its period" },
+      all: { type: "boolean", says: "every credential, after an incident; implies --leaked" },
       leaked: {
         type: "boolean",
-        says: "somebody else has the old value: nothing that it signed or opened outlasts the command",
+        says: "the old value has leaked: when the command ends, nothing that it signed or opened is valid",
       },
       stack: STACK,
       yes: YES,
@@ -95,7 +95,7 @@ tokens that it signed, for ${TOKEN_LIFE_HOURS} hours, unless --leaked or --all i
         ? "a generated value in place of the one you supplied"
         : "a new value";
       const hours = atOnce ? undefined : overlapHours(credential);
-      const until = hours === undefined ? "" : `; tokens of the old one are taken for ${hours} more hours`;
+      const until = hours === undefined ? "" : `; tokens of the old one are accepted for ${hours} more hours`;
       say(`${credential}: ${value}; replaced are ${replaced.join(", ") || "no containers"}${until}`);
     }
     say(`runs of pulumi up: ${Math.max(...plan.map(({ ups }) => ups))}`);

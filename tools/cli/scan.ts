@@ -82,11 +82,11 @@ const scans: Readonly<Record<string, Scan>> = {
 export const scanCommand = command(
   {
     usage: "secrets | packages | config | images [--stack NAME] [IMAGE...] | sbom",
-    about: "One scan a run; ends with 1 where it finds something.",
+    about: "One scan per run; ends with 1 if it finds something.",
     words: {
       secrets:
         "gitleaks over the whole history, and stacks' files for plain text (gitleaks is built into the cache; needs Go)",
-      packages: "npm's signatures, and known faults of severity high or critical in what is shipped",
+      packages: "npm's signatures, and known vulnerabilities of severity high or critical in what is shipped",
       config: "Trivy over the repository's files: HIGH and CRITICAL (trivy on PATH)",
       images: "Trivy over every image: ours by default, with staging's and production's; or those named",
       sbom: "prints what the project is made of, as CycloneDX JSON",

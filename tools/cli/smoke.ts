@@ -53,8 +53,8 @@ function portOf(text: string | undefined, base: URL): number | undefined {
 export const smokeCommand = command(
   {
     usage: "https://HOST[:PORT]",
-    about: `Asks a running environment whether it answers and is closed where it must be. It only reads: every request is a GET.
-Ends with 1 where a check failed.`,
+    about: `Checks that a running environment answers, and is closed where it must be. It only reads: every request is a GET.
+Ends with 1 if a check failed.`,
     positionals: true,
     options: {
       application: {
@@ -62,11 +62,11 @@ Ends with 1 where a check failed.`,
         default: "conventions",
         value: "NAME",
         choices: applicationNames,
-        says: `whose pages are asked for: ${applicationNames.join(", ")} (default: conventions)`,
+        says: `whose pages are requested: ${applicationNames.join(", ")} (default: conventions)`,
       },
       insecure: {
         type: "boolean",
-        says: "take a certificate that nobody has signed, such as Caddy's own on a local stack",
+        says: "accept a certificate of no known authority, such as Caddy's own on a local stack",
       },
       "http-port": {
         type: "string",

@@ -30,12 +30,12 @@ function show(status: Status, json: boolean, again: boolean): void {
 
 export const statusCommand = command(
   {
-    about: `Shows what a stack is like, and changes nothing: what is wrong first, then what is due, then every workload. It asks the
-Docker host in one session, and the stack's state; who does not answer within two seconds is named, and the rest is told.
-It needs no engine for a stack of this machine. It ends with 1 if nothing is wrong as far as it saw, and it could not see all.`,
+    about: `Shows the status of a stack, and changes nothing: what is wrong first, then what is due, then every workload. It asks the
+Docker host in one session, and reads the stack's state; a source that does not answer within two seconds is named, and the rest is
+shown. It needs no engine for a stack of this machine. It ends with 1 if it saw nothing wrong but could not see everything.`,
     options: {
       stack: STACK,
-      json: { ...JSON_OUT, says: "print it as JSON (docs/operations.md); with --watch a line each time" },
+      json: { ...JSON_OUT, says: "print it as JSON (docs/operations.md); with --watch one line each time" },
       watch: { type: "boolean", says: "look again every two seconds, until Ctrl-C" },
     },
     differs: "something is wrong or overdue",

@@ -6,12 +6,12 @@ import { diedHere, holderOf, tellHolder } from "../lib/stackLock.ts";
 
 export const unlockCommand = command(
   {
-    about: `Tells who is changing a stack, and removes the lock of a holder that is dead. A lock whose holder gives no sign of life for five
-minutes, or was a process of this machine that has ended, needs this command not: the next change takes it over.
-The engine has a lock of its own; it goes with \`pulumi cancel --stack NAME\`.`,
+    about: `Shows who is changing a stack, and removes the lock of a dead holder. You do not need it if the holder has given no sign of life
+for five minutes, or was a process of this machine that has ended: the next change takes over the lock.
+The engine has a lock of its own; \`pulumi cancel --stack NAME\` removes it.`,
     options: {
       stack: STACK,
-      yes: { ...YES, says: "do not ask; without it and a terminal the lock stays, also when CI is set" },
+      yes: { ...YES, says: "do not ask; without it and without a terminal the lock stays, also if CI is set" },
     },
     changes: "nothing",
   },

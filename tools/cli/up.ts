@@ -12,7 +12,7 @@ import { ensureLocalStack, openWorkspace, outputs, setConfig } from "../lib/work
 export const upCommand = command(
   {
     about:
-      "Brings a stack up, or to what its config says, and prints where to look. It asks nothing on this machine's stacks.",
+      "Starts a stack, or updates it to what its config says, and prints its addresses. It asks nothing for this machine's stacks.",
     options: {
       install: { type: "boolean", says: "allow to install what is missing (Docker, on Debian)" },
       stack: {

@@ -23,17 +23,30 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   Watching: ["prometheus", "alertmanager", "grafana", "jaeger", "loki"],
 };
 
+/** The workloads in the picture, by what they are for. */
+export const groups: readonly (readonly [string, readonly string[]])[] = Object.entries({
+  Services: serving,
+  ...parts,
+});
+
+/** One workload calls another; at the edge, by these paths. */
+export interface Call {
+  readonly from: string;
+  readonly to: string;
+  readonly by?: string;
+}
+
 /** Who calls whom: from the edge's routes and from what each service needs. */
-function calls(): string[] {
-  const known = new Set<string>([...serving, ...Object.values(parts).flat()]);
+export function calls(): Call[] {
+  const known = new Set(groups.flatMap(([, members]) => members));
   const edge = routes.map(({ paths, upstream, login }) => {
     const path = [...new Set(paths.map((each) => each.replace(/\/\*$/, "")))].join(", ");
-    return `caddy -->|"${login ? `login, ${path}` : path}"| ${upstream.split(":")[0]}`;
+    return { from: "caddy", to: upstream.split(":")[0] ?? "", by: login ? `login, ${path}` : path };
   });
-  const needs = serving.flatMap((name) =>
-    spec(name)
+  const needs = serving.flatMap((from) =>
+    spec(from)
       .needs.filter((need) => known.has(need))
-      .map((need) => `${name} --> ${need}`),
+      .map((to) => ({ from, to })),
   );
   return [...edge, ...needs];
 }
@@ -80,11 +93,12 @@ export function components(): Component[] {
 
 /** The page docs/architecture.md. */
 export function architecturePage(): string {
-  const groups = Object.entries({ Services: serving, ...parts }).flatMap(([group, members]) => [
+  const boxes = groups.flatMap(([group, members]) => [
     `subgraph ${group}`,
     ...members.map((name) => `  ${name}`),
     "end",
   ]);
+  const arrows = calls().map(({ from, to, by }) => `${from} -->${by === undefined ? "" : `|"${by}"|`} ${to}`);
   return `# Architecture
 
 This page is generated from the code (\`tools/docs/architecture.ts\`), and a test keeps it true. One host, one Docker, one Pulumi program: \`index.ts\` creates the components below in their order, and the engine works out their dependencies.
@@ -93,7 +107,7 @@ This page is generated from the code (\`tools/docs/architecture.ts\`), and a tes
 
 Callers are on the left. Caddy is the only way in; "login" marks what requires the admin login. [segments.md](segments.md) has every connection that is open, and how the others are closed.
 
-${diagram(["client([clients]) --> caddy", ...groups, ...calls()])}
+${diagram(["client([clients]) --> caddy", ...boxes, ...arrows])}
 
 Not in the picture: Prometheus scrapes ${serviceJobs.length} services and all components every 15 s; services send traces to a collector, which sends them to Jaeger; a second collector reads every container's log and sends it to Loki; the backup reads all stores at night.
 

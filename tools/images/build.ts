@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
+import type { OwnImage } from "../../components/images.ts";
 import { cacheDir } from "../lib/cache.ts";
 import { step, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
@@ -37,10 +38,6 @@ export async function prepare(name: LocalImageName, base: string): Promise<Prepa
   const text = dockerfile(name, image, base, files.copy);
   return { name, tag: localTag(name, keyOf(text, files.identity)), dockerfile: text, pulls: false, fill: files.fill };
 }
-
-/** The programs of ours that have an image of their own. */
-export const ownImages = ["reference", "backup", "edge-sockets"] as const;
-export type OwnImage = (typeof ownImages)[number];
 
 /** What an image of ours is made from, besides its Dockerfile: file -> text. */
 async function ownFiles(name: OwnImage): Promise<Readonly<Record<string, string>>> {

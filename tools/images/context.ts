@@ -1,20 +1,21 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ownImageNames } from "../../components/images.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { UserError } from "../lib/log.ts";
-import { ownImages, prepareOwn } from "./build.ts";
+import { prepareOwn } from "./build.ts";
 
 await command(
   {
     usage: "NAME DIR",
-    about: `Writes into DIR what \`docker build\` needs for an image of ours (${ownImages.join(", ")}) that registries hold, and prints its key:
+    about: `Writes into DIR what \`docker build\` needs for an image of ours (${ownImageNames.join(", ")}) that registries hold, and prints its key:
 the same key is the same image.`,
     options: {},
     positionals: true,
     changes: "nothing",
   },
   async (_, [name, directory, ...more]) => {
-    const own = ownImages.find((each) => each === name);
+    const own = ownImageNames.find((each) => each === name);
     if (own === undefined || directory === undefined || more.length > 0)
       throw new UserError("give the image's name and a folder", USAGE);
     mkdirSync(directory, { recursive: true });

@@ -97,7 +97,12 @@ export const goPrograms = {
     commands: [
       ["bash", "pages.sh"],
       ...["prometheus", "promtool"].map((program) =>
-        build(program, `./cmd/${program}`, "-tags=builtinassets,remove_all_sd", prometheusVersion(PROMETHEUS.version)),
+        build(
+          program,
+          `./cmd/${program}`,
+          "-tags=builtinassets,remove_all_sd,enable_dns_sd",
+          prometheusVersion(PROMETHEUS.version),
+        ),
       ),
     ],
     results: ["prometheus", "promtool"],

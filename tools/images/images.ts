@@ -1,7 +1,8 @@
+import { type OwnImage, ownImageNames } from "../../components/images.ts";
 import { withLock } from "../lib/lock.ts";
 import { run } from "../lib/run.ts";
 import { baseTag, buildBase } from "./base.ts";
-import { buildImage, type OwnImage, ownImages, type Prepared, prepare, prepareOwn } from "./build.ts";
+import { buildImage, type Prepared, prepare, prepareOwn } from "./build.ts";
 import { catalogue, type LocalImage, type LocalImageName, localImageNames } from "./catalogue.ts";
 import { fileName, TAG_PREFIX } from "./dockerfile.ts";
 import { pruneGoPrograms } from "./go-programs.ts";
@@ -36,7 +37,7 @@ async function localTags(): Promise<ReadonlySet<string>> {
  */
 export async function ensureOwnImages(): Promise<Record<OwnImage, string>> {
   const tags: Partial<Record<OwnImage, string>> = {};
-  for (const name of ownImages) {
+  for (const name of ownImageNames) {
     const image = await prepareOwn(name);
     await once(image.tag, () => buildImage(image));
     tags[name] = image.tag;
@@ -48,7 +49,7 @@ export async function ensureOwnImages(): Promise<Record<OwnImage, string>> {
 export async function pruneImages(): Promise<string[]> {
   const current = new Set([baseTag()]);
   for (const name of localImageNames) current.add((await describe(name)).tag);
-  for (const name of ownImages) current.add((await prepareOwn(name)).tag);
+  for (const name of ownImageNames) current.add((await prepareOwn(name)).tag);
   const removed: string[] = [];
   for (const tag of await localTags()) {
     if (current.has(tag)) continue;

@@ -2,13 +2,13 @@ import { ensureDocker } from "../docker/docker.ts";
 import { main, say, UserError } from "../lib/log.ts";
 import { ensureImages, isLocalImageName, localImageNames, pruneImages } from "./images.ts";
 
-const help = `Builds the local images that stand in for the official ones where no registry is in reach.
+const help = `Builds the local images that stand in for the official ones if no registry is reachable.
 
 usage: npx node tools/images/main.ts [--install] [--prune] [NAME...]
 
 Without NAME all are built: ${localImageNames.join(", ")}.
-Prints NAME=TAG, a line each. What is built already is left alone.
-  --install  install and start Docker where it is missing (Debian, as root)
+Prints one line NAME=TAG per image. Images that are already built are left alone.
+  --install  install and start Docker if it is missing (Debian, as root)
   --prune    build nothing; remove the images of former recipes that no container uses
 `;
 

@@ -61,7 +61,7 @@ export function settled(deployment: Deployment, gone: ReadonlySet<string>): Depl
  * The stack's own lock (stackLock.ts) is held meanwhile, so that no update begins between the look and the repair.
  * @throws UserError when an update of the stack runs
  */
-export async function mendInterrupted(workspace: Workspace): Promise<void> {
+export async function repairInterrupted(workspace: Workspace): Promise<void> {
   await releaseEngineLock(workspace);
   if (((await deploymentOf(workspace)).pending_operations ?? []).length === 0) return;
   const state = await exported(workspace);
@@ -74,8 +74,8 @@ export async function mendInterrupted(workspace: Workspace): Promise<void> {
   }
   const gone = new Set<string>();
   for (const object of halfRemoved(state.deployment)) if (!(await exists(daemon, object))) gone.add(object.reference);
-  const mended = { ...state, deployment: settled(state.deployment, gone) };
-  await workspace.pulumi(["stack", "import", "--stack", workspace.stack], { input: JSON.stringify(mended) });
+  const repaired = { ...state, deployment: settled(state.deployment, gone) };
+  await workspace.pulumi(["stack", "import", "--stack", workspace.stack], { input: JSON.stringify(repaired) });
 }
 
 async function exists(daemon: Daemon, { kind, reference }: DockerObject): Promise<boolean> {

@@ -5,7 +5,7 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** A fault that the user can mend: printed as one line without a stack trace. */
+/** A fault that the user can fix: printed as one line without a stack trace. */
 export class UserError extends Error {
   readonly exitCode: number;
   constructor(message: string, exitCode = 1) {

@@ -202,13 +202,13 @@ export async function tellKillSwitch(stack: string): Promise<void> {
   try {
     const platform = await PlatformSwitch.of(stack);
     if (!platform.isReachable) {
-      say(`Whether the kill switch of ${stack} is on was not asked: this machine has no key of its host.`);
+      say(`The kill switch of ${stack} was not checked: this machine has no key of its host.`);
       return;
     }
     const { on, detail } = await platform.run("status");
     if (on) say(`\n${switchNotice(stack, detail)}`);
   } catch (error) {
-    say(`Whether the kill switch of ${stack} is on is not known: ${error instanceof Error ? error.message : error}`);
+    say(`It is not known whether the kill switch of ${stack} is on: ${error instanceof Error ? error.message : error}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { ownImages } from "../images/build.ts";
+import { ownImageNames } from "../../components/images.ts";
 import { ensureImages, ensureOwnImages, registryReachable } from "../images/images.ts";
 import { step } from "./log.ts";
 import { setConfig, type Workspace } from "./workspace.ts";
@@ -20,7 +20,7 @@ const stackImages = [
   "redis-exporter",
   "blackbox-exporter",
   "cadvisor",
-  ...ownImages,
+  ...ownImageNames,
 ] as const;
 
 /** The images of a stack on this machine, besides those that it pulls by itself. */
@@ -35,8 +35,8 @@ export interface StackImages {
 export async function buildStackImages(): Promise<StackImages> {
   const registry = await registryReachable();
   const built = await step(
-    registry ? "building the images of our own programs" : "building images, since no registry is in reach",
-    "seconds when they are there, else some minutes",
+    registry ? "building the images of our own programs" : "building images, since no registry is reachable",
+    "seconds if they exist already, else some minutes",
     (): Promise<Record<string, string>> => (registry ? ensureOwnImages() : ensureImages(stackImages)),
   );
   return { source: registry ? "registry" : "local", built };

@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configCommand, configPath } from "../../components/configCommand.ts";
-import { dockerConfig, passwordPath, REGISTRIES, type RegistryLogin, registryOf } from "../../components/registries.ts";
+import { REGISTRIES, setNestedSecret } from "../../components/nestedSecrets.ts";
+import { dockerConfig, type RegistryLogin, registryOf } from "../../components/registries.ts";
 import type { Settings } from "../../components/settings.ts";
 import { type Answer, askRegistry } from "../images/registry.ts";
 import { Daemon } from "./daemon.ts";
@@ -45,7 +46,7 @@ export function registryFault(
   // The daemon may reach a registry that this machine does not.
   if (answer === "there" || answer === "unknown") return undefined;
   if (answer === "missing") return `${key}: ${registry} has no such image: ${reference}`;
-  const password = configCommand(stack, `set --secret --path '${passwordPath(registry)}'`);
+  const password = setNestedSecret([REGISTRIES, registry, "password"], stack);
   if (login !== undefined)
     return `${key}: ${registry} refuses ${login.user}: the password is wrong, or that account may not read ${reference}; set the password again: ${password}`;
   const user = configCommand(stack, `set --path '${configPath([REGISTRIES, registry, "user"])}' USER`);

@@ -119,7 +119,7 @@ export async function rollOut(workspace: Workspace, bringUp: () => Promise<void>
     const begun = beginning(config, new Map(running.map(({ unit, generation }) => [unit, generation])));
     await setConfig(workspace, Object.fromEntries(begun));
     const over = outlasted(config, running, Date.now() / 1000);
-    if (over.length > 0) say(`the old one has been taken for long enough and is withdrawn: ${over.join(", ")}`);
+    if (over.length > 0) say(`the overlap is over, the old one is withdrawn: ${over.join(", ")}`);
     await endOverlaps(workspace, over);
   }
   await bringUp();
@@ -157,7 +157,7 @@ async function finishRotations(workspace: Workspace, bringUp: () => Promise<void
     await setConfig(workspace, moved);
     await endOverlaps(workspace, ended);
     const moving = units.filter((unit) => !ended.includes(unit));
-    if (moving.length > 0) say(`now the new one is used, the old one still taken: ${moving.join(", ")}`);
+    if (moving.length > 0) say(`now the new one is used, the old one is still accepted: ${moving.join(", ")}`);
     if (ended.length > 0) say(`now the old one is withdrawn: ${ended.join(", ")}`);
     await bringUp();
   }

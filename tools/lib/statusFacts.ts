@@ -308,7 +308,7 @@ async function said<T>(work: () => Promise<T> | T): Promise<Said<T>> {
 /** Reads a local stack's state and history from its folder: no engine is needed. */
 async function lookAtFolder(stack: string): Promise<StateFacts> {
   const cwd = localHome();
-  const pulumi = () => Promise.reject(new UserError("the state's file has a form that is not known here"));
+  const pulumi = () => Promise.reject(new UserError("the state's file has an unknown format"));
   const declared = await said(async () => {
     if (!existsSync(stateFile({ cwd, stack }))) throw new UserError(`there is no state: ${stateFile({ cwd, stack })}`);
     const { resources = [] } = await deploymentOf({ local: true, cwd, stack, pulumi });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { commandLine } from "../../components/configCommand.ts";
 import { Daemon } from "./daemon.ts";
 import { deployedBy } from "./history.ts";
-import { mendInterrupted } from "./interrupted.ts";
+import { repairInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
 import { holdKillSwitch } from "./platformSwitch.ts";
@@ -26,7 +26,7 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   // A stack that an earlier version made has none yet.
   if (local) await ensureNetworkRange(workspace);
   await checkBefore(workspace);
-  await mendInterrupted(workspace);
+  await repairInterrupted(workspace);
   const previewed = unasked ? await preview(workspace) : undefined;
   if (previewed?.unchanged === true) return holdKillSwitch(stack);
   const failed = previewed !== undefined && previewed.code !== 0;

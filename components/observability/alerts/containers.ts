@@ -47,7 +47,7 @@ export const containerAlerts: readonly AlertGroup[] = [
       {
         name: "ContainerRestarting",
         // A new start is a new control group under the same id.
-        expr: `sum by (service) (changes(container_start_time_seconds[15m]) * on (container_id) group_left (service) ${CONTAINER_INFO}{${OTHERS}}) > ${MAX_RESTARTS}`,
+        expr: `sum by (service) (changes(container_start_time_seconds[15m]) * on (container_id) group_left (service) ${CONTAINER_INFO}) > ${MAX_RESTARTS}`,
         for: "0s",
         severity: "warning",
         service: "{{ $labels.service }}",

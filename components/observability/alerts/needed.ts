@@ -39,7 +39,7 @@ const executors = served.filter((name) => spec(name).publishes.includes("exec.or
 /** True once a job has been scraped for about so long, in seconds: for metrics that appear only from time to time. */
 const upFor = (job: string, seconds: number) => {
   const hours = Math.round(seconds / HOUR);
-  return `on () count_over_time(up{job="${job}"}[${hours}h:1h]) > ${0.9 * hours}`;
+  return `on () count_over_time(max by (job) (up{job="${job}"})[${hours}h:1h]) > ${0.9 * hours}`;
 };
 /** An exporter exposes nothing of a server that it does not reach; another alert reports that. */
 const reached = (up: string) => `on () max(${up}) == 1`;
@@ -55,7 +55,7 @@ export const exposers: readonly Exposer[] = [
   },
 
   // The services' own.
-  { metrics: ["process_start_time_seconds", "process_resident_memory_bytes"], jobs: served },
+  { metrics: ["process_resident_memory_bytes"], jobs: served },
   { metrics: ["http_requests_total", "http_request_duration_seconds*"], jobs: served },
   { metrics: ["dependency_up"], jobs: served.filter((name) => spec(name).needs.length > 0) },
   { metrics: ["nats_messages_total"], jobs: served.filter((name) => subjects(name).some(isDurable)) },

@@ -3,7 +3,6 @@ import { KILL_SWITCH_METRIC } from "../../platform/killSwitch.ts";
 import { isDurable } from "../../platform/streams.ts";
 import { type AlertGroup, JOB, type Recording } from "./alert.ts";
 
-const MAX_RESTARTS = 2;
 const MAX_MEMORY_SHARE = 0.9;
 const MAX_ERROR_SHARE = 0.05;
 const MAX_LATENCY_P95_SECONDS = 1;
@@ -63,16 +62,6 @@ export const serviceAlerts: readonly AlertGroup[] = [
         service: JOB,
         summary: "{{ $labels.job }} is down",
         description: "Its metrics could not be read for a minute.",
-      },
-      {
-        name: "ServiceRestarting",
-        expr: `changes(process_start_time_seconds{${SERVICE_JOBS}}[15m]) > ${MAX_RESTARTS}`,
-        for: "0s",
-        severity: "warning",
-        service: JOB,
-        subject: "restarts",
-        summary: "{{ $labels.job }} restarted {{ $value }} times in 15 minutes",
-        description: "It ends by itself or is killed, and Docker restarts it.",
       },
       {
         name: "ServiceMemoryHigh",

@@ -61,7 +61,7 @@ export class Collector extends pulumi.ComponentResource {
         volumes: [this.queue.at(QUEUE_DIR)],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     this.guard = runBoltGuard("otel-collector", args, { volume: this.queue, directory: QUEUE_DIR, files: ["*"] }, this);
     this.registerOutputs({});

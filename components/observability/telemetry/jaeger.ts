@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { type Damage, settingAside } from "../../runtime/setAside.ts";
 import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
-import { answersHttp, RECOVERY, type Workload } from "../../runtime/workload.ts";
+import type { Workload } from "../../runtime/workload.ts";
+import { answersHttp, RECOVERY } from "../../runtime/workloadSpec.ts";
 import { workloadUser } from "../../uids.ts";
 import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { JAEGER_DATA, jaegerConfig } from "./jaegerConfig.ts";
@@ -53,7 +54,7 @@ export class Jaeger extends pulumi.ComponentResource {
         volumes: [this.volume.at(JAEGER_DATA)],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     this.registerOutputs({});
   }

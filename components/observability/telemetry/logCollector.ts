@@ -51,7 +51,7 @@ export class LogCollector extends pulumi.ComponentResource {
         hostMounts: [{ source: CONTAINER_LOGS, path: CONTAINER_LOGS }],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     this.guard = runBoltGuard("log-collector", args, { volume: this.queue, directory: QUEUE_DIR, files: ["*"] }, this);
     this.registerOutputs({});

@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { runBoltGuard } from "../../runtime/boltGuard.ts";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
-import { RECOVERY, type Workload } from "../../runtime/workload.ts";
+import type { Workload } from "../../runtime/workload.ts";
+import { RECOVERY } from "../../runtime/workloadSpec.ts";
 import { workloadUser } from "../../uids.ts";
 import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { LOKI_DATA, lokiConfig } from "./lokiConfig.ts";
@@ -56,7 +57,7 @@ export class Loki extends pulumi.ComponentResource {
         volumes: [this.volume.at(LOKI_DATA)],
         tmpfs: { "/tmp": 16 },
       },
-      this,
+      { parent: this },
     );
     this.guard = runBoltGuard("loki", args, { volume: this.volume, directory: LOKI_DATA, files: BOLT_FILES }, this);
     this.registerOutputs({});

@@ -43,7 +43,7 @@ export interface Config {
   readonly env: Environment;
 }
 
-/** A wrong configuration: its message says which variable and how to mend it. */
+/** A wrong configuration: its message says which variable and how to fix it. */
 export class ConfigurationError extends Error {}
 
 /** Typed access to environment variables; an empty one counts as absent. */

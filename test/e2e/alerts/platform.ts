@@ -13,12 +13,6 @@ export const servicesCases: readonly AlertCase[] = [
       { series: { ...allUp(), 'up{job="grafana"}': constant(0) }, at: "2m" },
     ],
   },
-  {
-    alert: "ServiceRestarting",
-    service: "llm-agents",
-    fires: [{ series: { 'process_start_time_seconds{job="llm-agents"}': "0x5 1x5 2x5 3x100" } }],
-    quiet: [{ series: { 'process_start_time_seconds{job="llm-agents"}': "0x5 1x100" } }],
-  },
   gauge("ServiceMemoryHigh", "reporter", 'process_resident_memory_bytes{job="reporter"}', 250 * 2 ** 20, 100 * 2 ** 20),
   {
     alert: "ServiceErrorsHigh",

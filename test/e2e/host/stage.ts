@@ -2,8 +2,7 @@ import { writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { images } from "../../../components/images.ts";
-import { ownImages } from "../../../tools/images/build.ts";
+import { partImageNames } from "../../../components/images.ts";
 import { type RunResult, run } from "../../../tools/lib/run.ts";
 import { docker, type TestStack, testStack } from "../lib/stack.ts";
 import { atConsole, removeHost, startHost, type TestHost } from "./host.ts";
@@ -101,7 +100,7 @@ export async function stage(name: string): Promise<Stage> {
 
 /** Images that nothing is made of, as the config names them. */
 export function unusedImages(): Record<string, unknown> {
-  const names = [...Object.keys(images), ...ownImages];
+  const names = partImageNames;
   return {
     "autollm:imageSource": "local",
     "autollm:localImages": Object.fromEntries(names.map((name) => [name, `autollm.local/${name}:unused`])),

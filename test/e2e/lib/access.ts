@@ -101,6 +101,7 @@ export function access(stack: TestStack) {
         ["jwt", await secret("gateway-api", "JWT_SECRET")],
         ["nats-tls", await file("nats", "/run/live/current/nats-ca")],
         ["postgres-exporter", await exporterPassword()],
+        ["redis-edge-limiter", await file("edge-limiter", "/run/secrets/redis-edge-limiter")],
         ["nats-streams", await file("nats-streams", "/run/secrets/nats-streams")],
         ...(await Promise.all(
           (["postgres-backup", "redis-backup", "nats-backup"] as const).map(

@@ -96,7 +96,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm unlock --stack NAME": "./autollm unlock --stack local",
   "./autollm pulumi cancel --stack NAME": "./autollm pulumi cancel --yes --stack local",
   "./autollm drift --stack NAME": "./autollm drift --stack local",
-  "./autollm drift --stack NAME --mend": { seenIn: "test/e2e/host.test.ts" },
+  "./autollm drift --stack NAME --repair": { seenIn: "test/e2e/host.test.ts" },
   "./autollm check-image SERVICE IMAGE":
     "./autollm check-image reporter $(docker images --format '{{.Repository}}:{{.Tag}}' autollm.local/reference | head -n 1)",
   "./autollm check-image portfolio-ledger registry.example/portfolio-ledger:1 --application autollm": CHECK_IMAGE,

@@ -155,7 +155,7 @@ function faultTable(results: readonly FaultResult[]): string {
     [fault, accepted, failed, lost, gap.toFixed(1), recovery.toFixed(1)].join(" | "),
   );
   return [
-    "| what happens | news accepted | attempts refused | accepted and lost | longest gap, s | whole again after, s |",
+    "| what happens | news accepted | attempts refused | accepted and lost | longest gap, s | recovered after, s |",
     "|---|---|---|---|---|---|",
     ...rows.map((row) => `| ${row} |`),
   ].join("\n");

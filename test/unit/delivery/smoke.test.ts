@@ -180,6 +180,21 @@ describe("smoke tests", () => {
     expect(waited).toBe(true);
   });
 
+  it("go on after many short waits, and do not take a limit that stays for a token that is taken", async () => {
+    let refusals = 0;
+    const busy: Ask = async (request) => {
+      const isToken = request.headers?.authorization?.startsWith("Bearer ") === true;
+      if (isToken && ++refusals <= 100) return answer(429, "", { headers: { "retry-after": "1" } });
+      return gateway("a key of its own")(request);
+    };
+    expect(await known(busy)).toMatchObject({ outcome: "ok" });
+    const closed: Ask = async (request) =>
+      request.headers?.authorization?.startsWith("Bearer ") === true ? answer(429) : (good[request.url] ?? answer(500));
+    const result = await known(closed);
+    expect(result?.outcome).toBe("failed");
+    expect(result?.detail).toMatch(/^\d+ of \d+ tokens were not judged: answers 429/);
+  });
+
   it("try known defaults alone, few enough for a minute", () => {
     for (const each of SPELLED_DEFAULTS) expect(isDefaultSecret(each), each).toBe(true);
     expect(SPELLED_DEFAULTS.length).toBeLessThan(80);

@@ -1,10 +1,9 @@
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Recording } from "../lib/mocks.ts";
-import { localConfig, runPlatform } from "../lib/platform.ts";
+import { hostSetting, localConfig, runPlatform } from "../lib/platform.ts";
 
 /** Prometheus's rules, by whatever command they are written. */
 function rulesOf(platform: Recording): string {
@@ -17,10 +16,8 @@ function rulesOf(platform: Recording): string {
 
 describe("the platform on a host of its own", () => {
   const folder = mkdtempSync(join(tmpdir(), "autollm-host-"));
-  const privateKeyPath = join(folder, "key");
-  spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", privateKeyPath]);
   afterAll(() => rmSync(folder, { recursive: true }));
-  const host = JSON.stringify({ address: "192.0.2.7", hostKey: "ssh-ed25519 AAAA", privateKeyPath });
+  const host = hostSetting(folder);
 
   test("shows which security fixes it lacks, and says so when nobody knows", async () => {
     const platform = await runPlatform({ config: { ...localConfig, host } });

@@ -1,17 +1,14 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { vi } from "vitest";
-import { imageNames } from "../../../components/images.ts";
+import { partImageNames } from "../../../components/images.ts";
 import { type Recording, type RunOptions, record } from "./mocks.ts";
 import { randomText } from "./values.ts";
 
 // A run takes half a second of CPU: much longer on a machine that does other work as well.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-const localImages = Object.fromEntries(
-  [...imageNames, "reference", "backup", "edge-sockets"].map((name) => [
-    name,
-    `autollm.local/${name}:0123456789abcdef`,
-  ]),
-);
+const localImages = Object.fromEntries(partImageNames.map((name) => [name, `autollm.local/${name}:0123456789abcdef`]));
 
 /** The config of a local stack, as `./autollm up` completes it on a machine without a registry. */
 export const localConfig: Readonly<Record<string, string>> = {
@@ -19,6 +16,14 @@ export const localConfig: Readonly<Record<string, string>> = {
   imageSource: "local",
   localImages: JSON.stringify(localImages),
 };
+
+/** The setting of a host that the program sets up, with a key pair made for the test. The folder is the caller's to remove. */
+export function hostSetting(folder: string): string {
+  const privateKeyPath = join(folder, "key");
+  const { status, stderr } = spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", privateKeyPath]);
+  if (status !== 0) throw new Error(`ssh-keygen: ${stderr}`);
+  return JSON.stringify({ address: "192.0.2.7", hostKey: "ssh-ed25519 AAAA", privateKeyPath });
+}
 
 /** Runs the whole program, afresh each time: its modules too, since index.ts does its work when it is imported. */
 export async function runPlatform({ config = localConfig, ...options }: RunOptions = {}): Promise<Recording> {

@@ -1,4 +1,4 @@
-import type { WorkloadSpec } from "../../../components/runtime/workload.ts";
+import type { WorkloadSpec } from "../../../components/runtime/workloadSpec.ts";
 
 /** A workload that waits, with a configuration file of its own, as the services have. */
 export function idle(number: number) {

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { DEFAULT_RANGE, RANGE_BITS } from "../../../components/networkRange.ts";
 import { Segments } from "../../../components/runtime/segments.ts";
-import { Workload } from "../../../components/runtime/workload.ts";
+import { Workload, type Workloads } from "../../../components/runtime/workload.ts";
 import { idle } from "./idle.ts";
 
 /** As many workloads as the config says, each hardened as all are, that do nothing: what is measured is the stack, not its load. */
@@ -24,6 +24,7 @@ const segments = new Segments("segments", {
 });
 const reference = config.require("image");
 const image = new docker.RemoteImage("image", { name: reference, keepLocally: true }, { provider });
+const workloads: Workloads = new Map();
 const digestKey = new random.RandomBytes("digest-key", { length: 32 }).hex;
 
 for (let number = 0; number < config.requireNumber("services"); number++) {
@@ -31,6 +32,7 @@ for (let number = 0; number < config.requireNumber("services"); number++) {
     target,
     segments,
     digestKey,
+    workloads,
     spec: {
       ...idle(number),
       image: { id: image.imageId, reference },

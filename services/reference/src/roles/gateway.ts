@@ -64,7 +64,7 @@ function guard(service: Service) {
           },
         };
       } catch (error) {
-        // A wrong field of a body is the caller's to mend.
+        // A wrong field of a body is the caller's to fix.
         if (error instanceof MessageError) throw new HttpError(400, error.message);
         throw error;
       }

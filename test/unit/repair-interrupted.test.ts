@@ -3,7 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { setHeld } from "../../tools/lib/held.ts";
-import { mendInterrupted, without } from "../../tools/lib/interrupted.ts";
+import { repairInterrupted, without } from "../../tools/lib/interrupted.ts";
 import type { RunOptions } from "../../tools/lib/run.ts";
 import type { Workspace } from "../../tools/lib/workspace.ts";
 
@@ -86,7 +86,7 @@ describe("what a killed update left", () => {
   }
 
   it("is nothing where it came to its end: the state is not touched", async () => {
-    await mendInterrupted(workspace({ resources: [container("redis", "a")] }));
+    await repairInterrupted(workspace({ resources: [container("redis", "a")] }));
     expect([imported, cancelled, existsSync(join(home, "calls"))]).toEqual([undefined, false, false]);
   });
 
@@ -97,7 +97,7 @@ describe("what a killed update left", () => {
       { type: "creating", resource: container("redis") },
       { type: "deleting", resource: container("nats", "gone") },
     ];
-    await mendInterrupted(workspace({ resources, pending_operations }));
+    await repairInterrupted(workspace({ resources, pending_operations }));
     expect(readFileSync(join(home, "calls"), "utf8")).toContain("rm --force --volumes redis-1\n");
     const { version, deployment } = JSON.parse(imported ?? "") as { version: number; deployment: object };
     expect([version, deployment]).toEqual([3, { resources: [container("redis", "old")] }]);
@@ -106,7 +106,7 @@ describe("what a killed update left", () => {
   it("is a lock, which goes with its engine", async () => {
     // The largest number of a process, and one more (Linux, pid_max).
     lock(4_194_305);
-    await mendInterrupted(workspace({}));
+    await repairInterrupted(workspace({}));
     expect(cancelled).toBe(true);
   });
 
@@ -140,32 +140,34 @@ describe("what a killed update left", () => {
 
     it("it removes nothing while Pulumi Cloud says that an update runs, and tells whose", async () => {
       const running = [{ kind: "update", result: "in-progress", startTime: "T", environment: { "git.author": "ada" } }];
-      await expect(mendInterrupted(shared({ updateInProgress: true }, "", running))).rejects.toThrow(
+      await expect(repairInterrupted(shared({ updateInProgress: true }, "", running))).rejects.toThrow(
         /stack x is being updated by an engine \(ada\) since T/,
       );
       untouched();
     });
 
     it("it removes nothing while object storage holds an engine's lock, and tells whose", async () => {
-      await expect(mendInterrupted(shared({}, locked(7, "another-machine")))).rejects.toThrow(
+      await expect(repairInterrupted(shared({}, locked(7, "another-machine")))).rejects.toThrow(
         /being updated by ada@another-machine, process 7, since 2026-01-01T00:00:00Z.*pulumi cancel --stack x/,
       );
       untouched();
     });
 
     it("it removes nothing where it cannot see whether an engine is at work", async () => {
-      await expect(mendInterrupted(shared({}, "error: no access to the bucket"))).rejects.toThrow(/cannot be seen/);
+      await expect(repairInterrupted(shared({}, "error: no access to the bucket"))).rejects.toThrow(/cannot be seen/);
       untouched();
     });
 
     it("it takes no lock for dead by its host's name alone, as two machines may share one", async () => {
-      await expect(mendInterrupted(shared({}, locked(4_194_305, hostname())))).rejects.toThrow(/being updated by ada/);
+      await expect(repairInterrupted(shared({}, locked(4_194_305, hostname())))).rejects.toThrow(
+        /being updated by ada/,
+      );
       untouched();
     });
 
     it("it removes the lock of an engine that was killed here with its command, and repairs what that left", async () => {
       setHeld("x", { diedHere: true });
-      await mendInterrupted(shared({}, locked(4_194_305, hostname())));
+      await repairInterrupted(shared({}, locked(4_194_305, hostname())));
       expect(cancelled).toBe(true);
       expect(readFileSync(join(home, "calls"), "utf8")).toContain("rm --force --volumes redis-1\n");
     });
@@ -174,7 +176,7 @@ describe("what a killed update left", () => {
       ["Pulumi Cloud", { updateInProgress: false }],
       ["object storage", {}],
     ])("it repairs what a dead update left when %s says that none runs", async (_, summary) => {
-      await mendInterrupted(shared(summary));
+      await repairInterrupted(shared(summary));
       expect(readFileSync(join(home, "calls"), "utf8")).toContain("rm --force --volumes redis-1\n");
       expect(imported).toBeDefined();
     });
@@ -182,7 +184,9 @@ describe("what a killed update left", () => {
 
   it("is not the lock of another machine: its holder is named, and nothing is done", async () => {
     lock(1, "another-machine");
-    await expect(mendInterrupted(workspace({}))).rejects.toThrow(/being updated by trader@another-machine, process 1/);
+    await expect(repairInterrupted(workspace({}))).rejects.toThrow(
+      /being updated by trader@another-machine, process 1/,
+    );
     expect(cancelled).toBe(false);
   });
 });
