@@ -64,7 +64,7 @@ BEGIN
     SELECT DISTINCT n.nspname, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS grantee
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_attribute t ON t.attrelid = c.oid AND t.attacl IS NOT NULL,
-      aclexplode(c.relacl || coalesce(t.attacl, '{}')) a
+      aclexplode(nullif(coalesce(c.relacl, '{}') || coalesce(t.attacl, '{}'), '{}')) a
     WHERE n.nspname IN (${owners.map(literal).join(", ")}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       AND a.grantee <> c.relowner AND a.grantor = c.relowner AND a.privilege_type IN (${BEYOND_SELECT.split(", ").map(literal).join(", ")})
   LOOP

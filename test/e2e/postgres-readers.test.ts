@@ -299,6 +299,11 @@ describe("an owner that has turned on its readers", () => {
     expect((await asReader()).kinds).toEqual([]);
   });
 
+  test("may have a table of the superuser's in its schema, which has no grants yet", async () => {
+    await superuser(`CREATE TABLE ${OWNER}.of_the_superuser (a int);`);
+    expect(await tablesOf(OWNER)).toContain("of_the_superuser");
+  });
+
   test("cannot touch the guard", async () => {
     for (const role of owners) {
       const client = await session(role);
