@@ -9,7 +9,7 @@ import { buildGoProgram } from "../../tools/images/go-programs.ts";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { eventually } from "./lib/http.ts";
-import { docker, freePort, type TestStack, testStack } from "./lib/stack.ts";
+import { docker, freePort, hostAddress, type TestStack, testStack } from "./lib/stack.ts";
 
 const token = () => randomBytes(16).toString("hex");
 const identity = (name: string) => ({ accessKey: `${name}${token().slice(0, 8)}`, secretKey: token() });
@@ -73,7 +73,7 @@ describe("the second repository", () => {
     for (const name of ["data", "versions", "iam"]) mkdirSync(join(folder, name));
     const port = await freePort();
     // The host, as the containers and the pruner see it.
-    const host = await docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "bridge");
+    const host = await hostAddress();
     const url = `http://${host}:${port}`;
     server = spawn(
       program,

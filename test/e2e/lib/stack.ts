@@ -52,6 +52,13 @@ export async function docker(...args: readonly string[]): Promise<string> {
   return (await run("docker", args)).stdout.trim();
 }
 
+/** This machine, as containers reach it: the first address of Docker's default network, which an older Docker does not name as its gateway. */
+export async function hostAddress(): Promise<string> {
+  const format = "{{with index .IPAM.Config 0}}{{.Gateway}}|{{.Subnet}}{{end}}";
+  const [gateway = "", subnet = ""] = (await docker("network", "inspect", "--format", format, "bridge")).split("|");
+  return gateway === "" ? subnet.replace(/\d+\/\d+$/, "1") : gateway;
+}
+
 /** Prepares a stack; `up` is the test's first step. */
 export async function testStack(name: string): Promise<TestStack> {
   const home = mkdtempSync(join(tmpdir(), `autollm-${name}-`));
