@@ -11,7 +11,7 @@ import { buildGoProgram } from "../../tools/images/go-programs.ts";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { eventually } from "./lib/http.ts";
-import { docker, freePort, type TestStack, testStack } from "./lib/stack.ts";
+import { docker, freePort, hostAddress, type TestStack, testStack } from "./lib/stack.ts";
 
 const token = () => randomBytes(16).toString("hex");
 /** What the archive promises, with the tests' own look every few seconds. */
@@ -70,7 +70,7 @@ describe("Postgres's log", () => {
     for (const name of ["data", "versions"]) mkdirSync(join(folder, name));
     port = await freePort();
     // The host, as the containers see it.
-    host = await docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "bridge");
+    host = await hostAddress();
     const url = `http://${host}:${port}`;
     serveS3();
     place = bucketOf(`s3:${url}/backups/e2e`);
