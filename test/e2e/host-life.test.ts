@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { executors } from "../../components/platform/catalogue.ts";
+import { waivers } from "../../policies/waivers.ts";
 import type { Status } from "../../tools/lib/status.ts";
 import { onHost, rebootHost } from "./host/host.ts";
 import { type Stage, stage } from "./host/stage.ts";
@@ -120,9 +121,12 @@ describe("a host that carries the platform", () => {
     expect(await at("getent group docker")).toMatch(/:deployer$/);
     const all = JSON.parse(await at("docker inspect $(docker ps --quiet)"));
     expect(all.length).toBeGreaterThan(20);
-    // Docker's files of logs can be read by root alone: docs/decisions.md.
     const asRoot = all.filter(({ Config }: { Config: { User: string } }) => !/^[1-9]/.test(Config.User));
-    expect(asRoot.map(({ Name }: { Name: string }) => Name)).toEqual([expect.stringMatching(/^\/log-collector-/)]);
+    const labelled = asRoot.map(
+      ({ Config }: { Config: { Labels: Record<string, string> } }) => Config.Labels["autollm.service"],
+    );
+    const waived = waivers.filter(({ rule, value }) => rule === "container-user-not-root" && value === "0");
+    expect(labelled.sort()).toEqual(waived.map(({ service }) => service).sort());
     for (const { Name, Config, HostConfig, Mounts } of all) {
       expect(HostConfig, Name).toMatchObject({
         Privileged: false,

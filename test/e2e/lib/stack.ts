@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { filesDirectory } from "../../../components/filesDirectory.ts";
 import type { SegmentName } from "../../../components/segments.ts";
 import { type RunResult, run } from "../../../tools/lib/run.ts";
 import { root } from "../../../tools/lib/workspace.ts";
@@ -101,6 +102,11 @@ export async function testStack(name: string): Promise<TestStack> {
     },
     remove: async () => {
       const result = await autollm("down");
+      // A kill switch that a test left on would hold the next stack of this name.
+      rmSync(filesDirectory({ environment: "local", filesDir: "", host: undefined }, name), {
+        recursive: true,
+        force: true,
+      });
       rmSync(home, { recursive: true, force: true });
       return result;
     },
