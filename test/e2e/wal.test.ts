@@ -61,7 +61,7 @@ describe("Postgres's log", () => {
       await client.end();
     }
   }
-  const count = async () => Number((await ask<{ count: string }>("SELECT count(*) FROM fills"))[0]?.count);
+  const count = async () => Number((await ask<{ count: string }>("SELECT count(*) FROM moments"))[0]?.count);
   const baseBackups = () => inArchive("ls /archive/repository/*/base | grep -c '[.]tar[.]gz$' || true").then(Number);
 
   beforeAll(async () => {
@@ -87,7 +87,7 @@ describe("Postgres's log", () => {
     const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     await eventually("a base backup", 180, async () => ((await baseBackups()) > 0 ? true : undefined));
-    await ask("CREATE TABLE fills (id int PRIMARY KEY, note text NOT NULL)");
+    await ask("CREATE TABLE moments (id int PRIMARY KEY, note text NOT NULL)");
   });
   afterAll(async () => {
     await stack?.remove();
@@ -97,7 +97,7 @@ describe("Postgres's log", () => {
 
   test("is stored and sent within a minute of a commit, while little is written", async () => {
     for (let id = 0; id < 20; id++) {
-      await ask(`INSERT INTO fills VALUES (${id}, '${mark}')`);
+      await ask(`INSERT INTO moments VALUES (${id}, '${mark}')`);
       await sleep(3000);
       expect(await metric("wal_archive_unstored_seconds")).toBeLessThan(AT_RISK_S);
       expect(await metric("wal_archive_unsent_seconds")).toBeLessThan(AT_RISK_S);
@@ -122,20 +122,20 @@ describe("Postgres's log", () => {
   });
 
   test("brings back the second before a DROP TABLE, and nothing else is lost", async () => {
-    await ask(`INSERT INTO fills VALUES (7777, 'one second before')`);
+    await ask(`INSERT INTO moments VALUES (7777, 'one second before')`);
     const rows = await count();
     await sleep(1000);
     const at = new Date().toISOString();
     await sleep(1000);
-    await ask("DROP TABLE fills");
+    await ask("DROP TABLE moments");
     const made = await baseBackups();
     const restored = await stack.autollm("restore", "--at", at);
     expect(restored.code, restored.stderr).toBe(0);
     expect(await count()).toBe(rows);
-    expect(await ask("SELECT note FROM fills WHERE id = 7777")).toEqual([{ note: "one second before" }]);
+    expect(await ask("SELECT note FROM moments WHERE id = 7777")).toEqual([{ note: "one second before" }]);
     // The log goes on, on a timeline of its own.
     await eventually("another base backup", 120, async () => ((await baseBackups()) > made ? true : undefined));
-    await ask("INSERT INTO fills VALUES (8888, 'after the restore')");
+    await ask("INSERT INTO moments VALUES (8888, 'after the restore')");
     const latest = await stack.autollm("restore", "--at", "latest");
     expect(latest.code, latest.stderr).toBe(0);
     expect(await count()).toBe(rows + 1);
@@ -158,7 +158,7 @@ describe("Postgres's log", () => {
   test("waits while the second place is away, and is sent afterwards; nothing stops", async () => {
     server.kill();
     for (let id = 10_000; id < 10_012; id++) {
-      await ask(`INSERT INTO fills VALUES (${id}, '${mark}')`);
+      await ask(`INSERT INTO moments VALUES (${id}, '${mark}')`);
       await sleep(5000);
     }
     expect(await metric("wal_archive_unsent_bytes")).toBeGreaterThan(0);
@@ -174,9 +174,9 @@ describe("Postgres's log", () => {
   test("survives that its program is killed, without a gap", async () => {
     const name = await stack.container("wal-archive");
     await docker("kill", "--signal", "SIGKILL", name);
-    await ask(`INSERT INTO fills VALUES (20000, 'while it was dead')`);
+    await ask(`INSERT INTO moments VALUES (20000, 'while it was dead')`);
     await docker("start", name);
-    await ask("DELETE FROM fills WHERE id = 20000");
+    await ask("DELETE FROM moments WHERE id = 20000");
     const rows = await count();
     const latest = await stack.autollm("restore", "--at", "latest");
     expect(latest.code, latest.stderr).toBe(0);
