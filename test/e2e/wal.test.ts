@@ -96,6 +96,11 @@ describe("Postgres's log", () => {
   });
 
   test("is stored and sent within a minute of a commit, while little is written", async () => {
+    // What was written while the stack started waited for the first base backup.
+    for (const what of ["unstored", "unsent"])
+      await eventually(`${what} log is little`, 180, async () =>
+        (await metric(`wal_archive_${what}_seconds`)) < AT_RISK_S ? true : undefined,
+      );
     for (let id = 0; id < 20; id++) {
       await ask(`INSERT INTO moments VALUES (${id}, '${mark}')`);
       await sleep(3000);
