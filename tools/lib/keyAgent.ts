@@ -21,6 +21,10 @@ function keyFile(configFile: string): string | undefined {
   return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
 }
 
+/** Whether this machine has the deployments' key of a host: previews in CI have none, and connect to nobody. */
+export const hasKeyOf = ({ privateKeyPath }: { readonly privateKeyPath: string }): boolean =>
+  existsSync(privateKeyPath.replace(/^~(?=\/)/, homedir()));
+
 /** A folder with an `ssh` that connects to nobody. */
 const KEYLESS = fileURLToPath(new URL("keyless", import.meta.url));
 

@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { commandLine } from "../../components/configCommand.ts";
 import { filesDirectory } from "../../components/filesDirectory.ts";
@@ -12,6 +11,7 @@ import { assignments, quote, ROOT_SHELL } from "../../components/shell.ts";
 import { workloadUser } from "../../components/uids.ts";
 import type { Waiting } from "../../services/backup/src/streamsOrders.ts";
 import { Daemon } from "./daemon.ts";
+import { hasKeyOf } from "./keyAgent.ts";
 import { say, UserError } from "./log.ts";
 import { run } from "./run.ts";
 import { StackFile } from "./stackFile.ts";
@@ -129,7 +129,7 @@ export class PlatformSwitch {
   /** Whether this machine has what it takes to ask; previews in CI have no key. */
   get isReachable(): boolean {
     const { host } = this.#where;
-    return host === undefined || existsSync(host.privateKeyPath.replace(/^~(?=\/)/, homedir()));
+    return host === undefined || hasKeyOf(host);
   }
 
   /**

@@ -5,6 +5,7 @@ import { commandLine } from "../../components/configCommand.ts";
 import { filesDirectory } from "../../components/filesDirectory.ts";
 import { ConfigError, type Settings } from "../../components/settings.ts";
 import { Daemon } from "./daemon.ts";
+import { hasKeyOf } from "./keyAgent.ts";
 import { say, UserError } from "./log.ts";
 import { checkRegistries } from "./registryLogins.ts";
 import { settingsOf } from "./stackSettings.ts";
@@ -169,10 +170,12 @@ export async function checkBefore(workspace: Workspace): Promise<void> {
 }
 
 /**
- * Refuses a Docker daemon on which the stack cannot run, and warns of what it would suffer from.
+ * Refuses a Docker daemon on which the stack cannot run, and warns of what it would suffer from. Without the key of its host
+ * nobody asks it.
  * @throws UserError with all faults at once
  */
 async function checkDaemon(workspace: Workspace, settings: Settings): Promise<void> {
+  if (settings.host !== undefined && !hasKeyOf(settings.host)) return;
   const daemon = Daemon.at(workspace.stack, settings);
   const facts = await askDaemon(daemon);
   if (facts === undefined) return;
