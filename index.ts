@@ -2,6 +2,7 @@ import "./components/plainStackTraces.ts";
 import "./components/leanPromises.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { Backup, backupTarget } from "./components/backup/backup.ts";
+import { WalArchive, walArchiveTarget } from "./components/backup/walArchive.ts";
 import { IbGateway } from "./components/broker/ibGateway.ts";
 import { CredentialAges } from "./components/credentials/credentialAges.ts";
 import { Credentials } from "./components/credentials/credentials.ts";
@@ -104,6 +105,7 @@ const prometheus = new Prometheus(
       alertmanager.target,
       grafanaTarget,
       backupTarget,
+      walArchiveTarget,
     ],
     alertmanager: alertmanager.endpoint,
   },
@@ -132,11 +134,13 @@ const backup = new Backup(
   { dependsOn: [postgres, redis, nats, services, grafana] },
 );
 
+const walArchive = new WalArchive("wal-archive", { ...part, settings }, { dependsOn: postgres });
+
 new FormerPasswords("former-passwords", {
   ...part,
   servers: { redis, nats, postgres },
-  readers: [services, exporters, backup, edgeLimiter],
-  workloads: [...services.workloads.keys(), ...exporters.workloads.keys(), "backup", "edge-limiter"],
+  readers: [services, exporters, backup, walArchive, edgeLimiter],
+  workloads: [...services.workloads.keys(), ...exporters.workloads.keys(), "backup", "wal-archive", "edge-limiter"],
 });
 
 new ContainerNames("container-names", {

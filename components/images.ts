@@ -235,6 +235,17 @@ export const images = {
     capabilities: [],
     healthcheck: { none: "a batch job: its exit code is its health" },
   },
+  rclone: {
+    reference: "rclone/rclone:1.75.1",
+    digest: "sha256:45401ad7410db1d67ffdb58e19059ad20b0d8e0285a60e38bbec55cc1019c7a5",
+    source: "2 public repositories",
+    user: "65534:65534",
+    userReason: "the image runs as root; it stores only what it is given",
+    program: "/usr/local/bin/rclone",
+    dataDirs: [],
+    capabilities: [],
+    healthcheck: { none: "a batch job: its exit code is its health" },
+  },
 } as const satisfies Record<string, ThirdPartyImage>;
 
 export type ImageName = keyof typeof images;

@@ -30,6 +30,7 @@ const partPorts: Readonly<Record<string, Listening>> = {
   "blackbox-exporter": { scrape: [9115] },
   cadvisor: { [EVERYWHERE]: [8080] },
   backup: { scrape: [9180] },
+  "wal-archive": { scrape: [9182] },
   "restore-test": {},
   "loki-guard": {},
   "otel-collector-guard": {},

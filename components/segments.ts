@@ -18,7 +18,7 @@ export const partSegments = {
   jaeger: { internal: true, purpose: "Jaeger's pages and queries, for Grafana and the edge" },
   traces: { internal: true, purpose: "the collector sends traces to Jaeger; Prometheus reads the metrics of both" },
   loki: { internal: true, purpose: "Loki, for the log collector and Grafana; Prometheus reads its metrics" },
-  postgres: { internal: true, purpose: "Postgres, for its exporter and the backup" },
+  postgres: { internal: true, purpose: "Postgres, for its exporter, the backup and the WAL archive" },
   redis: { internal: true, purpose: "Redis, for its exporter, the backup and the edge's limiter" },
   nats: { internal: true, purpose: "NATS and its monitoring, for its exporter and the backup" },
   scrape: { internal: true, purpose: "components that serve metrics and nothing else, for Prometheus" },

@@ -139,6 +139,11 @@ const schema = z
           .string()
           .regex(/^s3:https?:\/\/[^\s/]+\/\S+$/, "must be a bucket in restic's form: s3:https://HOST/BUCKET[/FOLDER]")
           .optional(),
+        pointInTimeDays: z
+          .int("must be whole days")
+          .min(1, "must be 1 or more")
+          .max(35, "must be 35 or less")
+          .default(7),
         testMemory: z.int("must be whole MiB").min(256, "must be 256 or more").default(1024),
       })
       .prefault({}),

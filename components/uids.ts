@@ -31,6 +31,7 @@ const parts: Readonly<Record<string, number>> = {
   "redis-exporter": 70_045,
   "nats-exporter": 70_046,
   backup: 70_080,
+  "wal-archive": 70_081,
   "restore-test": 70_090,
 };
 

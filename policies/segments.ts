@@ -46,6 +46,7 @@ const partSegments: Readonly<Record<string, readonly string[]>> = {
   "edge-limiter": ["edge-limiter", "redis"],
   "edge-sockets": ["public", "caddy"],
   "nats-streams": ["scrape", "nats-streams"],
+  "wal-archive": ["scrape", "postgres", "egress"],
   "restore-test": [],
   "loki-guard": [],
   "otel-collector-guard": [],

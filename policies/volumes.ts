@@ -31,6 +31,7 @@ const partVolumes: Readonly<Record<string, VolumeUse>> = {
   "alertmanager-data": of("alertmanager", "backup"),
   "grafana-data": of("grafana", "backup"),
   "backup-data": of("backup"),
+  "wal-archive-data": of("wal-archive"),
   // Only a socket: the backup passes dumps over it.
   "restore-test-socket": of("restore-test", "backup"),
 };

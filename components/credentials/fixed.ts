@@ -104,6 +104,7 @@ export const fixedCredentials = {
   "caddy-admin": password(24, "alphanumeric", "login of the admin pages at the edge"),
   "postgres-exporter": password(16, "hex", "Postgres role of the metrics exporter"),
   "postgres-backup": password(16, "hex", "Postgres role of the backup"),
+  "postgres-wal-archive": password(16, "hex", "Postgres role of the WAL archive, which may replicate and nothing else"),
   "redis-exporter": password(
     24,
     "alphanumeric",

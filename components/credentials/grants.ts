@@ -26,6 +26,7 @@ const partGrants: Readonly<Record<string, readonly CredentialName[]>> = {
     "s3-access-key",
     "s3-secret-key",
   ],
+  "wal-archive": ["postgres-wal-archive", "backup-key", "backup-key-previous", "s3-access-key", "s3-secret-key"],
 };
 
 function serviceGrants(service: ServiceName): CredentialName[] {

@@ -17,6 +17,8 @@ export interface PostgresRole {
   readonly memberOf: readonly string[];
   /** Schemas of other roles whose tables it may select from. */
   readonly reads: readonly string[];
+  /** Whether it copies the cluster as a whole, by the replication protocol alone: it may connect to no database. Default no. */
+  readonly replicates?: boolean;
   /** Whether it reads rows without asking the policies of their table, which are code of the table's owner. Default no. */
   readonly passesRowPolicies?: boolean;
 }
@@ -29,7 +31,10 @@ const watcher = (role: "exporter" | "backup", memberOf: string): PostgresRole =>
   reads: [],
 });
 
-/** One role per service that needs Postgres, and those of the exporter and the backup. */
+/** The role of the WAL archive. */
+export const WAL_ARCHIVE_ROLE = "wal_archive";
+
+/** One role per service that needs Postgres, and those of the exporter, the backup and the WAL archive. */
 export const postgresRoles: readonly PostgresRole[] = [
   ...serviceNames
     .filter((service) => services[service].needs.includes("postgres"))
@@ -42,6 +47,14 @@ export const postgresRoles: readonly PostgresRole[] = [
     })),
   watcher("exporter", "pg_monitor"),
   { ...watcher("backup", "pg_read_all_data"), passesRowPolicies: true },
+  {
+    role: WAL_ARCHIVE_ROLE,
+    credential: "postgres-wal-archive",
+    ownsSchema: false,
+    memberOf: [],
+    reads: [],
+    replicates: true,
+  },
 ];
 
 /** Most connections of one role: a service that leaks them must not lock out the others. */
@@ -53,21 +66,21 @@ const SINCE = "password since ";
 const CHANGING = `${SINCE}infinity`;
 
 function roleSql(
-  { role, credential, memberOf, passesRowPolicies = false }: PostgresRole,
+  { role, credential, memberOf, passesRowPolicies = false, replicates = false }: PostgresRole,
   verifiers: ReadonlyMap<string, string>,
 ): string[] {
   const verifier = verifiers.get(credential);
   if (verifier === undefined) throw new Error(`${role}: has no verifier of a password`);
   return [
     `SELECT 'CREATE ROLE ${role}' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${role}') \\gexec`,
-    `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION ${passesRowPolicies ? "BYPASSRLS" : "NOBYPASSRLS"} CONNECTION LIMIT ${CONNECTION_LIMIT};`,
+    `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE ${replicates ? "REPLICATION" : "NOREPLICATION"} ${passesRowPolicies ? "BYPASSRLS" : "NOBYPASSRLS"} CONNECTION LIMIT ${CONNECTION_LIMIT};`,
     `SELECT rolpassword IS DISTINCT FROM '${verifier}' OR shobj_description(oid, 'pg_authid') = '${CHANGING}' AS changed FROM pg_authid WHERE rolname = '${role}' \\gset`,
     "\\if :changed",
     `COMMENT ON ROLE ${role} IS '${CHANGING}';`,
     `ALTER ROLE ${role} PASSWORD '${verifier}';`,
     `SELECT format('COMMENT ON ROLE ${role} IS %L', '${SINCE}' || clock_timestamp()) \\gexec`,
     "\\endif",
-    `GRANT CONNECT ON DATABASE ${POSTGRES_DATABASE} TO ${role};`,
+    ...(replicates ? [] : [`GRANT CONNECT ON DATABASE ${POSTGRES_DATABASE} TO ${role};`]),
     ...memberOf.map((group) => `GRANT ${group} TO ${role};`),
   ];
 }

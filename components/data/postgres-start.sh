@@ -6,6 +6,12 @@ set -eu
 export PGDATA=/var/lib/postgresql/data/pgdata
 socket=/tmp
 
+# A restore to a moment that was cut short has set the cluster aside, and not put another in its place.
+if [ ! -e "$PGDATA" ] && [ -e "$PGDATA.replaced" ]; then
+  mv "$PGDATA.replaced" "$PGDATA"
+  sync "$(dirname "$PGDATA")"
+fi
+
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   # Made aside and renamed, so that an interrupted start leaves no half-made database.
   rm -rf "$PGDATA.new"
@@ -28,5 +34,14 @@ if ! psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --host="$socket" --username=
   exit 1
 fi
 pg_ctl --wait --timeout="$long" --silent --mode=fast stop
+
+# The program that closes segments in time looks at its settings when it is told to, and otherwise only after the first five minutes.
+# Not a child of this process, which becomes Postgres: Postgres takes a child that is killed for a crash of its own.
+(
+  (
+    until pg_isready --quiet --host="$socket"; do sleep 1; done
+    kill -HUP $$
+  ) &
+)
 
 exec postgres -c config_file=/etc/autollm/postgresql.conf

@@ -8,7 +8,13 @@ import type { Workload } from "../runtime/workload.ts";
 import { RECOVERY } from "../runtime/workloadSpec.ts";
 import { callSegments } from "../segments.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
-import { endFormerSessionsSql, POSTGRES_RESTORED, postgresRoles, postgresSetupSql } from "./postgres-roles.ts";
+import {
+  endFormerSessionsSql,
+  POSTGRES_RESTORED,
+  postgresRoles,
+  postgresSetupSql,
+  WAL_ARCHIVE_ROLE,
+} from "./postgres-roles.ts";
 import { scramVerifier } from "./scram.ts";
 
 const startScript = readFileSync(new URL("postgres-start.sh", import.meta.url), "utf8");
@@ -26,9 +32,15 @@ export const pgHba = [
   "local all all scram-sha-256",
   "host all postgres all reject",
   `host ${POSTGRES_RESTORED} all all reject`,
+  // `all` is every database, and replication is none.
+  `host replication ${WAL_ARCHIVE_ROLE} samenet scram-sha-256`,
+  `host all ${WAL_ARCHIVE_ROLE} all reject`,
   "host all all samenet scram-sha-256",
   "",
 ].join("\n");
+
+/** Seconds after which Postgres closes a segment of its log that has a commit. Storing it takes some more: at most 60 s in all. */
+export const WAL_SWITCH_SECONDS = 30;
 
 /** Sized for a limit of 1 GiB. */
 export const postgresConf = [
@@ -43,6 +55,10 @@ export const postgresConf = [
   "log_timezone = UTC",
   "timezone = UTC",
   "log_min_duration_statement = 1000",
+  // A commit is in a segment of the log that is closed, and so can be stored, after this time.
+  `archive_timeout = ${WAL_SWITCH_SECONDS}s`,
+  // What waits for the WAL archive, at most: beyond that it is given up, and a base backup is made instead.
+  "max_slot_wal_keep_size = 2GB",
   "",
 ].join("\n");
 

@@ -346,7 +346,7 @@ describe("the backup's images", () => {
   const text = readFileSync(new URL("../../services/backup/Dockerfile", import.meta.url), "utf8");
   it("for registries stands on the images that the platform pins", () => {
     const from = [...text.matchAll(/^FROM (\S+)/gm)].map(([, reference]) => reference);
-    expect(from).toEqual((["restic", "redis", "postgres"] as const).map(imageReference));
+    expect(from).toEqual((["restic", "rclone", "redis", "postgres"] as const).map(imageReference));
   });
   it("both run as the workload's user, and start the same program", () => {
     expect(text).toContain(`\nUSER ${workloadUser("backup")}\n`);

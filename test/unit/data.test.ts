@@ -150,6 +150,8 @@ describe("Postgres", () => {
     expect(network).toEqual([
       "host all postgres all reject",
       "host autollm_restored all all reject",
+      "host replication wal_archive samenet scram-sha-256",
+      "host all wal_archive all reject",
       "host all all samenet scram-sha-256",
     ]);
     expect(pgHba.split("\n").filter((line) => line.includes("trust"))).toEqual([

@@ -16,13 +16,14 @@ const sql = postgresSetupSql(verifiers);
 const statements = sql.split("\n");
 
 describe("Postgres roles", () => {
-  it("are one per service that needs Postgres, and the exporter's and the backup's", () => {
+  it("are one per service that needs Postgres, the exporter's, the backup's and the WAL archive's", () => {
     expect(postgresRoles.map(({ role }) => role)).toEqual([
       "gateway_api",
       "portfolio_ledger",
       "reporter",
       "exporter",
       "backup",
+      "wal_archive",
     ]);
   });
 
@@ -80,7 +81,12 @@ describe("Postgres roles", () => {
   it("give nobody more than it needs", () => {
     const limits = statements.filter((line) => line.includes(" LOGIN "));
     expect(limits).toHaveLength(postgresRoles.length);
-    for (const line of limits) expect(line).toContain("NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION");
+    for (const line of limits) expect(line).toContain("NOSUPERUSER NOCREATEDB NOCREATEROLE ");
+    // The WAL archive copies the cluster, and may connect to no database.
+    expect(limits.filter((line) => !line.includes(" NOREPLICATION "))).toEqual([
+      expect.stringMatching(/^ALTER ROLE wal_archive LOGIN .* NOBYPASSRLS /),
+    ]);
+    expect(sql).not.toMatch(/GRANT CONNECT ON DATABASE \w+ TO wal_archive/);
     // The backup reads all rows all the same: so it asks no policy, which is code of the table's owner.
     expect(statements.filter((line) => line.includes(" BYPASSRLS"))).toEqual([
       expect.stringMatching(/^ALTER ROLE backup /),

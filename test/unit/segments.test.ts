@@ -104,7 +104,8 @@ describe("the segments", () => {
     expect(sharing.map(({ name }) => name).sort()).toEqual(["execution-ib", "ib-gateway"]);
     const out = members.filter(({ segments }) => segments.some(isOpen)).map(({ name }) => name);
     const calling = Object.entries(services).flatMap(([name, { egress }]) => (egress ? [name] : []));
-    expect(out.sort()).toEqual([...calling, "alertmanager", "backup", "caddy", "edge-sockets", "ib-gateway"].sort());
+    const parts = ["alertmanager", "backup", "caddy", "edge-sockets", "ib-gateway", "wal-archive"];
+    expect(out.sort()).toEqual([...calling, ...parts].sort());
   });
 
   it("have addresses of their own, apart from each other, with room for two generations of each member", () => {

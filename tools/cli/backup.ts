@@ -44,7 +44,7 @@ the end and prints the snapshot's id, its size and how long it took. What is sav
       list: { type: "boolean", says: "instead: list the snapshots, oldest first" },
       fetch: {
         type: "boolean",
-        says: "instead: copy the backups that this repository lacks from the second one (backup.s3), as on a new host, and list them",
+        says: "instead: copy the backups that this repository lacks and Postgres's log from the second one (backup.s3), as on a new host, and list them",
       },
       "prune-remote": {
         type: "boolean",
@@ -117,11 +117,17 @@ the end and prints the snapshot's id, its size and how long it took. What is sav
         )
         .join("\n");
     if (list) return tell(await ask<Snapshot[]>(["list"]), listed);
-    if (fetch)
+    if (fetch) {
+      const archive = await daemon.container("wal-archive");
       return tell(
-        await step("copying from the second repository", "as long as it is large", () => ask<Snapshot[]>(["fetch"])),
+        await step("copying from the second repository", "as long as it is large", async () => {
+          const log = await daemon.run(["exec", archive, ...PROGRAM, "wal-fetch"], { allowFailure: true });
+          if (log.code !== 0) throw new UserError(log.stderr.trim() || `Postgres's log was not fetched: ${log.code}`);
+          return ask<Snapshot[]>(["fetch"]);
+        }),
         listed,
       );
+    }
     if (test)
       return tell(
         await step(`restoring the newest backup of ${stack} as a test`, "as long as a backup", () =>

@@ -7,8 +7,10 @@ import { command, STACK, USAGE, YES } from "../lib/command.ts";
 import { Daemon } from "../lib/daemon.ts";
 import { say, step, UserError } from "../lib/log.ts";
 import { PlatformSwitch, tellKillSwitch } from "../lib/platformSwitch.ts";
-import { restore } from "../lib/restore/restore.ts";
+import { momentOf, PointInTime } from "../lib/restore/pointInTime.ts";
+import { restore, restoreMoment } from "../lib/restore/restore.ts";
 import { piece } from "../lib/restore/volumes.ts";
+import { humanBytes } from "../lib/units.ts";
 import { openWorkspace, outputs, stackExists, type Workspace } from "../lib/workspace.ts";
 
 async function existing(stack: string): Promise<Workspace> {
@@ -18,16 +20,56 @@ async function existing(stack: string): Promise<Workspace> {
   return workspace;
 }
 
+/** Which executors stay stopped afterwards, and why. */
+async function stopped(target: Workspace, stack: string) {
+  const live = (await outputs(target)).trading === "live";
+  const { on } = await (await PlatformSwitch.of(stack)).run("status");
+  // They trade by themselves: with real money, a human compares the positions with the broker's first.
+  return { live, on, held: live || on ? executors : [] };
+}
+
+async function restoreAt(stack: string, at: string, unaskedFor: boolean): Promise<number> {
+  const target = await existing(stack);
+  const daemon = await Daemon.of(target);
+  const postgres = await PointInTime.of(daemon);
+  // What was committed within the last minute may not be stored yet.
+  if (at === "latest" || !(await postgres.has(at)))
+    await step("storing the last commits", "seconds", () => postgres.storeAll());
+  const { plan, bytes } = await postgres.plan(at);
+  const moment = at === "latest" ? "the last commit that is stored" : at;
+  say(`${moment}: from the base backup ${plan.base.slice(0, 20)} and the log after it, ${humanBytes(bytes)}`);
+  if (!unaskedFor && !(await confirm(`Replace Postgres of ${stack} by what it was at ${moment}?`))) {
+    say("nothing was changed (--yes does not ask)");
+    return 1;
+  }
+  await postgres.prepare(bytes);
+  const { live, held } = await stopped(target, stack);
+  await restoreMoment({ plan, postgres, daemon, held });
+  say(`Postgres of ${stack} is what it was at ${moment}; what it was until now can be restored in the same way.`);
+  if (live)
+    say(
+      `Trading is live: ${held.join(" and ")} stay stopped. Compare positions and open orders with the broker's first, then start them: docs/backup.md, After a restore`,
+    );
+  await tellKillSwitch(stack);
+  return 0;
+}
+
 export const restoreCommand = command(
   {
-    usage: "ID|latest",
+    usage: "ID|latest | --at TIME|latest",
     about: `Replaces a stack's data with a backup's: databases, streams, volumes, Grafana. First the whole backup is read, decrypted
 and compared with its own manifest; one that is damaged, incomplete or locked by another key is refused before anything is
-overwritten. Then the services stop, the data is restored, and they start again.`,
+overwritten. Then the services stop, the data is restored, and they start again.
+With --at, Postgres alone is what it was at that second, or at the last commit that was stored; everything else stays as it is.`,
     words: { ID: "of a backup, as `backup --list` shows it" },
     positionals: true,
     options: {
       stack: { ...STACK, says: 'the stack whose backup it is; default "local"' },
+      at: {
+        type: "string",
+        value: "TIME|latest",
+        says: "instead: restore Postgres alone to a moment, such as 2026-11-28T14:03:00Z, from its archived log",
+      },
       into: { type: "string", value: "NAME", says: "the stack whose data is replaced; default the same" },
       state: {
         type: "string",
@@ -45,7 +87,12 @@ overwritten. Then the services stop, the data is restored, and they start again.
     },
     changes: ({ stack, into = stack, state }) => (state === undefined ? into : undefined),
   },
-  async ({ stack, into = stack, state, without, yes }, [id, ...more]) => {
+  async ({ stack, at, into = stack, state, without, yes }, [id, ...more]) => {
+    if (at !== undefined) {
+      if (id !== undefined || into !== stack || state !== undefined || without.length > 0)
+        throw new UserError("--at restores Postgres of the stack itself: it goes with --stack and --yes alone", USAGE);
+      return restoreAt(stack, momentOf(at), unasked(yes));
+    }
     if (id === undefined || more.length > 0 || !/^(latest|[0-9a-f]{8,64})$/.test(id))
       throw new UserError(`name one backup by its id, or "latest"`, USAGE);
     const daemon = await Daemon.of(await existing(stack));
@@ -76,10 +123,7 @@ overwritten. Then the services stop, the data is restored, and they start again.
       say("nothing was changed (--yes does not ask)");
       return 1;
     }
-    const live = (await outputs(target)).trading === "live";
-    const { on } = await (await PlatformSwitch.of(into)).run("status");
-    // They trade by themselves: with real money, a human compares the positions with the broker's first.
-    const held = live || on ? executors : [];
+    const { live, on, held } = await stopped(target, into);
     await restore({ source, manifest, into: await Daemon.of(target), held, without });
     const proof =
       manifest.format === FORMER_FORMAT ? "as many rows as were saved" : "the rows and checksums that were saved";

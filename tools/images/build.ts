@@ -128,8 +128,7 @@ async function bundleFiles(image: BundleImage): Promise<Files> {
   const digest = createHash("sha256").update(text).digest("hex");
   // Other bases than Node's lack it.
   const node = image.base === "node" ? [] : [nodeFiles()];
-  const { program, copy } = image;
-  const parts = program === undefined || copy === undefined ? node : [...node, goFiles(program, copy)];
+  const parts = [...node, ...(image.programs ?? []).map(({ program, copy }) => goFiles(program, copy))];
   return {
     copy: Object.assign({}, ...parts.map((part) => part.copy), { "bundle.mjs": image.target }) as Files["copy"],
     identity: [...parts.map(({ identity }) => identity), digest].join(""),

@@ -50,8 +50,9 @@ export interface GoImage extends Common, Built {
 export interface NodeImage extends Common {
   readonly kind: "node";
 }
-export interface BundleImage extends Common, Partial<Built> {
+export interface BundleImage extends Common {
   readonly kind: "bundle";
+  readonly programs?: readonly Built[];
   /** The program's first file, from the project's root. */
   readonly entry: string;
   /** Where the bundle goes. */
@@ -64,6 +65,7 @@ export type LocalImage = DebianImage | GoImage | NodeImage | BundleImage;
 const nobody = "65534:65534";
 const BACKUP_UID = uidOf("backup");
 const RESTORE_TEST_UID = uidOf("restore-test");
+const WAL_ARCHIVE_UID = uidOf("wal-archive");
 const system = (name: string, uid: number, gid: number, home: string) => [
   `groupadd --system --gid ${gid} ${name}`,
   `useradd --system --uid ${uid} --gid ${gid} --home-dir ${home} --no-create-home --shell /bin/sh ${name}`,
@@ -218,6 +220,15 @@ export const catalogue = {
     command: ["/usr/bin/restic"],
     version: ["/usr/bin/restic", "version"],
   },
+  rclone: {
+    kind: "go",
+    program: "rclone",
+    copy: { rclone: "/usr/local/bin/rclone" },
+    lacks: "every backend and command that the WAL archive does not use",
+    user: nobody,
+    command: ["/usr/local/bin/rclone"],
+    version: ["/usr/local/bin/rclone", "version"],
+  },
   grafana: {
     kind: "go",
     program: "grafana",
@@ -313,13 +324,16 @@ export const catalogue = {
     // pg_dump and the scratch server of the restore test are the server's own version.
     base: "postgres",
     packages: ["redis-tools", "libstdc++6"],
-    program: "restic",
-    copy: { restic: "/usr/bin/restic" },
+    programs: [
+      { program: "restic", copy: { restic: "/usr/bin/restic" } },
+      { program: "rclone", copy: { rclone: "/usr/local/bin/rclone" } },
+    ],
     // initdb and pg_dump look their user up.
     before: [
       `groupadd --gid ${BACKUP_UID} backup-runner`,
       `useradd --uid ${BACKUP_UID} --gid ${BACKUP_UID} --home-dir /tmp --no-create-home --shell /usr/sbin/nologin backup-runner`,
       ...system("restore-test", RESTORE_TEST_UID, RESTORE_TEST_UID, "/tmp"),
+      ...system("wal-archive", WAL_ARCHIVE_UID, WAL_ARCHIVE_UID, "/tmp"),
     ],
     env: { NODE_ENV: "production" },
     workdir: "/app",

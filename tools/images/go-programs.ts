@@ -48,6 +48,7 @@ const NODE_EXPORTER = "v1.12.1";
 const BLACKBOX_EXPORTER = "v0.28.0";
 const REDIS_EXPORTER = "v1.88.0";
 const RESTIC = "v0.18.1";
+const RCLONE = "v1.75.1";
 // Prometheus numbers its module otherwise: v0.313.1 is 3.13.1.
 const PROMETHEUS = { module: "v0.313.1", version: "3.13.1" };
 // The nearest ones that are published.
@@ -150,6 +151,15 @@ export const goPrograms = {
     results: ["restic"],
     cgo: false,
     takes: "a minute",
+  },
+  rclone: {
+    module: `github.com/rclone/rclone@${RCLONE}`,
+    // A program of its own within the module, whose versions of other modules it uses.
+    files: Object.fromEntries(Object.entries(folder("rclone")).map(([file, text]) => [`platform/${file}`, text])),
+    commands: [build("rclone", "./platform", `-ldflags=-s -w -X github.com/rclone/rclone/fs.Version=${RCLONE}`)],
+    results: ["rclone"],
+    cgo: false,
+    takes: "2 minutes",
   },
   grafana: {
     // Grafana 10.0: newer ones are not published as a module.

@@ -21,6 +21,13 @@ const MAX_SECOND_COPY_AGE = 2 * DAY + HOUR;
 /** One becomes due each night: this is two months without a prune. */
 const MAX_PRUNE_DUE = 60;
 
+/** How long a commit may wait until it is stored: what is lost with the disk, at most. */
+const MAX_UNSTORED = MINUTE;
+const MAX_UNSENT = 5 * MINUTE;
+const MAX_BASE_AGE = 26 * HOUR;
+/** Half of what Postgres keeps for the archive (`max_slot_wal_keep_size`). */
+const MAX_WAL_WAITING = 1024 ** 3;
+
 /** Its exporter cannot log in, or no service that needs it reaches it: a store that hangs may leave its exporter without an answer too. */
 const down = (up: string, dependency: string) =>
   `max(${up}) == 0 or max(dependency_up{dependency="${dependency}"}) == 0`;
@@ -238,6 +245,56 @@ export const dataAlerts: readonly AlertGroup[] = [
         subject: "second-copy-size",
         summary: "{{ $value }} backups in the second repository are past their retention",
         description: "The container that writes may remove nothing there; run the prune with the other key.",
+      },
+      {
+        name: "WalNotStored",
+        expr: `max(wal_archive_unstored_seconds) > ${MAX_UNSTORED} or max(wal_archive_receiving) == 0`,
+        for: "5m",
+        severity: "critical",
+        service: "wal-archive",
+        summary: "Postgres's last commits are not stored",
+        description: "If the disk is lost now, more than a minute of commits is lost with it.",
+      },
+      {
+        name: "WalWaiting",
+        expr: `max(wal_archive_waiting_bytes) > ${MAX_WAL_WAITING}`,
+        for: "1m",
+        severity: "critical",
+        service: "wal-archive",
+        subject: "waiting",
+        summary: "{{ $value | humanize1024 }}B of Postgres's log wait to be stored",
+        description:
+          "At 2 GiB Postgres gives up what waits, so that its disk does not fill: those moments cannot be restored.",
+      },
+      {
+        name: "WalLost",
+        expr: "max(increase(wal_archive_lost_total[1h])) > 0",
+        for: "0s",
+        severity: "critical",
+        service: "wal-archive",
+        subject: "gap",
+        summary: "Postgres removed log before it was stored",
+        description: "There are moments that cannot be restored; a new base backup begins the next range.",
+      },
+      {
+        name: "WalNotSent",
+        expr: `max(wal_archive_unsent_seconds) > ${MAX_UNSENT} or increase(wal_archive_failures_total{step="send"}[15m]) > 5`,
+        for: "10m",
+        severity: "warning",
+        service: "wal-archive",
+        subject: "second",
+        summary: "The second place lacks Postgres's last commits",
+        description: "They are stored on the host, and are sent when the second place answers again.",
+      },
+      {
+        name: "BaseBackupTooOld",
+        expr: `time() - max(wal_archive_last_base_timestamp_seconds) > ${MAX_BASE_AGE}`,
+        for: "0s",
+        severity: "warning",
+        service: "wal-archive",
+        subject: "base",
+        summary: "Postgres's last base backup is {{ $value | humanizeDuration }} old",
+        description: "A restore to a moment still works, and takes longer each day.",
       },
     ],
   },

@@ -111,6 +111,23 @@ export async function* output(
   }
 }
 
+/** A program that runs until it is ended. */
+export interface Kept {
+  /** Resolves with its last words when it has ended, whatever its exit code. */
+  readonly ended: Promise<string>;
+  end(): void;
+}
+
+/** Starts a program that does not end by itself. */
+export function keep(program: string, args: readonly string[], options: ExecOptions = {}): Kept {
+  const { child, code, stderr } = started(program, args, options);
+  child.stdin.end();
+  child.stdout.resume();
+  const words = (exit: number) => lastWords({ code: exit, stdout: `exit code ${exit}`, stderr: stderr() }, 2);
+  const ended = code.then(words, (error: unknown) => (error instanceof Error ? error.message : String(error)));
+  return { ended, end: () => void child.kill("SIGTERM") };
+}
+
 /** Hands content to a program. @returns how it ended, whatever its exit code */
 export async function feed(
   program: string,

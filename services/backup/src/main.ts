@@ -19,6 +19,9 @@ import { copyFrom, type PruneRequest, prune } from "./second.ts";
 import { serve } from "./serve.ts";
 import { readSettings, STATE_EXPORT } from "./settings.ts";
 import { runStreams } from "./streamsServe.ts";
+import { answerPlan, fetchWal, writeBase, writeWal } from "./walCommands.ts";
+import { serveWal } from "./walServe.ts";
+import { readWalSettings } from "./walSettings.ts";
 
 /** The server that a restore starts for itself may need a moment. */
 const START_MS = 20_000;
@@ -100,6 +103,16 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   cat: ([id = "", path = ""]) => withLock(() => pipeline(fileOf(id, path), process.stdout)),
   /** Writes a folder of a snapshot, as an archive. */
   unpack: ([id = "", folder = ""]) => withLock(() => unpack(id, folder, process.stdout)),
+  /** The program of another container of this image: stores Postgres's log as it is written. */
+  "wal-archive": async () => serveWal(readWalSettings()),
+  /** What a restore of Postgres to a moment would read, and which moments there are. */
+  "wal-plan": async ([at = "latest"]) => answer(answerPlan(at)),
+  /** Writes a base backup that a plan names. */
+  "wal-base": ([cluster = "", base = ""]) => writeBase(cluster, base, process.stdout),
+  /** Writes the log that a plan names, as an archive. */
+  "wal-log": ([cluster = "", first = "", last = ""]) => writeWal(cluster, first, last, process.stdout),
+  /** Takes over from the second place what this one lacks. */
+  "wal-fetch": async () => answer(await fetchWal()),
   /** Run elsewhere, by whoever may remove: stdin is a request without a key's file, and the key. */
   prune: async () => {
     const { password, ...request } = JSON.parse(await text(process.stdin)) as Omit<PruneRequest, "key"> & {
@@ -122,7 +135,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
 process.umask(0o077);
 const [name = "", ...args] = process.argv.slice(2);
 // What is run by itself takes its programs along when it is told to end; what is kept running does so in its own way.
-if (!["serve", "restore-test", "nats-metrics", "keep-streams"].includes(name))
+if (!["serve", "restore-test", "nats-metrics", "keep-streams", "wal-archive"].includes(name))
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
     process.once(signal, () => void endAll().finally(() => process.exit(1)));
 try {

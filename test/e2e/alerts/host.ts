@@ -293,6 +293,16 @@ export const dataCases: readonly AlertCase[] = [
       one("backup_second_copy_last_success_timestamp_seconds", -30 * HOUR, "13h", "1m"),
     ],
   },
+  gauge("WalNotStored", "wal-archive", "wal_archive_unstored_seconds", 61, 59),
+  gauge("WalWaiting", "wal-archive", "wal_archive_waiting_bytes", 1.1e9, 1e9),
+  {
+    alert: "WalLost",
+    service: "wal-archive",
+    fires: [{ series: { wal_archive_lost_total: "0 0 1 1 1 1" }, at: "5m", every: "1m" }],
+    quiet: [{ series: { wal_archive_lost_total: "1 1 1 1 1 1" }, at: "5m", every: "1m" }],
+  },
+  gauge("WalNotSent", "wal-archive", "wal_archive_unsent_seconds", 301, 299),
+  gauge("BaseBackupTooOld", "wal-archive", "wal_archive_last_base_timestamp_seconds", -27 * HOUR, -25 * HOUR),
   gauge("SecondCopyRemovable", "backup", "backup_second_copy_append_only", 0, 1),
   {
     alert: "SecondCopyPruneDue",

@@ -164,6 +164,10 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "docker volume inspect VOLUME --format '{{.Mountpoint}}'":
     "docker volume inspect $(docker volume ls --quiet --filter name=prometheus-data | head -n 1) --format '{{.Mountpoint}}'",
   "./autollm restore ID": "./autollm restore latest --yes",
+  "./autollm restore --at 2026-11-28T14:03:00Z": { seenIn: "test/e2e/wal.test.ts" },
+  "./autollm restore --at latest": { seenIn: "test/e2e/wal.test.ts" },
+  "./autollm restore --at 2000-01-01T00:00:00Z": { seenIn: "test/e2e/wal.test.ts" },
+  "./autollm pulumi config set --path backup.pointInTimeDays 3": true,
   "./autollm restore ID|latest": { seenIn: "test/e2e/backup.test.ts" },
   "./autollm restore ID --state FILE":
     "./autollm restore latest --state state.json && ./autollm pulumi stack import --file state.json",

@@ -203,6 +203,7 @@ describe("the metrics that alerts need", () => {
       "backup_second_copy_last_success",
       "backup_second_copy_append_only",
       "backup_second_copy_prune_due_snapshots",
+      "wal_archive_unsent_seconds",
       "loki_discarded_samples_total",
     ]);
     for (const name of ["BackupUnknown", "SecurityFixesUnknown", "TargetMissing", "ServiceDown"])
@@ -221,7 +222,7 @@ describe("the metrics that alerts need", () => {
       ({ jobs: shows, mayLack }) => mayLack === undefined && !serviceJobs.includes(shows[0] ?? ""),
     );
     // Files that node-exporter reads are written by programs of our own, and tested there.
-    const files = /^(host_|credential_|container_info$|backup_|volume_)/;
+    const files = /^(host_|credential_|container_info$|backup_|volume_|wal_archive_)/;
     const unseen = parts.filter(
       ({ metric, jobs: shows }) => !files.test(metric) && !shows.some((job) => seen.has(`${job} ${metric}`)),
     );

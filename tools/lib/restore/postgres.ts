@@ -100,7 +100,9 @@ export class PostgresTarget {
         `REVOKE ALL ON DATABASE ${POSTGRES_RESTORED} FROM PUBLIC;`,
         "REVOKE ALL ON SCHEMA public FROM PUBLIC;",
         ...schemas.map(({ schema, owner }) => `CREATE SCHEMA ${quoted(schema)} AUTHORIZATION ${quoted(owner)};`),
-        ...postgresRoles.map(({ role }) => `GRANT CONNECT ON DATABASE ${POSTGRES_RESTORED} TO ${role};`),
+        ...postgresRoles
+          .filter(({ replicates }) => replicates !== true)
+          .map(({ role }) => `GRANT CONNECT ON DATABASE ${POSTGRES_RESTORED} TO ${role};`),
         ...schemas.map(({ owner }) => `GRANT CONNECT ON DATABASE ${POSTGRES_RESTORED} TO ${quoted(owner)};`),
         ...schemasSetupSql(),
         "",

@@ -4,9 +4,11 @@ import { serviceNames, services } from "../../../components/platform/catalogue.t
 import { ownerOfVolume } from "../../../components/platform/release.ts";
 import { workloadUser } from "../../../components/uids.ts";
 import type { Manifest } from "../../../services/backup/src/manifest.ts";
+import type { Plan } from "../../../services/backup/src/walPlan.ts";
 import type { Daemon } from "../daemon.ts";
 import { killSwitch } from "../killSwitch.ts";
 import { say, step, UserError } from "../log.ts";
+import type { PointInTime } from "./pointInTime.ts";
 import { PostgresTarget } from "./postgres.ts";
 import { restoreGrafana, restoreRedis, restoreStreams, restoreVolume } from "./stores.ts";
 import { type Source, type Volume, volumeNamed, volumeOf } from "./volumes.ts";
@@ -76,7 +78,7 @@ export async function restore({ source, manifest, into, held, without }: Restore
   const kept = await applicationVolumes(into, manifest, name);
   const postgres = new PostgresTarget(into, name("postgres"));
   await postgres.check(manifest);
-  const writers = [...serviceNames, "grafana"].filter((service) => keptRunning(service));
+  const writers = [...keptRunning(), "grafana"];
   const at = (container: string, path: string) => volumeOf(into, container, path);
   const switchWasSet = (await killSwitch(into, "status")) !== "";
 
@@ -116,9 +118,49 @@ export async function restore({ source, manifest, into, held, without }: Restore
       `${why}\nThe services are stopped, so that nothing trades on half of the data: run the same command again.`,
     );
   }
+}
 
-  /** Those that are kept running: a batch job writes only when somebody starts it. */
-  function keptRunning(service: string): boolean {
-    return service === "grafana" || services[service as keyof typeof services].deploy.mode !== "on-demand";
+export interface MomentArgs {
+  readonly plan: Plan;
+  readonly postgres: PointInTime;
+  readonly daemon: Daemon;
+  /** Services that stay stopped. */
+  readonly held: readonly string[];
+}
+
+/**
+ * Replaces Postgres by what it was at a moment: recovers a new cluster beside the present one, then stops the services and puts it
+ * in place. The other stores stay as they are. A fault before that changes nothing; after it the services stay stopped.
+ */
+export async function restoreMoment({ plan, postgres, daemon, held }: MomentArgs): Promise<void> {
+  const containers = await daemon.containers();
+  const name = (service: string) => containers.get(service)?.name ?? [];
+  await step("unpacking a base backup and the log after it", "as long as they are large", () => postgres.unpack(plan));
+  await step("recovering a new cluster beside the present one", "as long as the log takes", () =>
+    postgres.recover(plan),
+  );
+  try {
+    await step("stopping the services", "each ends what it has begun", () =>
+      daemon.ask("stop", ...keptRunning().flatMap(name)),
+    );
+    await step("storing the last commits of what is replaced", "seconds", () => postgres.storeAll());
+    await step("putting the new cluster in place", "a moment", () => postgres.putInPlace());
+    await step("starting Postgres and the services", "until they are healthy", async () => {
+      await daemon.ask("start", postgres.container);
+      await healthy(daemon, [postgres.container]);
+      const started = keptRunning()
+        .filter((service) => !held.includes(service))
+        .flatMap(name);
+      await daemon.ask("start", ...started);
+      await healthy(daemon, started);
+    });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UserError(
+      `${why}\nThe services are stopped, so that nothing trades meanwhile: run the same command again.`,
+    );
   }
 }
+
+/** The services that are kept running: a batch job writes only when somebody starts it. */
+const keptRunning = () => serviceNames.filter((service) => services[service].deploy.mode !== "on-demand");

@@ -1,0 +1,77 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { CredentialName } from "../credentials/catalogue.ts";
+import { credentialFiles } from "../credentials/files.ts";
+import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
+import { httpListen } from "../platform/httpListen.ts";
+import { type PartArgs, runPart } from "../runtime/part.ts";
+import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
+import type { Workload } from "../runtime/workload.ts";
+import { answersHttp } from "../runtime/workloadSpec.ts";
+import type { Settings } from "../settings.ts";
+import { workloadUser } from "../uids.ts";
+
+export interface WalArchiveArgs extends PartArgs {
+  readonly settings: Pick<Settings, "backup">;
+}
+
+/** Where it serves /health and /metrics; services/backup/src/walSettings.ts says the same. */
+const PORT = 9182;
+/** Hours between two base backups: recovery reads all of the log since the last one. */
+const BASE_HOURS = 24;
+const ALWAYS: readonly CredentialName[] = ["postgres-wal-archive", "backup-key", "backup-key-previous"];
+
+/** The WAL archive's metrics. */
+export const walArchiveTarget: ScrapeTarget = { job: "wal-archive", address: `wal-archive:${PORT}` };
+
+/**
+ * Stores Postgres's write-ahead log as it is written, and a base backup each day, encrypted: in its own volume and, if there is a
+ * second place, there too. From these Postgres can be restored to any second.
+ */
+export class WalArchive extends pulumi.ComponentResource {
+  readonly workload: Workload;
+
+  constructor(name: string, args: WalArchiveArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("autollm:backup:WalArchive", name, {}, opts);
+    const { target, credentials } = args;
+    const { s3, pointInTimeDays: days } = args.settings.backup;
+    const keys = s3 === undefined ? [] : (["s3-access-key", "s3-secret-key"] as const);
+    for (const key of keys) credentials.require("wal-archive", key);
+    const files = credentialFiles(credentials, "wal-archive", [...ALWAYS, ...keys]);
+    const volume = new StatefulVolume(
+      "wal-archive-data",
+      { target, ...volumeOwner(workloadUser("wal-archive"), args.images) },
+      { parent: this },
+    );
+    const config = { days, baseHours: BASE_HOURS, ...(s3 === undefined ? {} : { s3 }) };
+    this.workload = runPart(
+      "wal-archive",
+      args,
+      {
+        image: "backup",
+        command: ["node", "/app/backup.mjs", "wal-archive"],
+        // The internet only if there is a second place.
+        segments: ["scrape", "postgres", ...(s3 === undefined ? [] : (["egress"] as const))],
+        serves: ["scrape"],
+        deploy: "recreate",
+        health: answersHttp(PORT, "/health"),
+        memory: 192,
+        cpuShares: 256,
+        environment: {
+          TZ: "UTC",
+          HTTP_LISTEN: httpListen("wal-archive", ["scrape"]),
+          NODE_OPTIONS: "--max-old-space-size=48",
+        },
+        files: {
+          "/etc/autollm": { "wal-archive.json": `${JSON.stringify(config, null, 2)}\n` },
+          "/run/secrets": files,
+        },
+        credentials: Object.keys(files),
+        volumes: [volume.at("/archive")],
+        // Decrypted log for a moment, while a restore reads it.
+        tmpfs: { "/tmp": 48 },
+      },
+      { parent: this },
+    );
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,48 @@
+/** A line of the workload's log. */
+export function log(level: "info" | "error", message: string, fields: object = {}): void {
+  const entry = { time: new Date().toISOString(), level, service: "wal-archive", message, ...fields };
+  process.stdout.write(`${JSON.stringify(entry)}\n`);
+}
+
+/** What went wrong, for a line of the log. */
+export const reason = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** After a failure the same is not tried at once. */
+const RETRY_MS = 30_000;
+
+/** One thing that is done beside others: at most once at a time, and not at once after a failure. */
+export class Errand {
+  readonly #what: string;
+  #busy = false;
+  #notBefore = 0;
+  /** How often it failed. */
+  failures = 0;
+  /** Whether it failed when it was last done. */
+  failing = false;
+
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** Does it, unless it is being done, or has just failed. */
+  begin(work: () => Promise<void>): void {
+    if (this.#busy || Date.now() < this.#notBefore) return;
+    this.#busy = true;
+    void work()
+      .then(
+        () => {
+          if (this.failing) log("info", `${this.#what} works again`);
+          this.failing = false;
+        },
+        (error: unknown) => {
+          this.#notBefore = Date.now() + RETRY_MS;
+          this.failures++;
+          if (!this.failing) log("error", `${this.#what} fails`, { reason: reason(error) });
+          this.failing = true;
+        },
+      )
+      .finally(() => {
+        this.#busy = false;
+      });
+  }
+}

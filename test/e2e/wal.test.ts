@@ -1,0 +1,208 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bucketOf, s3 } from "../../services/backup/src/s3.ts";
+import { buildGoProgram } from "../../tools/images/go-programs.ts";
+import { run } from "../../tools/lib/run.ts";
+import { root } from "../../tools/lib/workspace.ts";
+import { eventually } from "./lib/http.ts";
+import { docker, freePort, hostAddress, type TestStack, testStack } from "./lib/stack.ts";
+
+const token = () => randomBytes(16).toString("hex");
+/** What the archive promises, with the tests' own look every few seconds. */
+const AT_RISK_S = 60;
+
+describe("Postgres's log", () => {
+  const owner = { accessKey: `owner${token().slice(0, 8)}`, secretKey: token() };
+  const mark = `plain-${token()}`;
+  let stack: TestStack;
+  let folder: string;
+  let port: number;
+  let host: string;
+  let program: string;
+  let server: ChildProcess;
+  let place: ReturnType<typeof bucketOf>;
+
+  function serveS3(): void {
+    const where = ["posix", "--versioning-dir", join(folder, "versions"), join(folder, "data")];
+    server = spawn(program, ["--port", `${host}:${port}`, ...where], {
+      stdio: "ignore",
+      env: { ROOT_ACCESS_KEY: owner.accessKey, ROOT_SECRET_KEY: owner.secretKey },
+    });
+  }
+  const sent = async () => {
+    const { body } = await s3({ ...place, ...owner }, "GET", "", { prefix: `${place.folder}/wal/` });
+    return [...body.matchAll(/<Key>([^<]+)<\/Key>/g)].map(([, key = ""]) => key);
+  };
+  const inArchive = async (script: string) =>
+    docker("exec", await stack.container("wal-archive"), "sh", "-euc", script);
+  async function metric(name: string): Promise<number> {
+    const page = await inArchive("wget -q -O - http://127.0.0.1:9182/metrics");
+    return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(page)?.[1] ?? Number.NaN);
+  }
+  async function ask<Row extends object>(sql: string): Promise<Row[]> {
+    const client = new Client({
+      host: await stack.address("postgres", "postgres"),
+      user: "portfolio_ledger",
+      password: await docker(
+        ...["exec", await stack.container("portfolio-ledger"), "cat", "/run/secrets/env/POSTGRES_PASSWORD"],
+      ),
+      database: "autollm",
+    });
+    await client.connect();
+    try {
+      return (await client.query<Row>(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+  const count = async () => Number((await ask<{ count: string }>("SELECT count(*) FROM moments"))[0]?.count);
+  const baseBackups = () => inArchive("ls /archive/repository/*/base | grep -c '[.]tar[.]gz$' || true").then(Number);
+
+  beforeAll(async () => {
+    program = join(await buildGoProgram("s3-server"), "versitygw");
+    folder = mkdtempSync(join(tmpdir(), "autollm-wal-"));
+    for (const name of ["data", "versions"]) mkdirSync(join(folder, name));
+    port = await freePort();
+    // The host, as the containers see it.
+    host = await hostAddress();
+    const url = `http://${host}:${port}`;
+    serveS3();
+    place = bucketOf(`s3:${url}/backups/e2e`);
+    await eventually("the S3 server", 30, async () =>
+      (await fetch(url).catch(() => undefined)) === undefined ? undefined : true,
+    );
+    expect((await s3({ ...place, ...owner }, "PUT", "")).status).toBe(200);
+
+    stack = await testStack("e2e-wal");
+    await run("./autollm", ["pulumi", "stack", "init", stack.name], { cwd: root, env: { AUTOLLM_HOME: stack.home } });
+    await stack.pulumi("config", "set", "--path", "backup.s3", `s3:${url}/backups/e2e`);
+    await stack.pulumi("config", "set", "--secret", "s3-access-key", owner.accessKey);
+    await stack.pulumi("config", "set", "--secret", "s3-secret-key", owner.secretKey);
+    const up = await stack.up();
+    expect(up.code, up.stdout + up.stderr).toBe(0);
+    await eventually("a base backup", 180, async () => ((await baseBackups()) > 0 ? true : undefined));
+    await ask("CREATE TABLE moments (id int PRIMARY KEY, note text NOT NULL)");
+  });
+  afterAll(async () => {
+    await stack?.remove();
+    server?.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("is stored and sent within a minute of a commit, while little is written", async () => {
+    // What was written while the stack started waited for the first base backup.
+    for (const what of ["unstored", "unsent"])
+      await eventually(`${what} log is little`, 180, async () =>
+        (await metric(`wal_archive_${what}_seconds`)) < AT_RISK_S ? true : undefined,
+      );
+    for (let id = 0; id < 20; id++) {
+      await ask(`INSERT INTO moments VALUES (${id}, '${mark}')`);
+      await sleep(3000);
+      expect(await metric("wal_archive_unstored_seconds")).toBeLessThan(AT_RISK_S);
+      expect(await metric("wal_archive_unsent_seconds")).toBeLessThan(AT_RISK_S);
+    }
+    expect((await sent()).length).toBeGreaterThan(0);
+  });
+
+  test("lies nowhere in plain text, and opens with no other key", async () => {
+    expect(await inArchive(`grep -rl ${mark} /archive/repository | wc -l`)).toBe("0");
+    const { stdout } = await run("grep", ["-rl", mark, join(folder, "data")], { allowFailure: true });
+    expect(stdout).toBe("");
+    const wrong = `printf wrong-key-of-a-thief | rclone obscure - > /tmp/wrong
+      export RCLONE_CONFIG= RCLONE_CONFIG_X_TYPE=crypt RCLONE_CONFIG_X_REMOTE=/archive/repository RCLONE_CONFIG_X_SUFFIX=none
+      export RCLONE_CONFIG_X_FILENAME_ENCRYPTION=off RCLONE_CONFIG_X_DIRECTORY_NAME_ENCRYPTION=false
+      export RCLONE_CONFIG_X_PASSWORD=$(cat /tmp/wrong)
+      cd /archive/repository && rclone cat "x:$(ls -d */base/*.gz | head -n 1)" | wc -c`;
+    expect(await inArchive(wrong)).toBe("0");
+    const name = await stack.container("wal-archive");
+    const key = await docker("exec", name, "cat", "/run/secrets/backup-key");
+    expect(await docker("inspect", name)).not.toContain(key);
+    expect(await docker("logs", name)).not.toContain(key);
+  });
+
+  test("brings back the second before a DROP TABLE, and nothing else is lost", async () => {
+    await ask(`INSERT INTO moments VALUES (7777, 'one second before')`);
+    const rows = await count();
+    await sleep(1000);
+    const at = new Date().toISOString();
+    await sleep(1000);
+    await ask("DROP TABLE moments");
+    const made = await baseBackups();
+    const restored = await stack.autollm("restore", "--at", at);
+    expect(restored.code, restored.stderr).toBe(0);
+    expect(await count()).toBe(rows);
+    expect(await ask("SELECT note FROM moments WHERE id = 7777")).toEqual([{ note: "one second before" }]);
+    // The log goes on, on a timeline of its own.
+    await eventually("another base backup", 120, async () => ((await baseBackups()) > made ? true : undefined));
+    await ask("INSERT INTO moments VALUES (8888, 'after the restore')");
+    const latest = await stack.autollm("restore", "--at", "latest");
+    expect(latest.code, latest.stderr).toBe(0);
+    expect(await count()).toBe(rows + 1);
+  });
+
+  test("is not restored to a moment that is not there, which is told before anything changes", async () => {
+    const before = await docker("inspect", "--format", "{{.State.StartedAt}}", await stack.container("postgres"));
+    for (const at of ["2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"]) {
+      const refused = await stack.autollm("restore", "--at", at);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(/cannot be restored. What can: 20\d\d-.*Z to 20\d\d-.*Z/);
+      expect(refused.stderr).toContain("Nothing was changed.");
+    }
+    const mistyped = await stack.autollm("restore", "--at", "yesterday");
+    expect(mistyped.stderr).toContain("write a time with its zone");
+    const after = await docker("inspect", "--format", "{{.State.StartedAt}}", await stack.container("postgres"));
+    expect(after).toBe(before);
+  });
+
+  test("waits while the second place is away, and is sent afterwards; nothing stops", async () => {
+    server.kill();
+    for (let id = 10_000; id < 10_012; id++) {
+      await ask(`INSERT INTO moments VALUES (${id}, '${mark}')`);
+      await sleep(5000);
+    }
+    expect(await metric("wal_archive_unsent_bytes")).toBeGreaterThan(0);
+    expect(await metric("wal_archive_unstored_seconds")).toBeLessThan(AT_RISK_S);
+    const rows = await count();
+    serveS3();
+    await eventually("that all is sent", 180, async () =>
+      (await metric("wal_archive_unsent_bytes")) === 0 ? true : undefined,
+    );
+    expect(await count()).toBe(rows);
+  });
+
+  test("survives that its program is killed, without a gap", async () => {
+    const name = await stack.container("wal-archive");
+    await docker("kill", "--signal", "SIGKILL", name);
+    await ask(`INSERT INTO moments VALUES (20000, 'while it was dead')`);
+    await docker("start", name);
+    await ask("DELETE FROM moments WHERE id = 20000");
+    const rows = await count();
+    const latest = await stack.autollm("restore", "--at", "latest");
+    expect(latest.code, latest.stderr).toBe(0);
+    expect(await count()).toBe(rows);
+    expect(await metric("wal_archive_lost_total")).toBe(0);
+  });
+
+  test("is continued after a restore that was cut short between two clusters", async () => {
+    const rows = await count();
+    const postgres = await stack.container("postgres");
+    await docker("stop", postgres);
+    const volume = await docker(
+      ...["inspect", "--format", '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}}{{end}}{{end}}', postgres],
+    );
+    const image = await docker("inspect", "--format", "{{.Image}}", postgres);
+    const move = ["--entrypoint", "mv", image, "/volume/pgdata", "/volume/pgdata.replaced"];
+    await docker("run", "--rm", "--network", "none", "--user", "70:70", "--volume", `${volume}:/volume`, ...move);
+    await docker("start", postgres);
+    await eventually("Postgres", 120, async () =>
+      (await docker("inspect", "--format", "{{.State.Health.Status}}", postgres)) === "healthy" ? true : undefined,
+    );
+    expect(await count()).toBe(rows);
+  });
+});
