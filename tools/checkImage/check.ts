@@ -18,7 +18,7 @@ import { ensureImages, ensureOwnImages, registryReachable } from "../images/imag
 import { USAGE } from "../lib/command.ts";
 import { say, step, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
-import { mountedPaths } from "./dockerArgs.ts";
+import { CHECK_SECONDS, mountedPaths } from "./dockerArgs.ts";
 import { type Judged, refusedPaths, type Seen, type StoreSeen } from "./judge.ts";
 import { randomText } from "./made.ts";
 import { type ContainerInputs, makePlan, type Plan } from "./plan.ts";
@@ -61,8 +61,8 @@ const secondsOf = (duration: string | undefined) => {
 /** Seconds after which Docker has called a container healthy or unhealthy. */
 function patience({ healthcheck }: ContainerInputs): number {
   if (healthcheck === undefined) return 30;
-  const { startPeriod, interval, timeout, retries = 3 } = healthcheck;
-  return secondsOf(startPeriod) + retries * (secondsOf(interval) + secondsOf(timeout)) + 5;
+  const { startPeriod, timeout, retries = 3 } = healthcheck;
+  return secondsOf(startPeriod) + retries * (CHECK_SECONDS + secondsOf(timeout)) + 5;
 }
 
 /** The images of the parts around the image: pinned ones from their registry, or those that are built here. */

@@ -23,6 +23,9 @@ const MIB = 1024 * 1024;
 
 const option = (name: string, values: readonly string[]) => values.flatMap((value) => [`--${name}`, value]);
 
+/** Seconds between two health checks: fewer than in a stack, since it is about when the program became healthy. */
+export const CHECK_SECONDS = 5;
+
 /**
  * The command line of Docker's client that makes a container as the stack declares it. All of its segments are one network, and
  * a volume is memory of its user.
@@ -83,7 +86,7 @@ export function dockerArgs(
       : [
           // Docker's client knows a health check as a line of shell alone.
           ...option("health-cmd", [kind === "CMD" ? test.map(quote).join(" ") : test.join(" ")]),
-          ...option("health-interval", [String(healthcheck.interval)]),
+          ...option("health-interval", [`${CHECK_SECONDS}s`]),
           ...option("health-timeout", [String(healthcheck.timeout)]),
           ...option("health-retries", [String(healthcheck.retries)]),
           ...option("health-start-period", [String(healthcheck.startPeriod)]),
