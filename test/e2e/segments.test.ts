@@ -28,6 +28,7 @@ const SILENCE = 3;
 const NOT_HERE: Readonly<Record<string, readonly string[]>> = {
   alertmanager: ["egress"],
   backup: ["egress"],
+  "wal-archive": ["egress"],
   "ib-gateway": ["egress"],
 };
 
