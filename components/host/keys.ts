@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { keyFile } from "./keyFile.ts";
 
 /** The key pair of the deployments. The private half is nobody's to know but an SSH client's: none is in program or state. */
 export interface KeyPair {
@@ -49,7 +48,7 @@ export function openSshHeader(privateKey: string): { readonly cipher: string; re
  * @throws pulumi.RunError that says how to fix it
  */
 export function readKeyPair(path: string): KeyPair {
-  const file = path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
+  const file = keyFile(path);
   // A preview connects to nobody: where it is given no private key, the public one says what there is to compare.
   if (pulumi.runtime.isDryRun() && !existsSync(file)) return { publicKey: publicKeyIn(read(`${file}.pub`, HINT)) };
   const privateKey = read(file, `Make one for the deployments: ssh-keygen -t ed25519 -N '' -f ${path}`);

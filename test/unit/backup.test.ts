@@ -22,7 +22,7 @@ import { FORMAT, type Manifest, manifestFaults, missing } from "../../services/b
 import { readArchive } from "../../services/backup/src/readArchive.ts";
 import { backupDue, copyDue, lastMoment, restoreTestDue } from "../../services/backup/src/schedule.ts";
 import { PORT } from "../../services/backup/src/settings.ts";
-import { metrics, metricsPage } from "../../services/backup/src/status.ts";
+import { backupMetrics, metricsPage } from "../../services/backup/src/status.ts";
 import { RowSum, type TableSum, tableDifferences } from "../../services/backup/src/tables.ts";
 import { addTree } from "../../services/backup/src/tree.ts";
 import { catalogue } from "../../tools/images/catalogue.ts";
@@ -268,7 +268,7 @@ describe("the backup's metrics", () => {
       ...{ failures: 1, lastGoodTest: 9000, lastTestOk: false, testFailures: 2, missing: 0 },
       ...{ secondSuccess: 7000, secondOk: true, secondAppendOnly: true, secondDue: 4 },
     });
-    for (const { name } of metrics) expect(page).toMatch(new RegExp(`^${name} \\d`, "m"));
+    for (const name of backupMetrics) expect(page).toMatch(new RegExp(`^${name} \\d`, "m"));
     expect(page).toContain("backup_last_success_timestamp_seconds 5\n");
     expect(page).toContain("backup_last_restore_test_success 0\n");
   });

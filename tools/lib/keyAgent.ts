@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
+import { keyFile } from "../../components/host/keyFile.ts";
 
 /** Commands of Pulumi's that may run something on a stack's host. A preview connects to nobody. */
 const CONNECTING = ["up", "update", "destroy", "down", "refresh", "watch"];
@@ -12,18 +12,18 @@ interface HostConfig {
 }
 
 /** The file of the key for a stack's host, by the stack's config; undefined where it has none. */
-function keyFile(configFile: string): string | undefined {
+function keyOf(configFile: string): string | undefined {
   if (!existsSync(configFile)) return undefined;
   const { config } = (parse(readFileSync(configFile, "utf8")) ?? {}) as { config?: Record<string, unknown> };
   const host = config?.["autollm:host"] as HostConfig | undefined;
   if (typeof host !== "object" || host === null || Object.keys(host).length === 0) return undefined;
   const { privateKeyPath: path = "~/.ssh/id_ed25519" } = host;
-  return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
+  return keyFile(path);
 }
 
 /** Whether this machine has the deployments' key of a host: previews in CI have none, and connect to nobody. */
 export const hasKeyOf = ({ privateKeyPath }: { readonly privateKeyPath: string }): boolean =>
-  existsSync(privateKeyPath.replace(/^~(?=\/)/, homedir()));
+  existsSync(keyFile(privateKeyPath));
 
 /** A folder with an `ssh` that connects to nobody. */
 const KEYLESS = fileURLToPath(new URL("keyless", import.meta.url));
@@ -51,7 +51,7 @@ export function withKey(
   const command = args.find((arg) => !arg.startsWith("-")) ?? "";
   const previews = command === "preview" && !args.some((arg) => /^(--refresh|-r)(=|$)/.test(arg));
   if (args.includes("--help") || !(previews || CONNECTING.includes(command))) return plain;
-  const key = keyFile(configFile);
+  const key = keyOf(configFile);
   if (key === undefined) return plain;
   if (!previews) {
     const line = ["sh", "-c", 'ssh-add -q "$0" </dev/null && exec "$@"', key, pulumi, ...args];

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Writable } from "node:stream";
 import type { Content } from "./archive.ts";
+import { reason } from "./log.ts";
 
 export interface Ended {
   readonly code: number;
@@ -124,7 +125,7 @@ export function keep(program: string, args: readonly string[], options: ExecOpti
   child.stdin.end();
   child.stdout.resume();
   const words = (exit: number) => lastWords({ code: exit, stdout: `exit code ${exit}`, stderr: stderr() }, 2);
-  const ended = code.then(words, (error: unknown) => (error instanceof Error ? error.message : String(error)));
+  const ended = code.then(words, reason);
   return { ended, end: () => void child.kill("SIGTERM") };
 }
 

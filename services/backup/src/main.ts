@@ -10,6 +10,7 @@ import { changeGrafanaKey, evictFromGrafana, nameDataSources, provisionedDataSou
 import { restoreStream } from "./jetstream.ts";
 import { runLimiter } from "./limiter.ts";
 import { withLock } from "./lock.ts";
+import { reason } from "./log.ts";
 import { serveNatsMetrics } from "./natsMetrics.ts";
 import { fileOf, proveSnapshot, unpack } from "./open.ts";
 import { BackupError, findSnapshot, openRepository, snapshots } from "./restic.ts";
@@ -143,6 +144,6 @@ try {
   if (command === undefined) throw new BackupError(`commands: ${Object.keys(commands).join(", ")}`);
   await command(args);
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${reason(error)}\n`);
   process.exitCode = 1;
 }

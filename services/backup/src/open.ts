@@ -2,6 +2,7 @@ import { createWriteStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { ArchiveWriter, type Content, type Entry, type FileSum } from "./archive.ts";
+import { reason } from "./log.ts";
 import { GRAFANA_DB, MANIFEST, type Manifest, manifestFaults, REDIS_DUMP } from "./manifest.ts";
 import { readArchive, summed } from "./readArchive.ts";
 import { countedKeys } from "./redis.ts";
@@ -68,7 +69,7 @@ export async function proveSnapshot(snapshot: Snapshot, { volumes }: Settings, w
       if (entry.path !== MANIFEST) found.set(entry.path, passing.sum());
     }
   } catch (error) {
-    throw error instanceof BackupError ? error : refuse(error instanceof Error ? error.message : String(error));
+    throw error instanceof BackupError ? error : refuse(reason(error));
   }
   const { manifest, keys } = read;
   if (manifest === undefined) throw refuse("it has no manifest");

@@ -2,6 +2,7 @@ import pg from "pg";
 import type { ArchiveWriter } from "./archive.ts";
 import { readerOptions, schemaSums } from "./copyOut.ts";
 import { output } from "./exec.ts";
+import { reason } from "./log.ts";
 import { dumpPath, type PostgresSaved, type SavedSchema, SCHEMAS, type SchemaFault } from "./manifest.ts";
 import { inOrder, type Reads } from "./scratchSql.ts";
 import { requireSecret } from "./settings.ts";
@@ -30,7 +31,7 @@ const holdersSql = `SELECT DISTINCT c.relname AS name, coalesce(a.usename, 'a pr
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
   WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.granted AND n.nspname = $1`;
 
-const words = (error: unknown) => (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, " ");
+const words = (error: unknown) => reason(error).replaceAll(/\s+/g, " ");
 
 interface Session {
   readonly client: pg.Client;

@@ -21,8 +21,11 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text).digest();
 const TIMEOUT_MS = 30_000;
 
-/** AWS's regions stand in their host names; elsewhere the name of a region means nothing. */
-const regionOf = (host: string) => /^s3[.-]([a-z0-9-]+)\.amazonaws\.com$/.exec(host)?.[1] ?? "us-east-1";
+/** The region that a host name of AWS's says; undefined for another provider's. */
+export const awsRegion = (host: string): string | undefined => /^s3[.-]([a-z0-9-]+)\.amazonaws\.com$/.exec(host)?.[1];
+
+/** Elsewhere the name of a region means nothing. */
+export const DEFAULT_REGION = "us-east-1";
 
 /** One request, signed as AWS Signature Version 4 wants it. @returns status and body, whatever the status */
 export async function s3(
@@ -43,7 +46,7 @@ export async function s3(
     .map(([key, value]) => `${encoded(key)}=${encoded(value)}`)
     .join("&");
   const time = `${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
-  const scope = `${time.slice(0, 8)}/${regionOf(url.hostname)}/s3/aws4_request`;
+  const scope = `${time.slice(0, 8)}/${awsRegion(url.hostname) ?? DEFAULT_REGION}/s3/aws4_request`;
   const hash = sha256(body);
   const headers = { host: url.host, "x-amz-content-sha256": hash, "x-amz-date": time };
   const names = Object.keys(headers).join(";");

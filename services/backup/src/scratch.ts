@@ -7,6 +7,7 @@ import pg from "pg";
 import type { Content } from "./archive.ts";
 import { readerOptions, schemaSums } from "./copyOut.ts";
 import { feed, lastWords, must } from "./exec.ts";
+import { reason } from "./log.ts";
 import { dumpPath } from "./manifest.ts";
 import { readArchive } from "./readArchive.ts";
 import { type OwnedSchema, type Reads, restoreArgs, rolesSql, schemasSql } from "./scratchSql.ts";
@@ -49,7 +50,7 @@ const OPTIONS = [
   .map((option) => `-c ${option}`)
   .join(" ");
 
-const words = (error: unknown) => (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, " ");
+const words = (error: unknown) => reason(error).replaceAll(/\s+/g, " ");
 
 async function superuser(database: string, sql: string): Promise<void> {
   const client = new pg.Client({ host: SOCKET, user: SUPERUSER, database });

@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { reason } from "./log.ts";
 import {
   BackupError,
   forgetting,
@@ -105,7 +106,7 @@ export async function copyAndNote(url: string, stack: string): Promise<string | 
     return undefined;
   } catch (error) {
     note({ secondOk: false, secondFailures: (readStatus().secondFailures ?? 0) + 1 });
-    return error instanceof Error ? error.message : String(error);
+    return reason(error);
   }
 }
 

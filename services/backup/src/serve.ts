@@ -6,6 +6,7 @@ import { damagedPage } from "./damaged.ts";
 import { endAll } from "./exec.ts";
 import { listenAt } from "./listen.ts";
 import { withLock } from "./lock.ts";
+import { logger, reason } from "./log.ts";
 import { openRepository } from "./restic.ts";
 import { makeRestoreTest } from "./restoreTest.ts";
 import { backupDue, copyDue, restoreTestDue } from "./schedule.ts";
@@ -15,12 +16,7 @@ import { metricsPage, readStatus } from "./status.ts";
 
 const TICK_MS = 15_000;
 
-function log(level: "info" | "error", message: string, fields: object = {}): void {
-  const entry = { time: new Date().toISOString(), level, service: "backup", message, ...fields };
-  process.stdout.write(`${JSON.stringify(entry)}\n`);
-}
-
-const reason = (error: unknown) => (error instanceof Error ? error.message : String(error));
+const log = logger("backup");
 
 /** Keeps the schedule, and tells Prometheus how it goes. */
 export async function serve(settings: Settings): Promise<void> {

@@ -1,4 +1,5 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { type MetricRow, metricLines, seconds } from "./metricRows.ts";
 import { STATUS } from "./settings.ts";
 
 /** The figures of the runs; times in milliseconds since 1970. They outlive the container. */
@@ -39,19 +40,10 @@ export function note(change: Status): void {
   renameSync(`${STATUS}.new`, STATUS);
 }
 
-interface Metric {
-  readonly name: string;
-  readonly type: "gauge" | "counter";
-  readonly help: string;
-  /** Undefined: there is no such figure yet, and no series either. */
-  readonly value: (status: Status) => number | undefined;
-}
-
-const seconds = (time: number | undefined) => (time === undefined ? undefined : time / 1000);
 const flag = (value: boolean | undefined) => (value === undefined ? undefined : Number(value));
 
 /** Everything that the backup tells Prometheus. */
-const table: readonly (readonly [string, Metric["type"], string, Metric["value"]])[] = [
+const table: readonly MetricRow<Status>[] = [
   ["backup_last_success_timestamp_seconds", "gauge", "When the last backup ended well.", (s) => seconds(s.lastSuccess)],
   ["backup_last_run_success", "gauge", "1 when the last run ended well.", (s) => flag(s.lastOk)],
   ["backup_duration_seconds", "gauge", "How long the last good backup took.", (s) => s.seconds],
@@ -89,15 +81,8 @@ const table: readonly (readonly [string, Metric["type"], string, Metric["value"]
   ],
 ];
 
-export const metrics: readonly Metric[] = table.map(([name, type, help, value]) => ({ name, type, help, value }));
+/** The names of all of its metrics. */
+export const backupMetrics: readonly string[] = table.map(([name]) => name);
 
 /** The page that Prometheus scrapes. */
-export function metricsPage(status: Status): string {
-  return metrics
-    .flatMap(({ name, type, help, value }) => {
-      const now = value(status);
-      return now === undefined ? [] : [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name} ${now}`];
-    })
-    .concat("")
-    .join("\n");
-}
+export const metricsPage = (status: Status): string => [...metricLines(table, status), ""].join("\n");

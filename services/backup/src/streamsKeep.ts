@@ -1,3 +1,4 @@
+import { reason } from "./log.ts";
 import type { JetStreamApi, KeptStream, StreamState } from "./streamsApi.ts";
 import {
   CONSUMER_CONFIG,
@@ -20,8 +21,6 @@ export interface Kept {
   readonly repairs: readonly string[];
 }
 
-const text = (error: unknown) => (error instanceof Error ? error.message : String(error));
-
 class Look {
   readonly #api: JetStreamApi;
   readonly #stream: KeptStream;
@@ -41,7 +40,7 @@ class Look {
       if (isRepair) this.repairs.push(what);
       return made;
     } catch (error) {
-      this.faults.push(`${what} failed: ${text(error)}`);
+      this.faults.push(`${what} failed: ${reason(error)}`);
       return undefined;
     }
   }
@@ -101,7 +100,7 @@ class Look {
 export async function keepStreams(api: JetStreamApi, table: readonly KeptStream[]): Promise<ReadonlyMap<string, Kept>> {
   const moved = await moveSubjects(api, table).then(
     (repairs) => ({ repairs, faults: [] }),
-    (error: unknown) => ({ repairs: [], faults: [`moving subjects failed: ${text(error)}`] }),
+    (error: unknown) => ({ repairs: [], faults: [`moving subjects failed: ${reason(error)}`] }),
   );
   const found = new Map<string, Kept>();
   for (const [index, stream] of table.entries()) {

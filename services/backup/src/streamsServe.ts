@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { type ConnectionOptions, connect, type NatsConnection } from "@nats-io/transport-node";
 import { listenAt } from "./listen.ts";
+import { logger } from "./log.ts";
 import { requireSecret } from "./settings.ts";
 import { JetStreamApi, type KeptStream } from "./streamsApi.ts";
 import { type Kept, keepStreams } from "./streamsKeep.ts";
@@ -62,10 +63,7 @@ export function streamsPage({ at, kept, repairs }: Seen): string {
   return `${lines.join("\n")}\n`;
 }
 
-const log = (level: string, message: string, more: object = {}) =>
-  process.stdout.write(
-    `${JSON.stringify({ time: new Date().toISOString(), level, service: "nats-streams", message, ...more })}\n`,
-  );
+const log = logger("nats-streams");
 
 /** Keeps a table of streams in a NATS server until it is told to end, and tells over HTTP how it goes. */
 export function serveStreams(table: readonly KeptStream[], connected: Promise<NatsConnection>, port = PORT): Server {

@@ -1,11 +1,6 @@
-/** A line of the workload's log. */
-export function log(level: "info" | "error", message: string, fields: object = {}): void {
-  const entry = { time: new Date().toISOString(), level, service: "wal-archive", message, ...fields };
-  process.stdout.write(`${JSON.stringify(entry)}\n`);
-}
+import { logger, reason } from "./log.ts";
 
-/** What went wrong, for a line of the log. */
-export const reason = (error: unknown) => (error instanceof Error ? error.message : String(error));
+export const log = logger("wal-archive");
 
 /** After a failure the same is not tried at once. */
 const RETRY_MS = 30_000;

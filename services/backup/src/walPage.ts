@@ -1,4 +1,6 @@
 import type { ServerResponse } from "node:http";
+import { reason } from "./log.ts";
+import { type MetricRow, metricLines, seconds } from "./metricRows.ts";
 
 /** How the archive is. Times are milliseconds since 1970. */
 export interface WalStatus {
@@ -17,16 +19,7 @@ export interface WalStatus {
   readonly failures: Readonly<Record<string, number>>;
 }
 
-type Row = readonly [
-  name: string,
-  type: "gauge" | "counter",
-  help: string,
-  value: (status: WalStatus) => number | undefined,
-];
-
-const seconds = (at: number | undefined) => (at === undefined ? undefined : at / 1000);
-
-const rows: readonly Row[] = [
+const rows: readonly MetricRow<WalStatus>[] = [
   ["wal_archive_receiving", "gauge", "1 while Postgres's log is received.", ({ receiving }) => (receiving ? 1 : 0)],
   [
     "wal_archive_unstored_seconds",
@@ -82,10 +75,7 @@ export const walMetrics: readonly string[] = [...rows.map(([name]) => name), FAI
 /** The page that Prometheus scrapes. */
 export function walPage(status: WalStatus): string {
   return [
-    ...rows.flatMap(([name, type, help, value]) => {
-      const now = value(status);
-      return now === undefined ? [] : [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name} ${now}`];
-    }),
+    ...metricLines(rows, status),
     `# HELP ${FAILURES} Steps that failed.`,
     `# TYPE ${FAILURES} counter`,
     ...Object.entries(status.failures).map(([step, count]) => `${FAILURES}{step="${step}"} ${count}`),
@@ -98,6 +88,6 @@ export function answerPage(response: ServerResponse, page: () => string): void {
   try {
     response.setHeader("content-type", "text/plain; version=0.0.4").end(page());
   } catch (error) {
-    response.writeHead(500).end(`${error instanceof Error ? error.message : String(error)}\n`);
+    response.writeHead(500).end(`${reason(error)}\n`);
   }
 }

@@ -83,16 +83,17 @@ export function baseOf(
   return { finished: Date.parse(`${day}T${clock.replaceAll("-", ":")}`) + 999, start, end };
 }
 
-/** The newest of some base backups. */
-export function newestBase(bases: readonly Base[]) {
-  return bases
-    .flatMap(({ name, bytes }) => {
-      const base = baseOf(name);
-      return base === undefined ? [] : [{ ...base, bytes }];
+/** Base backups with what their names say, oldest first. */
+const byAge = (bases: readonly Base[]) =>
+  bases
+    .flatMap((base) => {
+      const read = baseOf(base.name);
+      return read === undefined ? [] : [{ ...base, ...read }];
     })
-    .sort((a, b) => a.finished - b.finished)
-    .at(-1);
-}
+    .sort((a, b) => a.finished - b.finished);
+
+/** The newest of some base backups. */
+export const newestBase = (bases: readonly Base[]) => byAge(bases).at(-1);
 
 /** The segments of a base's own timeline that follow it without a gap, first to last. */
 function following(start: string, segments: readonly Segment[]): Segment[] {
@@ -113,13 +114,12 @@ interface Candidate extends Range {
 function candidates(stored: readonly Stored[], open: Open | undefined): Candidate[] {
   return stored
     .flatMap(({ cluster, bases, segments }) =>
-      bases.flatMap((base) => {
-        const read = baseOf(base.name);
-        const own = read === undefined ? [] : following(read.start, segments);
+      byAge(bases).flatMap((base) => {
+        const own = following(base.start, segments);
         const last = own.at(-1);
-        if (read === undefined || last === undefined || numberOf(last.name) < numberOf(read.end)) return [];
+        if (last === undefined || numberOf(last.name) < numberOf(base.end)) return [];
         const until = open?.cluster === cluster && open.lastSegment === last.name ? open.until : 0;
-        return [{ cluster, base, segments: own, from: read.finished, to: Math.max(last.at, until, read.finished) }];
+        return [{ cluster, base, segments: own, from: base.finished, to: Math.max(last.at, until, base.finished) }];
       }),
     )
     .sort((a, b) => a.from - b.from);
@@ -173,11 +173,7 @@ export function between(first: string, last: string): string[] {
  * beginning, and segments before the first that is left needs.
  */
 export function expired(stored: Stored, since: number): { readonly bases: string[]; readonly segments: string[] } {
-  const bases = stored.bases.flatMap(({ name }) => {
-    const read = baseOf(name);
-    return read === undefined ? [] : [{ name, ...read }];
-  });
-  bases.sort((a, b) => a.finished - b.finished);
+  const bases = byAge(stored.bases);
   const first = Math.max(
     0,
     bases.findLastIndex(({ finished }) => finished <= since),

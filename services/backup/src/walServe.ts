@@ -3,8 +3,9 @@ import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { endAll, type Kept } from "./exec.ts";
 import { listenAt } from "./listen.ts";
+import { reason } from "./log.ts";
 import { requireSecret } from "./settings.ts";
-import { Errand, log, reason } from "./walErrand.ts";
+import { Errand, log } from "./walErrand.ts";
 import { answerPage, walPage } from "./walPage.ts";
 import {
   expired,
@@ -126,8 +127,7 @@ class WalArchive {
     return Date.now() - last.finished > this.#settings.baseHours * HOUR_MS;
   }
 
-  #note(position: Position): void {
-    const { cluster, segments } = this.#own(position);
+  #note(position: Position, { cluster, segments }: Stored): void {
     // Another timeline's log has the same numbers.
     const own = segments.filter(({ name }) => timelineOf(name) === position.timeline);
     const end = storedEnd(own);
@@ -176,17 +176,17 @@ class WalArchive {
     await this.#look();
     const position = this.#position;
     if (position === undefined) return;
-    const cluster = this.#cluster(position);
+    const here = this.#own(position);
     const due = waiting();
     if (due.length > 0)
       this.#storing.begin(async () => {
         for (const each of due) await store(each);
       });
-    if (this.#closed === "" && this.#baseDue(this.#own(position), position))
+    if (this.#closed === "" && this.#baseDue(here, position))
       this.#basing.begin(async () => {
         this.#gap = false;
         try {
-          log("info", "base backup made", { name: await makeBase(cluster) });
+          log("info", "base backup made", { name: await makeBase(here.cluster) });
         } catch (error) {
           this.#gap = true;
           throw error;
@@ -195,7 +195,7 @@ class WalArchive {
     if (Date.now() - this.#cleaned > HOUR_MS) this.#cleaning.begin(() => this.#clean(position));
     const { s3 } = this.#settings;
     if (s3 !== undefined) this.#sending.begin(() => this.#send(s3));
-    if (this.#closed === "") this.#note(position);
+    if (this.#closed === "") this.#note(position, here);
   }
 
   /** What Prometheus is told. */

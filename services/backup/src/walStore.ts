@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, statSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 import type { Content } from "./archive.ts";
 import { type Ended, type ExecOptions, feed, lastWords, output } from "./exec.ts";
-import { bucketOf } from "./s3.ts";
+import { awsRegion, bucketOf, DEFAULT_REGION } from "./s3.ts";
 import { requireSecret, secret } from "./settings.ts";
 import { baseOf, SEGMENT, type Stored } from "./walPlan.ts";
 import { WAL_HOME } from "./walSettings.ts";
@@ -23,8 +24,38 @@ const SECOND = "second:";
 /** A transfer that does not move is given up, and tried at the next turn. */
 const PATIENCE = ["--contimeout", "10s", "--timeout", "30s", "--retries", "1", "--low-level-retries", "2"];
 
-/** One line, with the last words of rclone. */
-const failed = (what: string, ended: Ended) => new Error(`${what}: ${lastWords(ended, 1)}`);
+/**
+ * Runs rclone on what it is given.
+ * @param what the fault in one line, before rclone's own last words
+ * @param given its stdin
+ * @returns what it said
+ * @throws when it fails
+ */
+async function rclone(
+  what: string,
+  args: readonly string[],
+  options: ExecOptions,
+  given: string | ((stdin: Writable) => Promise<void>) = "",
+): Promise<string> {
+  const write = typeof given === "string" ? async (stdin: Writable) => void stdin.write(given) : given;
+  const ended = await feed("rclone", args, write, options);
+  if (ended.code !== 0) throw new RcloneError(what, ended);
+  return ended.stdout;
+}
+
+class RcloneError extends Error {
+  readonly code: number;
+
+  constructor(what: string, ended: Ended) {
+    super(`${what}: ${lastWords(ended, 1)}`);
+    this.code = ended.code;
+  }
+}
+
+/** rclone's exit code for a folder that does not exist. */
+const NO_FOLDER = 3;
+/** Options with which it copies the files whose names are on its stdin. */
+const NAMED = ["--files-from-raw", "-", "--no-traverse"];
 
 /**
  * Marks what a key has encrypted: another key begins a folder of its own, and each is read by its own. A hash of a random key
@@ -38,12 +69,11 @@ export function keyMark(key: string): string {
 async function environment(s3?: string, key = requireSecret("backup-key")): Promise<ExecOptions> {
   const base = { HOME: "/tmp", RCLONE_CONFIG: "", GOMEMLIMIT: "48MiB" };
   // rclone wants it folded; that hides nothing, and is undone by anybody.
-  const folded = await feed("rclone", ["obscure", "-"], async (stdin) => void stdin.write(key), { env: base });
-  if (folded.code !== 0) throw failed("the key cannot be used", folded);
+  const folded = await rclone("the key cannot be used", ["obscure", "-"], { env: base }, key);
   const opened = {
     RCLONE_CONFIG_OPENED_TYPE: "crypt",
     RCLONE_CONFIG_OPENED_REMOTE: REPOSITORY,
-    RCLONE_CONFIG_OPENED_PASSWORD: folded.stdout.trim(),
+    RCLONE_CONFIG_OPENED_PASSWORD: folded.trim(),
     // The names are Postgres's own and tell nothing; so what is too old is found without the key.
     RCLONE_CONFIG_OPENED_FILENAME_ENCRYPTION: "off",
     RCLONE_CONFIG_OPENED_DIRECTORY_NAME_ENCRYPTION: "false",
@@ -51,12 +81,12 @@ async function environment(s3?: string, key = requireSecret("backup-key")): Prom
   };
   if (s3 === undefined) return { env: { ...base, ...opened } };
   const { origin, hostname } = new URL(bucketOf(s3).url);
-  const aws = /^s3[.-]([a-z0-9-]+)\.amazonaws\.com$/.exec(hostname);
+  const region = awsRegion(hostname);
   const second = {
     RCLONE_CONFIG_SECOND_TYPE: "s3",
-    RCLONE_CONFIG_SECOND_PROVIDER: aws === null ? "Other" : "AWS",
+    RCLONE_CONFIG_SECOND_PROVIDER: region === undefined ? "Other" : "AWS",
     RCLONE_CONFIG_SECOND_ENDPOINT: origin,
-    RCLONE_CONFIG_SECOND_REGION: aws?.[1] ?? "us-east-1",
+    RCLONE_CONFIG_SECOND_REGION: region ?? DEFAULT_REGION,
     RCLONE_CONFIG_SECOND_FORCE_PATH_STYLE: "true",
     RCLONE_CONFIG_SECOND_ACCESS_KEY_ID: requireSecret("s3-access-key"),
     RCLONE_CONFIG_SECOND_SECRET_ACCESS_KEY: requireSecret("s3-secret-key"),
@@ -110,9 +140,8 @@ export async function store(cluster: string): Promise<void> {
   const names = list(spool).filter(isWhole);
   if (names.length === 0) return;
   const target = join(REPOSITORY, cluster, "wal");
-  const args = ["copy", spool, `${OPENED}${cluster}/wal`, "--files-from-raw", "-", "--no-traverse", "--transfers", "1"];
-  const ended = await feed("rclone", args, async (stdin) => void stdin.write(names.join("\n")), await environment());
-  if (ended.code !== 0) throw failed("WAL cannot be stored", ended);
+  const args = ["copy", spool, `${OPENED}${cluster}/wal`, ...NAMED, "--transfers", "1"];
+  await rclone("WAL cannot be stored", args, await environment(), names.join("\n"));
   for (const name of names) sync(join(target, name));
   for (const folder of [target, join(REPOSITORY, cluster), REPOSITORY]) sync(folder);
   for (const name of names) await rm(join(spool, name), { force: true });
@@ -135,15 +164,9 @@ export async function storeBase(
   const part = `${cluster}/base/unfinished`;
   await rm(join(REPOSITORY, part), { force: true });
   let name = "";
-  const ended = await feed(
-    "rclone",
-    ["rcat", `${OPENED}${part}`],
-    async (stdin) => {
-      name = await write(stdin);
-    },
-    await environment(),
-  );
-  if (ended.code !== 0) throw failed("the base backup cannot be stored", ended);
+  await rclone("the base backup cannot be stored", ["rcat", `${OPENED}${part}`], await environment(), async (stdin) => {
+    name = await write(stdin);
+  });
   sync(join(REPOSITORY, part));
   await rename(join(REPOSITORY, part), join(REPOSITORY, cluster, "base", name));
   sync(join(REPOSITORY, cluster, "base"));
@@ -231,34 +254,34 @@ export async function* openBase(cluster: string, name: string): AsyncGenerator<U
 
 /** Decrypts stored files of WAL into a folder. */
 export async function openWal(cluster: string, names: readonly string[], folder: string): Promise<void> {
-  const args = ["copy", `${OPENED}${cluster}/wal`, folder, "--files-from-raw", "-", "--no-traverse"];
-  const ended = await feed("rclone", args, async (stdin) => void stdin.write(names.join("\n")), await opening(cluster));
-  if (ended.code !== 0) throw failed("WAL cannot be read", ended);
+  const args = ["copy", `${OPENED}${cluster}/wal`, folder, ...NAMED];
+  await rclone("WAL cannot be read", args, await opening(cluster), names.join("\n"));
 }
 
 /** The paths of what the second place has. */
 export async function sentFiles(s3: string): Promise<Set<string>> {
   const args = ["lsf", "--recursive", "--files-only", `${SECOND}${secondFolder(s3)}`, ...PATIENCE];
-  const ended = await feed("rclone", args, async () => {}, await environment(s3));
-  // A folder that nothing was sent to is not there.
-  if (ended.code === 3) return new Set();
-  if (ended.code !== 0) throw failed("the second place does not answer", ended);
-  return new Set(ended.stdout.split("\n").filter((line) => line !== ""));
+  try {
+    const said = await rclone("the second place does not answer", args, await environment(s3));
+    return new Set(said.split("\n").filter((line) => line !== ""));
+  } catch (error) {
+    // A folder that nothing was sent to is not there.
+    if (error instanceof RcloneError && error.code === NO_FOLDER) return new Set();
+    throw error;
+  }
 }
 
 /** Sends encrypted files as they are. */
 export async function send(s3: string, paths: readonly string[]): Promise<void> {
   const to = `${SECOND}${secondFolder(s3)}`;
-  const args = ["copy", REPOSITORY, to, "--files-from-raw", "-", "--no-traverse", "--transfers", "2", ...PATIENCE];
-  const ended = await feed("rclone", args, async (stdin) => void stdin.write(paths.join("\n")), await environment(s3));
-  if (ended.code !== 0) throw failed("the second place does not take it", ended);
+  const args = ["copy", REPOSITORY, to, ...NAMED, "--transfers", "2", ...PATIENCE];
+  await rclone("the second place does not take it", args, await environment(s3), paths.join("\n"));
 }
 
 /** Takes over from the second place what is not here. */
 export async function fetchAll(s3: string): Promise<void> {
   const args = ["copy", `${SECOND}${secondFolder(s3)}`, REPOSITORY, "--ignore-existing", ...PATIENCE];
-  const ended = await feed("rclone", args, async () => {}, await environment(s3));
-  if (ended.code !== 0) throw failed("the second place cannot be read", ended);
+  await rclone("the second place cannot be read", args, await environment(s3));
 }
 
 /** Bytes as they come, to a stream that may be slower. */

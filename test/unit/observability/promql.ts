@@ -4,7 +4,7 @@ import { recordingGroups } from "../../../components/observability/alerts/rules.
 import { killSwitchText } from "../../../components/platform/killSwitch.ts";
 import { CONTAINER_INFO } from "../../../components/runtime/containerNames.ts";
 import { DAMAGED_FILES } from "../../../services/backup/src/damaged.ts";
-import { metrics } from "../../../services/backup/src/status.ts";
+import { backupMetrics as ofBackups } from "../../../services/backup/src/status.ts";
 import { walMetrics } from "../../../services/backup/src/walPage.ts";
 import * as reference from "../../../services/reference/src/metrics.ts";
 
@@ -28,7 +28,7 @@ export const exporterLines = (): readonly string[] =>
 /** What the exporters of the local stack were seen to show. */
 export const exporterMetrics = (): readonly string[] => exporterLines().map((line) => line.split(" ")[1] ?? "");
 
-const backupMetrics = [...metrics.map(({ name }) => name), DAMAGED_FILES, ...walMetrics];
+const backupMetrics = [...ofBackups, DAMAGED_FILES, ...walMetrics];
 /** Prometheus makes these itself. */
 const ownMetrics = ["up", "ALERTS"];
 /** The last step of an `up` writes it. */

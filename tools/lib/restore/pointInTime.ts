@@ -95,10 +95,10 @@ export class PointInTime {
     return { plan, bytes };
   }
 
-  /** Runs a shell script as the owner of Postgres's volume, which is at /volume. */
-  #inVolume(script: string, ...args: readonly string[]): Promise<string> {
+  /** Docker's arguments that run a shell script as the owner of Postgres's volume, which is at /volume. */
+  #inVolume(script: string, { options = [] as readonly string[], args = [] as readonly string[] } = {}): string[] {
     const shell = ["--entrypoint", "/bin/sh", this.#volume.image, "-euc", script, "sh", ...args];
-    return this.#daemon.ask(...helper(this.#volume), ...shell);
+    return [...helper(this.#volume), ...options, ...shell];
   }
 
   /**
@@ -106,15 +106,14 @@ export class PointInTime {
    * @throws when the disk has no room for a second cluster
    */
   async prepare(bytes: number): Promise<void> {
-    const said = await this.#inVolume(
-      [
-        "cd /volume",
-        "[ -e pgdata ] || mv pgdata.replaced pgdata",
-        "rm -rf pgdata.replaced pgdata.restored wal.restored",
-        "df -Pk . | awk 'NR == 2 { print $4 }'",
-        "du -sk pgdata | cut -f1",
-      ].join("\n"),
-    );
+    const script = [
+      "cd /volume",
+      "[ -e pgdata ] || mv pgdata.replaced pgdata",
+      "rm -rf pgdata.replaced pgdata.restored wal.restored",
+      "df -Pk . | awk 'NR == 2 { print $4 }'",
+      "du -sk pgdata | cut -f1",
+    ];
+    const said = await this.#daemon.ask(...this.#inVolume(script.join("\n")));
     const [free = 0, used = 0] = said.split("\n").map((line) => Number(line) * 1024);
     const gb = (value: number) => `${(value / 1e9).toFixed(1)} GB`;
     if (free < used + bytes)
@@ -125,15 +124,7 @@ export class PointInTime {
 
   async #unpack(from: readonly string[], folder: string, options: string): Promise<void> {
     const script = `mkdir -m 0700 ${folder} && tar ${options} --directory ${folder}`;
-    const into = [
-      ...helper(this.#volume),
-      "--interactive",
-      "--entrypoint",
-      "/bin/sh",
-      this.#volume.image,
-      "-euc",
-      script,
-    ];
+    const into = this.#inVolume(script, { options: ["--interactive"] });
     await this.#daemon.pipe(["exec", this.#archive, ...PROGRAM, ...from], this.#daemon, into);
   }
 
@@ -149,11 +140,9 @@ export class PointInTime {
    */
   async recover({ last, target }: Plan): Promise<void> {
     const moment = target === undefined ? "" : target.replace("T", " ").replace("Z", "+00");
-    const limits = ["--memory", "1g", "--pids-limit", "256"];
-    const run = [...helper(this.#volume), ...limits, "--entrypoint", "/bin/sh", this.#volume.image];
-    const { code, stdout, stderr } = await this.#daemon.run([...run, "-euc", recoverScript, "sh", moment], {
-      allowFailure: true,
-    });
+    const options = ["--memory", "1g", "--pids-limit", "256"];
+    const run = this.#inVolume(recoverScript, { options, args: [moment] });
+    const { code, stdout, stderr } = await this.#daemon.run(run, { allowFailure: true });
     if (code !== 0) throw new UserError(`the new cluster was not recovered: ${stderr.trim()}\nNothing was changed.`);
     const [ended, place = ""] = stdout.trim().split(" ");
     // The end of the log is the moment only if all of the log was there.
@@ -164,15 +153,14 @@ export class PointInTime {
   /** Puts the new cluster in the place of the present one. Postgres is stopped. */
   async putInPlace(): Promise<void> {
     await this.#daemon.ask("stop", this.#postgres);
-    await this.#inVolume(
-      [
-        "cd /volume",
-        "mv pgdata pgdata.replaced",
-        "mv pgdata.restored pgdata",
-        "sync",
-        "rm -rf pgdata.replaced wal.restored",
-      ].join("\n"),
-    );
+    const script = [
+      "cd /volume",
+      "mv pgdata pgdata.replaced",
+      "mv pgdata.restored pgdata",
+      "sync",
+      "rm -rf pgdata.replaced wal.restored",
+    ];
+    await this.#daemon.ask(...this.#inVolume(script.join("\n")));
   }
 
   /** The container of Postgres. */
