@@ -107,6 +107,7 @@ const schema = z
     adminNetworks: z.array(cidr).default([]),
     trustedProxies: z.array(cidr).default([]),
     networkRange: z.string().default(DEFAULT_RANGE),
+    healthInterval: z.int("must be whole seconds").min(5, "must be 5 or more").max(59, "must be 59 or less").optional(),
     imageSource: z.enum(["registry", "local"]).default("registry"),
     localImages: z.record(z.string(), z.string()).default({}),
     registries: registriesSchema.default({}),

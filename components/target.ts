@@ -19,6 +19,7 @@ export function makeTarget({ settings, registries }: Pick<LoadedConfig, "setting
     environment,
     filesDir: filesDirectory(settings, stack),
     labels: { "autollm.environment": environment, "autollm.stack": stack },
+    ...(settings.healthInterval === undefined ? {} : { healthInterval: settings.healthInterval }),
   };
   const logins = registries === undefined ? {} : { registryAuth: registries.apply(providerLogins) };
   if (settings.host !== undefined) return { ...remoteTarget(settings.host, settings, logins), ...common };
@@ -34,7 +35,7 @@ function remoteTarget(
   settings: NonNullable<Settings["host"]>,
   all: Settings,
   logins: Pick<docker.ProviderArgs, "registryAuth">,
-): Omit<Target, "environment" | "filesDir" | "labels"> {
+): Omit<Target, "environment" | "filesDir" | "labels" | "healthInterval"> {
   const keys = readKeyPair(settings.privateKeyPath);
   if (!pulumi.runtime.isDryRun() && process.env.SSH_AUTH_SOCK === undefined)
     pulumi.log.warn(

@@ -27,11 +27,11 @@ export function dockerDuration(seconds: number): string {
 }
 
 /**
- * Seconds between two health checks; Docker's own default. While a container starts, Docker 25 and later check every 5 seconds, so
- * what depends on it does not wait longer for this. Each check is a process in the container: at 5 seconds they took as much
- * of a small host as the platform itself (docs/performance.md).
+ * Seconds between two health checks, if the target says no other; Docker's own default. While a container starts, Docker 25 and
+ * later check every 5 seconds, so what depends on it does not wait longer for this. Each check is a process in the container: at
+ * 5 seconds they took as much of a small host as the platform itself (docs/performance.md).
  */
-const HEALTH_INTERVAL = 30;
+export const HEALTH_INTERVAL = 30;
 
 /** Seconds that an `up` waits for a container to be healthy: no less than Docker does before it calls it unhealthy. */
 const healthyWithin = ({ startPeriod = START_PERIOD, unhealthyAfter = UNHEALTHY_AFTER }: WorkloadSpec) =>
@@ -41,12 +41,13 @@ const healthyWithin = ({ startPeriod = START_PERIOD, unhealthyAfter = UNHEALTHY_
 function healthcheck(
   command: readonly string[],
   { startPeriod = START_PERIOD, unhealthyAfter = UNHEALTHY_AFTER }: WorkloadSpec,
+  interval: number,
 ) {
   return {
     tests: ["CMD", ...command],
-    interval: dockerDuration(HEALTH_INTERVAL),
+    interval: dockerDuration(interval),
     timeout: "5s",
-    retries: Math.ceil(unhealthyAfter / HEALTH_INTERVAL),
+    retries: Math.ceil(unhealthyAfter / interval),
     startPeriod: dockerDuration(startPeriod),
   };
 }
@@ -63,6 +64,8 @@ interface Surroundings {
   readonly labels: Readonly<Record<string, pulumi.Input<string>>>;
   /** The Docker network of a segment. */
   readonly network: (segment: SegmentName) => pulumi.Input<string>;
+  /** Seconds between two health checks. */
+  readonly healthInterval: number;
   /** The directories on the Docker host with its files. */
   readonly mounts: readonly { readonly source: pulumi.Input<string>; readonly path: string }[];
 }
@@ -131,7 +134,7 @@ export function containerArgs(name: string, spec: WorkloadSpec, given: Surroundi
       ip: address,
       protocol: protocol ?? "tcp",
     })),
-    ...(spec.health === undefined ? {} : { healthcheck: healthcheck(spec.health, spec) }),
+    ...(spec.health === undefined ? {} : { healthcheck: healthcheck(spec.health, spec, given.healthInterval) }),
     labels: Object.entries(given.labels)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([label, value]) => ({ label, value })),

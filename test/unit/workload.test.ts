@@ -22,7 +22,7 @@ const spec: WorkloadSpec = {
   memory: 64,
 };
 
-async function run(change: Partial<WorkloadSpec> = {}) {
+async function run(change: Partial<WorkloadSpec> = {}, where: Partial<Target> = {}) {
   const recording = await record(() => {
     const provider = new docker.Provider("docker", {});
     const target: Target = {
@@ -31,6 +31,7 @@ async function run(change: Partial<WorkloadSpec> = {}) {
       filesDir: "/files",
       environment: "local",
       labels: { stack: "s" },
+      ...where,
     };
     const segments = new Segments("segments", { provider, range: DEFAULT_RANGE });
     return new Workload("web", {
@@ -150,6 +151,11 @@ describe("a workload", () => {
       retries: 2,
       startPeriod: "1m30s",
     });
+  });
+
+  it("is asked as often as its target says, and is unhealthy after the same time", async () => {
+    const { inputs } = await run({ health: ["/bin/web", "ready"] }, { healthInterval: 5 });
+    expect(inputs.healthcheck).toMatchObject({ interval: "5s", retries: 12 });
   });
 
   it("that is a batch job is made ready and not started", async () => {

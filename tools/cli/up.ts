@@ -4,7 +4,7 @@ import { unasked } from "../lib/ask.ts";
 import { command, STACK, YES } from "../lib/command.ts";
 import { say } from "../lib/log.ts";
 import { tellKillSwitch } from "../lib/platformSwitch.ts";
-import { prepareImages } from "../lib/prepare.ts";
+import { prepareHealthChecks, prepareImages } from "../lib/prepare.ts";
 import { rollOut } from "../lib/rollover.ts";
 import { update } from "../lib/update.ts";
 import { ensureLocalStack, openWorkspace, outputs, setConfig } from "../lib/workspace.ts";
@@ -45,6 +45,7 @@ export const upCommand = command(
         ...(httpsPort === undefined ? {} : { httpsPort }),
       });
       await prepareImages(workspace);
+      await prepareHealthChecks(workspace);
     }
     const bringUp = () => update(workspace, workspace.local || unasked(values.yes));
     await rollOut(workspace, bringUp);

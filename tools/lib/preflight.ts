@@ -3,12 +3,12 @@ import { createServer } from "node:net";
 import semver from "semver";
 import { commandLine } from "../../components/configCommand.ts";
 import { filesDirectory } from "../../components/filesDirectory.ts";
-import { ConfigError, type Settings } from "../../components/settings.ts";
+import type { Settings } from "../../components/settings.ts";
 import { Daemon } from "./daemon.ts";
 import { hasKeyOf } from "./keyAgent.ts";
 import { say, UserError } from "./log.ts";
 import { checkRegistries } from "./registryLogins.ts";
-import { settingsOf } from "./stackSettings.ts";
+import { readableSettings } from "./stackSettings.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** What a Docker daemon says of itself, and what its machine has. */
@@ -42,6 +42,8 @@ const OFFICIAL_API = "1.45";
 const BUILT_API = { newest: "1.44", oldest: "1.41" };
 /** The data root to which the log collector's mount is bound, and that policies/waivers.ts allows. */
 const DATA_ROOT = "/var/lib/docker";
+/** The first API with an interval of its own for the start of a container: Docker 25. */
+const START_INTERVAL_API = "1.44";
 const GIB = 1024 ** 3;
 /** All containers of a stack at rest take about 3 GiB (docs/performance.md); the images about 3 GiB of disk. */
 const MEMORY_GIB = { least: 3, enough: 6 };
@@ -51,6 +53,9 @@ const MAX_CLOCK_SECONDS = 60;
 
 /** Compares two versions of Docker's API, `1.45` and the like. */
 const older = (a: string, b: string) => semver.lt(semver.coerce(a) ?? "0.0.0", semver.coerce(b) ?? "0.0.0");
+
+/** Whether a daemon of this API checks a container's health more often while it starts: Docker 25 and later. */
+export const startsWithChecks = (api: string): boolean => !older(api, START_INTERVAL_API);
 
 const gib = (bytes: number) => `${(bytes / GIB).toFixed(1)} GiB`;
 
@@ -163,7 +168,7 @@ async function freeBytes(folder: string): Promise<number | undefined> {
  * @throws UserError with all faults of one kind at once
  */
 export async function checkBefore(workspace: Workspace): Promise<void> {
-  const settings = await readable(workspace);
+  const settings = await readableSettings(workspace);
   if (settings === undefined) return;
   await checkDaemon(workspace, settings);
   await checkRegistries(workspace, settings);
@@ -227,14 +232,4 @@ async function neighbourFaults(stack: string, daemon: Daemon, settings: Settings
     );
   }
   return faults;
-}
-
-/** The stack's settings; undefined if its config has faults, of which the program tells all. */
-async function readable(workspace: Workspace): Promise<Settings | undefined> {
-  try {
-    return await settingsOf(workspace);
-  } catch (error) {
-    if (error instanceof ConfigError) return undefined;
-    throw error;
-  }
 }

@@ -1,6 +1,9 @@
 import { ownImageNames } from "../../components/images.ts";
 import { ensureImages, ensureOwnImages, registryReachable } from "../images/images.ts";
+import { Daemon } from "./daemon.ts";
 import { step } from "./log.ts";
+import { startsWithChecks } from "./preflight.ts";
+import { readableSettings } from "./stackSettings.ts";
 import { setConfig, type Workspace } from "./workspace.ts";
 
 /** The images that the stack runs, besides the services' own. */
@@ -49,4 +52,16 @@ export async function prepareImages(workspace: Workspace): Promise<void> {
     imageSource: source,
     ...Object.fromEntries(Object.entries(built).map(([name, tag]) => [`localImages.${name}`, tag])),
   });
+}
+
+/** Seconds between two health checks where Docker checks no sooner while a container starts, and an `up` would wait for each. */
+const SHORT_INTERVAL = 5;
+
+/** Writes into a stack's config how often an older Docker checks its containers' health, unless that is said already. */
+export async function prepareHealthChecks(workspace: Workspace): Promise<void> {
+  const settings = await readableSettings(workspace);
+  if (settings === undefined || settings.host !== undefined || settings.healthInterval !== undefined) return;
+  const daemon = Daemon.at(workspace.stack, settings);
+  const api = await daemon.ask("version", "--format", "{{.Server.APIVersion}}");
+  if (!startsWithChecks(api)) await setConfig(workspace, { healthInterval: String(SHORT_INTERVAL) });
 }

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { checkConfig, type Settings } from "../../components/settings.ts";
+import { ConfigError, checkConfig, type Settings } from "../../components/settings.ts";
 import { StackFile, textOf } from "./stackFile.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -64,4 +64,14 @@ export async function settingsOf(workspace: Workspace): Promise<Settings> {
   const texts = Object.entries(entries).map(([key, { text }]) => [key, text] as const);
   const secret = Object.keys(entries).filter((key) => entries[key]?.secret === true);
   return checkConfig(Object.fromEntries(texts), new Set(secret), workspace.stack).settings;
+}
+
+/** As `settingsOf`; undefined if the config has faults, of which the program tells all. */
+export async function readableSettings(workspace: Workspace): Promise<Settings | undefined> {
+  try {
+    return await settingsOf(workspace);
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined;
+    throw error;
+  }
 }

@@ -86,7 +86,7 @@ function service(number: number, image: string, folder: string) {
     pids_limit: pids,
     restart: "unless-stopped",
     volumes: [`${folder}/${number}.conf:/etc/idle/idle.conf:ro`],
-    healthcheck: { test: ["CMD", ...health], interval: "30s", timeout: "5s", retries: 2, start_period: "30s" },
+    healthcheck: { test: ["CMD", ...health], interval: "5s", timeout: "5s", retries: 12, start_period: "30s" },
     logging: { driver: "json-file", options: { "max-size": "10m", "max-file": "3" } },
   };
 }

@@ -15,6 +15,8 @@ const target = {
   dockerSocket: config.require("dockerHost"),
   filesDir: config.require("filesDir"),
   environment: "local",
+  // As `./autollm up` sets it where Docker is older, so that the daemon makes no difference to the comparison.
+  healthInterval: 5,
   labels: { "autollm.environment": "local", "autollm.stack": pulumi.getStack() },
 };
 const segments = new Segments("segments", {
