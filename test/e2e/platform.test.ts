@@ -11,19 +11,8 @@ import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { eventually, https, login } from "./lib/http.ts";
 import { reachOfEach } from "./lib/neighbours.ts";
-import { docker, type TestStack, testStack } from "./lib/stack.ts";
+import { docker, remains, type TestStack, testStack } from "./lib/stack.ts";
 import { token } from "./lib/trading.ts";
-
-/** What the daemon holds of a stack. */
-async function remains(stack: string): Promise<string[]> {
-  const filter = ["--filter", `label=autollm.stack=${stack}`];
-  const lists = await Promise.all([
-    docker("ps", "--all", ...filter, "--format", "container {{.Names}}"),
-    docker("volume", "ls", ...filter, "--format", "volume {{.Name}}"),
-    docker("network", "ls", ...filter, "--format", "network {{.Name}}"),
-  ]);
-  return lists.flatMap((list) => list.split("\n")).filter((line) => line !== "");
-}
 
 /** Every secret value of the stack's state, by the paths of the engine's own marks. */
 function secretsIn(value: unknown, secret = false): string[] {
@@ -202,7 +191,7 @@ describe("the local stack", () => {
 
   test("no container shows a secret in docker inspect, and neither the state nor what `up` printed holds one in plain text", async () => {
     expect(secrets.length).toBeGreaterThan(20);
-    const ids = (await docker("ps", "--all", "--quiet", "--filter", "label=autollm.stack=e2e")).split("\n");
+    const ids = (await docker("ps", "--all", "--quiet", "--filter", `label=autollm.stack=${stack.name}`)).split("\n");
     const inspected = await docker("inspect", ...ids);
     // The program's folder links back to this one.
     const own = readdirSync(stack.home, { withFileTypes: true }).flatMap((entry) => {
@@ -326,7 +315,7 @@ describe("the local stack", () => {
     const lines = await docker(
       "ps",
       "--filter",
-      "label=autollm.stack=e2e",
+      `label=autollm.stack=${stack.name}`,
       "--format",
       '{{.Label "autollm.service"}} {{.Ports}}',
     );
@@ -372,7 +361,7 @@ describe("the local stack", () => {
   });
 
   test("weak passwords stop preview and up before anything changes, also one that goes on as a hash, each with its fix", async () => {
-    const containers = await docker("ps", "--quiet", "--filter", "label=autollm.stack=e2e");
+    const containers = await docker("ps", "--quiet", "--filter", `label=autollm.stack=${stack.name}`);
     const admin = await stack.output("adminPassword");
     const weak = {
       "caddy-admin": "changeme",
@@ -385,12 +374,12 @@ describe("the local stack", () => {
       expect(code, command).toBe(1);
       for (const [name, value] of Object.entries(weak)) {
         expect(stdout).toContain(
-          `${name}: is a known default; let the stack make one: ./autollm pulumi config rm ${name} --stack e2e`,
+          `${name}: is a known default; let the stack make one: ./autollm pulumi config rm ${name} --stack ${stack.name}`,
         );
         expect(stdout + stderr).not.toContain(value);
       }
     }
-    expect(await docker("ps", "--quiet", "--filter", "label=autollm.stack=e2e")).toBe(containers);
+    expect(await docker("ps", "--quiet", "--filter", `label=autollm.stack=${stack.name}`)).toBe(containers);
     const ask = (password: string) => https(`${stack.url}/prometheus/`, { headers: login("admin", password) });
     expect((await ask("changeme")).status).toBe(401);
     expect((await ask(admin)).status).toBeLessThan(400);
@@ -403,7 +392,7 @@ describe("the local stack", () => {
     const up = await stack.autollm("up");
     expect(up.code).toBe(1);
     expect(up.stdout).toContain("did you mean logLevel?");
-    expect(up.stdout).toContain("./autollm pulumi config set --secret openai --stack e2e");
+    expect(up.stdout).toContain(`./autollm pulumi config set --secret openai --stack ${stack.name}`);
     expect(up.stdout).not.toContain("    at ");
     await stack.pulumi("config", "rm", "logLevl");
     await stack.pulumi("config", "rm", "openai");
@@ -412,17 +401,18 @@ describe("the local stack", () => {
   test("down removes all that up made, and nothing else", async () => {
     const files = (await stack.pulumi("config", "get", "filesDir")).trim();
     expect(existsSync(files)).toBe(true);
-    expect((await remains("e2e")).length).toBeGreaterThan(20);
-    await docker("volume", "create", "bystander-of-e2e");
-    onTestFinished(async () => void (await docker("volume", "rm", "--force", "bystander-of-e2e")));
+    expect((await remains(stack.name)).length).toBeGreaterThan(20);
+    const bystander = `bystander-of-${stack.name}`;
+    await docker("volume", "create", bystander);
+    onTestFinished(async () => void (await docker("volume", "rm", "--force", bystander)));
     // The docker provider fails on what somebody has removed by hand.
     await docker("rm", "--force", await stack.container("reporter"));
     const { code, stdout, stderr } = await stack.autollm("down");
     expect(code, stdout + stderr).toBe(0);
-    expect(await remains("e2e")).toEqual([]);
-    expect(await docker("volume", "ls", "--quiet", "--filter", "name=bystander-of-e2e")).toBe("bystander-of-e2e");
+    expect(await remains(stack.name)).toEqual([]);
+    expect(await docker("volume", "ls", "--quiet", "--filter", `name=${bystander}`)).toBe(bystander);
     expect(existsSync(files)).toBe(false);
     const state = filesBelow(join(stack.home, "state")).map((path) => relative(stack.home, path));
-    expect(state.filter((path) => path.includes("e2e"))).toEqual([]);
+    expect(state.filter((path) => path.includes(stack.name))).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
-import { randomInt } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { randomBytes, randomInt } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -60,9 +60,65 @@ export async function hostAddress(): Promise<string> {
   return gateway === "" ? subnet.replace(/\d+\/\d+$/, "1") : gateway;
 }
 
-/** Prepares a stack; `up` is the test's first step. */
-export async function testStack(name: string): Promise<TestStack> {
+/** What the daemon holds of a stack. */
+export async function remains(stack: string): Promise<readonly (readonly [kind: string, name: string])[]> {
+  const filter = ["--filter", `label=autollm.stack=${stack}`];
+  const lists = await Promise.all([
+    docker("ps", "--all", ...filter, "--format", "container {{.Names}}"),
+    docker("volume", "ls", ...filter, "--format", "volume {{.Name}}"),
+    docker("network", "ls", ...filter, "--format", "network {{.Name}}"),
+  ]);
+  return lists
+    .flatMap((list) => list.split("\n"))
+    .filter((line) => line !== "")
+    .map((line) => line.split(" ") as [string, string]);
+}
+
+/** The files that a local stack's containers mount. */
+const filesOf = (stack: string): string =>
+  filesDirectory({ environment: "local", filesDir: "", host: undefined }, stack);
+
+/** In a test stack's folder: who tests it. */
+const OWNER = "test-run.json";
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Removes the stacks of test runs that were killed: they would take memory and time from each later run. */
+async function removeAbandoned(): Promise<void> {
+  for (const folder of readdirSync(tmpdir())) {
+    if (!folder.startsWith("autollm-")) continue;
+    const home = join(tmpdir(), folder);
+    let owner: { readonly pid: number; readonly stack: string };
+    try {
+      owner = JSON.parse(readFileSync(join(home, OWNER), "utf8")) as typeof owner;
+    } catch {
+      continue;
+    }
+    if (isAlive(owner.pid)) continue;
+    const args = { container: ["rm", "--force"], volume: ["volume", "rm"], network: ["network", "rm"] };
+    for (const [kind, name] of await remains(owner.stack))
+      await run("docker", [...args[kind as keyof typeof args], name], { allowFailure: true });
+    rmSync(filesOf(owner.stack), { recursive: true, force: true });
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Prepares a stack; `up` is the test's first step. Its name ends in random characters, as another clone on the same
+ * daemon may run the same test.
+ */
+export async function testStack(test: string): Promise<TestStack> {
+  await removeAbandoned();
+  const name = `${test}-${randomBytes(2).toString("hex")}`;
   const home = mkdtempSync(join(tmpdir(), `autollm-${name}-`));
+  writeFileSync(join(home, OWNER), JSON.stringify({ pid: process.pid, stack: name }));
   const httpPort = await freePort();
   const httpsPort = await freePort();
   const env = { AUTOLLM_HOME: home, CI: "true", PULUMI_COLOR: "never", NO_COLOR: "1" };
@@ -103,10 +159,7 @@ export async function testStack(name: string): Promise<TestStack> {
     remove: async () => {
       const result = await autollm("down");
       // A kill switch that a test left on would hold the next stack of this name.
-      rmSync(filesDirectory({ environment: "local", filesDir: "", host: undefined }, name), {
-        recursive: true,
-        force: true,
-      });
+      rmSync(filesOf(name), { recursive: true, force: true });
       rmSync(home, { recursive: true, force: true });
       return result;
     },
