@@ -1,24 +1,24 @@
 import "./components/plainStackTraces.ts";
 import "./components/leanPromises.ts";
 import * as pulumi from "@pulumi/pulumi";
-import { Backup, backupTarget } from "./components/backup/backup.ts";
-import { WalArchive, walArchiveTarget } from "./components/backup/walArchive.ts";
+import { Backup } from "./components/backup/backup.ts";
+import { WalArchive } from "./components/backup/walArchive.ts";
 import { IbGateway } from "./components/broker/ibGateway.ts";
 import { CredentialAges } from "./components/credentials/credentialAges.ts";
 import { Credentials } from "./components/credentials/credentials.ts";
 import { FormerPasswords } from "./components/data/formerPasswords.ts";
 import { Nats } from "./components/data/nats.ts";
-import { NatsStreams, streamsTarget } from "./components/data/natsStreams.ts";
+import { NatsStreams } from "./components/data/natsStreams.ts";
 import { Postgres } from "./components/data/postgres.ts";
 import { Redis } from "./components/data/redis.ts";
 import { Caddy } from "./components/edge/caddy.ts";
 import { domainsOf } from "./components/edge/domains.ts";
-import { EdgeLimiter, limiterTarget } from "./components/edge/limiter.ts";
+import { EdgeLimiter } from "./components/edge/limiter.ts";
 import { EdgeSockets } from "./components/edge/sockets.ts";
 import { METRICS_DIR } from "./components/host/directories.ts";
 import { Alertmanager } from "./components/observability/alertmanager.ts";
 import { Exporters } from "./components/observability/exporters.ts";
-import { Grafana, grafanaTarget } from "./components/observability/grafana.ts";
+import { Grafana } from "./components/observability/grafana.ts";
 import { Prometheus } from "./components/observability/prometheus.ts";
 import { Collector } from "./components/observability/telemetry/collector.ts";
 import { Jaeger } from "./components/observability/telemetry/jaeger.ts";
@@ -89,24 +89,13 @@ const exporters = new Exporters(
   },
   { dependsOn: [postgres, redis] },
 );
-const telemetry = [jaeger.target, ...collector.targets, loki.target, logCollector.target];
 const prometheus = new Prometheus(
   "prometheus",
   {
     ...part,
     settings,
     parts: ["backup", ...(settings.host === undefined ? [] : ["host" as const])],
-    targets: [
-      ...exporters.targets,
-      ...telemetry,
-      caddy.target,
-      limiterTarget,
-      streamsTarget,
-      alertmanager.target,
-      grafanaTarget,
-      backupTarget,
-      walArchiveTarget,
-    ],
+    domains,
     alertmanager: alertmanager.endpoint,
   },
   { dependsOn: alertmanager },

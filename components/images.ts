@@ -257,7 +257,7 @@ export const ownImageNames = ["reference", "backup", "edge-sockets"] as const;
 export type OwnImage = (typeof ownImageNames)[number];
 
 /** The images of everything that the program may run, besides those that a release names. */
-export const partImageNames: readonly (ImageName | OwnImage)[] = [...imageNames, ...ownImageNames];
+export const partImageNames: readonly PartImage[] = [...imageNames, ...ownImageNames];
 
 /** What a registry is asked for: `repository:tag@sha256:…`, or the tag alone where the digest is unverified. */
 export function imageReference(name: ImageName): string {
@@ -269,3 +269,6 @@ export function imageReference(name: ImageName): string {
 export function unverifiedImages(): ImageName[] {
   return imageNames.filter((name) => (images[name] as ThirdPartyImage).digest === "unverified");
 }
+
+/** An image of the list, or one of our own. */
+export type PartImage = ImageName | OwnImage;

@@ -1,3 +1,4 @@
+import { isPart, partNames, parts } from "./parts.ts";
 import { isServiceName, serviceNames, services } from "./platform/catalogue.ts";
 
 /**
@@ -9,54 +10,22 @@ import { isServiceName, serviceNames, services } from "./platform/catalogue.ts";
  */
 export const UIDS = { first: 70_000, last: 79_999 } as const;
 
-/** The components; a service's number is in its entry of the catalogue. A number is never used again. */
-const parts: Readonly<Record<string, number>> = {
-  caddy: 70_001,
-  "edge-limiter": 70_002,
-  "edge-sockets": 70_003,
-  redis: 70_011,
-  nats: 70_012,
-  "nats-streams": 70_013,
-  "ib-gateway": 70_021,
-  prometheus: 70_031,
-  alertmanager: 70_032,
-  grafana: 70_033,
-  loki: 70_034,
-  "otel-collector": 70_035,
-  jaeger: 70_036,
-  "node-exporter": 70_041,
-  cadvisor: 70_042,
-  "blackbox-exporter": 70_043,
-  "postgres-exporter": 70_044,
-  "redis-exporter": 70_045,
-  "nats-exporter": 70_046,
-  backup: 70_080,
-  "wal-archive": 70_081,
-  "restore-test": 70_090,
-};
-
-/** The workloads that cannot have a number of the range, and why. */
-export const fixedUsers = {
-  postgres: { user: "70:70", why: "initdb looks its user up in the image's own accounts; no Debian package uses 70" },
-  "edge-sockets": { user: "0:70003", why: "the kernel gives CAP_NET_ADMIN to root alone; it has no other capability" },
-  "log-collector": { user: "0:0", why: "Docker's log files are root's alone; it has no capability" },
-  "loki-guard": { user: `${parts.loki}:${parts.loki}`, why: "the files that it looks after are Loki's alone" },
-  "otel-collector-guard": {
-    user: `${parts["otel-collector"]}:${parts["otel-collector"]}`,
-    why: "the queue's files are its collector's alone",
-  },
-  "log-collector-guard": { user: "0:0", why: "the queue's files are its collector's alone; it has no capability" },
-} as const;
-
 /** IB Gateway's own image; its stand-in has a number of the range. */
 export const IB_GATEWAY_IMAGE = {
   user: "1000:1000",
   why: "its programs belong to the image's own user, and others may not start all of them",
 } as const;
 
+/** The number of a workload in its row, if it has one. */
+function numberOf(workload: string): number | undefined {
+  if (isServiceName(workload)) return services[workload].uid;
+  return isPart(workload) ? parts[workload].uid : undefined;
+}
+
 /** Every number of the range that is taken, by its workload. */
 export function takenUids(): Readonly<Record<string, number>> {
-  return { ...Object.fromEntries(Object.entries(services).map(([name, { uid }]) => [name, uid])), ...parts };
+  const taken = [...serviceNames, ...partNames].filter((name) => numberOf(name) !== undefined);
+  return Object.fromEntries(taken.map((name) => [name, uidOf(name)]));
 }
 
 /**
@@ -64,17 +33,18 @@ export function takenUids(): Readonly<Record<string, number>> {
  * @throws for a workload that has none
  */
 export function uidOf(workload: string): number {
-  const uid = isServiceName(workload) ? services[workload].uid : parts[workload];
+  const uid = numberOf(workload);
   if (uid === undefined)
     throw new Error(
-      `${workload} has no uid: give it a free one from ${UIDS.first} to ${UIDS.last} in components/uids.ts`,
+      `${workload} has no uid: give its row in components/parts.ts a free one from ${UIDS.first} to ${UIDS.last}`,
     );
   return uid;
 }
 
 /** Numeric `uid:gid` that a workload runs as. */
 export function workloadUser(workload: string): string {
-  if (Object.hasOwn(fixedUsers, workload)) return fixedUsers[workload as keyof typeof fixedUsers].user;
+  const fixed = isPart(workload) ? parts[workload].runsAs : undefined;
+  if (fixed !== undefined) return fixed.user;
   const uid = uidOf(workload);
   return `${uid}:${uid}`;
 }

@@ -2,8 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { CredentialName } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
 import { POSTGRES_DATABASE, postgresRoles } from "../data/postgres-roles.ts";
-import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
-import { httpListen } from "../platform/httpListen.ts";
+import { hostsOf, portOf } from "../parts.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
@@ -22,13 +21,8 @@ export interface BackupArgs extends PartArgs {
   readonly watched: ReadonlyMap<string, StatefulVolume>;
 }
 
-/** Where it serves /health and /metrics; services/backup/src/settings.ts says the same. */
-const PORT = 9180;
 const SAVED = "/saved";
 const WATCHED = "/watched";
-
-/** The backup's own metrics. */
-export const backupTarget: ScrapeTarget = { job: "backup", address: `backup:${PORT}` };
 
 const always: readonly CredentialName[] = ["postgres-backup", "redis-backup", "nats-backup", "nats-ca", "backup-key"];
 
@@ -71,14 +65,12 @@ export class Backup extends pulumi.ComponentResource {
       "backup",
       args,
       {
-        image: "backup",
         command: ["node", "/app/backup.mjs", "serve"],
         groups: readableGroups,
         // The internet only if there is a second repository.
-        segments: ["scrape", "postgres", "redis", "nats", ...(s3 === undefined ? [] : (["egress"] as const))],
-        serves: ["scrape"],
+        egress: s3 !== undefined,
         deploy: "recreate",
-        health: answersHttp(PORT, "/health"),
+        health: answersHttp(portOf("backup"), "/health"),
         // Its own name in its locks, so that those of a killed run are known as its own.
         hostname: volume.volumeName,
         memory: 896,
@@ -86,7 +78,7 @@ export class Backup extends pulumi.ComponentResource {
         cpuShares: 256,
         environment: {
           TZ: "UTC",
-          HTTP_LISTEN: httpListen("backup", ["scrape"]),
+          HTTP_LISTEN: hostsOf("backup").join(),
           GOMEMLIMIT: "384MiB",
           NODE_OPTIONS: "--max-old-space-size=192",
         },

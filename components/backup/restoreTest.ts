@@ -37,9 +37,7 @@ export class RestoreTest extends pulumi.ComponentResource {
       "restore-test",
       args,
       {
-        image: "backup",
         command: ["node", "/app/backup.mjs", "restore-test"],
-        segments: [],
         deploy: "recreate",
         health: answersHttp(HEALTH_PORT, "/"),
         memory: args.memory + PROGRAM_MEMORY,

@@ -1,8 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { CredentialName } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
-import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
-import { httpListen } from "../platform/httpListen.ts";
+import { hostsOf, portOf } from "../parts.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
@@ -14,14 +13,9 @@ export interface WalArchiveArgs extends PartArgs {
   readonly settings: Pick<Settings, "backup">;
 }
 
-/** Where it serves /health and /metrics; services/backup/src/walSettings.ts says the same. */
-const PORT = 9182;
 /** Hours between two base backups: recovery reads all of the log since the last one. */
 const BASE_HOURS = 24;
 const ALWAYS: readonly CredentialName[] = ["postgres-wal-archive", "backup-key", "backup-key-previous"];
-
-/** The WAL archive's metrics. */
-export const walArchiveTarget: ScrapeTarget = { job: "wal-archive", address: `wal-archive:${PORT}` };
 
 /**
  * Stores Postgres's write-ahead log as it is written, and a base backup each day, encrypted: in its own volume and, if there is a
@@ -47,18 +41,16 @@ export class WalArchive extends pulumi.ComponentResource {
       "wal-archive",
       args,
       {
-        image: "backup",
         command: ["node", "/app/backup.mjs", "wal-archive"],
         // The internet only if there is a second place.
-        segments: ["scrape", "postgres", ...(s3 === undefined ? [] : (["egress"] as const))],
-        serves: ["scrape"],
+        egress: s3 !== undefined,
         deploy: "recreate",
-        health: answersHttp(PORT, "/health"),
+        health: answersHttp(portOf("wal-archive"), "/health"),
         memory: 192,
         cpuShares: 256,
         environment: {
           TZ: "UTC",
-          HTTP_LISTEN: httpListen("wal-archive", ["scrape"]),
+          HTTP_LISTEN: hostsOf("wal-archive").join(),
           NODE_OPTIONS: "--max-old-space-size=48",
         },
         files: {

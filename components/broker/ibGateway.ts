@@ -53,8 +53,6 @@ export class IbGateway extends pulumi.ComponentResource {
     const standIn = standsIn(args);
     this.port = ibApiPort(args.trading.live, standIn);
     const shared = {
-      segments: ["broker"],
-      serves: ["broker"],
       deploy: "recreate",
       startPeriod: LOGIN_TAKES,
       stopTimeout: 60,
@@ -72,6 +70,7 @@ export class IbGateway extends pulumi.ComponentResource {
           command: STAND_IN_COMMAND,
           memory: 256,
           environment: { SERVICE_ROLE: "ib-gateway", TRADING_MODE: mode, TZ: "UTC" },
+          credentials: [],
           tmpfs: { "/tmp": 16 },
         },
         { parent: this },
@@ -88,8 +87,7 @@ export class IbGateway extends pulumi.ComponentResource {
         args,
         {
           ...shared,
-          segments: ["broker", "egress"],
-          image: "ib-gateway",
+          egress: true,
           user: IB_GATEWAY_IMAGE.user,
           // Its own port opens once it has logged in. The port that others reach is open before.
           health: ["bash", "-c", `exec 3<>/dev/tcp/127.0.0.1/${port}`],

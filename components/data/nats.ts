@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { serviceNeeds } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
-import { grantedTo } from "../credentials/grants.ts";
 import { isExecutor, type ServiceName, serviceNames } from "../platform/catalogue.ts";
 import type { KillSwitchMount } from "../platform/killSwitchMount.ts";
 import { type NatsPermissions, natsPermissions, STREAMS_USER, streamsPermissions } from "../platform/natsRights.ts";
@@ -12,7 +11,7 @@ import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { RECOVERY } from "../runtime/workloadSpec.ts";
-import { callSegments, nameIn } from "../segments.ts";
+import { nameIn } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
@@ -148,10 +147,7 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
       "nats",
       args,
       {
-        image: "nats",
         command: ["/bin/sh", "/etc/autollm/users.sh", "start"],
-        segments: ["nats", "nats-streams", ...callSegments("nats")],
-        serves: ["nats", "nats-streams", ...callSegments("nats")],
         deploy: "recreate",
         health: ["wget", "-q", "-O", "/dev/null", `http://${MONITORING}/healthz`],
         startPeriod: RECOVERY,
@@ -171,7 +167,6 @@ export class Nats extends pulumi.ComponentResource implements OverlappingServer 
           },
           reload: ["/bin/sh", "/etc/autollm/users.sh", "reload"],
         },
-        credentials: grantedTo("nats"),
         hostMounts: [args.killSwitch.mount],
         volumes: [volume.at("/data")],
         tmpfs: { "/tmp": 16 },

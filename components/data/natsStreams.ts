@@ -1,18 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
-import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
-import { httpListen } from "../platform/httpListen.ts";
+import { hostsOf, portOf } from "../parts.ts";
 import { streams } from "../platform/streams.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { answersHttp, RECOVERY } from "../runtime/workloadSpec.ts";
-
-/** Where it serves /health and /metrics; services/backup/src/streamsServe.ts says the same. */
-const PORT = 9191;
-
-/** Its own metrics. */
-export const streamsTarget: ScrapeTarget = { job: "nats-streams", address: `nats-streams:${PORT}` };
 
 /** The streams and consumers as the stream keeper reads them. */
 export function streamsFile(): string {
@@ -32,30 +25,25 @@ export class NatsStreams extends pulumi.ComponentResource {
 
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:NatsStreams", name, {}, opts);
-    const granted = grantedTo("nats-streams");
     this.workload = runPart(
       "nats-streams",
       args,
       {
-        image: "backup",
         command: ["node", "/app/backup.mjs", "keep-streams"],
-        segments: ["scrape", "nats-streams"],
-        serves: ["scrape"],
         // Two would keep two tables, where an update changes it.
         deploy: "recreate",
-        health: answersHttp(PORT, "/health"),
+        health: answersHttp(portOf("nats-streams"), "/health"),
         // An update from a single stream copies what waits in it.
         startPeriod: RECOVERY,
         memory: 96,
         environment: {
           NODE_OPTIONS: "--max-old-space-size=48",
-          HTTP_LISTEN: httpListen("nats-streams", ["scrape"]),
+          HTTP_LISTEN: hostsOf("nats-streams").join(),
         },
         files: {
           "/etc/autollm": { "streams.json": streamsFile() },
-          "/run/secrets": credentialFiles(args.credentials, "nats-streams", granted),
+          "/run/secrets": credentialFiles(args.credentials, "nats-streams", grantedTo("nats-streams")),
         },
-        credentials: granted,
       },
       { parent: this },
     );

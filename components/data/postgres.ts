@@ -1,12 +1,10 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { grantedTo } from "../credentials/grants.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { RECOVERY } from "../runtime/workloadSpec.ts";
-import { callSegments } from "../segments.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import {
   endFormerSessionsSql,
@@ -86,10 +84,7 @@ export class Postgres extends pulumi.ComponentResource implements OverlappingSer
       "postgres",
       args,
       {
-        image: "postgres",
         command: ["/bin/sh", "/etc/autollm/start.sh"],
-        segments: ["postgres", ...callSegments("postgres")],
-        serves: ["postgres", ...callSegments("postgres")],
         deploy: "recreate",
         health: ["pg_isready", "--quiet", "--host=127.0.0.1", "--username=exporter"],
         startPeriod: RECOVERY,
@@ -108,7 +103,6 @@ export class Postgres extends pulumi.ComponentResource implements OverlappingSer
           // A session outlives the password that opened it, so none is ended before `settle`.
           reload: script(`${LIVE_CURRENT}/roles.sql`),
         },
-        credentials: grantedTo("postgres"),
         volumes: [volume.at("/var/lib/postgresql/data")],
         tmpfs: { "/tmp": 64 },
       },

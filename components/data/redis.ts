@@ -1,13 +1,11 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { serviceNeeds } from "../credentials/catalogue.ts";
-import { grantedTo } from "../credentials/grants.ts";
 import { type ServiceName, type ServiceSpec, serviceNames, services } from "../platform/catalogue.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { RECOVERY } from "../runtime/workloadSpec.ts";
-import { callSegments } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import { overlapScript } from "./overlap.ts";
@@ -79,10 +77,7 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
       "redis",
       args,
       {
-        image: "redis",
         command: ["/bin/sh", "/etc/autollm/acl.sh", "start"],
-        segments: ["redis", ...callSegments("redis")],
-        serves: ["redis", ...callSegments("redis")],
         deploy: "recreate",
         health: ["/bin/sh", "/etc/autollm/acl.sh", "ping"],
         startPeriod: RECOVERY,
@@ -99,7 +94,6 @@ export class Redis extends pulumi.ComponentResource implements OverlappingServer
           },
           reload: ["/bin/sh", "/etc/autollm/acl.sh", "reload"],
         },
-        credentials: grantedTo("redis"),
         volumes: [this.volume.at("/data")],
         tmpfs: { "/tmp": 16 },
       },

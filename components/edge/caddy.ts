@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import bcrypt from "bcryptjs";
-import type { ScrapeTarget } from "../observability/prometheusConfig.ts";
 import { publicUrl } from "../outside.ts";
 import type { FileTree } from "../runtime/files.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
@@ -9,12 +8,11 @@ import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { answersHttp } from "../runtime/workloadSpec.ts";
-import { routedSegments } from "../segments.ts";
 import { workloadUser } from "../uids.ts";
 import { caddyfile, DRAIN_SECONDS, FILES_VARIABLE } from "./caddyfile.ts";
 import { certificateFiles, type Domains } from "./domains.ts";
 import { routes } from "./routes.ts";
-import { EDGE_METRICS, type EdgeSockets, withSockets } from "./sockets.ts";
+import { type EdgeSockets, withSockets } from "./sockets.ts";
 
 export interface CaddyArgs extends PartArgs {
   /** The component that passes it the sockets of the published ports. */
@@ -68,8 +66,6 @@ export class Caddy extends pulumi.ComponentResource {
   readonly workload: Workload;
   /** The platform's address. */
   readonly url: string;
-  /** Its own metrics. */
-  readonly target: ScrapeTarget = { job: "caddy", address: EDGE_METRICS };
 
   constructor(name: string, args: CaddyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:edge:Caddy", name, {}, opts);
@@ -89,10 +85,7 @@ export class Caddy extends pulumi.ComponentResource {
       "caddy",
       args,
       {
-        image: "caddy",
         command: withSockets(["caddy", "run", ...config(LIVE_CURRENT)]),
-        // Each page that it forwards to, and the way out to the authority that signs its certificate.
-        segments: ["egress", "grafana", "prometheus", "alertmanager", "jaeger", "edge-limiter", ...routedSegments()],
         // Two for a while: the new one gets new connections, and the previous one finishes what it has begun.
         deploy: "rolling",
         stopTimeout: DRAIN_SECONDS + END_SECONDS,
@@ -122,7 +115,6 @@ export class Caddy extends pulumi.ComponentResource {
           ],
           reload: ["caddy", "reload", ...config(LIVE_CURRENT)],
         },
-        credentials: ["caddy-admin"],
         volumes: [volume.at("/data"), sockets.mount],
         tmpfs: { "/tmp": 16, "/config": 16 },
       },

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { EDGE_PORTS } from "../parts.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { shell, type Target } from "../runtime/target.ts";
 import { StatefulVolume, type VolumeMount } from "../runtime/volume.ts";
@@ -17,13 +18,18 @@ interface Socket {
 }
 
 /** Where the edge's own metrics are served, in the segment `caddy` alone. */
-const METRICS: Socket = { network: "tcp", port: 2020, host: nameIn("edge-sockets", "caddy"), protocols: ["h1"] };
+const METRICS: Socket = {
+  network: "tcp",
+  port: EDGE_PORTS.metrics,
+  host: nameIn("edge-sockets", "caddy"),
+  protocols: ["h1"],
+};
 
 /** The sockets that a Caddy is given, in this order, from descriptor 3 on. */
 export const sockets = {
-  http: { network: "tcp", port: 8080, protocols: ["h1"] },
-  https: { network: "tcp", port: 8443, protocols: ["h1", "h2"] },
-  quic: { network: "udp", port: 8443, protocols: ["h3"] },
+  http: { network: "tcp", port: EDGE_PORTS.http, protocols: ["h1"] },
+  https: { network: "tcp", port: EDGE_PORTS.https, protocols: ["h1", "h2"] },
+  quic: { network: "udp", port: EDGE_PORTS.https, protocols: ["h3"] },
   metrics: METRICS,
 } as const satisfies Readonly<Record<string, Socket>>;
 
@@ -100,15 +106,12 @@ export class EdgeSockets extends pulumi.ComponentResource {
       "edge-sockets",
       args,
       {
-        image: "edge-sockets",
         command: [
           PROGRAM,
           "hold",
           DIRECTORY,
           ...list.map(({ network, port, host = "" }) => `${network}:${host}:${port}`),
         ],
-        segments: ["public", "caddy"],
-        serves: ["public", "caddy"],
         deploy: "recreate",
         claim: claim(target),
         health: [PROGRAM, "healthy", DIRECTORY],

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { CredentialName } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
 import { grantedTo } from "../credentials/grants.ts";
+import { addressOf, portOf } from "../parts.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { type Damage, settingAside } from "../runtime/setAside.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
@@ -10,7 +11,6 @@ import { answersHttp, RECOVERY } from "../runtime/workloadSpec.ts";
 import { workloadUser } from "../uids.ts";
 import { alertmanagerConfig } from "./alertmanagerConfig.ts";
 import { listensAt } from "./listen.ts";
-import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface AlertmanagerComponentArgs extends PartArgs {
   /** The platform's address, for links; without a slash at its end. */
@@ -31,13 +31,7 @@ export class Alertmanager extends pulumi.ComponentResource {
   /** What it has sent and what is silenced. */
   readonly volume: StatefulVolume;
   /** Where Prometheus sends its alerts. */
-  readonly endpoint = { address: "alertmanager:9093", path: "/alertmanager" };
-  /** Its own metrics. */
-  readonly target: ScrapeTarget = {
-    job: "alertmanager",
-    address: this.endpoint.address,
-    path: `${this.endpoint.path}/metrics`,
-  };
+  readonly endpoint = { address: addressOf("alertmanager"), path: "/alertmanager" };
 
   constructor(name: string, args: AlertmanagerComponentArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Alertmanager", name, {}, opts);
@@ -63,12 +57,11 @@ export class Alertmanager extends pulumi.ComponentResource {
       "alertmanager",
       args,
       {
-        image: "alertmanager",
         ...settingAside("/alertmanager", damages, {
           command: [
             "alertmanager",
             "--config.file=/etc/alertmanager/alertmanager.yml",
-            ...listensAt("alertmanager", ["alertmanager"], 9093),
+            ...listensAt("alertmanager"),
             "--storage.path=/alertmanager",
             "--data.retention=120h",
             "--web.route-prefix=/alertmanager",
@@ -81,11 +74,10 @@ export class Alertmanager extends pulumi.ComponentResource {
             ...(supplied.length === 0 ? {} : { [SECRETS]: secrets }),
           },
         }),
-        // It calls the reporter; it has a way out only if there is a receiver outside.
-        segments: ["alertmanager", "reporter", ...(supplied.length > 0 ? (["egress"] as const) : [])],
-        serves: ["alertmanager"],
+        // Only if there is a receiver outside.
+        egress: supplied.length > 0,
         deploy: "recreate",
-        health: answersHttp(9093, "/alertmanager/-/healthy"),
+        health: answersHttp(portOf("alertmanager"), "/alertmanager/-/healthy"),
         startPeriod: RECOVERY,
         memory: 128,
         environment: { GOMEMLIMIT: "100MiB" },

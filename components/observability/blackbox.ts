@@ -2,9 +2,10 @@ import { stringify } from "yaml";
 import { type Domain, type Domains, signerOf } from "../edge/domains.ts";
 import { routes } from "../edge/routes.ts";
 import { EDGE_INSIDE } from "../edge/sockets.ts";
+import { addressOf } from "../parts.ts";
 import type { ScrapeTarget } from "./prometheusConfig.ts";
 
-const ADDRESS = "blackbox-exporter:9115";
+const ADDRESS = addressOf("blackbox-exporter");
 
 /** The service behind the edge has answered, whatever its status for a caller without a token; 502 and the like are Caddy's own. */
 const ANSWERED = [200, 204, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 429];

@@ -3,17 +3,16 @@ import { agesAsMetrics } from "../credentials/ages.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { slotUser } from "../data/slotUser.ts";
 import type { Domains } from "../edge/domains.ts";
-import { httpListen } from "../platform/httpListen.ts";
+import { addressOf, hostsOf, type PartName, portOf } from "../parts.ts";
 import { KILL_SWITCH_MOUNT } from "../platform/killSwitch.ts";
 import type { KillSwitchMount } from "../platform/killSwitchMount.ts";
 import { type PartArgs, type PartSpec, runPart } from "../runtime/part.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { answersHttp, type Deploy } from "../runtime/workloadSpec.ts";
-import { nameIn, type SegmentName } from "../segments.ts";
-import { blackboxConfig, edgeTargets } from "./blackbox.ts";
+import { nameIn } from "../segments.ts";
+import { blackboxConfig } from "./blackbox.ts";
 import { listensAt } from "./listen.ts";
 import { hostFiles, nodeExporterScript } from "./nodeExporter.ts";
-import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface ExportersArgs extends PartArgs {
   /** The host names at which the edge answers. */
@@ -26,7 +25,7 @@ export interface ExportersArgs extends PartArgs {
   readonly hostMetrics?: string;
 }
 
-const REDIS_HOST = "redis:6379";
+const REDIS_HOST = addressOf("redis");
 
 /** The kernel's counters of each container; with these alone cAdvisor needs neither root nor Docker's socket. */
 const CONTROL_GROUPS = "/sys/fs/cgroup";
@@ -39,163 +38,118 @@ export function redisPasswords(user: string, password: string): string {
   return JSON.stringify({ [`redis://${user}@${REDIS_HOST}`]: password });
 }
 
-interface Exporter {
-  readonly spec: Omit<PartSpec, "deploy" | "memory" | "environment"> & {
-    readonly deploy?: Deploy;
-    readonly environment?: Readonly<Record<string, string>>;
-    readonly memory?: number;
-  };
-  readonly targets: readonly ScrapeTarget[];
-}
+/** What an exporter's container runs. */
+type Exporter = Omit<PartSpec, "deploy" | "memory" | "environment"> & {
+  readonly deploy?: Deploy;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly memory?: number;
+};
 
 const MEMORY = 64;
-
-/** An exporter's segments: it queries one component, and serves the result to Prometheus. */
-const between = (asked: SegmentName) =>
-  ({
-    segments: ["scrape", asked],
-    serves: ["scrape"],
-    // It listens at its name in one segment, which two at a time would share.
-    deploy: "recreate",
-  }) as const;
+/** It listens at its name in one segment, which two at a time would share. */
+const alone = { deploy: "recreate" } as const;
 
 /** The exporters, by name. */
 export function exporters(
   args: Pick<ExportersArgs, "domains" | "credentials" | "credentialAges" | "hostMetrics" | "killSwitch">,
-): Readonly<Record<string, Exporter>> {
+) {
   const { domains, credentials, credentialAges, hostMetrics, killSwitch } = args;
   const redisUser = slotUser("exporter", credentials.generation("redis-exporter"));
   return {
     "node-exporter": {
-      spec: {
-        image: "node-exporter",
-        command: [
-          ...["/bin/sh", "/etc/autollm/start.sh", `--collector.textfile.directory=${KILL_SWITCH_MOUNT}`],
-          ...(hostMetrics === undefined ? [] : [`--collector.textfile.directory=${HOST_METRICS}`]),
-        ],
-        segments: ["scrape"],
-        serves: ["scrape"],
-        health: answersHttp(9100, "/"),
-        files: { "/etc/autollm": { "start.sh": `${nodeExporterScript}\n` } },
-        // Read at each scrape.
-        live: { files: { "credentials.prom": pulumi.output(credentialAges).apply(agesAsMetrics) }, reload: ["true"] },
-        hostMounts: [
-          ...[...hostFiles, killSwitch.mount],
-          ...(hostMetrics === undefined ? [] : [{ source: hostMetrics, path: HOST_METRICS }]),
-        ],
-        tmpfs: { "/tmp": 1 },
-      },
-      targets: [{ job: "node-exporter", address: "node-exporter:9100", fileSystems: true }],
+      command: [
+        ...["/bin/sh", "/etc/autollm/start.sh", `--collector.textfile.directory=${KILL_SWITCH_MOUNT}`],
+        ...(hostMetrics === undefined ? [] : [`--collector.textfile.directory=${HOST_METRICS}`]),
+      ],
+      health: answersHttp(portOf("node-exporter"), "/"),
+      files: { "/etc/autollm": { "start.sh": `${nodeExporterScript}\n` } },
+      // Read at each scrape.
+      live: { files: { "credentials.prom": pulumi.output(credentialAges).apply(agesAsMetrics) }, reload: ["true"] },
+      hostMounts: [
+        ...[...hostFiles, killSwitch.mount],
+        ...(hostMetrics === undefined ? [] : [{ source: hostMetrics, path: HOST_METRICS }]),
+      ],
+      tmpfs: { "/tmp": 1 },
     },
     "postgres-exporter": {
-      spec: {
-        image: "postgres-exporter",
-        command: ["/bin/postgres_exporter", ...listensAt("postgres-exporter", ["scrape"], 9187)],
-        ...between("postgres"),
-        health: answersHttp(9187, "/"),
-        environment: {
-          DATA_SOURCE_URI: `postgres:5432/${POSTGRES_DATABASE}?sslmode=disable&connect_timeout=3`,
-          DATA_SOURCE_USER: "exporter",
-          DATA_SOURCE_PASS_FILE: "/run/secrets/postgres-exporter",
-        },
-        files: {
-          "/run/secrets": { "postgres-exporter": credentials.require("postgres-exporter", "postgres-exporter") },
-        },
-        credentials: ["postgres-exporter"],
+      command: ["/bin/postgres_exporter", ...listensAt("postgres-exporter")],
+      ...alone,
+      health: answersHttp(portOf("postgres-exporter"), "/"),
+      environment: {
+        DATA_SOURCE_URI: `${addressOf("postgres")}/${POSTGRES_DATABASE}?sslmode=disable&connect_timeout=3`,
+        DATA_SOURCE_USER: "exporter",
+        DATA_SOURCE_PASS_FILE: "/run/secrets/postgres-exporter",
       },
-      targets: [{ job: "postgres-exporter", address: "postgres-exporter:9187" }],
+      files: {
+        "/run/secrets": { "postgres-exporter": credentials.require("postgres-exporter", "postgres-exporter") },
+      },
     },
     "redis-exporter": {
-      spec: {
-        image: "redis-exporter",
-        command: [
-          "/redis_exporter",
-          `--redis.addr=redis://${REDIS_HOST}`,
-          `--redis.user=${redisUser}`,
-          "--redis.password-file=/run/secrets/redis.json",
-          // Shorter than a scrape may take, so that a Redis that hangs is reported as down.
-          "--connection-timeout=3s",
-          // Its user may not read the server's configuration, and no dashboard shows it.
-          "--config-command=-",
-          `--web.listen-address=${nameIn("redis-exporter", "scrape")}:9121`,
-        ],
-        ...between("redis"),
-        // The image holds one program and no shell: this checks that the program can start; Prometheus checks whether it answers.
-        health: ["/redis_exporter", "--version"],
-        files: {
-          "/run/secrets": {
-            "redis.json": credentials
-              .require("redis-exporter", "redis-exporter")
-              .apply((password) => redisPasswords(redisUser, password)),
-          },
+      command: [
+        "/redis_exporter",
+        `--redis.addr=redis://${REDIS_HOST}`,
+        `--redis.user=${redisUser}`,
+        "--redis.password-file=/run/secrets/redis.json",
+        // Shorter than a scrape may take, so that a Redis that hangs is reported as down.
+        "--connection-timeout=3s",
+        // Its user may not read the server's configuration, and no dashboard shows it.
+        "--config-command=-",
+        `--web.listen-address=${nameIn("redis-exporter", "scrape")}:${portOf("redis-exporter")}`,
+      ],
+      ...alone,
+      // The image holds one program and no shell: this checks that the program can start; Prometheus checks whether it answers.
+      health: ["/redis_exporter", "--version"],
+      files: {
+        "/run/secrets": {
+          "redis.json": credentials
+            .require("redis-exporter", "redis-exporter")
+            .apply((password) => redisPasswords(redisUser, password)),
         },
-        credentials: ["redis-exporter"],
       },
-      targets: [{ job: "redis-exporter", address: "redis-exporter:9121" }],
     },
     "nats-exporter": {
-      spec: {
-        // A program of ours: no digest of the usual exporter's image has been published.
-        image: "backup",
-        command: ["node", "/app/backup.mjs", "nats-metrics"],
-        ...between("nats"),
-        health: answersHttp(7777, "/health"),
-        environment: {
-          NODE_OPTIONS: "--max-old-space-size=48",
-          HTTP_LISTEN: httpListen("nats-exporter", ["scrape"]),
-        },
+      command: ["node", "/app/backup.mjs", "nats-metrics"],
+      ...alone,
+      health: answersHttp(portOf("nats-exporter"), "/health"),
+      environment: {
+        NODE_OPTIONS: "--max-old-space-size=48",
+        HTTP_LISTEN: hostsOf("nats-exporter").join(),
       },
-      targets: [{ job: "nats-exporter", address: "nats-exporter:7777" }],
     },
     cadvisor: {
-      spec: {
-        image: "cadvisor",
-        command: [
-          "/usr/bin/cadvisor",
-          "-logtostderr",
-          "-store_container_labels=false",
-          "-enable_metrics=cpu,memory",
-          // Only when it is scraped: by default it would collect once per second.
-          "-housekeeping_interval=15s",
-          "-allow_dynamic_housekeeping=false",
-          "-storage_duration=1m",
-        ],
-        segments: ["scrape"],
-        serves: ["scrape"],
-        health: answersHttp(8080, "/healthz"),
-        hostMounts: [{ source: CONTROL_GROUPS, path: CONTROL_GROUPS }],
-      },
-      targets: [{ job: "cadvisor", address: "cadvisor:8080", containers: true }],
+      command: [
+        "/usr/bin/cadvisor",
+        "-logtostderr",
+        "-store_container_labels=false",
+        "-enable_metrics=cpu,memory",
+        // Only when it is scraped: by default it would collect once per second.
+        "-housekeeping_interval=15s",
+        "-allow_dynamic_housekeeping=false",
+        "-storage_duration=1m",
+      ],
+      health: answersHttp(portOf("cadvisor"), "/healthz"),
+      hostMounts: [{ source: CONTROL_GROUPS, path: CONTROL_GROUPS }],
     },
     "blackbox-exporter": {
-      spec: {
-        image: "blackbox-exporter",
-        command: [
-          "/bin/blackbox_exporter",
-          "--config.file=/etc/blackbox/config.yml",
-          ...listensAt("blackbox-exporter", ["scrape"], 9115),
-        ],
-        ...between("caddy"),
-        health: answersHttp(9115, "/-/healthy"),
-        files: { "/etc/blackbox": { "config.yml": blackboxConfig(domains) } },
-      },
-      targets: [{ job: "blackbox-exporter", address: "blackbox-exporter:9115" }, ...edgeTargets(domains)],
+      command: ["/bin/blackbox_exporter", "--config.file=/etc/blackbox/config.yml", ...listensAt("blackbox-exporter")],
+      ...alone,
+      health: answersHttp(portOf("blackbox-exporter"), "/-/healthy"),
+      files: { "/etc/blackbox": { "config.yml": blackboxConfig(domains) } },
     },
-  };
+  } as const satisfies Partial<Record<PartName, Exporter>>;
 }
 
 /** Programs that export the metrics of the host and of components without their own metrics to Prometheus. */
 export class Exporters extends pulumi.ComponentResource {
   readonly workloads: ReadonlyMap<string, Workload>;
-  readonly targets: readonly ScrapeTarget[];
   /** Directory on the Docker host whose folders node-exporter serves as metrics. */
   readonly metricsDirectory: string;
 
   constructor(name: string, args: ExportersArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Exporters", name, {}, opts);
-    const table = Object.entries(exporters(args));
+    const table = Object.entries(exporters(args)) as readonly [PartName, Exporter][];
     this.workloads = new Map(
-      table.map(([exporter, { spec }]) => [
+      table.map(([exporter, spec]) => [
         exporter,
         runPart(
           exporter,
@@ -213,7 +167,6 @@ export class Exporters extends pulumi.ComponentResource {
     const metricsDirectory = this.workloads.get("node-exporter")?.liveDirectory;
     if (metricsDirectory === undefined) throw new Error("node-exporter has no hot-reloaded files");
     this.metricsDirectory = metricsDirectory;
-    this.targets = table.flatMap(([, { targets }]) => targets);
     this.registerOutputs({});
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
+import { portOf } from "../parts.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { type Damage, settingAside } from "../runtime/setAside.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
@@ -11,15 +12,11 @@ import { dashboards } from "./dashboards/dashboards.ts";
 import { dashboardJson } from "./dashboards/render.ts";
 import { DASHBOARDS, dataSourceNames, grafanaIni, grafanaProvisioning } from "./grafanaConfig.ts";
 import { grafanaEviction, grafanaKey } from "./grafanaDatabase.ts";
-import type { ScrapeTarget } from "./prometheusConfig.ts";
 
 export interface GrafanaArgs extends PartArgs {
   /** The platform's address, without a slash at its end. */
   readonly url: string;
 }
-
-/** Grafana's own metrics. */
-export const grafanaTarget: ScrapeTarget = { job: "grafana", address: "grafana:3000", path: "/grafana/metrics" };
 
 const startScript = readFileSync(new URL("grafana-start.sh", import.meta.url), "utf8");
 /** SQLite's files beside a database are moved with it: otherwise the next database would read them. */
@@ -50,7 +47,6 @@ export class Grafana extends pulumi.ComponentResource {
       "grafana",
       args,
       {
-        image: "grafana",
         ...settingAside("/var/lib/grafana", damages, {
           command: ["/bin/sh", "/etc/autollm/start.sh"],
           files: {
@@ -65,15 +61,12 @@ export class Grafana extends pulumi.ComponentResource {
             },
           },
         }),
-        segments: ["grafana", "prometheus", "loki", "jaeger"],
-        serves: ["grafana"],
         deploy: "recreate",
-        health: answersHttp(3000, "/api/health", nameIn("grafana", "grafana")),
+        health: answersHttp(portOf("grafana"), "/api/health", nameIn("grafana", "grafana")),
         startPeriod: RECOVERY,
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },
         stopTimeout: 30,
-        credentials: ["grafana-admin", "grafana-secret"],
         // It starts once its database is ready for its secret key.
         volumes: [{ ...mount, name: pulumi.all([mount.name, key.urn]).apply(([volume]) => volume) }],
         tmpfs: { "/tmp": 64 },

@@ -1,7 +1,5 @@
-import { nameIn, type SegmentName } from "../segments.ts";
+import { hostsOf, type PartName, portOf } from "../parts.ts";
 
-/** Options of Prometheus's programs: where they listen, the loopback for the health check. */
-export const listensAt = (workload: string, serves: readonly SegmentName[], port: number): string[] =>
-  ["127.0.0.1", ...serves.map((segment) => nameIn(workload, segment))].map(
-    (host) => `--web.listen-address=${host}:${port}`,
-  );
+/** Options of Prometheus's programs: where they listen. */
+export const listensAt = (name: PartName): string[] =>
+  hostsOf(name).map((host) => `--web.listen-address=${host}:${portOf(name)}`);

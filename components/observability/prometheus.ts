@@ -1,21 +1,24 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Domains } from "../edge/domains.ts";
+import { portOf } from "../parts.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { type Damage, settingAside } from "../runtime/setAside.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { answersHttp, RECOVERY } from "../runtime/workloadSpec.ts";
-import { calledSegments, nameIn } from "../segments.ts";
+import { nameIn } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { workloadUser } from "../uids.ts";
 import type { OptionalPart } from "./alerts/alert.ts";
 import { rulesYaml } from "./alerts/rules.ts";
-import { prometheusConfig, type ScrapeTarget, serviceTargets } from "./prometheusConfig.ts";
+import { edgeTargets } from "./blackbox.ts";
+import { partTargets, prometheusConfig, serviceTargets } from "./prometheusConfig.ts";
 
 export interface PrometheusArgs extends PartArgs {
   /** The application whose images the services run. */
   readonly settings: Pick<Settings, "application" | "release">;
-  /** Targets besides the services and Prometheus itself. */
-  readonly targets: readonly ScrapeTarget[];
+  /** The host names at which the edge is probed. */
+  readonly domains: Domains;
   /** Where alerts go. */
   readonly alertmanager: { readonly address: string; readonly path: string };
   /** The components that run, of those that a stack may lack. */
@@ -51,9 +54,7 @@ export class Prometheus extends pulumi.ComponentResource {
       { target, ...volumeOwner(workloadUser("prometheus"), args.images) },
       { parent: this },
     );
-    // The pages are served below a path, behind Caddy's login, as are Prometheus's own metrics.
-    const self: ScrapeTarget = { job: "prometheus", address: "prometheus:9090", path: "/prometheus/metrics" };
-    const targets = [...serviceTargets(args.settings), ...args.targets, self];
+    const targets = [...serviceTargets(args.settings), ...partTargets(), ...edgeTargets(args.domains)];
     const config = prometheusConfig({
       targets,
       externalLabels: { environment: target.environment },
@@ -65,13 +66,12 @@ export class Prometheus extends pulumi.ComponentResource {
       "prometheus",
       args,
       {
-        image: "prometheus",
         ...settingAside("/prometheus", damages, {
           command: [
             "prometheus",
             "--config.file=/etc/prometheus/prometheus.yml",
             // An older Prometheus, such as Debian's, takes one address.
-            `--web.listen-address=${LISTEN}:9090`,
+            `--web.listen-address=${LISTEN}:${portOf("prometheus")}`,
             "--storage.tsdb.path=/prometheus",
             `--storage.tsdb.retention.time=${args.retentionDays ?? 30}d`,
             `--storage.tsdb.retention.size=${args.retentionGb ?? 8}GB`,
@@ -82,21 +82,8 @@ export class Prometheus extends pulumi.ComponentResource {
           ],
           files: { "/etc/prometheus": { "prometheus.yml": config, "rules.yml": rules } },
         }),
-        // It is called in its own segment alone; in the others it scrapes.
-        segments: [
-          "prometheus",
-          "alertmanager",
-          "grafana",
-          "loki",
-          "traces",
-          "caddy",
-          "edge-limiter",
-          "scrape",
-          ...calledSegments(),
-        ],
-        serves: ["prometheus"],
         deploy: "recreate",
-        health: answersHttp(9090, "/prometheus/-/healthy", LISTEN),
+        health: answersHttp(portOf("prometheus"), "/prometheus/-/healthy", LISTEN),
         startPeriod: RECOVERY,
         memory: 512,
         environment: { GOMEMLIMIT: "400MiB" },

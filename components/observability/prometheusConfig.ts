@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { partNames, parts, type Scraped } from "../parts.ts";
 import { type MetricMapping, mappingsOf } from "../platform/applications/application.ts";
 import { serviceNames, services } from "../platform/catalogue.ts";
 import { applicationOf } from "../platform/started.ts";
@@ -7,20 +8,14 @@ import { PROBE } from "./nodeExporter.ts";
 import { relabelings } from "./relabeling.ts";
 
 /** Something that answers GET with Prometheus metrics. */
-export interface ScrapeTarget {
+export interface ScrapeTarget extends Omit<Scraped, "job" | "port"> {
   readonly job: string;
   /** `host:port` in a segment that it shares with Prometheus. */
   readonly address: string;
-  /** Default /metrics. */
-  readonly path?: string;
   /** For a prober: its target, and which of its modules it uses. */
   readonly probe?: { readonly module: string; readonly url: string };
   /** How often it is scraped. Default 15s. */
   readonly interval?: string;
-  /** Whether its series are of control groups, by their path: they become those of containers, by their id. */
-  readonly containers?: boolean;
-  /** Whether its series are of file systems as `nodeExporterScript` names them: they get the host's mount points. */
-  readonly fileSystems?: boolean;
   /**
    * Whether a new container serves beside the old one while it takes over. Each is then scraped at its own address: by their
    * common name now one and now the other would answer, and every change would look like a restart that lost its counters.
@@ -49,6 +44,12 @@ export const serviceTargets = (settings: Pick<Settings, "application" | "release
     const mappings = mappingsOf(applicationOf(name, settings), name);
     return port === null ? [] : [{ job: name, address: `${name}:${port}`, mappings, sideBySide: true }];
   });
+
+/** The metrics of the parts, straight from their rows. */
+export const partTargets = (): readonly ScrapeTarget[] =>
+  partNames.flatMap((name) =>
+    (parts[name].metrics ?? []).map(({ job = name, port, ...page }) => ({ job, address: `${name}:${port}`, ...page })),
+  );
 
 /** The metrics of control groups that are kept: the others would be thousands of unused series. */
 const containerFigures =

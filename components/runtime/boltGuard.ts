@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs";
 import type * as pulumi from "@pulumi/pulumi";
-import { workloadUser } from "../uids.ts";
+import type { PartName } from "../parts.ts";
 import { type PartArgs, runPart } from "./part.ts";
 import type { StatefulVolume } from "./volume.ts";
 import type { Workload } from "./workload.ts";
 
 const script = readFileSync(new URL("bolt-guard.sh", import.meta.url), "utf8");
+
+/** The parts that have a guard. */
+type Guarded = PartName extends infer Name ? (Name extends `${infer Workload}-guard` ? Workload : never) : never;
 
 /** The bbolt files of a workload. */
 export interface BoltFiles {
@@ -22,7 +25,7 @@ export interface BoltFiles {
  * secret and no mount but the volume.
  */
 export function runBoltGuard(
-  workload: string,
+  workload: Guarded,
   args: PartArgs,
   { volume, directory, files }: BoltFiles,
   parent: pulumi.Resource,
@@ -31,10 +34,7 @@ export function runBoltGuard(
     `${workload}-guard`,
     args,
     {
-      image: "backup",
-      user: workloadUser(workload),
       command: ["/bin/sh", "/etc/autollm/guard.sh", directory, ...files],
-      segments: [],
       deploy: "recreate",
       // It has checked within a minute.
       health: ["/bin/sh", "-c", 'test -n "$(find /tmp/looked -mmin -1)"'],

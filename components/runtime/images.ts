@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { type Capability, type ImageName, imageReference, images, type OwnImage } from "../images.ts";
+import { type Capability, imageReference, images, type OwnImage, type PartImage } from "../images.ts";
 import type { Settings } from "../settings.ts";
 
 /** An image as a workload takes it. */
@@ -47,9 +47,6 @@ const ownImages = {
 export const capabilitiesOf = (name: PartImage): readonly Capability[] =>
   isOwn(name) ? ownImages[name].capabilities : images[name].capabilities;
 export const isOwn = (name: string): name is OwnImage => Object.hasOwn(ownImages, name);
-
-/** An image of the list, or one of our own. */
-export type PartImage = ImageName | OwnImage;
 
 /**
  * The pinned reference of an image.

@@ -1,7 +1,9 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Credentials } from "../credentials/credentials.ts";
+import type { PartImage } from "../images.ts";
+import { type PartName, parts, servesIn } from "../parts.ts";
 import { workloadUser } from "../uids.ts";
-import { capabilitiesOf, type ImageStore, type PartImage } from "./images.ts";
+import { capabilitiesOf, type ImageStore } from "./images.ts";
 import type { Segments } from "./segments.ts";
 import type { Target } from "./target.ts";
 import { Workload, type Workloads } from "./workload.ts";
@@ -17,15 +19,25 @@ export interface PartArgs {
   readonly workloads: Workloads;
 }
 
-/** A workload by its image's name, which stands for its reference and the capabilities it cannot start without. */
-export interface PartSpec extends Omit<WorkloadSpec, "image" | "user" | "capabilities"> {
-  readonly image: PartImage;
-  /** Numeric `uid:gid`, if it is not the workload's own (components/uids.ts). */
+/** What a part's container runs; the rest is in the part's row. */
+export interface PartSpec extends Omit<WorkloadSpec, "image" | "user" | "capabilities" | "segments" | "serves"> {
+  /** Default: its row's. */
+  readonly image?: PartImage;
+  /** Numeric `uid:gid`. Default: its row's. */
   readonly user?: string;
+  /** Whether it has a way out of the host that its row does not name. Default false. */
+  readonly egress?: boolean;
 }
 
-/** Runs a workload as a child of its component. */
-export function runPart(name: string, args: PartArgs, spec: PartSpec, opts: pulumi.ComponentResourceOptions): Workload {
+/** Runs a part as a child of its component. */
+export function runPart(
+  name: PartName,
+  args: PartArgs,
+  { image, egress = false, ...spec }: PartSpec,
+  opts: pulumi.ComponentResourceOptions,
+): Workload {
+  const part = parts[name];
+  const runs = image ?? part.image;
   return new Workload(
     name,
     {
@@ -35,9 +47,12 @@ export function runPart(name: string, args: PartArgs, spec: PartSpec, opts: pulu
       workloads: args.workloads,
       spec: {
         user: workloadUser(name),
+        credentials: part.credentials ?? [],
         ...spec,
-        image: args.images.get(spec.image),
-        capabilities: capabilitiesOf(spec.image),
+        segments: [...part.segments, ...(egress ? (["egress"] as const) : [])],
+        serves: servesIn(name),
+        image: args.images.get(runs),
+        capabilities: capabilitiesOf(runs),
       },
     },
     opts,

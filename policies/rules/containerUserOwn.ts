@@ -42,7 +42,7 @@ export const containerUserOwn: StackRule = {
   level: "mandatory",
   severity: "high",
   why: "For the kernel a user is a number: a process that sees another process of its own number can read its memory and its files.",
-  fix: "give the workload a number of its own in components/uids.ts, or list the group with its reason in policies/waivers.ts",
+  fix: "give the workload's row a number of its own (components/parts.ts, or the catalogue for a service), or list the group with its reason in policies/waivers.ts",
   *checkStack(subjects): Generator<StackFinding> {
     const containers = subjects.filter(({ type }) => type === CONTAINER);
     for (const subject of containers) {

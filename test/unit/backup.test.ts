@@ -13,8 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { backupTarget } from "../../components/backup/backup.ts";
 import { imageReference } from "../../components/images.ts";
+import { addressOf } from "../../components/parts.ts";
 import { serviceNames, services } from "../../components/platform/catalogue.ts";
 import { workloadUser } from "../../components/uids.ts";
 import { ArchiveWriter } from "../../services/backup/src/archive.ts";
@@ -295,7 +295,7 @@ describe("the backup's container", () => {
       time: "02:00",
       volumes: Object.fromEntries(wanted.map((path) => [path.slice("/saved/".length), path])),
     });
-    expect(backupTarget.address).toBe(`backup:${PORT}`);
+    expect(addressOf("backup")).toBe(`backup:${PORT}`);
   });
 
   it("hands its dumps to a container without secrets, network or a disk", async () => {

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { images } from "../../components/images.ts";
 import { serviceNames } from "../../components/platform/catalogue.ts";
-import { fixedUsers, IB_GATEWAY_IMAGE, readableGroups, takenUids, UIDS, workloadUser } from "../../components/uids.ts";
+import { IB_GATEWAY_IMAGE, readableGroups, takenUids, UIDS, workloadUser } from "../../components/uids.ts";
 import { CONTAINER, type Recording } from "./lib/mocks.ts";
 import { localConfig, runPlatform } from "./lib/platform.ts";
 import { randomText } from "./lib/values.ts";
@@ -44,11 +44,11 @@ describe("the numbers of the workloads", () => {
   });
 
   it("are missing for a stranger, and the error says where to give one", () => {
-    expect(() => workloadUser("stranger")).toThrow(/^stranger has no uid: .*components\/uids\.ts$/);
+    expect(() => workloadUser("stranger")).toThrow(/^stranger has no uid: .*components\/parts\.ts .*/);
   });
 
   it("are the image's own where it takes no other", () => {
-    expect(fixedUsers.postgres.user).toBe(images.postgres.user);
+    expect(workloadUser("postgres")).toBe(images.postgres.user);
     expect(IB_GATEWAY_IMAGE.user).toBe(images["ib-gateway"].user);
   });
 });

@@ -137,7 +137,14 @@ ${table(
       "`components/data`, `broker`, `edge`, `observability`, `backup`",
       "the components beside them, one folder per concern",
     ],
-    ["`components/segments.ts`, `ports.ts`", "which workload joins which network, and where it listens"],
+    [
+      "`components/parts.ts`",
+      "what is not a service, one row each: image, user, networks, ports, credentials, metrics",
+    ],
+    [
+      "`components/segments.ts`",
+      "the networks; `ports.ts` and `uids.ts`: every workload's ports and user, of both tables",
+    ],
     ["`components/credentials`", "every secret: the catalogue, which workload may read it, generations, ages"],
     ["`components/runtime`", "how workloads run: files, volumes, segments, images; the only folder that knows Docker"],
     ["`components/host`", "a bare Debian machine becomes the host, over SSH"],

@@ -1,4 +1,6 @@
-import { ownImageNames } from "../../components/images.ts";
+import { ownImageNames, type PartImage } from "../../components/images.ts";
+import { partNames, parts } from "../../components/parts.ts";
+import { isLocalImageName, type LocalImageName } from "../images/catalogue.ts";
 import { ensureImages, ensureOwnImages, registryReachable } from "../images/images.ts";
 import { Daemon } from "./daemon.ts";
 import { step } from "./log.ts";
@@ -6,25 +8,10 @@ import { startsWithChecks } from "./preflight.ts";
 import { readableSettings } from "./stackSettings.ts";
 import { setConfig, type Workspace } from "./workspace.ts";
 
-/** The images that the stack runs, besides the services' own. */
-const stackImages = [
-  "postgres",
-  "redis",
-  "nats",
-  "caddy",
-  "prometheus",
-  "alertmanager",
-  "grafana",
-  "jaeger",
-  "otel-collector",
-  "loki",
-  "node-exporter",
-  "postgres-exporter",
-  "redis-exporter",
-  "blackbox-exporter",
-  "cadvisor",
-  ...ownImageNames,
-] as const;
+/** The images of the stack that can be built here, the services' first. */
+const stackImages = [...new Set([...ownImageNames, ...partNames.map((name) => parts[name].image)])].filter(
+  (name): name is PartImage & LocalImageName => isLocalImageName(name),
+);
 
 /** The images of a stack on this machine, besides those that it pulls by itself. */
 export interface StackImages {

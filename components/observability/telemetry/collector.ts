@@ -3,9 +3,7 @@ import { runBoltGuard } from "../../runtime/boltGuard.ts";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
 import type { Workload } from "../../runtime/workload.ts";
-import { callSegments } from "../../segments.ts";
 import { workloadUser } from "../../uids.ts";
-import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { collectorConfig, QUEUE_DIR } from "./collectorConfig.ts";
 
 export interface CollectorArgs extends PartArgs {
@@ -24,11 +22,6 @@ export class Collector extends pulumi.ComponentResource {
   readonly guard: Workload;
   /** What it could not deliver yet. */
   readonly queue: StatefulVolume;
-  /** Its own metrics, and those that it makes of spans. */
-  readonly targets: readonly ScrapeTarget[] = [
-    { job: "otel-collector", address: "otel-collector:8888" },
-    { job: "span-metrics", address: "otel-collector:8889" },
-  ];
 
   constructor(name: string, args: CollectorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Collector", name, {}, opts);
@@ -41,10 +34,7 @@ export class Collector extends pulumi.ComponentResource {
       "otel-collector",
       args,
       {
-        image: "otel-collector",
         command: ["/otelcol-contrib", `--config=${CONFIG}/config.yaml`],
-        segments: ["traces", ...callSegments("otel-collector")],
-        serves: ["traces", ...callSegments("otel-collector")],
         // One at a time has the queue's file.
         deploy: "recreate",
         health: collectorHealth,

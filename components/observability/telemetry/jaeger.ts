@@ -5,7 +5,6 @@ import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
 import type { Workload } from "../../runtime/workload.ts";
 import { answersHttp, RECOVERY } from "../../runtime/workloadSpec.ts";
 import { workloadUser } from "../../uids.ts";
-import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { JAEGER_DATA, jaegerConfig } from "./jaegerConfig.ts";
 
 export interface JaegerArgs extends PartArgs {
@@ -23,8 +22,6 @@ export class Jaeger extends pulumi.ComponentResource {
   readonly workload: Workload;
   /** The traces. */
   readonly volume: StatefulVolume;
-  /** Its own metrics. */
-  readonly target: ScrapeTarget = { job: "jaeger", address: "jaeger:8888" };
 
   constructor(name: string, args: JaegerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Jaeger", name, {}, opts);
@@ -37,13 +34,10 @@ export class Jaeger extends pulumi.ComponentResource {
       "jaeger",
       args,
       {
-        image: "jaeger",
         ...settingAside(JAEGER_DATA, damages, {
           command: ["/cmd/jaeger/jaeger-linux", `--config=${CONFIG}/config.yaml`],
           files: { [CONFIG]: { "config.yaml": jaegerConfig({ retentionDays: args.retentionDays ?? 7 }) } },
         }),
-        segments: ["jaeger", "traces"],
-        serves: ["jaeger", "traces"],
         deploy: "recreate",
         health: answersHttp(13133, "/status"),
         startPeriod: RECOVERY,

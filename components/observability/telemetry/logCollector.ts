@@ -3,7 +3,6 @@ import { runBoltGuard } from "../../runtime/boltGuard.ts";
 import { type PartArgs, runPart } from "../../runtime/part.ts";
 import { StatefulVolume } from "../../runtime/volume.ts";
 import type { Workload } from "../../runtime/workload.ts";
-import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { collectorHealth } from "./collector.ts";
 import { QUEUE_DIR } from "./collectorConfig.ts";
 import { CONTAINER_LOGS, logCollectorConfig } from "./logCollectorConfig.ts";
@@ -20,8 +19,6 @@ export class LogCollector extends pulumi.ComponentResource {
   readonly guard: Workload;
   /** What it could not deliver yet. */
   readonly queue: StatefulVolume;
-  /** Its own metrics. */
-  readonly target: ScrapeTarget = { job: "log-collector", address: "log-collector:8888" };
 
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:LogCollector", name, {}, opts);
@@ -34,10 +31,7 @@ export class LogCollector extends pulumi.ComponentResource {
       "log-collector",
       args,
       {
-        image: "otel-collector",
         command: ["/otelcol-contrib", `--config=${CONFIG}/config.yaml`],
-        segments: ["scrape", "loki"],
-        serves: ["scrape"],
         // Two would store each line twice.
         deploy: "recreate",
         health: collectorHealth,

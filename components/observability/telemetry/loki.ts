@@ -5,7 +5,6 @@ import { StatefulVolume, volumeOwner } from "../../runtime/volume.ts";
 import type { Workload } from "../../runtime/workload.ts";
 import { RECOVERY } from "../../runtime/workloadSpec.ts";
 import { workloadUser } from "../../uids.ts";
-import type { ScrapeTarget } from "../prometheusConfig.ts";
 import { LOKI_DATA, lokiConfig } from "./lokiConfig.ts";
 
 export interface LokiArgs extends PartArgs {
@@ -27,8 +26,6 @@ export class Loki extends pulumi.ComponentResource {
   readonly guard: Workload;
   /** Its data. */
   readonly volume: StatefulVolume;
-  /** Its own metrics. */
-  readonly target: ScrapeTarget = { job: "loki", address: "loki:3100" };
 
   constructor(name: string, args: LokiArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:observability:Loki", name, {}, opts);
@@ -42,10 +39,7 @@ export class Loki extends pulumi.ComponentResource {
       "loki",
       args,
       {
-        image: "loki",
         command: ["/usr/bin/loki", `-config.file=${CONFIG}/config.yaml`],
-        segments: ["loki"],
-        serves: ["loki"],
         deploy: "recreate",
         health: ["/usr/bin/loki", "-health", "-health.url=http://127.0.0.1:3100/ready"],
         startPeriod: RECOVERY,
