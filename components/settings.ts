@@ -135,6 +135,10 @@ const schema = z
     backup: z
       .strictObject({
         time: timeOfDay.default("02:00"),
+        everyHours: z
+          .int("must be whole hours")
+          .refine((hours) => hours > 0 && 24 % hours === 0, "must divide a day: 1, 2, 3, 4, 6, 8, 12 or 24")
+          .default(1),
         image: pinnedImage.optional(),
         s3: z
           .string()

@@ -26,7 +26,7 @@ const WATCHED = "/watched";
 
 const always: readonly CredentialName[] = ["postgres-backup", "redis-backup", "nats-backup", "nats-ca", "backup-key"];
 
-/** The nightly backup into its own encrypted repository, and its weekly test. It reads everything and writes to its own volume alone. */
+/** The backup, each hour, into its own encrypted repository, and its weekly test. It reads everything and writes to its own volume alone. */
 export class Backup extends pulumi.ComponentResource {
   readonly workload: Workload;
   /** The container that restores for the weekly test: it has neither secrets nor a network. */
@@ -35,7 +35,7 @@ export class Backup extends pulumi.ComponentResource {
   constructor(name: string, args: BackupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:backup:Backup", name, {}, opts);
     const { target, credentials, settings } = args;
-    const { time, s3 } = settings.backup;
+    const { time, everyHours, s3 } = settings.backup;
     const volume = new StatefulVolume(
       "backup-data",
       { target, ...volumeOwner(workloadUser("backup"), args.images) },
@@ -49,6 +49,7 @@ export class Backup extends pulumi.ComponentResource {
       stack: pulumi.getStack(),
       environment: settings.environment,
       time,
+      everyHours,
       database: POSTGRES_DATABASE,
       volumes: Object.fromEntries([...args.volumes.keys()].map((each) => [each, `${SAVED}/${each}`])),
       grafana: `${SAVED}/grafana/grafana.db`,

@@ -17,7 +17,7 @@ const aclScript = readFileSync(new URL("redis-acl.sh", import.meta.url), "utf8")
 /** MiB of data; the container's limit leaves room for the copy that a snapshot makes. */
 const MAX_DATA_MIB = 256;
 
-/** redis.conf: a snapshot each minute with a change (platform.md: `save 60 1`), and a log of each write. */
+/** redis.conf: a snapshot each minute with a change (docs/requirements.md: `save 60 1`), and a log of each write. */
 export const redisConf = [
   "bind * -::*",
   "port 6379",

@@ -3,7 +3,7 @@ import { type Step, unitRuns } from "./step.ts";
 
 const JAIL = "/etc/fail2ban/jail.d/zz-autollm.local";
 
-/** platform.md: 3 tries within 600 s are banned for 3600 s. */
+/** docs/requirements.md: 3 tries within 600 s are banned for 3600 s. */
 const LIMITS = { maxretry: 3, findtime: 600, bantime: 3600 };
 
 const KNOWN = "/usr/local/lib/autollm/logged-in";

@@ -11,7 +11,7 @@ export const daemonSettings = {
   icc: false,
   // 2.14
   "live-restore": true,
-  // 2.13, and platform.md: json-file, 10 MB x 3.
+  // 2.13, and docs/requirements.md: json-file, 10 MB x 3.
   "log-driver": "json-file",
   "log-opts": { "max-size": "10m", "max-file": "3" },
   // 2.15

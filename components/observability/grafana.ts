@@ -21,7 +21,7 @@ export interface GrafanaArgs extends PartArgs {
 const startScript = readFileSync(new URL("grafana-start.sh", import.meta.url), "utf8");
 /** SQLite's files beside a database are moved with it: otherwise the next database would read them. */
 const database = ["", "-journal", "-wal", "-shm"].map((suffix) => `grafana.db${suffix}`).join(" ");
-/** What people created in Grafana is in the nightly backup; what the platform provisions is there again after a start. */
+/** What people created in Grafana is in the backup; what the platform provisions is there again after a start. */
 export const damages: readonly Damage[] = [
   { says: "database disk image is malformed", aside: database },
   { says: "file is not a database", aside: database },

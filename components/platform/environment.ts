@@ -13,7 +13,7 @@ const CONFIG_DIR = "/etc/autollm";
 
 const isGranted = (service: ServiceName, name: CredentialName) => grantedTo(service).includes(name);
 
-/** A service's environment: the variables of platform.md that the service needs, and never a secret. */
+/** A service's environment: the variables that it needs, and never a secret. */
 export function serviceEnvironment(service: ServiceName, settings: Settings, ibPort: number): Record<string, string> {
   const entry: ServiceSpec = services[service];
   const needs = (part: string) => serviceNeeds(service, part);

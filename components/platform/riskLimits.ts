@@ -1,4 +1,4 @@
-/** The order limits that risk-manager enforces (platform.md: concentration 25 %, leverage 3). */
+/** The order limits that risk-manager enforces (docs/requirements.md: concentration 25 %, leverage 3). */
 export const riskLimits = {
   max_position_concentration_pct: 25,
   max_leverage_ratio: 3,

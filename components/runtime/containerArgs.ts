@@ -10,7 +10,7 @@ const START_PERIOD = 30;
 const UNHEALTHY_AFTER = 60;
 const MIB = 1024 * 1024;
 
-/** Settings of every container: platform.md's "Docker with json-file logs 10 MB x 3", CIS Docker Benchmark 5.x. */
+/** Settings of every container: docs/requirements.md (json-file logs of 10 MB × 3), CIS Docker Benchmark 5.x. */
 const hardened = {
   readOnly: true,
   privileged: false,

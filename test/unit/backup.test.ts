@@ -65,11 +65,29 @@ describe("the nightly schedule", () => {
       ...(lastSuccess === undefined ? {} : { lastSuccess }),
       ...(lastRun === undefined ? {} : { lastRun }),
     };
-    expect(backupDue("02:00", new Date(now), last)).toBe(due);
+    expect(backupDue({ time: "02:00", everyHours: 24 }, new Date(now), last)).toBe(due);
   });
 
   it("knows the last moment of a time over a new year", () => {
-    expect(lastMoment("23:30", new Date("2027-01-01T01:00:00Z")).toISOString()).toBe("2026-12-31T23:30:00.000Z");
+    expect(lastMoment("23:30", 24, new Date("2027-01-01T01:00:00Z")).toISOString()).toBe("2026-12-31T23:30:00.000Z");
+  });
+
+  it.each([
+    [1, "2026-03-02T01:29:59Z", "2026-03-02T00:30:00.000Z"],
+    [1, "2026-03-02T01:30:00Z", "2026-03-02T01:30:00.000Z"],
+    [6, "2026-03-02T02:00:00Z", "2026-03-01T20:30:00.000Z"],
+    [6, "2026-03-02T14:29:00Z", "2026-03-02T08:30:00.000Z"],
+    [12, "2026-03-02T23:00:00Z", "2026-03-02T14:30:00.000Z"],
+  ])("knows the last moment of each %i hours from 02:30 on, at %s", (everyHours, now, moment) => {
+    expect(lastMoment("02:30", everyHours, new Date(now)).toISOString()).toBe(moment);
+  });
+
+  it("is due each hour, if it is to be made each hour", () => {
+    const lastSuccess = Date.parse("2026-03-02T01:00:09Z");
+    const due = (now: string) =>
+      backupDue({ time: "02:00", everyHours: 1 }, new Date(now), { lastSuccess, lastRun: lastSuccess });
+    expect(due("2026-03-02T01:59:59Z")).toBe(false);
+    expect(due("2026-03-02T02:00:00Z")).toBe(true);
   });
 
   it("tries a copy that failed again after an hour, and one that did not fail not at all", () => {

@@ -140,11 +140,11 @@ describe("the repository of the backups", () => {
     await expect(findSnapshot("dddddddd")).rejects.toThrow("there is no backup dddddddd");
   });
 
-  it("keeps 7 daily, 4 weekly, 12 monthly snapshots, and all of 30 days, of this stack alone", async () => {
+  it("keeps all snapshots of 2 days, one of each of 30, 4 weekly and 12 monthly ones, of this stack alone", async () => {
     answers({ snapshots: [{ stdout: "[]" }] });
     await forget("mine");
     expect(calls().at(-1)).toBe(
-      "forget --host mine --group-by host --keep-within 30d --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --prune --quiet",
+      "forget --host mine --group-by host --keep-within 2d --keep-within-daily 30d --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --prune --quiet",
     );
   });
 

@@ -455,7 +455,7 @@ describe("a right config", () => {
         logLevel: "info",
         filesDir: "",
         dockerHost: "unix:///var/run/docker.sock",
-        backup: { time: "02:00", pointInTimeDays: 7, testMemory: 1024 },
+        backup: { time: "02:00", everyHours: 1, pointInTimeDays: 7, testMemory: 1024 },
         edge: {},
         symbols: ["BTC-USD", "ETH-USD", "SPY"],
       },

@@ -33,7 +33,7 @@ const PROGRAM = ["node", "/app/backup.mjs"];
 export const backupCommand = command(
   {
     usage: "[--test | --list | --fetch | --prune-remote | --policies]",
-    about: `Makes a backup now, beside the nightly one: databases, streams, volumes, Grafana, and the stack's own state. It waits for
+    about: `Makes a backup now, beside the hourly one: databases, streams, volumes, Grafana, and the stack's own state. It waits for
 the end and prints the snapshot's id, its size and how long it took. What is saved and what is not: docs/backup.md.`,
     options: {
       stack: STACK,

@@ -230,7 +230,7 @@ function dueOf({ due, now }: Facts): Due[] | null {
   const saved = newest("backup_last_success_timestamp_seconds");
   const backup: Due[] =
     saved === undefined
-      ? [{ what: "backup", at: null, overdue: false, says: "none is known yet; one is made each night" }]
+      ? [{ what: "backup", at: null, overdue: false, says: "none is known yet; one is made soon after the start" }]
       : [dueAt("backup", saved + MAX_BACKUP_AGE, now, () => `the last good one is of ${ago(saved)}`)];
   const tested = newest("backup_last_restore_test_timestamp_seconds");
   const restoreTest =

@@ -12,14 +12,16 @@ const MAX_STREAMS_UNSEEN = 2 * MINUTE;
 export const BACKUP_SUCCESS = "backup_last_success_timestamp_seconds";
 /** When a backup was last restored as a test, and found intact. */
 export const RESTORE_TEST_SUCCESS = "backup_last_restore_test_timestamp_seconds";
+/** How long a backup may take beyond its time, and an hour for another attempt. */
+const BACKUP_GRACE = 2 * HOUR;
 /** 0 when the last run failed. */
 const LAST_RUN = "backup_last_run_success";
 const LAST_TEST = "backup_last_restore_test_success";
 /** When the second repository last had every backup; absent without one. */
 const SECOND_COPY = "backup_second_copy_last_success_timestamp_seconds";
 const MAX_SECOND_COPY_AGE = 2 * DAY + HOUR;
-/** One becomes due each night: this is two months without a prune. */
-const MAX_PRUNE_DUE = 60;
+/** 24 become due each day: this is two months without a prune. */
+const MAX_PRUNE_DUE = 60 * 24;
 
 /** How long a commit may wait until it is stored: what is lost with the disk, at most. */
 const MAX_UNSTORED = MINUTE;
@@ -171,7 +173,17 @@ export const dataAlerts: readonly AlertGroup[] = [
         service: "backup",
         subject: "age",
         summary: "The last good backup is {{ $value | humanizeDuration }} old",
-        description: "The nightly run at 02:00 UTC failed or did not start.",
+        description: "Each run since then failed or did not start.",
+      },
+      {
+        name: "BackupLate",
+        expr: `time() - max(${BACKUP_SUCCESS}) > max(backup_interval_seconds) + ${BACKUP_GRACE}`,
+        for: "0s",
+        severity: "warning",
+        service: "backup",
+        subject: "interval",
+        summary: "The last good backup is {{ $value | humanizeDuration }} old, and one is due more often",
+        description: "What Redis, the streams and the volumes got since then is lost if the disk is.",
       },
       {
         name: "BackupUnknown",

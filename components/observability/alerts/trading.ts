@@ -15,7 +15,7 @@ const MAX_LLM_FAILED_SHARE = 0.2;
 const LOSS = "-min(daily_pnl)";
 const LOSS_LIMIT = "(max(daily_loss_limit) > 0)";
 
-/** Orders and their risk (platform.md, "Alerts"). */
+/** Orders and their risk (docs/requirements.md, "Alerts"). */
 export const tradingAlerts: readonly AlertGroup[] = [
   {
     name: "orders",

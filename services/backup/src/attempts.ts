@@ -22,7 +22,7 @@ const guesses: readonly Window[] = [
 
 /** What the edge asks before anything is computed of a request, a password or a token. */
 export const attemptKinds: Readonly<Record<string, AttemptKind>> = {
-  /** A request to a service, whatever it holds (platform.md: 100 a minute per client, backed by Redis). */
+  /** A request to a service, whatever it holds (docs/requirements.md: 100 a minute per client, backed by Redis). */
   request: { windows: [{ most: 100, seconds: 60 }], givenBack: false, shared: true },
   /** The edge's own login, before bcrypt. Each request carries it, so the right ones must not count. */
   "admin-login": { windows: guesses, givenBack: true },

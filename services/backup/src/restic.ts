@@ -34,8 +34,11 @@ const PARTIAL = "partial";
 const ROWS = "rows=";
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** platform.md: kept 7 daily, 4 weekly, 12 monthly, and everything of the last 30 days. */
-export const KEPT = ["--keep-within", "30d", "--keep-daily", "7", "--keep-weekly", "4", "--keep-monthly", "12"];
+/** Every one of two days, then the last one of a day; docs/requirements.md: 7 daily, 4 weekly, 12 monthly, and something of each of 30 days. */
+export const KEPT = [
+  ...["--keep-within", "2d", "--keep-within-daily", "30d"],
+  ...["--keep-daily", "7", "--keep-weekly", "4", "--keep-monthly", "12"],
+];
 
 /** A repository, and what opens its place besides the key. */
 export interface Repository {

@@ -29,7 +29,7 @@ export async function serve(settings: Settings): Promise<void> {
     return closed === "";
   };
 
-  const nightly = async () => {
+  const scheduled = async () => {
     try {
       const result = await withLock(() => makeBackup(settings));
       log(result.copyFailed === undefined ? "info" : "error", "backup made", result);
@@ -57,7 +57,7 @@ export async function serve(settings: Settings): Promise<void> {
     if (request.url === "/metrics")
       response
         .setHeader("content-type", "text/plain; version=0.0.4")
-        .end(`${metricsPage(readStatus())}${damagedPage(settings.watched)}`);
+        .end(`${metricsPage({ ...readStatus(), everyHours: settings.everyHours })}${damagedPage(settings.watched)}`);
     else if (request.url === "/health")
       response.writeHead(closed === "" ? 200 : 503).end(closed === "" ? "ok\n" : `${closed}\n`);
     else response.writeHead(404).end();
@@ -75,8 +75,8 @@ export async function serve(settings: Settings): Promise<void> {
   let lastCopy = Date.now();
   while (!ending) {
     if (closed === "" || (await open())) {
-      if (backupDue(settings.time, new Date(), readStatus())) {
-        await nightly();
+      if (backupDue(settings, new Date(), readStatus())) {
+        await scheduled();
         lastCopy = Date.now();
       } else if (settings.s3 !== undefined && copyDue(new Date(), lastCopy, readStatus())) {
         lastCopy = Date.now();

@@ -5,8 +5,10 @@ import { join } from "node:path";
 export interface Settings {
   readonly stack: string;
   readonly environment: string;
-  /** When the nightly backup is due: `HH:MM`, UTC. */
+  /** When the backup of the night is due: `HH:MM`, UTC. */
   readonly time: string;
+  /** Hours between two backups, from that time on; they divide a day. */
+  readonly everyHours: number;
   readonly database: string;
   /** The directories of the volumes, by the volume's name; each is mounted read-only. */
   readonly volumes: Readonly<Record<string, string>>;

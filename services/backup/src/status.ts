@@ -4,6 +4,8 @@ import { STATUS } from "./settings.ts";
 
 /** The figures of the runs; times in milliseconds since 1970. They outlive the container. */
 export interface Status {
+  /** Hours between two backups, as they are set. */
+  readonly everyHours?: number;
   readonly lastRun?: number;
   readonly lastSuccess?: number;
   readonly lastOk?: boolean;
@@ -45,6 +47,7 @@ const flag = (value: boolean | undefined) => (value === undefined ? undefined : 
 /** Everything that the backup tells Prometheus. */
 const table: readonly MetricRow<Status>[] = [
   ["backup_last_success_timestamp_seconds", "gauge", "When the last backup ended well.", (s) => seconds(s.lastSuccess)],
+  ["backup_interval_seconds", "gauge", "The time between two backups.", (s) => (s.everyHours ?? 24) * 3600],
   ["backup_last_run_success", "gauge", "1 when the last run ended well.", (s) => flag(s.lastOk)],
   ["backup_duration_seconds", "gauge", "How long the last good backup took.", (s) => s.seconds],
   ["backup_size_bytes", "gauge", "What the last good backup holds.", (s) => s.bytes],

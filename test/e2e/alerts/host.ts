@@ -272,6 +272,16 @@ export const dataCases: readonly AlertCase[] = [
   gauge("RedisSnapshotFailing", "redis", 'redis_rdb_last_bgsave_status{job="redis-exporter"}', 0, 1),
   // Before 1970 by that much, since promtool's clock begins then.
   gauge("BackupTooOld", "backup", "backup_last_success_timestamp_seconds", -26 * HOUR, -23 * HOUR),
+  pair(
+    "BackupLate",
+    "backup",
+    ["backup_last_success_timestamp_seconds", "backup_interval_seconds"],
+    [-4 * HOUR, HOUR],
+    [
+      [-2 * HOUR, HOUR],
+      [-4 * HOUR, 12 * HOUR],
+    ],
+  ),
   {
     alert: "BackupUnknown",
     service: "backup",
@@ -307,8 +317,8 @@ export const dataCases: readonly AlertCase[] = [
   {
     alert: "SecondCopyPruneDue",
     service: "backup",
-    fires: [one("backup_second_copy_prune_due_snapshots", 61, "70m", "1m")],
-    quiet: [one("backup_second_copy_prune_due_snapshots", 60, "70m", "1m")],
+    fires: [one("backup_second_copy_prune_due_snapshots", 1441, "70m", "1m")],
+    quiet: [one("backup_second_copy_prune_due_snapshots", 1440, "70m", "1m")],
   },
 ];
 

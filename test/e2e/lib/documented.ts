@@ -168,6 +168,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm restore --at latest": { seenIn: "test/e2e/wal.test.ts" },
   "./autollm restore --at 2000-01-01T00:00:00Z": { seenIn: "test/e2e/wal.test.ts" },
   "./autollm pulumi config set --path backup.pointInTimeDays 3": true,
+  "./autollm pulumi config set --path backup.everyHours 6": true,
   "./autollm restore ID|latest": { seenIn: "test/e2e/backup.test.ts" },
   "./autollm restore ID --state FILE":
     "./autollm restore latest --state state.json && ./autollm pulumi stack import --file state.json",
@@ -287,6 +288,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run format": true,
   "./autollm lint-workflows": true,
   "./autollm scan secrets": true,
+  "npx vitest run --project unit segments architecture -u": CI,
   "npx vitest run --project unit commands-table -u": CI,
   "npx vitest run --project unit release": CI,
   "npm test": CI,

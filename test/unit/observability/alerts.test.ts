@@ -18,7 +18,7 @@ const jobs = [...serviceJobs, "prometheus", "grafana"];
 const alerts = alertGroups({ jobs, parts: ["backup", "host"] }).flatMap((group) => group.alerts);
 const byName = new Map(alerts.map((alert) => [alert.name, alert]));
 
-/** platform.md's table: name, threshold, time, severity. */
+/** The table of docs/requirements.md: name, threshold, time, severity. */
 const promised: readonly (readonly [name: string, threshold: string, held: string, severity: string])[] = [
   ["HighOrderFailureRate", "> 0.1", "2m", "critical"],
   ["ExcessiveSlippage", "> 50", "5m", "warning"],
@@ -38,7 +38,18 @@ const promised: readonly (readonly [name: string, threshold: string, held: strin
   ["SecretRotationDue", "> credential_rotation_period_seconds", "0s", "warning"],
 ];
 
+/** The rows of the requirements' table: name, time, severity. */
+const required = readFileSync(new URL("../../../docs/requirements.md", import.meta.url), "utf8")
+  .split("\n")
+  .map((line) => line.split("|").map((cell) => cell.trim()))
+  .filter(([, name = "", , , severity = ""]) => /^[A-Z]\w+$/.test(name) && /^(critical|warning)$/.test(severity))
+  .map(([, name = "", , held = "", severity = ""]) => [name, held === "" ? "0s" : held.replace(" min", "m"), severity]);
+
 describe("the alerts", () => {
+  test("are those of docs/requirements.md, with their times and severities", () => {
+    expect(promised.map(([name, , held, severity]) => [name, held, severity])).toEqual(required);
+  });
+
   test.each(promised)(
     "%s has the platform's threshold %s, time %s and severity %s",
     (name, threshold, held, severity) => {

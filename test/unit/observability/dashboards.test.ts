@@ -4,7 +4,7 @@ import { dashboards } from "../../../components/observability/dashboards/dashboa
 import { annotations, dashboardJson } from "../../../components/observability/dashboards/render.ts";
 import { knownMetrics } from "./promql.ts";
 
-/** platform.md's five dashboards, and a word of each panel's title. */
+/** The five dashboards of docs/requirements.md, and a word of each panel's title. */
 const promised: Readonly<Record<string, readonly string[]>> = {
   "trading-operations": [
     "Orders per minute",
