@@ -91,6 +91,12 @@ export const commands = {
     page: "docs/backup.md",
     load: async () => (await import("./cli/restore.ts")).restoreCommand,
   },
+  "recovery-kit": {
+    group: "data",
+    summary: "what a recovery needs besides the backups, for your safe",
+    page: "docs/disaster.md",
+    load: async () => (await import("./cli/recovery-kit.ts")).recoveryKitCommand,
+  },
   import: {
     group: "data",
     summary: "copy an old installation's secrets into a stack's config",

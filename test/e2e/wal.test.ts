@@ -1,44 +1,22 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bucketOf, s3 } from "../../services/backup/src/s3.ts";
-import { buildGoProgram } from "../../tools/images/go-programs.ts";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { eventually } from "./lib/http.ts";
-import { docker, freePort, hostAddress, type TestStack, testStack } from "./lib/stack.ts";
+import { S3Server } from "./lib/s3Server.ts";
+import { docker, type TestStack, testStack } from "./lib/stack.ts";
 
 const token = () => randomBytes(16).toString("hex");
 /** What the archive promises, with the tests' own look every few seconds. */
 const AT_RISK_S = 60;
 
 describe("Postgres's log", () => {
-  const owner = { accessKey: `owner${token().slice(0, 8)}`, secretKey: token() };
   const mark = `plain-${token()}`;
   let stack: TestStack;
-  let folder: string;
-  let port: number;
-  let host: string;
-  let program: string;
-  let server: ChildProcess;
-  let place: ReturnType<typeof bucketOf>;
+  let place: S3Server;
 
-  function serveS3(): void {
-    const where = ["posix", "--versioning-dir", join(folder, "versions"), join(folder, "data")];
-    server = spawn(program, ["--port", `${host}:${port}`, ...where], {
-      stdio: "ignore",
-      env: { ROOT_ACCESS_KEY: owner.accessKey, ROOT_SECRET_KEY: owner.secretKey },
-    });
-  }
-  const sent = async () => {
-    const { body } = await s3({ ...place, ...owner }, "GET", "", { prefix: `${place.folder}/wal/` });
-    return [...body.matchAll(/<Key>([^<]+)<\/Key>/g)].map(([, key = ""]) => key);
-  };
   const inArchive = async (script: string) =>
     docker("exec", await stack.container("wal-archive"), "sh", "-euc", script);
   async function metric(name: string): Promise<number> {
@@ -65,25 +43,12 @@ describe("Postgres's log", () => {
   const baseBackups = () => inArchive("ls /archive/repository/*/base | grep -c '[.]tar[.]gz$' || true").then(Number);
 
   beforeAll(async () => {
-    program = join(await buildGoProgram("s3-server"), "versitygw");
-    folder = mkdtempSync(join(tmpdir(), "autollm-wal-"));
-    for (const name of ["data", "versions"]) mkdirSync(join(folder, name));
-    port = await freePort();
-    // The host, as the containers see it.
-    host = await hostAddress();
-    const url = `http://${host}:${port}`;
-    serveS3();
-    place = bucketOf(`s3:${url}/backups/e2e`);
-    await eventually("the S3 server", 30, async () =>
-      (await fetch(url).catch(() => undefined)) === undefined ? undefined : true,
-    );
-    expect((await s3({ ...place, ...owner }, "PUT", "")).status).toBe(200);
-
+    place = await S3Server.start();
     stack = await testStack("e2e-wal");
     await run("./autollm", ["pulumi", "stack", "init", stack.name], { cwd: root, env: { AUTOLLM_HOME: stack.home } });
-    await stack.pulumi("config", "set", "--path", "backup.s3", `s3:${url}/backups/e2e`);
-    await stack.pulumi("config", "set", "--secret", "s3-access-key", owner.accessKey);
-    await stack.pulumi("config", "set", "--secret", "s3-secret-key", owner.secretKey);
+    await stack.pulumi("config", "set", "--path", "backup.s3", place.setting);
+    await stack.pulumi("config", "set", "--secret", "s3-access-key", place.owner.accessKey);
+    await stack.pulumi("config", "set", "--secret", "s3-secret-key", place.owner.secretKey);
     const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     await eventually("a base backup", 180, async () => ((await baseBackups()) > 0 ? true : undefined));
@@ -91,8 +56,7 @@ describe("Postgres's log", () => {
   });
   afterAll(async () => {
     await stack?.remove();
-    server?.kill();
-    rmSync(folder, { recursive: true, force: true });
+    place?.remove();
   });
 
   test("is stored and sent within a minute of a commit, while little is written", async () => {
@@ -107,12 +71,12 @@ describe("Postgres's log", () => {
       expect(await metric("wal_archive_unstored_seconds")).toBeLessThan(AT_RISK_S);
       expect(await metric("wal_archive_unsent_seconds")).toBeLessThan(AT_RISK_S);
     }
-    expect((await sent()).length).toBeGreaterThan(0);
+    expect((await place.keys("wal")).length).toBeGreaterThan(0);
   });
 
   test("lies nowhere in plain text, and opens with no other key", async () => {
     expect(await inArchive(`grep -rl ${mark} /archive/repository | wc -l`)).toBe("0");
-    const { stdout } = await run("grep", ["-rl", mark, join(folder, "data")], { allowFailure: true });
+    const { stdout } = await run("grep", ["-rl", mark, place.data], { allowFailure: true });
     expect(stdout).toBe("");
     const wrong = `printf wrong-key-of-a-thief | rclone obscure - > /tmp/wrong
       export RCLONE_CONFIG= RCLONE_CONFIG_X_TYPE=crypt RCLONE_CONFIG_X_REMOTE=/archive/repository RCLONE_CONFIG_X_SUFFIX=none
@@ -161,7 +125,7 @@ describe("Postgres's log", () => {
   });
 
   test("waits while the second place is away, and is sent afterwards; nothing stops", async () => {
-    server.kill();
+    place.stop();
     for (let id = 10_000; id < 10_012; id++) {
       await ask(`INSERT INTO moments VALUES (${id}, '${mark}')`);
       await sleep(5000);
@@ -169,7 +133,7 @@ describe("Postgres's log", () => {
     expect(await metric("wal_archive_unsent_bytes")).toBeGreaterThan(0);
     expect(await metric("wal_archive_unstored_seconds")).toBeLessThan(AT_RISK_S);
     const rows = await count();
-    serveS3();
+    place.serve();
     await eventually("that all is sent", 180, async () =>
       (await metric("wal_archive_unsent_bytes")) === 0 ? true : undefined,
     );

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { postgresConf, WAL_SWITCH_SECONDS } from "../../components/data/postgres.ts";
+import { keyMark } from "../../services/backup/src/settings.ts";
 import { walMetrics, walPage } from "../../services/backup/src/walPage.ts";
 import {
   baseName,
@@ -15,7 +16,7 @@ import {
   segmentAt,
 } from "../../services/backup/src/walPlan.ts";
 import { Risk } from "../../services/backup/src/walRisk.ts";
-import { keyMark, secondFolder } from "../../services/backup/src/walStore.ts";
+import { secondFolder } from "../../services/backup/src/walStore.ts";
 import { momentOf, rangesText } from "../../tools/lib/restore/pointInTime.ts";
 import { runPlatform } from "./lib/platform.ts";
 
@@ -90,6 +91,18 @@ describe("a restore to a moment", () => {
     expect(planFor(minute(25), [one], open)).toMatchObject({ last: segment(9) });
     expect(planFor(minute(25), [one], { ...open, lastSegment: segment(8) })).toBeUndefined();
     expect(planFor(minute(25), [one], { ...open, cluster: "7-b" })).toBeUndefined();
+  });
+
+  it("is on a new host the last one of the lost host's cluster, whatever the new one has stored", () => {
+    const mine = stored([base(minute(40), 2)], segments(2, 3), "9-a");
+    const open = { cluster: "9-a", lastSegment: segment(3), until: minute(60) };
+    expect(planFor("previous", [one, mine], open)).toEqual({
+      ...{ cluster: "7-a", base: one.bases[1]?.name, first: segment(5), last: segment(9) },
+    });
+    expect(planFor("latest", [one, mine], open)).toMatchObject({ cluster: "9-a" });
+    // Another key of the same cluster is no other host.
+    expect(planFor("previous", [stored(one.bases, one.segments, "9-b"), mine], open)).toBeUndefined();
+    expect(planFor("previous", [one], undefined)).toBeUndefined();
   });
 
   it("takes no base whose own end is not stored yet", () => {

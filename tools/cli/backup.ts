@@ -119,14 +119,19 @@ the end and prints the snapshot's id, its size and how long it took. What is sav
     if (list) return tell(await ask<Snapshot[]>(["list"]), listed);
     if (fetch) {
       const archive = await daemon.container("wal-archive");
-      return tell(
-        await step("copying from the second repository", "as long as it is large", async () => {
-          const log = await daemon.run(["exec", archive, ...PROGRAM, "wal-fetch"], { allowFailure: true });
-          if (log.code !== 0) throw new UserError(log.stderr.trim() || `Postgres's log was not fetched: ${log.code}`);
-          return ask<Snapshot[]>(["fetch"]);
-        }),
-        listed,
-      );
+      const before = new Set((await ask<Snapshot[]>(["list"])).map(({ id }) => id));
+      const all = await step("copying from the second repository", "as long as it is large", async () => {
+        const log = await daemon.run(["exec", archive, ...PROGRAM, "wal-fetch"], { allowFailure: true });
+        if (log.code !== 0) throw new UserError(log.stderr.trim() || `Postgres's log was not fetched: ${log.code}`);
+        return ask<Snapshot[]>(["fetch"]);
+      });
+      const newest = all.findLast(({ id, partial }) => !before.has(id) && partial !== true);
+      tell(all, listed);
+      if (newest !== undefined)
+        say(
+          `the newest that was fetched: ${newest.id}. On a new host, restore it: ${commandLine(stack, `restore ${newest.id}`)}`,
+        );
+      return 0;
     }
     if (test)
       return tell(

@@ -7,7 +7,7 @@ import { command, STACK, USAGE, YES } from "../lib/command.ts";
 import { Daemon } from "../lib/daemon.ts";
 import { say, step, UserError } from "../lib/log.ts";
 import { PlatformSwitch, tellKillSwitch } from "../lib/platformSwitch.ts";
-import { momentOf, PointInTime } from "../lib/restore/pointInTime.ts";
+import { momentOf, momentText, PointInTime } from "../lib/restore/pointInTime.ts";
 import { restore, restoreMoment } from "../lib/restore/restore.ts";
 import { piece } from "../lib/restore/volumes.ts";
 import { humanBytes } from "../lib/units.ts";
@@ -36,7 +36,7 @@ async function restoreAt(stack: string, at: string, unaskedFor: boolean): Promis
   if (at === "latest" || !(await postgres.has(at)))
     await step("storing the last commits", "seconds", () => postgres.storeAll());
   const { plan, bytes } = await postgres.plan(at);
-  const moment = at === "latest" ? "the last commit that is stored" : at;
+  const moment = momentText(at);
   say(`${moment}: from the base backup ${plan.base.slice(0, 20)} and the log after it, ${humanBytes(bytes)}`);
   if (!unaskedFor && !(await confirm(`Replace Postgres of ${stack} by what it was at ${moment}?`))) {
     say("nothing was changed (--yes does not ask)");
@@ -56,18 +56,19 @@ async function restoreAt(stack: string, at: string, unaskedFor: boolean): Promis
 
 export const restoreCommand = command(
   {
-    usage: "ID|latest | --at TIME|latest",
+    usage: "ID|latest | --at TIME|latest|previous",
     about: `Replaces a stack's data with a backup's: databases, streams, volumes, Grafana. First the whole backup is read, decrypted
 and compared with its own manifest; one that is damaged, incomplete or locked by another key is refused before anything is
 overwritten. Then the services stop, the data is restored, and they start again.
-With --at, Postgres alone is what it was at that second, or at the last commit that was stored; everything else stays as it is.`,
+With --at, Postgres alone is what it was at that second, or at the last commit that was stored; everything else stays as it is. On
+a new host, "previous" is the last commit of the lost one, after \`backup --fetch\`.`,
     words: { ID: "of a backup, as `backup --list` shows it" },
     positionals: true,
     options: {
       stack: { ...STACK, says: 'the stack whose backup it is; default "local"' },
       at: {
         type: "string",
-        value: "TIME|latest",
+        value: "TIME|latest|previous",
         says: "instead: restore Postgres alone to a moment, such as 2026-11-28T14:03:00Z, from its archived log",
       },
       into: { type: "string", value: "NAME", says: "the stack whose data is replaced; default the same" },

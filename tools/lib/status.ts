@@ -16,7 +16,7 @@ export interface Problem {
 
 /** Something that has to be done by a time. */
 export interface Due {
-  readonly what: "rotation" | "backup" | "restore test" | "certificate" | "security fixes" | "reboot";
+  readonly what: "rotation" | "backup" | "restore test" | "recovery kit" | "certificate" | "security fixes" | "reboot";
   /** Until when (ISO 8601); null where nothing is to be done yet. */
   readonly at: string | null;
   readonly overdue: boolean;
@@ -238,6 +238,23 @@ function dueOf({ due, now }: Facts): Due[] | null {
       ? []
       : [dueAt("restore test", tested + MAX_RESTORE_TEST_AGE, now, () => `the last good one is of ${ago(tested)}`)];
 
+  const kitMade = newest("backup_recovery_kit_timestamp_seconds");
+  const kitCurrent = newest("backup_recovery_kit_current");
+  const kit: Due[] =
+    kitCurrent === undefined
+      ? []
+      : [
+          {
+            what: "recovery kit",
+            at: null,
+            overdue: kitCurrent === 0,
+            says:
+              kitMade === undefined
+                ? "none was made"
+                : `made ${ago(kitMade)}${kitCurrent === 0 ? ", with another key of the backups than the present one" : ""}`,
+          },
+        ];
+
   const certificates = of("probe_ssl_earliest_cert_expiry")
     // The probes of the routes see one as well, and know not whose it is; 0: there was none.
     .filter(({ labels: { certificate }, value }) => certificate !== undefined && value > 0)
@@ -276,7 +293,7 @@ function dueOf({ due, now }: Facts): Due[] | null {
   const reboot: Due[] = of("host_reboot_required").some(({ value }) => value === 1)
     ? [{ what: "reboot", at: null, overdue: true, says: "an installed fix takes effect only by a reboot" }]
     : [];
-  return [...rotation, ...backup, ...restoreTest, ...certificates, ...fixes, ...reboot];
+  return [...rotation, ...backup, ...restoreTest, ...kit, ...certificates, ...fixes, ...reboot];
 }
 
 function killSwitchOf({ killSwitch }: Facts): Status["killSwitch"] {

@@ -96,6 +96,8 @@ export const DUE_METRICS = [
   "credential_rotation_period_seconds",
   "backup_last_success_timestamp_seconds",
   "backup_last_restore_test_timestamp_seconds",
+  "backup_recovery_kit_timestamp_seconds",
+  "backup_recovery_kit_current",
   "probe_ssl_earliest_cert_expiry",
   "host_security_checked_timestamp_seconds",
   "host_security_fixes_waiting",

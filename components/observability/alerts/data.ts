@@ -259,6 +259,16 @@ export const dataAlerts: readonly AlertGroup[] = [
         description: "The container that writes may remove nothing there; run the prune with the other key.",
       },
       {
+        name: "RecoveryKitOutdated",
+        expr: "max(backup_recovery_kit_current) == 0",
+        for: "1d",
+        severity: "warning",
+        service: "backup",
+        subject: "recovery-kit",
+        summary: "There is no recovery kit with the present key of the backups",
+        description: "If the host and the stack's state are lost, the backups cannot be read without it.",
+      },
+      {
         name: "WalNotStored",
         expr: `max(wal_archive_unstored_seconds) > ${MAX_UNSTORED} or max(wal_archive_receiving) == 0`,
         for: "5m",

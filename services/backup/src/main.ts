@@ -18,7 +18,8 @@ import { makeRestoreTest } from "./restoreTest.ts";
 import { serveScratch } from "./scratch.ts";
 import { copyFrom, type PruneRequest, prune } from "./second.ts";
 import { serve } from "./serve.ts";
-import { readSettings, STATE_EXPORT } from "./settings.ts";
+import { keyMark, readSettings, requireSecret, STATE_EXPORT } from "./settings.ts";
+import { note } from "./status.ts";
 import { runStreams } from "./streamsServe.ts";
 import { answerPlan, fetchWal, writeBase, writeWal } from "./walCommands.ts";
 import { serveWal } from "./walServe.ts";
@@ -82,6 +83,8 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
       if (option === "--state") await takeStateExport();
       answer(await makeBackup(readSettings()));
     }),
+  /** Notes that a recovery kit was made, with the present key. */
+  "kit-made": async () => note({ kitMade: Date.now(), kitKey: keyMark(requireSecret("backup-key")) }),
   test: () => withLock(async () => answer(await makeRestoreTest(readSettings()))),
   list: async () => answer(await snapshots()),
   /** Takes over from the second repository what this one lacks. */

@@ -11,8 +11,8 @@ import { openRepository } from "./restic.ts";
 import { makeRestoreTest } from "./restoreTest.ts";
 import { backupDue, copyDue, restoreTestDue } from "./schedule.ts";
 import { copyAndNote } from "./second.ts";
-import { FORMER_WORK, PORT, type Settings } from "./settings.ts";
-import { metricsPage, readStatus } from "./status.ts";
+import { FORMER_WORK, keyMark, PORT, requireSecret, type Settings } from "./settings.ts";
+import { metricsPage, readStatus, type Status } from "./status.ts";
 
 const TICK_MS = 15_000;
 
@@ -51,13 +51,22 @@ export async function serve(settings: Settings): Promise<void> {
     else log("error", "the copy to the second repository failed", { reason: why });
   };
 
+  /** What the status does not say by itself. */
+  const figures = (): Status => {
+    const status = readStatus();
+    // A local stack's data is nobody's loss: it needs no kit, and one that it has is looked at.
+    const wanted = settings.environment !== "local" || status.kitKey !== undefined;
+    const kit = wanted ? { kitCurrent: status.kitKey === keyMark(requireSecret("backup-key")) } : {};
+    return { ...status, ...kit, everyHours: settings.everyHours };
+  };
+
   // An earlier version collected in the clear, and left it there when it was killed.
   rmSync(FORMER_WORK, { recursive: true, force: true });
   const answering = createServer((request, response) => {
     if (request.url === "/metrics")
       response
         .setHeader("content-type", "text/plain; version=0.0.4")
-        .end(`${metricsPage({ ...readStatus(), everyHours: settings.everyHours })}${damagedPage(settings.watched)}`);
+        .end(`${metricsPage(figures())}${damagedPage(settings.watched)}`);
     else if (request.url === "/health")
       response.writeHead(closed === "" ? 200 : 503).end(closed === "" ? "ok\n" : `${closed}\n`);
     else response.writeHead(404).end();

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -59,4 +60,12 @@ export function requireSecret(name: string): string {
   const value = secret(name);
   if (value === undefined) throw new Error(`the secret ${name} is missing`);
   return value;
+}
+
+/**
+ * Marks what a key has encrypted: another key begins a folder of its own, and each is read by its own. A hash of a random key
+ * tells nothing of it.
+ */
+export function keyMark(key: string): string {
+  return createHash("sha256").update(`autollm wal ${key}`).digest("hex").slice(0, 8);
 }

@@ -24,6 +24,11 @@ export interface Status {
   readonly secondFailures?: number;
   /** Whether this container's own key can remove nothing there. */
   readonly secondAppendOnly?: boolean;
+  /** When the last recovery kit was made, and the mark of the key that it holds. */
+  readonly kitMade?: number;
+  readonly kitKey?: string;
+  /** Whether that key is the present one; undefined where no kit is needed. */
+  readonly kitCurrent?: boolean;
   /** Snapshots there that are older than is kept. */
   readonly secondDue?: number;
 }
@@ -81,6 +86,13 @@ const table: readonly MetricRow<Status>[] = [
     "gauge",
     "Backups in the second repository that are older than is kept.",
     (s) => s.secondDue,
+  ],
+  ["backup_recovery_kit_timestamp_seconds", "gauge", "When the last recovery kit was made.", (s) => seconds(s.kitMade)],
+  [
+    "backup_recovery_kit_current",
+    "gauge",
+    "1 when the last recovery kit holds the present key.",
+    (s) => flag(s.kitCurrent),
   ],
 ];
 

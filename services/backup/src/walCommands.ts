@@ -18,11 +18,11 @@ export interface Answer {
   readonly bytes: number;
 }
 
-/** @param at a moment in ISO's form, or `latest` */
+/** @param at a moment in ISO's form, `latest` or `previous` */
 export function answerPlan(at: string): Answer {
   const all = stored();
   const open = readOpen();
-  const plan = planFor(at === "latest" ? at : Date.parse(at), all, open);
+  const plan = planFor(at === "latest" || at === "previous" ? at : Date.parse(at), all, open);
   const sizes = files();
   const bytes =
     plan === undefined

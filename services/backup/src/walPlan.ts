@@ -144,20 +144,30 @@ export function ranges(stored: readonly Stored[], open?: Open): Range[] {
   return joined;
 }
 
+/** A moment in milliseconds since 1970; the last one that there is; or the last one of another cluster than the present, as on a new host. */
+export type Moment = number | "latest" | "previous";
+
+/** Postgres's own identifier of a stored cluster, whatever the key. */
+const systemOf = (cluster: string) => cluster.slice(0, cluster.lastIndexOf("-"));
+
+function reaching(at: Moment, all: readonly Candidate[], open: Open | undefined): Candidate | undefined {
+  if (at === "latest") return all.at(-1);
+  if (at !== "previous") return all.findLast(({ from, to }) => from <= at && at <= to);
+  return open === undefined ? undefined : all.findLast(({ cluster }) => systemOf(cluster) !== systemOf(open.cluster));
+}
+
 /**
- * What has to be read to restore a moment, or the last one that there is: the newest base that was finished before it.
- * @param at milliseconds since 1970, or `latest`
+ * What has to be read to restore a moment: the newest base that was finished before it, and the log after that.
  * @returns undefined where nothing reaches it
  */
-export function planFor(at: number | "latest", stored: readonly Stored[], open?: Open): Plan | undefined {
-  const all = candidates(stored, open);
-  const found = at === "latest" ? all.at(-1) : all.findLast(({ from, to }) => from <= at && at <= to);
+export function planFor(at: Moment, stored: readonly Stored[], open?: Open): Plan | undefined {
+  const found = reaching(at, candidates(stored, open), open);
   if (found === undefined) return undefined;
   const { cluster, base, segments } = found;
-  const after = at === "latest" ? -1 : segments.findIndex((segment) => segment.at > at);
+  const after = typeof at === "string" ? -1 : segments.findIndex((segment) => segment.at > at);
   const needed = after === -1 ? segments : segments.slice(0, after + 1 + SEGMENTS_AFTER);
   const [first, last] = [needed[0]?.name ?? "", needed.at(-1)?.name ?? ""];
-  const target = at === "latest" ? {} : { target: new Date(at).toISOString() };
+  const target = typeof at === "string" ? {} : { target: new Date(at).toISOString() };
   return { cluster, base: base.name, first, last, ...target };
 }
 

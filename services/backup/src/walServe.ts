@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { endAll, type Kept } from "./exec.ts";
 import { listenAt } from "./listen.ts";
 import { reason } from "./log.ts";
-import { requireSecret } from "./settings.ts";
+import { keyMark, requireSecret } from "./settings.ts";
 import { Errand, log } from "./walErrand.ts";
 import { answerPage, walPage } from "./walPage.ts";
 import {
@@ -23,7 +23,6 @@ import { noteOpen, readOpen, WAL_PORT, type WalSettings } from "./walSettings.ts
 import {
   emptySpool,
   files,
-  keyMark,
   REPOSITORY,
   removeStored,
   SPOOL,

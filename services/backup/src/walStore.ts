@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, statSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,7 +5,7 @@ import type { Writable } from "node:stream";
 import type { Content } from "./archive.ts";
 import { type Ended, type ExecOptions, feed, lastWords, output } from "./exec.ts";
 import { awsRegion, bucketOf, DEFAULT_REGION } from "./s3.ts";
-import { requireSecret, secret } from "./settings.ts";
+import { keyMark, requireSecret, secret } from "./settings.ts";
 import { baseOf, SEGMENT, type Stored } from "./walPlan.ts";
 import { WAL_HOME } from "./walSettings.ts";
 
@@ -56,14 +55,6 @@ class RcloneError extends Error {
 const NO_FOLDER = 3;
 /** Options with which it copies the files whose names are on its stdin. */
 const NAMED = ["--files-from-raw", "-", "--no-traverse"];
-
-/**
- * Marks what a key has encrypted: another key begins a folder of its own, and each is read by its own. A hash of a random key
- * tells nothing of it.
- */
-export function keyMark(key: string): string {
-  return createHash("sha256").update(`autollm wal ${key}`).digest("hex").slice(0, 8);
-}
 
 /** Settings of rclone's places, as its environment: a command line is seen by others. */
 async function environment(s3?: string, key = requireSecret("backup-key")): Promise<ExecOptions> {

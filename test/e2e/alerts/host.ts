@@ -303,6 +303,12 @@ export const dataCases: readonly AlertCase[] = [
       one("backup_second_copy_last_success_timestamp_seconds", -30 * HOUR, "13h", "1m"),
     ],
   },
+  {
+    alert: "RecoveryKitOutdated",
+    service: "backup",
+    fires: [one("backup_recovery_kit_current", 0, "25h", "1m")],
+    quiet: [one("backup_recovery_kit_current", 1, "25h", "1m")],
+  },
   gauge("WalNotStored", "wal-archive", "wal_archive_unstored_seconds", 61, 59),
   gauge("WalWaiting", "wal-archive", "wal_archive_waiting_bytes", 1.1e9, 1e9),
   {

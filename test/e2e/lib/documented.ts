@@ -47,6 +47,8 @@ export type Proof =
   /** It is not run: what it needs that no test has. */
   | { readonly needs: string };
 
+/** It loses what it is about, and brings it back. */
+const DISASTER = { seenIn: "test/e2e/disaster.test.ts" };
 const ACME = { seenIn: "test/unit/another-application.test.ts" };
 const GITHUB = { needs: "GitHub" };
 const STORAGE = { needs: "a cloud's storage" };
@@ -166,7 +168,24 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm restore ID": "./autollm restore latest --yes",
   "./autollm restore --at 2026-11-28T14:03:00Z": { seenIn: "test/e2e/wal.test.ts" },
   "./autollm restore --at latest": { seenIn: "test/e2e/wal.test.ts" },
+  "./autollm restore --at previous": DISASTER,
   "./autollm restore --at 2000-01-01T00:00:00Z": { seenIn: "test/e2e/wal.test.ts" },
+  "./autollm recovery-kit": DISASTER,
+  "./autollm recovery-kit FOLDER": DISASTER,
+  "./autollm recovery-kit --check FOLDER": DISASTER,
+  "./autollm restore latest": DISASTER,
+  "./autollm pulumi stack rm production --force --preserve-config": DISASTER,
+  "./autollm pulumi stack init production": DISASTER,
+  "./autollm pulumi config set --path host.address 203.0.113.9 --stack production": SERVER,
+  "./autollm pulumi config set --secret backup-key --stack production": DISASTER,
+  "./autollm up --stack production": DISASTER,
+  "./autollm backup --fetch --stack production": DISASTER,
+  "./autollm restore ID --stack production": DISASTER,
+  "./autollm restore --at previous --stack production": DISASTER,
+  "./autollm restore latest --state state.json --stack production": DISASTER,
+  "./autollm pulumi stack import --file state.json --stack production": DISASTER,
+  "./autollm preview --stack production": DISASTER,
+  "./autollm pulumi up --refresh": DISASTER,
   "./autollm pulumi config set --path backup.pointInTimeDays 3": true,
   "./autollm pulumi config set --path backup.everyHours 6": true,
   "./autollm restore ID|latest": { seenIn: "test/e2e/backup.test.ts" },

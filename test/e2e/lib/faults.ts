@@ -25,7 +25,6 @@ interface FaultResult {
   readonly recovery: number;
 }
 
-const PAGE = join(root, "docs/faults.md");
 const RATE = 0.5;
 const PATIENCE = 240;
 
@@ -141,12 +140,13 @@ export class Faults {
   }
 }
 
-/** Prints a table, and with UPDATE_DOCS set in the environment, writes it into docs/faults.md between the marks of a test file. */
-export function tellTable(file: string, table: string): void {
+/** Prints a table, and with UPDATE_DOCS set in the environment, writes it into a page of docs/ between the marks of a test file. */
+export function tellTable(file: string, table: string, page = "faults.md"): void {
   process.stdout.write(`${table}\n`);
   if (process.env.UPDATE_DOCS === undefined) return;
   const [begin, end] = [`<!-- table: made by ${file} -->`, "<!-- end of the table -->"] as const;
-  writeFileSync(PAGE, between(readFileSync(PAGE, "utf8"), begin, end, table));
+  const path = join(root, "docs", page);
+  writeFileSync(path, between(readFileSync(path, "utf8"), begin, end, table));
 }
 
 /** The results as a table of docs/faults.md. */

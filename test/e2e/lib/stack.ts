@@ -1,8 +1,9 @@
 import { randomBytes, randomInt } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "yaml";
 import { filesDirectory } from "../../../components/filesDirectory.ts";
 import type { SegmentName } from "../../../components/segments.ts";
 import { type RunResult, run } from "../../../tools/lib/run.ts";
@@ -74,9 +75,15 @@ export async function remains(stack: string): Promise<readonly (readonly [kind: 
     .map((line) => line.split(" ") as [string, string]);
 }
 
-/** The files that a local stack's containers mount. */
-const filesOf = (stack: string): string =>
-  filesDirectory({ environment: "local", filesDir: "", host: undefined }, stack);
+/** Removes the files that a stack's containers mounted, and its kill switch, which is beside them. */
+function removeFiles(stack: string, home: string): void {
+  const config = join(home, `Pulumi.${stack}.yaml`);
+  const text = existsSync(config) ? readFileSync(config, "utf8") : "";
+  const { "autollm:filesDir": files } = (parse(text) as { config?: Record<string, string> } | null)?.config ?? {};
+  const former = filesDirectory({ environment: "local", filesDir: "", host: undefined }, stack);
+  for (const folder of [former, ...(files === undefined ? [] : [files])])
+    rmSync(folder, { recursive: true, force: true });
+}
 
 /** In a test stack's folder: who tests it. */
 const OWNER = "test-run.json";
@@ -90,6 +97,21 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Removes what the daemon holds of a stack, and the files that its containers mount, as a lost disk would: the engine is not asked. */
+async function removeByHand(stack: string, home: string): Promise<void> {
+  const args = { container: ["rm", "--force", "--volumes"], volume: ["volume", "rm"], network: ["network", "rm"] };
+  const all = await remains(stack);
+  for (const kind of ["container", "volume", "network"] as const) {
+    const names = all.filter(([each]) => each === kind).map(([, name]) => name);
+    if (names.length > 0) await run("docker", [...args[kind], ...names], { allowFailure: true });
+  }
+  removeFiles(stack, home);
+  rmSync(home, { recursive: true, force: true });
+}
+
+/** A host is lost with everything on it: containers, volumes, state, config and passphrase. */
+export const destroyByHand = ({ name, home }: TestStack): Promise<void> => removeByHand(name, home);
+
 /** Removes the stacks of test runs that were killed: they would take memory and time from each later run. */
 async function removeAbandoned(): Promise<void> {
   for (const folder of readdirSync(tmpdir())) {
@@ -102,11 +124,7 @@ async function removeAbandoned(): Promise<void> {
       continue;
     }
     if (isAlive(owner.pid)) continue;
-    const args = { container: ["rm", "--force"], volume: ["volume", "rm"], network: ["network", "rm"] };
-    for (const [kind, name] of await remains(owner.stack))
-      await run("docker", [...args[kind as keyof typeof args], name], { allowFailure: true });
-    rmSync(filesOf(owner.stack), { recursive: true, force: true });
-    rmSync(home, { recursive: true, force: true });
+    await removeByHand(owner.stack, home);
   }
 }
 
@@ -159,7 +177,7 @@ export async function testStack(test: string): Promise<TestStack> {
     remove: async () => {
       const result = await autollm("down");
       // A kill switch that a test left on would hold the next stack of this name.
-      rmSync(filesOf(name), { recursive: true, force: true });
+      removeFiles(name, home);
       rmSync(home, { recursive: true, force: true });
       return result;
     },

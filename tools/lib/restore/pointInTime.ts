@@ -12,15 +12,26 @@ const recoverScript = readFileSync(new URL("recover.sh", import.meta.url), "utf8
 const STORED_WITHIN_S = 90;
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/;
 
+/** Moments by a name, and what they are. */
+const named: Readonly<Record<string, string>> = {
+  latest: "the last commit that is stored",
+  previous: "the last commit of the cluster before this one",
+};
+
+/** What a moment is called. */
+export const momentText = (at: string): string => named[at] ?? at;
+
 /**
- * What `--at` says: a moment in UTC, as the archive takes it, or `latest`.
+ * What `--at` says: a moment in UTC, as the archive takes it, or a name.
  * @throws for anything else, such as a time without a zone
  */
 export function momentOf(at: string): string {
-  if (at === "latest") return at;
+  if (Object.hasOwn(named, at)) return at;
   const time = MOMENT.test(at) ? Date.parse(at) : Number.NaN;
   if (Number.isNaN(time))
-    throw new UserError(`--at ${at}: write a time with its zone, such as 2026-11-28T14:03:00Z, or "latest"`);
+    throw new UserError(
+      `--at ${at}: write a time with its zone, such as 2026-11-28T14:03:00Z, or ${Object.keys(named).join(" or ")}`,
+    );
   return new Date(time).toISOString();
 }
 
@@ -91,7 +102,9 @@ export class PointInTime {
   async plan(at: string): Promise<{ readonly plan: Plan; readonly bytes: number }> {
     const { plan, bytes, ranges } = await this.#ask(at);
     if (plan === undefined)
-      throw new UserError(`${at} cannot be restored. What can: ${rangesText(ranges)}.\nNothing was changed.`);
+      throw new UserError(
+        `${momentText(at)} cannot be restored. What can: ${rangesText(ranges)}.\nNothing was changed.`,
+      );
     return { plan, bytes };
   }
 
