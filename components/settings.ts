@@ -107,7 +107,14 @@ const schema = z
     adminNetworks: z.array(cidr).default([]),
     trustedProxies: z.array(cidr).default([]),
     networkRange: z.string().default(DEFAULT_RANGE),
-    healthInterval: z.int("must be whole seconds").min(5, "must be 5 or more").max(59, "must be 59 or less").optional(),
+    // Docker's own default. While a container starts, Docker 25 and later check every 5 seconds, so what depends on it does not wait
+    // longer for this. Each check is a process in the container: at 5 seconds they took as much of a small host as the platform itself
+    // (docs/performance.md).
+    healthInterval: z
+      .int("must be whole seconds")
+      .min(5, "must be 5 or more")
+      .max(59, "must be 59 or less")
+      .default(30),
     imageSource: z.enum(["registry", "local"]).default("registry"),
     localImages: z.record(z.string(), z.string()).default({}),
     registries: registriesSchema.default({}),

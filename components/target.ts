@@ -19,7 +19,7 @@ export function makeTarget({ settings, registries }: Pick<LoadedConfig, "setting
     environment,
     filesDir: filesDirectory(settings, stack),
     labels: { "autollm.environment": environment, "autollm.stack": stack },
-    ...(settings.healthInterval === undefined ? {} : { healthInterval: settings.healthInterval }),
+    healthInterval: settings.healthInterval,
   };
   const logins = registries === undefined ? {} : { registryAuth: registries.apply(providerLogins) };
   if (settings.host !== undefined) return { ...remoteTarget(settings.host, settings, logins), ...common };

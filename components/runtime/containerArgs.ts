@@ -26,13 +26,6 @@ export function dockerDuration(seconds: number): string {
   return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds % 60}s`;
 }
 
-/**
- * Seconds between two health checks, if the target says no other; Docker's own default. While a container starts, Docker 25 and
- * later check every 5 seconds, so what depends on it does not wait longer for this. Each check is a process in the container: at
- * 5 seconds they took as much of a small host as the platform itself (docs/performance.md).
- */
-export const HEALTH_INTERVAL = 30;
-
 /** Seconds that an `up` waits for a container to be healthy: no less than Docker does before it calls it unhealthy. */
 const healthyWithin = ({ startPeriod = START_PERIOD, unhealthyAfter = UNHEALTHY_AFTER }: WorkloadSpec) =>
   Math.max(HEALTHY_WITHIN_SECONDS, startPeriod + unhealthyAfter);

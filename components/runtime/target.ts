@@ -19,8 +19,8 @@ export interface Target {
   readonly imageLoader?: pulumi.Input<string>;
   /** The environment's name, as in metrics, traces, logs and Grafana. */
   readonly environment: string;
-  /** Seconds between two health checks of a container. Default 30. */
-  readonly healthInterval?: number;
+  /** Seconds between two health checks of a container. */
+  readonly healthInterval: number;
   /** Labels of every container of the stack. */
   readonly labels: Readonly<Record<string, string>>;
 }

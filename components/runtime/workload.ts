@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { quote } from "../shell.ts";
-import { containerArgs, environmentList, HEALTH_INTERVAL } from "./containerArgs.ts";
+import { containerArgs, environmentList } from "./containerArgs.ts";
 import { Files, type FileTree, keyedDigest } from "./files.ts";
 import { LIVE_MOUNT, LiveFiles } from "./liveFiles.ts";
 import type { Segments } from "./segments.ts";
@@ -94,7 +94,7 @@ export class Workload extends pulumi.ComponentResource {
     const written = [files, live].flatMap((each) => (each === undefined ? [] : [each.written]));
     const inputs = containerArgs(name, spec, {
       labels,
-      healthInterval: target.healthInterval ?? HEALTH_INTERVAL,
+      healthInterval: target.healthInterval,
       network: (segment) => args.segments.network(segment),
       mounts: [
         ...[...folders].map(([path, folder]) => ({ source: pulumi.interpolate`${files?.path}/${folder}`, path })),

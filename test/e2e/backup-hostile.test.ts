@@ -141,7 +141,7 @@ describe("a service whose database role has turned on the others", () => {
   });
 
   test.each(["SIGTERM", "SIGKILL"] as const)(
-    "leaves nothing in the clear when a backup is ended by %s",
+    "leaves nothing in plain text when a backup is ended by %s",
     async (signal) => {
       const backup = await stack.container("backup");
       const running = spawn("docker", ["exec", backup, "node", "/app/backup.mjs", "run"], { stdio: "ignore" });

@@ -108,7 +108,7 @@ describe("two operators of a shared stack", () => {
     rmSync(home, { recursive: true, force: true });
   });
 
-  test("change it one after the other: who comes second is told who is at work, and takes nothing from them", async () => {
+  test("change it one after the other: the second one gets the name of the first, and takes nothing from it", async () => {
     const first = npm("first", "up", "--yes");
     await inTheMiddle([], first);
     const before = await containers();

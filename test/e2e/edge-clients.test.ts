@@ -233,7 +233,7 @@ describe("the edge and its clients", () => {
   });
 
   describe("a rotation of Grafana's password", () => {
-    test("ends the sessions, tokens and users of whoever had the former one", async () => {
+    test("ends the sessions, tokens and users of clients with the former one", async () => {
       const headers = from(ADMINISTRATOR);
       const api = `${stack.url}/grafana/api`;
       const opened = await https(`${stack.url}/grafana/login`, {

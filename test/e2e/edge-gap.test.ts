@@ -103,7 +103,7 @@ describe("the edge", () => {
         `${protocol} uploads`,
         client(protocol, "/jaeger/upload", "-upload", "400000", "-seconds", String(UPLOAD_SECONDS), "-workers", "2"),
       ] as const,
-      // An answer that has begun cannot ask for another connection any more: whoever reads one for long makes a new one.
+      // An answer that has begun cannot ask for another connection any more: a client that reads one for long makes a new one.
       [`${protocol} streams`, client(protocol, "/jaeger/stream", "-workers", "2", "-fresh", "1")] as const,
     ]);
     await new Promise((done) => setTimeout(done, 8000));

@@ -98,7 +98,7 @@ describe("the edge", () => {
         if (/"status":"success"|root:.*:0:0:/.test(said)) told.push(path);
       }
       expect(told).toEqual([]);
-      // The same question is answered to whoever has the login: the test above can fail.
+      // The same question is answered to a client with the login: the test above can fail.
       const known = await https(`${stack.url}/prometheus/api/v1/query?query=up`, { headers: admin });
       expect(known.body).toContain('"status":"success"');
     });

@@ -41,7 +41,7 @@ describe("a connection that is cut in the middle of each step", () => {
   test("is told, by each step's name", async () => {
     const left = new Set(steps);
     while (left.size > 0) {
-      // Each step that was not cut yet waits in its script for whoever is at it already.
+      // Each step that was not cut yet waits in its script for the process that is at it already.
       const hold = [...left].map((step) => `flock ${STATE}/${step}.lock ${HOLDER} >/dev/null 2>&1 &`);
       await at(`umask 077; mkdir -p ${STATE}; ${hold.join(" ")}`);
       const failing = fault();

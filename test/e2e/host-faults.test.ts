@@ -95,7 +95,7 @@ describe("a host's set up ends in a clear error, and the next up finishes it,", 
     expect(code, stdout + stderr).toBe(0);
     expect(await at("apt-cache policy docker.io")).toContain("1001");
     configure({ docker: { version: "99.*" } });
-    expect(await fault()).toMatch(/docker.io: no version 99\.\* is to be had \(host.docker.version\); there are: 26/);
+    expect(await fault()).toMatch(/docker.io: no version 99\.\* is available \(host.docker.version\); there are: 26/);
   });
 
   test("when the disk is full in a later step", async () => {

@@ -73,7 +73,7 @@ describe("a host that carries the platform", () => {
     const status = await stack.autollm("status");
     expect(status.code, status.stderr).toBe(2);
     expect(status.stdout).toContain("a reboot");
-    // Whoever starts it has it waiting, also over another reboot.
+    // It waits for the operator who starts it, also over another reboot.
     await at(`docker start ${executor}`);
     await rebootHost(host.container);
     await healthy(everything - executors.length);
@@ -88,7 +88,7 @@ describe("a host that carries the platform", () => {
   test("restarts a container that stays unhealthy, later each time, and counts it", async () => {
     const name = await at("docker ps --filter label=autollm.service=blackbox-exporter --format '{{.Names}}'");
     const started = () => at(`docker inspect --format '{{.State.StartedAt}}' ${name}`);
-    // All its processes stand still, so it answers no check.
+    // All its processes hang, so it answers no check.
     const freeze = () => at(`kill -STOP $(docker top ${name} -o pid | tail -n +2)`);
     const first = await started();
     await freeze();

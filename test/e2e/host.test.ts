@@ -122,7 +122,7 @@ describe("a bare Debian 13 host", () => {
       (await run("curl", [...edge, "https://localhost/health"], { allowFailure: true })).stdout;
     expect((await healthy()).trim()).toBe("ok");
     expect(await quicVersions(443, host.address)).toContain("00000001");
-    // Whoever is banned by sshd makes the chain that all jails share by default, at the input hook.
+    // A client that is banned by sshd makes the chain that all jails share by default, at the input hook.
     await at("fail2ban-client set sshd banip 192.0.2.1");
     await run("curl", [...edge, "--output", "/dev/null", "https://localhost/prometheus/?n=[1-130]"], {
       allowFailure: true,

@@ -80,7 +80,7 @@ describe("an update whose engine is killed", () => {
     },
   );
 
-  test("that had switched live files, and whose change is taken back, leaves the files that the config says", async () => {
+  test("that had switched hot-reloaded files, and whose change is taken back, leaves the files that the config says", async () => {
     const format = '{{range .Mounts}}{{if eq .Destination "/run/live"}}{{.Source}}{{end}}{{end}}';
     const directory = await docker("inspect", "--format", format, await stack.container("redis"));
     const current = join(directory, "current");
@@ -96,7 +96,7 @@ describe("an update whose engine is killed", () => {
     };
     const { latest } = state.checkpoint;
     const resource = latest.resources.find(({ urn }) => urn.endsWith("$command:local:Command::redis-live-files"));
-    expect(resource, "what writes Redis's live files").toBeDefined();
+    expect(resource, "what writes Redis's hot-reloaded files").toBeDefined();
     latest.pending_operations = [{ resource, type: "creating" }];
     writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
 

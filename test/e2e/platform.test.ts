@@ -114,7 +114,7 @@ describe("the local stack", () => {
     expect((await https(url, { headers: login("admin", "admin") })).status).toBe(401);
   });
 
-  test("Redis refuses whoever has no password", async () => {
+  test("Redis refuses a client without a password", async () => {
     const redis = await stack.container("redis");
     const password = await file("gateway-api", "/run/secrets/env/REDIS_PASSWORD");
     const cli = (...args: string[]) =>

@@ -72,7 +72,7 @@ const directory = mkdtempSync(join(tmpdir(), "autollm-redis-access-"));
 let container: string;
 let port: number;
 
-/** Puts the two access lists before Redis, as the program's live files do, and runs its script. */
+/** Puts the two access lists before Redis, as the program's hot-reloaded files do, and runs its script. */
 async function give(settled: readonly RedisUser[], overlap: readonly RedisUser[], generations: string) {
   const current = join(directory, "live", "one");
   mkdirSync(current, { recursive: true });

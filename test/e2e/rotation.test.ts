@@ -79,7 +79,7 @@ describe("a rotation", () => {
       expect(await to.httpLogin(page, "admin", former.get("caddy-admin") ?? "")).toBe(401);
     });
 
-    test("holds when a server starts anew: the old values stay refused", async () => {
+    test("holds if a server starts again: the old values stay refused", async () => {
       const now = await to.values();
       await docker("restart", await stack.container("redis"), await stack.container("nats"));
       await eventually("Redis takes the present user", 60, async () =>
@@ -183,7 +183,7 @@ describe("a rotation", () => {
         redis: startWriter(20, (n) => keys.use((client) => client.set(`ratelimit:written:${n}`, "yes"))),
         // Asked for again below, all that is sent must stay within the rate limit of one client.
         "news through Caddy": startWriter(0.5, async () => {
-          // A client logs in anew where its token is refused: by the key of that moment.
+          // A client logs in again if its token is refused: by the key of that moment.
           accepted.push(await postNews(stack, await trader(stack)));
         }),
       };

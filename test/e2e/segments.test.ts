@@ -162,7 +162,7 @@ describe("the network", () => {
     test("finds of the host nothing but what listens on all of its addresses, and beyond it nothing without a way out", async () => {
       expect(await hostile.scanHost()).toEqual([]);
       const beyond = await hostile.beyond(outside);
-      // Whether a cloud's metadata service is in reach of the open ones is the host's firewall to say.
+      // Whether the open ones reach a cloud's metadata service is the host's firewall to say.
       if (isOpen(segment)) expect(beyond).toContain("outside");
       else expect(beyond).toEqual([]);
     });

@@ -38,7 +38,7 @@ class Interrupted extends JetStreamApi {
   }
 }
 
-describe("the keeper of the streams", () => {
+describe("the stream keeper", () => {
   let server: NatsServer;
   let admin: NatsConnection;
   let keeper: NatsConnection;
@@ -159,7 +159,7 @@ describe("the keeper of the streams", () => {
     await jetstream(admin).publish("risk.order.approved", "new");
     for (const executor of ["execution-ib", "execution-crypto"])
       expect(await take("ORDERS", `${executor}_risk_order_approved`, 5), executor).toEqual(["new"]);
-    // They are no executor's any more, and whoever asks finds them.
+    // They are no executor's any more, and a reader finds them.
     expect((await (await manager()).streams.info("ORDERS")).state.messages).toBe(7);
   });
 

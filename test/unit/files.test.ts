@@ -60,7 +60,14 @@ describe("a workload's files on the host", () => {
     const filesDir = join(parent, folder);
     const recording = await record(() => {
       const provider = new docker.Provider("docker", {});
-      const target = { docker: provider, dockerSocket: "unix:///none", filesDir, environment: "local", labels: {} };
+      const target = {
+        docker: provider,
+        dockerSocket: "unix:///none",
+        filesDir,
+        environment: "local",
+        healthInterval: 30,
+        labels: {},
+      };
       const secret = Object.fromEntries(Object.entries(files).map(([path, text]) => [path, pulumi.secret(text)]));
       return { files: new Files("web-files", { target, files: secret, digestKey: pulumi.secret(KEY) }) };
     });

@@ -12,7 +12,11 @@ const done = [
   "policies/**/*.{md,ts}",
   "components/*.ts",
   "components/{backup,broker,credentials,data,edge,observability,platform,runtime,strength}/**/*.ts",
-  "test/{unit,policies}/**/*.test.ts",
+  "test/**/*.ts",
+  "tools/**/*.{ts,sh}",
+  "services/**/*.{ts,sh}",
+  "components/host/*.{ts,sh}",
+  "{Pulumi.yaml,package.json}",
 ];
 
 /** Files that the patterns cover and that are not done. */

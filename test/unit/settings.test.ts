@@ -449,6 +449,7 @@ describe("a right config", () => {
         application: "conventions",
         release: {},
         generation: {},
+        healthInterval: 30,
         overlap: {},
         trading: { live: false, sandbox: [] },
         registries: {},

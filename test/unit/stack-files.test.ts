@@ -57,7 +57,8 @@ describe("Pulumi.yaml", () => {
   const defaults = checkConfig({}, new Set()).settings;
 
   it("lists every setting with its default, `host` as empty, since Pulumi takes a key without a default for required", () => {
-    const listed = Object.entries(config).filter(([, entry]) => "default" in entry);
+    const listed = Object.entries(config);
+    expect(listed.filter(([, entry]) => !("default" in entry)).map(([key]) => key)).toEqual([]);
     expect(listed.map(([key]) => key).sort()).toEqual([...Object.keys(defaults), "host"].sort());
     const given = listed.map(([key, entry]) => [`autollm:${key}`, text(entry.default)] as const);
     expect(checkConfig(Object.fromEntries(given), new Set()).settings).toEqual(defaults);

@@ -30,6 +30,7 @@ async function run(change: Partial<WorkloadSpec> = {}, where: Partial<Target> = 
       dockerSocket: "unix:///none",
       filesDir: "/files",
       environment: "local",
+      healthInterval: 30,
       labels: { stack: "s" },
       ...where,
     };

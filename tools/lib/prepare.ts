@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { ownImageNames, type PartImage } from "../../components/images.ts";
 import { partNames, parts } from "../../components/parts.ts";
 import { isLocalImageName, type LocalImageName } from "../images/catalogue.ts";
@@ -5,6 +6,7 @@ import { ensureImages, ensureOwnImages, registryReachable } from "../images/imag
 import { Daemon } from "./daemon.ts";
 import { step } from "./log.ts";
 import { startsWithChecks } from "./preflight.ts";
+import { StackFile } from "./stackFile.ts";
 import { readableSettings } from "./stackSettings.ts";
 import { setConfig, type Workspace } from "./workspace.ts";
 
@@ -47,7 +49,8 @@ const SHORT_INTERVAL = 5;
 /** Writes into a stack's config how often an older Docker checks its containers' health, unless that is said already. */
 export async function prepareHealthChecks(workspace: Workspace): Promise<void> {
   const settings = await readableSettings(workspace);
-  if (settings === undefined || settings.host !== undefined || settings.healthInterval !== undefined) return;
+  if (settings === undefined || settings.host !== undefined) return;
+  if (new StackFile(join(workspace.cwd, `Pulumi.${workspace.stack}.yaml`)).text("healthInterval") !== undefined) return;
   const daemon = Daemon.at(workspace.stack, settings);
   const api = await daemon.ask("version", "--format", "{{.Server.APIVersion}}");
   if (!startsWithChecks(api)) await setConfig(workspace, { healthInterval: String(SHORT_INTERVAL) });

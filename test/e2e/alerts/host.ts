@@ -374,7 +374,7 @@ export const edgeCases: readonly AlertCase[] = [
         "15m",
       ),
       one('probe_ssl_earliest_cert_expiry{job="edge",certificate="internal",domain="localhost"}', 8 * HOUR, "15m"),
-      // A route's probe sees the same certificate, whoever signed it.
+      // A route's probe sees the same certificate, of any signer.
       one('probe_ssl_earliest_cert_expiry{job="edge-grafana",route="/grafana/",login="no"}', 8 * HOUR, "15m"),
     ],
   },

@@ -21,7 +21,7 @@ export interface Comment {
 /** What GitHub's REST API tells of a repository, as far as a workflow asks. */
 export interface ApiState {
   readonly repository: string;
-  /** Whoever asks must have it. */
+  /** A client must have it. */
   readonly token: string;
   /** The folder of the artifacts: a run's id, and the artifact's name below. */
   readonly artifacts: string;

@@ -22,7 +22,7 @@ CREATE FUNCTION ran_trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   RETURN NEW;
 END $$;`;
 
-/** Ways in which a table's owner has code run by whoever reads, dumps, restores or sums the table. */
+/** Ways in which a table's owner has code run by a role that reads, dumps, restores or sums the table. */
 const waysOf = (role: string): Readonly<Record<string, string>> => ({
   check: "CREATE TABLE h_check (x int CHECK (ran('check')))",
   domain: "CREATE DOMAIN h_int AS int CHECK (ran('domain')); CREATE TABLE h_domain (x h_int)",
@@ -42,7 +42,7 @@ const waysOf = (role: string): Readonly<Record<string, string>> => ({
   default: "CREATE TABLE h_default (x int, y boolean DEFAULT ran('default'))",
 });
 
-/** In place of what pg_catalog has: for whoever looks a name up without saying where. */
+/** In place of what pg_catalog has: for a role that looks a name up without saying where. */
 const SHADOWS = `
 CREATE FUNCTION sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT CASE WHEN ran('shadow') THEN pg_catalog.sha256($1) END $$;
 CREATE FUNCTION textcat_hostile(text, text) RETURNS text LANGUAGE sql AS $$ SELECT CASE WHEN ran('operator') THEN $1 END $$;

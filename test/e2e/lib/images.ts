@@ -3,7 +3,7 @@ import type { LocalImageName } from "../../../tools/images/catalogue.ts";
 import { ensureImages, registryReachable } from "../../../tools/images/images.ts";
 import { run } from "../../../tools/lib/run.ts";
 
-/** Images as the local stack has them on this machine: pulled by digest where a registry is in reach, else built. */
+/** Images as the local stack has them on this machine: pulled by digest if a registry is reachable, else built. */
 export async function imagesHere<Name extends ImageName & LocalImageName>(
   names: readonly Name[],
 ): Promise<Record<Name, string>> {

@@ -19,7 +19,7 @@ export const subjects: Readonly<Record<string, { readonly from: readonly string[
     "exec.order.rejected": { from: ["execution-ib"], to: [] },
   };
 
-/** What nobody may do, whoever it is: spoil the stream, read all, ask the server, or answer in another's name. */
+/** What no user may do: spoil the stream, read all, ask the server, or answer in another's name. */
 export const forbidden = {
   publish: [
     "$JS.API.STREAM.DELETE.ORDERS",

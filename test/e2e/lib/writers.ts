@@ -44,7 +44,7 @@ export function startWriter(rate: number, write: (n: number) => Promise<void>): 
 }
 
 /**
- * One connection that is made anew after each failure, with the password of that moment: what a service does that is replaced.
+ * One connection that is made again after each failure, with the password of that moment: what a service does that is replaced.
  * @param open connects
  */
 export function reconnecting<C>(open: () => Promise<C>, close: (client: C) => Promise<unknown>) {

@@ -17,7 +17,7 @@ export const CARRIED = [
   ...["risk-manager", "execution-crypto", "portfolio-ledger"],
 ] as const;
 
-/** Ports at which the stores answer, each in a segment of that name. */
+/** Ports at which the stores answer, in the segments of their names. */
 const STORES = { postgres: 5432, redis: 6379, nats: 4222 } as const;
 type Store = keyof typeof STORES;
 

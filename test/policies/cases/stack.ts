@@ -129,7 +129,7 @@ export const stackCases: Readonly<Record<string, RuleCases>> = {
     },
     fail: {
       "declared without need": joining("redis", "redis,loki", [network("redis")]),
-      "joined without a word": joining("redis", "redis", [network("redis"), network("egress")]),
+      "joined silently": joining("redis", "redis", [network("redis"), network("egress")]),
       "a network from elsewhere": [
         network("redis"),
         inStack(container({ props: { networksAdvanced: [{ name: "bridge" }] } })),
