@@ -59,7 +59,7 @@ export class Host extends pulumi.ComponentResource {
         },
         {
           parent: this,
-          // A forced replacement would otherwise undo the step after doing it anew.
+          // A forced replacement would otherwise undo the step after doing it again.
           deleteBeforeReplace: true,
           dependsOn: [contact, ...step.after.flatMap((needed) => done.get(needed) ?? [])],
         },

@@ -100,7 +100,7 @@ export function packagesStep({ docker }: HostOptions): Step {
       ...pinned.map(
         (name) =>
           // What is installed stays, also when the archive has only its successor by now.
-          `{ ${versionHolds(name, docker.version ?? "")}; } 2>/dev/null || apt-cache madison ${name} | cut -d'|' -f2 | tr -d ' ' | { while read -r version; do case $version in ${docker.version}) exit 0 ;; esac; done; exit 1; } || fail "${name}: no version ${docker.version} is to be had (host.docker.version); there are: $(apt-cache madison ${name} | cut -d'|' -f2 | xargs)"`,
+          `{ ${versionHolds(name, docker.version ?? "")}; } 2>/dev/null || apt-cache madison ${name} | cut -d'|' -f2 | tr -d ' ' | { while read -r version; do case $version in ${docker.version}) exit 0 ;; esac; done; exit 1; } || fail "${name}: no version ${docker.version} is available (host.docker.version); there are: $(apt-cache madison ${name} | cut -d'|' -f2 | xargs)"`,
       ),
       // Docker of the other source makes way; volumes, images and containers stay.
       `if ${query} ${others.join(" ")} 2>/dev/null | grep -q '^installed ${others[0]}$'; then apt_get remove --yes --allow-change-held-packages ${others.slice(0, 2).join(" ")}; fi`,

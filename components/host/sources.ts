@@ -47,7 +47,7 @@ export function sourcesStep(options: HostOptions): Step {
           prepare: [
             "mkdir -p /etc/apt/keyrings",
             `if [ "$(sha256sum < ${KEYRING} 2>/dev/null | cut -c1-64)" != ${KEY_SHA256} ]; then`,
-            `  report=$(/usr/lib/apt/apt-helper download-file ${REPOSITORY}/gpg ${KEYRING}.new SHA256:${KEY_SHA256} 2>&1) || fail "the key of Docker's repository cannot be had: $(echo "$report" | tail -n 1). Mend the way there, or set host.docker.source to debian"`,
+            `  report=$(/usr/lib/apt/apt-helper download-file ${REPOSITORY}/gpg ${KEYRING}.new SHA256:${KEY_SHA256} 2>&1) || fail "the key of Docker's repository cannot be fetched: $(echo "$report" | tail -n 1). Repair the way there, or set host.docker.source to debian"`,
             `  install -m 0644 ${KEYRING}.new ${KEYRING} && rm -f ${KEYRING}.new`,
             "fi",
           ].join("\n"),

@@ -64,7 +64,7 @@ export function inOrder(steps: readonly Step[]): Step[] {
     if (path.includes(step.name)) throw new Error(`host steps need each other: ${[...path, step.name].join(" -> ")}`);
     for (const name of step.after) {
       const needed = steps.find((candidate) => candidate.name === name);
-      if (needed === undefined) throw new Error(`host step ${step.name} needs ${name}, which there is not`);
+      if (needed === undefined) throw new Error(`host step ${step.name} needs ${name}, which does not exist`);
       visit(needed, [...path, step.name]);
     }
     done.set(step.name, step);

@@ -65,7 +65,7 @@ function patience({ healthcheck }: ContainerInputs): number {
   return secondsOf(startPeriod) + retries * (CHECK_SECONDS + secondsOf(timeout)) + 5;
 }
 
-/** The images of the parts around the image: pinned ones from their registry, or those that are built here. */
+/** The images of the platform's own parts: pinned ones from their registry, or those that are built here. */
 async function partImages(): Promise<Record<string, string>> {
   if (await registryReachable())
     return { imageSource: "registry", localImages: JSON.stringify(await ensureOwnImages()) };

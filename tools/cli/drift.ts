@@ -101,7 +101,7 @@ export const driftCommand = command(
   },
 );
 
-/** Runs the differing steps anew, in their order, just as the engine would. */
+/** Runs the differing steps again, in their order, just as the engine would. */
 async function repairHost(
   host: NonNullable<Settings["host"]>,
   steps: readonly Step[],

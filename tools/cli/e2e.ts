@@ -12,7 +12,7 @@ import { root } from "../lib/workspace.ts";
 /** The tests for every change; all others under test/e2e belong to --full. */
 const CORE = ["test/e2e/config-checks.test.ts", "test/e2e/platform.test.ts", "test/e2e/engine.test.ts"];
 /**
- * The tests that bootstrap a Debian of their own (hosts, and the images that are built where no registry is in reach), or take a
+ * The tests that bootstrap a Debian of their own (hosts, and the images that are built if no registry is reachable), or take a
  * program from its packages and namespaces from the kernel.
  */
 const ON_DEBIAN = ["test/e2e/host*.test.ts", "test/e2e/images.test.ts", "test/e2e/workflows.test.ts"];

@@ -120,7 +120,7 @@ A copied value takes the place of a generated one, so that running programs keep
     }
     say(`${count} set in stack ${stack}; next: ${commandLine(stack, "preview")}, then ${commandLine(stack, "up")}`);
     const holds = path.endsWith(".enc")
-      ? "whoever has its key reads every secret"
+      ? "an attacker with its key reads every secret"
       : "it holds every secret in plain text";
     say(`destroy ${file} and its copies when the old installation is gone: ${holds}`);
     return 0;

@@ -16,7 +16,7 @@ const spec = (name: ServiceName): ServiceSpec<ServiceName> => services[name];
 /** What runs by itself; a batch job has no part in the picture. */
 const serving = serviceNames.filter((name) => spec(name).port !== null);
 
-/** The parts around the services that the picture shows, by what they are for. */
+/** The components that the picture shows beside the services, by what they are for. */
 const parts: Readonly<Record<string, readonly string[]>> = {
   Data: ["postgres", "redis", "nats"],
   Broker: ["ib-gateway"],

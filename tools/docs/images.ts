@@ -20,7 +20,7 @@ function origin(image: LocalImage): string {
   return module === undefined ? "Go modules" : `Go module \`${module.split("@")[1]}\``;
 }
 
-/** The table of docs/images.md: each third-party image, and what stands for it where no registry is in reach. */
+/** The table of docs/images.md: each third-party image, and what stands for it if no registry is reachable. */
 export function imagesTable(): string {
   const rows = (Object.keys(images) as ImageName[]).map((name) => {
     const official = officialVersion(images[name]);

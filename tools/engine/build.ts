@@ -96,7 +96,7 @@ async function writeSchema(workspace: string, part: EnginePart, generator: strin
     cpSync(join(out, file), join(workspace, part.package, file));
 }
 
-/** Builds one binary into the cache, unless it is there. It appears under its name when it is whole, so an interruption leaves none by half. */
+/** Builds one binary into the cache, unless it is there. It appears under its name when it is whole, so an interruption leaves no incomplete one. */
 export async function buildPart(part: EnginePart): Promise<string> {
   const finished = partPath(part);
   if (existsSync(finished)) return finished;

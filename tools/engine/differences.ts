@@ -1,5 +1,5 @@
 /**
- * The inputs of the npm packages that a built plugin does not know, by resource type: it would ignore them without a word.
+ * The inputs of the npm packages that a built plugin does not know, by resource type: it would ignore them silently.
  * A path stands for all below it. Tests compare this list with the plugins, and see that the program gives none of them.
  */
 export const unknownInputs: Readonly<Record<string, readonly string[]>> = {
@@ -42,7 +42,7 @@ export const unknownInputs: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Whether a path is one of a type's unknown inputs, or lies below one. */
+/** Whether a path is among a type's unknown inputs, or lies below one. */
 export function isUnknown(type: string, path: string): boolean {
   return (unknownInputs[type] ?? []).some((unknown) => path === unknown || path.startsWith(`${unknown}.`));
 }

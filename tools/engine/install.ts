@@ -91,7 +91,7 @@ function removeUnused(used: ReadonlySet<string>): void {
   }
 }
 
-/** The environment that keeps the built engine to itself: its own plugins, and no look for updates that could not be had. */
+/** The environment that keeps the built engine to itself: its own plugins, and no look for updates, which are unavailable. */
 export function engineEnv(folder: string): Record<string, string> {
   return {
     PATH: `${join(folder, "bin")}${delimiter}${process.env.PATH ?? ""}`,

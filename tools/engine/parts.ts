@@ -4,7 +4,7 @@ export interface EnginePart {
   readonly name: string;
   /** Go package, below this module or from another one. */
   readonly package: string;
-  /** How long a cold build takes on two cores, so that whoever waits knows. */
+  /** How long a cold build takes on two cores, so that the operator who waits knows. */
   readonly expectation: string;
   /** Folders below `go/` whose change means another binary. */
   readonly sources: readonly string[];
@@ -14,7 +14,7 @@ export interface EnginePart {
   readonly schema?: string;
 }
 
-/** Version of the CLI that is built where the official one cannot be had; one that package.json's `engines` allows. */
+/** Version of the CLI that is built if the official one is unavailable; one that package.json's `engines` allows. */
 export const CLI_VERSION = "3.259.0";
 
 const versionVariable = (name: string) => `autollm.local/engine/version.${name}`;

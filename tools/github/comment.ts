@@ -29,7 +29,7 @@ export function summary(text: string): string {
   return `${failed ? "failed: " : ""}${shown.join(", ") || "no changes"}`;
 }
 
-/** The comment: a line a stack, and the whole preview folded below. The end of a long one is kept: there are the verdicts. */
+/** The comment: a line per stack, and the whole preview folded below. The end of a long one is kept: there are the verdicts. */
 export function previewComment(previews: readonly Preview[]): string {
   const room = Math.floor((MAX_COMMENT - 2000) / Math.max(1, previews.length));
   const parts = previews.map(({ stack, text }) => {

@@ -31,7 +31,7 @@ export async function buildBase(tag: string): Promise<void> {
   if (!existsSync(archive)) {
     if (!buildsDebian()) {
       throw new UserError(
-        "no registry is in reach, and to build the images here takes Debian and root: run this there, or open a way to the registries",
+        "no registry is reachable, and to build the images here takes Debian and root: run this there, or open a way to the registries",
       );
     }
     await step("bootstrapping Debian for the local images", "under 2 minutes", () => bootstrap(archive));

@@ -111,7 +111,7 @@ export const goPrograms = {
   },
   alertmanager: {
     module: `github.com/prometheus/alertmanager@${ALERTMANAGER}`,
-    // Its pages are written in Elm, whose packages are in no registry that is in reach.
+    // Its pages are written in Elm, whose packages are in no registry that is reachable.
     files: { "ui/app/dist/index.html": ALERTMANAGER_PAGE },
     commands: [
       // It serves what is compressed, and nothing else.
@@ -276,7 +276,7 @@ export async function buildGoProgram(name: GoProgramName): Promise<string> {
   const built = join(cacheDir("images", "go"), `${name}-${goProgramKey(name)}`);
   if (existsSync(built)) return built;
   if ((await which("go")) === undefined) {
-    throw new UserError(`${name} is built from source where no registry is in reach: install Go 1.26 or newer`);
+    throw new UserError(`${name} is built from source, as no registry is reachable: install Go 1.26 or newer`);
   }
   const source = cacheDir("images", "src", name);
   await step(

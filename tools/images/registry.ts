@@ -4,7 +4,7 @@ import { type RegistryLogin, registryOf } from "../../components/registries.ts";
 const LIMIT_MS = 5000;
 /** Where Docker Hub's images are. */
 const HUB_HOST = "registry-1.docker.io";
-/** The forms in which a registry may keep an image: without a word it would look for the oldest one. */
+/** The forms in which a registry may keep an image: unless it is asked for them it would look for the oldest one. */
 const FORMS = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.oci.image.manifest.v1+json",
@@ -19,7 +19,7 @@ const request = (url: string, headers: Headers = {}, method = "HEAD") =>
 
 /**
  * Whether images can be pulled here: asks the registry of the database's image for that image.
- * A registry that wants a login first (401) is in reach; a proxy that stands in its place and refuses (403, 5xx) is not.
+ * A registry that wants a login first (401) is reachable; a proxy that stands in its place and refuses (403, 5xx) is not.
  */
 export async function registryReachable(reference: string = images.postgres.reference): Promise<boolean> {
   try {
@@ -66,7 +66,7 @@ async function authorization(challenge: string, repository: string, login: Regis
   );
   if (realm === undefined || !URL.canParse(realm)) return undefined;
   const url = new URL(realm);
-  // A registry could otherwise have the password sent in the clear.
+  // A registry could otherwise have the password sent in plain text.
   if (url.protocol !== "https:" && !isLoopback(url.host)) return undefined;
   url.searchParams.set("scope", `repository:${repository}:pull`);
   if (service !== undefined) url.searchParams.set("service", service);

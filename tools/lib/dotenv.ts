@@ -75,7 +75,7 @@ function quoted(source: string): { readonly text: string; readonly end: number }
 const WRITE_IT = "write the value itself, and a dollar sign in it as $$";
 
 /**
- * Reads an env file as docker compose does (compose-go's `dotenv`): each value is the one that a container is given, whether by
+ * Reads an env file as docker compose does (compose-go's `dotenv`): each value is what a container gets, whether by
  * `env_file` or by `${NAME}` in the compose file. What the file alone does not tell, such as a variable of the shell, has no value.
  */
 export function readEnvFile(content: string): EnvFile {

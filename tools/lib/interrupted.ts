@@ -40,8 +40,8 @@ export function halfRemoved({ pending_operations: pending = [] }: Deployment): D
 const LIVE_FILES = /::[a-z0-9-]+-live-files$/;
 
 /**
- * The state without open questions: nothing pending, nothing that is gone, and live files that were being written are written
- * anew, also where the change that wrote them has been taken back.
+ * The state without open questions: nothing pending, nothing that is gone, and hot-reloaded files that were being written are written
+ * again, also if the change that wrote them has been taken back.
  */
 export function settled(deployment: Deployment, gone: ReadonlySet<string>): Deployment {
   const { pending_operations: pending = [], ...rest } = deployment;

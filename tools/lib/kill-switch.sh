@@ -54,7 +54,7 @@ tell_nats() {
   fi
 }
 
-# orders WGET_OPTION...: asks the keeper of the streams about the approved orders that wait.
+# orders WGET_OPTION...: asks the stream keeper about the approved orders that wait.
 orders() {
   keeper=$(list 5 | sed -n 's/^\([^ ]*\) nats-streams .*/\1/p' | head -n 1)
   [ -n "$keeper" ] && within 30 exec "$keeper" wget -q -O - "$@"

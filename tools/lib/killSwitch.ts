@@ -17,7 +17,7 @@ export type KillSwitchAction = keyof typeof scripts;
 
 /**
  * Sets, releases or reads the application's own switch, whether or not its holder is running.
- * @param detail what the file says when the switch is set anew
+ * @param detail what the file says if the switch is set again
  * @returns what the file says; empty where the switch is not set
  */
 export async function killSwitch(daemon: Daemon, action: KillSwitchAction, detail: object = {}): Promise<string> {

@@ -63,7 +63,7 @@ function place(stack: string, directory: string, machine: string, send: Send): L
 const limited = (limit: number | undefined) => (limit === undefined ? {} : { limit });
 const here: Send = (text, limit) => run("sh", ["-s"], { input: text, allowFailure: true, ...limited(limit) });
 
-/** Root's alone; it goes with a restart of the host, as whoever was at work there does. */
+/** Root's alone; it goes with a restart of the host, as the processes that were at work there do. */
 const HOST_DIRECTORY = "/run/autollm-locks";
 /** Every account of the machine may write there. */
 const sharedDirectory = () => (existsSync("/run/lock") ? "/run/lock/autollm-locks" : "/tmp/autollm-locks");

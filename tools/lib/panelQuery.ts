@@ -1,6 +1,6 @@
 import { PROMETHEUS_UID } from "../../components/observability/grafanaConfig.ts";
 
-/** A query of a panel, as far as it is asked anew. */
+/** A query of a panel, as far as it is asked again. */
 export interface PanelTarget {
   readonly refId: string;
   readonly expr: string;

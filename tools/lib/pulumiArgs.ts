@@ -32,7 +32,7 @@ function named(args: readonly string[]): string | undefined {
   return args[given]?.split(/=(.*)/s, 2)[1] ?? args[given + 1] ?? "local";
 }
 
-/** The stack that a command line of Pulumi's is about, and what is added to it: without a word it is the local one. */
+/** The stack that a command line of Pulumi's is about, and what is added to it: unless one is named, it is the local one. */
 export function stackOf(args: readonly string[]): { readonly stack: string; readonly added: readonly string[] } {
   const given = named(args);
   if (given !== undefined) return { stack: given, added: [] };

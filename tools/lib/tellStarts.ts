@@ -1,7 +1,7 @@
 import type { Daemon } from "./daemon.ts";
 import { say } from "./log.ts";
 
-/** How often it is told, and how long a start may take without a word. */
+/** How often it is told, and how long a start may take silently. */
 const EVERY_MS = 60_000;
 /** Restarts after which a container is told to end again and again. */
 const LOOP = 3;

@@ -125,7 +125,7 @@ class BoltFile {
 }
 
 /**
- * What is wrong with a file of bbolt's, in a few words; undefined for a whole one and for an empty one, which bbolt begins anew.
+ * What is wrong with a file of bbolt's, in a few words; undefined for a whole one and for an empty one, which bbolt begins again.
  * The values in it are not looked at: bbolt hands them out as they are. Nobody may write to it meanwhile.
  * @throws where the file cannot be read
  */

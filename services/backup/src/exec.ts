@@ -44,7 +44,7 @@ function started(program: string, args: readonly string[], { env = {}, cwd }: Ex
     child.on("error", reject);
     child.on("close", (exit) => resolve(exit ?? 128));
   }).finally(() => running.delete(child));
-  // Whoever waits for it is told; where nobody does yet, it is no fault of the process.
+  // A caller that waits for it gets the error; if none does yet, it is no fault of the process.
   code.catch(() => undefined);
   return { child, code, stderr: () => stderr };
 }
@@ -78,7 +78,7 @@ export interface OutputOptions extends ExecOptions {
   readonly silence?: number;
 }
 
-/** What a program writes, as it comes. Fails as the program does; whoever stops reading ends it. */
+/** What a program writes, as it comes. Fails as the program does; a reader that stops ends it. */
 export async function* output(
   program: string,
   args: readonly string[],

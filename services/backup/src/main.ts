@@ -117,7 +117,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   "wal-log": ([cluster = "", first = "", last = ""]) => writeWal(cluster, first, last, process.stdout),
   /** Takes over from the second place what this one lacks. */
   "wal-fetch": async () => answer(await fetchWal()),
-  /** Run elsewhere, by whoever may remove: stdin is a request without a key's file, and the key. */
+  /** Run elsewhere, by an operator who may remove: stdin is a request without a key's file, and the key. */
   prune: async () => {
     const { password, ...request } = JSON.parse(await text(process.stdin)) as Omit<PruneRequest, "key"> & {
       password: string;

@@ -43,7 +43,7 @@ const current = (manifest: Manifest): Manifest => ({
 export type Watcher = (path: string, content: Content) => Promise<void>;
 
 /**
- * Reads a snapshot as a whole and proves it, piece by piece, as it passes by: nothing of it lies anywhere in the clear.
+ * Reads a snapshot as a whole and proves it, piece by piece, as it passes by: nothing of it is anywhere in plain text.
  * @throws BackupError when it is not whole
  */
 export async function proveSnapshot(snapshot: Snapshot, { volumes }: Settings, watch?: Watcher): Promise<Manifest> {

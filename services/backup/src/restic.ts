@@ -169,7 +169,7 @@ export interface Collected {
 }
 
 /**
- * Saves what `collect` writes: it goes from the programs that dump it to restic, and lies nowhere in the clear. A fault of
+ * Saves what `collect` writes: it goes from the programs that dump it to restic, and is nowhere in plain text. A fault of
  * `collect` makes no snapshot.
  */
 export async function save(

@@ -19,7 +19,7 @@ export interface RestoreTestResult {
 
 /** How long an answer is waited for; the other side gives up a little earlier. */
 const ANSWER_MS = 2 * 60 * 60 * 1000 + 60_000;
-/** The sums of many tables; whoever answers is not trusted with more memory. */
+/** The sums of many tables; the container that answers is not trusted with more memory. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 async function connected(): Promise<Socket> {

@@ -68,7 +68,7 @@ export async function s3(
 const NO_SNAPSHOT = "0".repeat(64);
 
 /**
- * Why whoever has these credentials could remove a copy, or overwrite it for good; empty when they cannot.
+ * Why a client with these credentials could remove a copy, or overwrite it for good; empty when they cannot.
  * Nothing is removed: what it asks to delete does not exist, and permission is asked first.
  */
 export async function removable(bucket: Bucket): Promise<string[]> {

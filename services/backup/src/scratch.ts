@@ -139,7 +139,7 @@ async function stop(): Promise<void> {
 }
 
 async function serveOne(socket: Socket): Promise<void> {
-  // Whoever asks may go away, and what a schema brings may never end: either ends the server under it.
+  // The client may go away, and what a schema brings may never end: in both cases the server is ended.
   let ended = false;
   const end = () => {
     ended = true;

@@ -16,7 +16,7 @@ import { bucketOf, removable } from "./s3.ts";
 import { REPOSITORY, requireSecret } from "./settings.ts";
 import { note, readStatus } from "./status.ts";
 
-/** A lock as restic keeps it. Whoever holds one renews it each 5 minutes. */
+/** A lock as restic keeps it. Its holder renews it each 5 minutes. */
 export interface Lock {
   readonly time: string;
   readonly exclusive: boolean;
@@ -140,7 +140,7 @@ export interface Pruned {
 
 /**
  * Removes from the second repository what is older than is kept.
- * @throws BackupError where a snapshot is of the future: whoever writes there could make all others look old
+ * @throws BackupError where a snapshot is of the future: an attacker who writes there could make all others look old
  */
 export async function prune({ url, stack, key, accessKey, secretKey, dryRun }: PruneRequest): Promise<Pruned> {
   const env = { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey };

@@ -60,7 +60,7 @@ export async function serve(settings: Settings): Promise<void> {
     return { ...status, ...kit, everyHours: settings.everyHours };
   };
 
-  // An earlier version collected in the clear, and left it there when it was killed.
+  // An earlier version collected in plain text, and left it there when it was killed.
   rmSync(FORMER_WORK, { recursive: true, force: true });
   const answering = createServer((request, response) => {
     if (request.url === "/metrics")

@@ -31,7 +31,7 @@ export const REPOSITORY = join(HOME, "repository");
 export const ARCHIVE = "/snapshot.tar";
 /** The folder that a snapshot of the former form holds. Nothing is collected in it any more. */
 export const FORMER_FOLDER = join(HOME, "work", "collected");
-/** Where an earlier version left what it had read or collected, in the clear. */
+/** Where an earlier version left what it had read or collected, in plain text. */
 export const FORMER_WORK = join(HOME, "work");
 /** Memory: what must be a file for a moment. */
 export const SCRATCH_FILE = "/tmp/grafana.db";

@@ -76,7 +76,7 @@ export class JetStreamRefusal extends Error {
   }
 }
 
-/** JetStream's API, as far as the keeper of the streams may use it. */
+/** JetStream's API, as far as the stream keeper may use it. */
 export class JetStreamApi {
   readonly #nats: NatsConnection;
   constructor(nats: NatsConnection) {

@@ -33,7 +33,7 @@ export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
 /**
  * Reads a table's rows. Not a SELECT: to plan one, Postgres runs functions of the table's owner (an index's or a statistic's, and
- * casts) with the rights of whoever asks; COPY of a table plans nothing.
+ * casts) with the rights of the role that asks; COPY of a table plans nothing.
  */
 export const copySql = (schema: string, name: string) => `COPY ${quoted(schema)}.${quoted(name)} TO STDOUT`;
 

@@ -4,7 +4,7 @@ import { readdir, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ArchiveWriter } from "./archive.ts";
 
-/** How often a file is read anew when it changed meanwhile. */
+/** How often a file is read again if it changed meanwhile. */
 const TRIES = 3;
 
 const isMissing = (error: unknown) => error instanceof Error && "code" in error && error.code === "ENOENT";

@@ -163,7 +163,7 @@ export class Bus {
     this.#log.info("reading from the stream", { subject });
     try {
       for await (const message of messages) {
-        // What was fetched but not begun when the stop came is delivered again, to whoever reads next.
+        // What was fetched but not begun when the stop came is delivered again, to the next reader.
         if (this.#stopped.signal.aborted) message.nak();
         else await this.#handle(message, handler);
       }

@@ -14,7 +14,7 @@ type Resolve = (name: string) => Promise<readonly string[]>;
 const resolveByDns: Resolve = async (name) => (await lookup(name, { all: true })).map(({ address }) => address);
 
 /**
- * Tells who a request comes from. X-Forwarded-For is believed only from a trusted proxy, and then only its last entry:
+ * The client of a request. X-Forwarded-For is believed only from a trusted proxy, and then only its last entry:
  * the proxy wrote that one, anything before it is the client's word.
  */
 export class ClientAddress {

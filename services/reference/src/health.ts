@@ -15,7 +15,7 @@ interface Result {
 /**
  * The state of a service in one line.
  * Red (503) only when something that the service itself connects to is gone: its database, Redis, NATS, its volume.
- * A peer service that is away is amber: 200 with its name. Were it red, one broken service would turn every service
+ * A peer service that is away is amber: 200 with its name. If it were red, one broken service would turn every service
  * before it red, the watchdog would restart healthy ones, and a rolling deploy of either could never finish.
  */
 export class Health {

@@ -7,7 +7,7 @@ import { run, which } from "../../lib/run.ts";
 import { seconds } from "../measure.ts";
 import { idle } from "./idle.ts";
 
-/** Debian 12's, version 1.29, stands still for ever with 110 containers. */
+/** Debian 12's, version 1.29, hangs for ever with 110 containers. */
 const LIMIT_MS = 300_000;
 
 /** `docker compose`, or the `docker-compose` that Debian packs. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Daemon } from "../daemon.ts";
 
-/** A verified snapshot, which the container that verified it decrypts piece by piece: nothing of it lies in the clear anywhere. */
+/** A verified snapshot, which the container that verified it decrypts piece by piece: nothing of it is in plain text anywhere. */
 export interface Source {
   readonly daemon: Daemon;
   readonly container: string;
