@@ -61,7 +61,7 @@ describe("a host that is lost with everything on it", () => {
     folder = mkdtempSync(join(tmpdir(), "safe-of-a-test-"));
     kit = join(folder, "kit");
     stack = await testStack("e2e-disaster");
-    await stack.pulumi("stack", "init", stack.name);
+    await stack.init();
     await stack.pulumi("config", "set", "--path", "backup.s3", place.setting);
     await stack.pulumi("config", "set", "--secret", "s3-access-key", place.owner.accessKey);
     await stack.pulumi("config", "set", "--secret", "s3-secret-key", place.owner.secretKey);
@@ -129,7 +129,7 @@ describe("a host that is lost with everything on it", () => {
     mkdirSync(stack.home, { recursive: true, mode: 0o700 });
     for (const name of ["passphrase", `Pulumi.${stack.name}.yaml`]) cpSync(join(kit, name), join(stack.home, name));
     const key = readFileSync(join(kit, "backup-key"), "utf8").trim();
-    await stack.pulumi("stack", "init", stack.name);
+    await stack.init();
     await stack.pulumi("config", "set", "--secret", "backup-key", key);
     const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
@@ -178,7 +178,7 @@ describe("a host that is lost with everything on it", () => {
     const saved = await stack.autollm("backup");
     expect(saved.code, saved.stderr).toBe(0);
     rmSync(join(stack.home, "state"), { recursive: true, force: true });
-    await stack.pulumi("stack", "init", stack.name);
+    await stack.init();
     const file = join(folder, "state.json");
     const restored = await stack.autollm("restore", "latest", "--state", file);
     expect(restored.code, restored.stderr).toBe(0);

@@ -100,10 +100,7 @@ describe("the second repository", () => {
     expect((await s3(all, "PUT", "", { versioning: "" }, versioning)).status).toBe(200);
 
     stack = await testStack("e2e-second");
-    await run("./autollm", ["pulumi", "stack", "init", stack.name], {
-      cwd: root,
-      env: { AUTOLLM_HOME: stack.home },
-    });
+    await stack.init();
     await stack.pulumi("config", "set", "--path", "backup.s3", `s3:${url}/backups/e2e`);
     await stack.pulumi("config", "set", "--secret", "s3-access-key", writer.accessKey);
     await stack.pulumi("config", "set", "--secret", "s3-secret-key", writer.secretKey);

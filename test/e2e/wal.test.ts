@@ -3,7 +3,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../tools/lib/run.ts";
-import { root } from "../../tools/lib/workspace.ts";
 import { eventually } from "./lib/http.ts";
 import { S3Server } from "./lib/s3Server.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
@@ -45,7 +44,7 @@ describe("Postgres's log", () => {
   beforeAll(async () => {
     place = await S3Server.start();
     stack = await testStack("e2e-wal");
-    await run("./autollm", ["pulumi", "stack", "init", stack.name], { cwd: root, env: { AUTOLLM_HOME: stack.home } });
+    await stack.init();
     await stack.pulumi("config", "set", "--path", "backup.s3", place.setting);
     await stack.pulumi("config", "set", "--secret", "s3-access-key", place.owner.accessKey);
     await stack.pulumi("config", "set", "--secret", "s3-secret-key", place.owner.secretKey);

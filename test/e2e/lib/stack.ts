@@ -19,6 +19,8 @@ export interface TestStack {
   readonly url: string;
   /** Runs one of the project's commands on the stack. A failure is returned, not thrown. */
   autollm(command: string, ...args: readonly string[]): Promise<RunResult>;
+  /** Makes it without bringing it up, for its config. */
+  init(): Promise<void>;
   /** Brings it up on ports of its own. A failure is returned, not thrown. */
   up(): Promise<RunResult>;
   /** Runs a Pulumi command on the stack. A failure throws. */
@@ -162,6 +164,9 @@ export async function testStack(test: string): Promise<TestStack> {
     httpsPort,
     url: `https://localhost:${httpsPort}`,
     autollm,
+    init: async () => {
+      await run("./autollm", ["pulumi", "stack", "init", name], { cwd: root, env });
+    },
     up: () => autollm("up", "--http-port", String(httpPort), "--https-port", String(httpsPort)),
     pulumi,
     output: async (output) => (await pulumi("stack", "output", output, "--show-secrets")).trim(),
