@@ -284,7 +284,7 @@ describe("the backup's metrics", () => {
     const page = metricsPage({
       ...{ lastRun: 2000, lastSuccess: 5000, lastOk: true, seconds: 1.5, bytes: 7, repositoryBytes: 8, snapshots: 3 },
       ...{ failures: 1, lastGoodTest: 9000, lastTestOk: false, testFailures: 2, missing: 0 },
-      ...{ secondSuccess: 7000, secondOk: true, secondAppendOnly: true, secondDue: 4 },
+      ...{ secondSuccess: 7000, secondOk: true, secondAppendOnly: true, secondDue: 4, kitMade: 6000, kitCurrent: true },
     });
     for (const name of backupMetrics) expect(page).toMatch(new RegExp(`^${name} \\d`, "m"));
     expect(page).toContain("backup_last_success_timestamp_seconds 5\n");
