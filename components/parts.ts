@@ -1,7 +1,7 @@
 import { ibApiPort } from "./broker/ibPort.ts";
 import { type CredentialName, credentialNames } from "./credentials/catalogue.ts";
 import type { PartImage } from "./images.ts";
-import { calledSegments, callSegments, nameIn, routedSegments, type SegmentName } from "./segments.ts";
+import { calledSegments, callSegments, listenHosts, routedSegments, type SegmentName } from "./segments.ts";
 
 /** Any address: for a part that listens on all of its addresses. */
 export const EVERYWHERE = "*";
@@ -247,10 +247,16 @@ export const partNames = Object.keys(parts) as readonly PartName[];
 
 export const isPart = (workload: string): workload is PartName => Object.hasOwn(parts, workload);
 
+/** The ports that are open in a segment. */
+export const openIn = (ports: Listening, segment: SegmentName): readonly number[] => [
+  ...(ports[EVERYWHERE] ?? []),
+  ...(ports[segment] ?? []),
+];
+
 /** The segments in which a part is called by its name: those in which it has a port. */
 export function servesIn(name: PartName): readonly SegmentName[] {
   const { segments, ports } = parts[name];
-  return segments.filter((segment) => (ports[EVERYWHERE] ?? ports[segment] ?? []).length > 0);
+  return segments.filter((segment) => openIn(ports, segment).length > 0);
 }
 
 /**
@@ -266,8 +272,5 @@ export function portOf(name: PartName): number {
 /** `host:port` of a part that has one port. */
 export const addressOf = (name: PartName): string => `${name}:${portOf(name)}`;
 
-/** The addresses at which a part listens that does not listen on all of its own; its loopback for the health check. */
-export const hostsOf = (name: PartName): readonly string[] => [
-  "127.0.0.1",
-  ...servesIn(name).map((segment) => nameIn(name, segment)),
-];
+/** The addresses at which a part listens. */
+export const hostsOf = (name: PartName): readonly string[] => listenHosts(name, servesIn(name));

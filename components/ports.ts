@@ -1,5 +1,5 @@
 import { ibApiPort } from "./broker/ibPort.ts";
-import { EVERYWHERE, isPart, type Listening, parts } from "./parts.ts";
+import { EVERYWHERE, isPart, type Listening, openIn, parts } from "./parts.ts";
 import { isServiceName, services } from "./platform/catalogue.ts";
 import { type SegmentName, serviceSeats } from "./segments.ts";
 
@@ -20,6 +20,5 @@ function listening(workload: string, standIn: boolean): Listening {
  * @throws for an unknown workload
  */
 export function portsIn(workload: string, segment: SegmentName, standIn: boolean): readonly number[] {
-  const ports = listening(workload, standIn);
-  return [...new Set([...(ports[EVERYWHERE] ?? []), ...(ports[segment] ?? [])])].sort((a, b) => a - b);
+  return [...new Set(openIn(listening(workload, standIn), segment))].sort((a, b) => a - b);
 }

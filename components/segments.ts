@@ -162,6 +162,16 @@ export const addressesOf = (range: string, { offset, bits }: SegmentSpec) => sub
  */
 export const nameIn = (workload: string, segment: SegmentName): string => `${workload}.${segment}`;
 
+/**
+ * The addresses at which a workload listens that does not listen on all of its own, as HTTP_LISTEN and Prometheus's programs take
+ * them. The loopback is for the health check. A program that listens on every address works as well, but can then be called in the
+ * segments in which it only calls.
+ */
+export const listenHosts = (workload: string, serves: readonly SegmentName[]): readonly string[] => [
+  "127.0.0.1",
+  ...serves.map((segment) => nameIn(workload, segment)),
+];
+
 /** The names by which Docker's resolver knows a workload in a segment. */
 export function namesIn(workload: string, segment: SegmentName, serves: readonly SegmentName[]): string[] {
   if (segment === "egress") return [];

@@ -35,8 +35,6 @@ export const sockets = {
 
 type SocketName = keyof typeof sockets;
 
-/** The address of the edge's metrics. */
-export const EDGE_METRICS = `edge-sockets:${METRICS.port}`;
 /** The edge's address inside, for probes. */
 export const EDGE_INSIDE = `https://edge-sockets:${sockets.https.port}`;
 

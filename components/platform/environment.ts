@@ -2,10 +2,9 @@ import { type CredentialName, serviceNeeds } from "../credentials/catalogue.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
 import { storeUser } from "../data/slotUser.ts";
-import { nameIn, serviceSeats } from "../segments.ts";
+import { listenHosts, nameIn, serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { type ServiceName, type ServiceSpec, services, underscored } from "./catalogue.ts";
-import { httpListen } from "./httpListen.ts";
 import { OTLP_ENDPOINT } from "./otlp.ts";
 
 /** Where the services find their YAML files. */
@@ -30,7 +29,7 @@ export function serviceEnvironment(service: ServiceName, settings: Settings, ibP
     TZ: "UTC",
     LIVE: settings.trading.live ? "1" : "0",
     OTEL_SERVICE_NAME: service,
-    ...(entry.port === null ? {} : { HTTP_LISTEN: httpListen(service, serviceSeats(service).serves) }),
+    ...(entry.port === null ? {} : { HTTP_LISTEN: listenHosts(service, serviceSeats(service).serves).join() }),
     ...(entry.port !== null ? { OTEL_EXPORTER_OTLP_ENDPOINT: OTLP_ENDPOINT } : {}),
     SYMBOLS_CONFIG: `${CONFIG_DIR}/symbols.yaml`,
     FEEDS_CONFIG: `${CONFIG_DIR}/feeds.yaml`,

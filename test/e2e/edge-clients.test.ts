@@ -1,6 +1,6 @@
 import { Agent, request } from "node:https";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { EDGE_METRICS } from "../../components/edge/sockets.ts";
+import { EDGE_PORTS } from "../../components/parts.ts";
 import { type Answer, eventually, https, login } from "./lib/http.ts";
 import { sendPlain } from "./lib/raw.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
@@ -173,7 +173,15 @@ describe("the edge and its clients", () => {
     test("two thousand wrong logins take no CPU to speak of, and keep nobody else out", async () => {
       const cpu = async () => {
         const metrics = await docker(
-          ...["exec", await stack.container("prometheus"), "wget", "-q", "-O", "-", `http://${EDGE_METRICS}/metrics`],
+          ...[
+            "exec",
+            await stack.container("prometheus"),
+            "wget",
+            "-q",
+            "-O",
+            "-",
+            `http://edge-sockets:${EDGE_PORTS.metrics}/metrics`,
+          ],
         );
         return Number(/^process_cpu_seconds_total (\S+)$/m.exec(metrics)?.[1]);
       };

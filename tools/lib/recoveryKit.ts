@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parse } from "yaml";
 import { UserError } from "./log.ts";
-import { outputs, root, type Workspace } from "./workspace.ts";
+import { outputs, root, type Workspace, writePrivate } from "./workspace.ts";
 
 /** What a stack's recovery needs that is not in its backups. */
 export interface KitFacts {
@@ -108,7 +108,7 @@ export function writeKit(folder: string, facts: KitFacts, now: Date): readonly s
   const files = kitFiles(facts);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const { name, content } of [...files, { name: README, content: readme(facts, files, now) }])
-    writeFileSync(join(folder, name), content, { mode: 0o600, flush: true });
+    writePrivate(join(folder, name), content);
   return [...files.map(({ name }) => name), README];
 }
 

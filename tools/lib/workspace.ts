@@ -51,8 +51,9 @@ export interface Workspace {
   pulumi(args: readonly string[], options?: RunOptions): Promise<RunResult>;
 }
 
-function writePrivate(path: string, text: string): void {
-  writeFileSync(path, text, { mode: 0o600 });
+/** Writes a file for its owner alone to read, also over one that others could read; it is on the disk afterwards. */
+export function writePrivate(path: string, text: string): void {
+  writeFileSync(path, text, { mode: 0o600, flush: true });
   chmodSync(path, 0o600);
 }
 

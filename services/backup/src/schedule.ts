@@ -2,7 +2,7 @@ const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 /** A run that failed is tried again after this. */
 const RETRY_MS = HOUR_MS;
-/** Weekly; an hour less, since the nights are not equally long. */
+/** Weekly; an hour less, since backups do not take equally long. */
 const TEST_EVERY_MS = 7 * DAY_MS - HOUR_MS;
 
 /** The last moment that the clock showed `HH:MM`, UTC, or a multiple of some hours later. */
