@@ -8,7 +8,7 @@ import { root } from "../../tools/lib/workspace.ts";
 import { tellTable } from "./lib/faults.ts";
 import { eventually, https } from "./lib/http.ts";
 import { S3Server } from "./lib/s3Server.ts";
-import { destroyByHand, docker, remains, type TestStack, testStack } from "./lib/stack.ts";
+import { destroyByHand, docker, remains, type TestStack } from "./lib/stack.ts";
 
 /** A commit as the client saw it: when it was sent, and when it was accepted. */
 interface Commit {
@@ -60,11 +60,7 @@ describe("a host that is lost with everything on it", () => {
     place = await S3Server.start();
     folder = mkdtempSync(join(tmpdir(), "safe-of-a-test-"));
     kit = join(folder, "kit");
-    stack = await testStack("e2e-disaster");
-    await stack.init();
-    await stack.pulumi("config", "set", "--path", "backup.s3", place.setting);
-    await stack.pulumi("config", "set", "--secret", "s3-access-key", place.owner.accessKey);
-    await stack.pulumi("config", "set", "--secret", "s3-secret-key", place.owner.secretKey);
+    stack = await place.makeStack("e2e-disaster");
     const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
   });

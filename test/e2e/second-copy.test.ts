@@ -1,18 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bucketOf, s3 } from "../../services/backup/src/s3.ts";
-import { buildGoProgram } from "../../tools/images/go-programs.ts";
+import { s3 } from "../../services/backup/src/s3.ts";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { eventually } from "./lib/http.ts";
-import { docker, freePort, hostAddress, type TestStack, testStack } from "./lib/stack.ts";
-
-const token = () => randomBytes(16).toString("hex");
-const identity = (name: string) => ({ accessKey: `${name}${token().slice(0, 8)}`, secretKey: token() });
+import { identity, S3Server } from "./lib/s3Server.ts";
+import { docker, type TestStack } from "./lib/stack.ts";
 
 interface Policies {
   readonly writer: { readonly Statement: readonly object[] };
@@ -20,22 +12,15 @@ interface Policies {
 }
 
 describe("the second repository", () => {
-  const owner = identity("owner");
   const writer = identity("writer");
   const pruner = identity("pruner");
   let stack: TestStack;
-  let folder: string;
-  let server: ChildProcess;
-  let place: ReturnType<typeof bucketOf>;
+  let place: S3Server;
 
   const backup = async <T>(...args: readonly string[]): Promise<T> => {
     const { code, stdout, stderr } = await stack.autollm("backup", "--json", ...args);
     expect(code, stderr).toBe(0);
     return JSON.parse(stdout) as T;
-  };
-  const objects = async (below: string) => {
-    const { body } = await s3({ ...place, ...owner }, "GET", "", { prefix: `${place.folder}/${below}/` });
-    return [...body.matchAll(/<Key>([^<]+)<\/Key>/g)].map(([, key = ""]) => key);
   };
   const restic = (args: string) =>
     stack
@@ -52,7 +37,7 @@ describe("the second repository", () => {
               `AWS_SECRET_ACCESS_KEY=${writer.secretKey}`,
             ],
             ...["--env", "HOME=/tmp", name, "sh", "-c"],
-            `timeout 60 restic --repo s3:${place.url}/${place.folder} --password-file /run/secrets/backup-key --no-cache ${args}`,
+            `timeout 60 restic --repo ${place.setting} --password-file /run/secrets/backup-key --no-cache ${args}`,
           ],
           { allowFailure: true },
         ),
@@ -68,42 +53,14 @@ describe("the second repository", () => {
     });
 
   beforeAll(async () => {
-    const program = join(await buildGoProgram("s3-server"), "versitygw");
-    folder = mkdtempSync(join(tmpdir(), "autollm-s3-"));
-    for (const name of ["data", "versions", "iam"]) mkdirSync(join(folder, name));
-    const port = await freePort();
-    // The host, as the containers and the pruner see it.
-    const host = await hostAddress();
-    const url = `http://${host}:${port}`;
-    server = spawn(
-      program,
-      [
-        ...["--port", `${host}:${port}`, "--iam-dir", join(folder, "iam")],
-        ...["posix", "--versioning-dir", join(folder, "versions"), join(folder, "data")],
-      ],
-      { stdio: "ignore", env: { ROOT_ACCESS_KEY: owner.accessKey, ROOT_SECRET_KEY: owner.secretKey } },
-    );
-    place = bucketOf(`s3:${url}/backups/e2e`);
-    await eventually("the S3 server", 30, async () =>
-      (await fetch(url).catch(() => undefined)) === undefined ? undefined : true,
-    );
-    for (const { accessKey, secretKey } of [writer, pruner]) {
-      const user = ["create-user", "--access", accessKey, "--secret", secretKey, "--role", "user"];
-      await run(program, ["admin", "--endpoint-url", url, ...user], {
-        env: { ADMIN_ACCESS_KEY: owner.accessKey, ADMIN_SECRET_KEY: owner.secretKey },
-      });
-    }
-    const all = { ...place, ...owner };
-    expect((await s3(all, "PUT", "")).status).toBe(200);
+    place = await S3Server.start();
+    for (const user of [writer, pruner]) await place.addUser(user);
+    const all = { ...place.bucket, ...place.owner };
     const versioning =
       '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>';
     expect((await s3(all, "PUT", "", { versioning: "" }, versioning)).status).toBe(200);
 
-    stack = await testStack("e2e-second");
-    await stack.init();
-    await stack.pulumi("config", "set", "--path", "backup.s3", `s3:${url}/backups/e2e`);
-    await stack.pulumi("config", "set", "--secret", "s3-access-key", writer.accessKey);
-    await stack.pulumi("config", "set", "--secret", "s3-secret-key", writer.secretKey);
+    stack = await place.makeStack("e2e-second", writer);
     const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     const policies = await backup<Policies>("--policies");
@@ -120,30 +77,31 @@ describe("the second repository", () => {
   });
   afterAll(async () => {
     await stack?.remove();
-    server?.kill();
-    rmSync(folder, { recursive: true, force: true });
+    place?.remove();
   });
 
   test("is filled by a key that may not delete", async () => {
     const made = await backup<{ id: string; copyFailed?: string }>();
     expect(made.copyFailed).toBeUndefined();
-    expect(await objects("snapshots")).not.toEqual([]);
+    expect(await place.keys("snapshots")).not.toEqual([]);
     // Its locks are gone: these it may delete.
-    expect(await objects("locks")).toEqual([]);
+    expect(await place.keys("locks")).toEqual([]);
     const { stdout } = await run("docker", ["exec", await stack.container("backup"), "cat", "/backup/status.json"]);
     expect(JSON.parse(stdout)).toMatchObject({ secondOk: true, secondAppendOnly: true, secondDue: 0 });
   });
 
   test("loses neither a snapshot nor a pack by that key", async () => {
     for (const kind of ["snapshots", "data", "index", "keys"]) {
-      const [object = ""] = await objects(kind);
+      const [object = ""] = await place.keys(kind);
       expect(object).not.toBe("");
-      expect((await s3({ ...place, ...writer }, "DELETE", object)).status, kind).toBe(403);
-      expect((await s3({ ...place, ...writer }, "DELETE", object, { versionId: "null" })).status, kind).toBe(403);
+      expect((await s3({ ...place.bucket, ...writer }, "DELETE", object)).status, kind).toBe(403);
+      expect((await s3({ ...place.bucket, ...writer }, "DELETE", object, { versionId: "null" })).status, kind).toBe(
+        403,
+      );
     }
-    const before = await objects("snapshots");
+    const before = await place.keys("snapshots");
     expect((await restic("forget --keep-last 1 --group-by host --prune")).code).not.toBe(0);
-    expect(await objects("snapshots")).toEqual(before);
+    expect(await place.keys("snapshots")).toEqual(before);
   });
 
   test("is copied to again after a copy was killed, whose lock stays", async () => {
@@ -151,17 +109,17 @@ describe("the second repository", () => {
     // A copy of a few rows is over in a moment: this one holds its lock, as a copy of a large database does.
     const running = restic(`backup --host ${stack.name} --stdin-from-command -- sleep 300`).catch(() => undefined);
     await eventually("a lock in the second repository", 120, async () =>
-      (await objects("locks")).length > 0 ? true : undefined,
+      (await place.keys("locks")).length > 0 ? true : undefined,
     );
     await docker("kill", "--signal", "SIGKILL", name);
     await running;
-    expect((await objects("locks")).length).toBeGreaterThan(0);
+    expect((await place.keys("locks")).length).toBeGreaterThan(0);
     await docker("start", name);
     await eventually("the backup's health", 120, async () =>
       (await docker("inspect", "--format", "{{.State.Health.Status}}", name)) === "healthy" ? true : undefined,
     );
     expect((await backup<{ copyFailed?: string }>()).copyFailed).toBeUndefined();
-    expect(await objects("locks")).toEqual([]);
+    expect(await place.keys("locks")).toEqual([]);
   });
 
   test("is pruned by another identity, which is told of a snapshot of the future", async () => {
@@ -172,11 +130,11 @@ describe("the second repository", () => {
       const later = await restic(`backup --host ${stack.name} --tag rows=1 --time '2020-01-02 ${time}' /etc/autollm`);
       expect(later.code, later.stderr).toBe(0);
     }
-    const count = (await objects("snapshots")).length;
+    const count = (await place.keys("snapshots")).length;
     const pruned = await prune();
     expect(pruned.code, pruned.stderr).toBe(0);
     expect((JSON.parse(pruned.stdout) as { removed: string[] }).removed.length).toBeGreaterThan(0);
-    expect((await objects("snapshots")).length).toBeLessThan(count);
+    expect((await place.keys("snapshots")).length).toBeLessThan(count);
     const future = await restic(`backup --host ${stack.name} --tag rows=1 --time '2099-01-02 03:04:05' /etc/autollm`);
     expect(future.code, future.stderr).toBe(0);
     const refused = await prune();

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../tools/lib/run.ts";
 import { eventually } from "./lib/http.ts";
 import { S3Server } from "./lib/s3Server.ts";
-import { docker, type TestStack, testStack } from "./lib/stack.ts";
+import { docker, type TestStack } from "./lib/stack.ts";
 
 const token = () => randomBytes(16).toString("hex");
 /** What the archive promises, with the tests' own look every few seconds. */
@@ -43,11 +43,7 @@ describe("Postgres's log", () => {
 
   beforeAll(async () => {
     place = await S3Server.start();
-    stack = await testStack("e2e-wal");
-    await stack.init();
-    await stack.pulumi("config", "set", "--path", "backup.s3", place.setting);
-    await stack.pulumi("config", "set", "--secret", "s3-access-key", place.owner.accessKey);
-    await stack.pulumi("config", "set", "--secret", "s3-secret-key", place.owner.secretKey);
+    stack = await place.makeStack("e2e-wal");
     const up = await stack.up();
     expect(up.code, up.stdout + up.stderr).toBe(0);
     await eventually("a base backup", 180, async () => ((await baseBackups()) > 0 ? true : undefined));
