@@ -11,23 +11,28 @@ export type Query = (type: string, sql: string, values?: readonly unknown[]) => 
 /** A small pool of Postgres connections; a lost one is replaced at the next query. */
 export class Database {
   readonly #pool: pg.Pool;
+  /** A connection of its own, which does not wait behind the work: a busy service is not unhealthy. */
+  readonly #probes: pg.Pool;
   readonly #seconds;
 
   constructor(config: Config["postgres"], role: string, log: Log, metrics: Metrics) {
     this.#seconds = databaseMetrics(metrics).querySeconds;
-    this.#pool = new pg.Pool({
+    const settings: pg.PoolConfig = {
       host: config.host,
       port: config.port,
       database: config.database,
       user: config.user ?? role.replaceAll("-", "_"),
       ...(config.password === undefined ? {} : { password: config.password }),
       application_name: role,
-      max: 5,
-      connectionTimeoutMillis: 2000,
+      // Long enough for a host at its limit: a connection that is cut off and begun again makes the load worse.
+      connectionTimeoutMillis: 10_000,
       statement_timeout: 5000,
       query_timeout: 6000,
-    });
-    this.#pool.on("error", (error) => log.warning("postgres connection lost", { error: reason(error) }));
+    };
+    this.#pool = new pg.Pool({ ...settings, max: 5 });
+    this.#probes = new pg.Pool({ ...settings, max: 1, idleTimeoutMillis: 0 });
+    for (const pool of [this.#pool, this.#probes])
+      pool.on("error", (error) => log.warning("postgres connection lost", { error: reason(error) }));
   }
 
   /** Runs one statement. `type` is its label in metrics and traces. */
@@ -59,11 +64,11 @@ export class Database {
   }
 
   probe(): Promise<unknown> {
-    return this.#pool.query("SELECT 1");
+    return this.#probes.query("SELECT 1");
   }
 
-  stop(): Promise<void> {
-    return this.#pool.end();
+  async stop(): Promise<void> {
+    await Promise.all([this.#pool.end(), this.#probes.end()]);
   }
 
   #measured<T>(type: string, work: () => Promise<T>): Promise<T> {

@@ -8,7 +8,7 @@ import { HttpServer } from "./http.ts";
 import { Log, reason } from "./log.ts";
 import { type CommonMetrics, commonMetrics, Metrics } from "./metrics.ts";
 import { RedisConnection } from "./redis.ts";
-import { sleep } from "./timing.ts";
+import { pauseAfter, sleep } from "./timing.ts";
 import { traceHeaders } from "./tracing.ts";
 
 const PEER_LIMIT_MS = 1000;
@@ -103,13 +103,19 @@ export class Service {
     return body;
   }
 
-  /** Repeats work until the service stops; a failure is logged and does not end the repetition. */
+  /** Repeats work until the service stops; a failure is logged, and the work is tried again sooner than usual. */
   every(ms: number, what: string, work: () => Promise<void>): void {
     const { signal } = this.stopping;
     const loop = async () => {
-      while (!signal.aborted) {
-        await work().catch((error) => this.log.warning(`${what} failed`, { error: reason(error) }));
-        await sleep(ms, signal);
+      for (let failures = 0; !signal.aborted; ) {
+        try {
+          await work();
+          failures = 0;
+        } catch (error) {
+          failures++;
+          this.log.warning(`${what} failed`, { error: reason(error) });
+        }
+        await sleep(failures === 0 ? ms : Math.min(ms, pauseAfter(failures)), signal);
       }
     };
     void loop();

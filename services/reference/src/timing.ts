@@ -28,6 +28,10 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 
+/** Milliseconds to wait after so many failures in a row. */
+export const pauseAfter = (failures: number): number =>
+  Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
+
 /** Tries for ever, with growing pauses, until it works or the signal ends it (then: undefined). */
 export async function retryForever<T>(
   signal: AbortSignal,
@@ -39,7 +43,7 @@ export async function retryForever<T>(
       return await work();
     } catch (error) {
       failed(error, attempt);
-      await sleep(Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS), signal);
+      await sleep(pauseAfter(attempt), signal);
     }
   }
   return undefined;

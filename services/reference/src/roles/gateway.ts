@@ -123,9 +123,7 @@ function newsOf(body: Payload, claims: Claims): NewsItem {
 export function startGateway(service: Service): void {
   const { http, bus, database } = service;
   const guarded = guard(service);
-  const ready = database.query("schema", schema).catch(() => undefined);
   service.every(WINDOW_MS, "schema", async () => {
-    await ready;
     await database.query("schema", schema);
   });
 
