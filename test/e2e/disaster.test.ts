@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,6 +71,13 @@ describe("a host that is lost with everything on it", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
+  /** The new cluster's own log must be known first. */
+  const previousCommit = () =>
+    eventually("the former cluster's last commit", 180, async () => {
+      const restored = await stack.autollm("restore", "--at", "previous");
+      return restored.code === 0 || !/cannot be restored/.test(restored.stderr) ? restored : undefined;
+    });
+
   test("its recovery kit is written by one command, and is told from one that is out of date", async () => {
     const refused = await stack.autollm("recovery-kit", root);
     expect(refused.code).toBe(1);
@@ -135,11 +143,7 @@ describe("a host that is lost with everything on it", () => {
     const id = /the newest that was fetched: ([0-9a-f]{8})/.exec(fetched.stderr)?.[1] ?? "";
     const whole = await stack.autollm("restore", id, "--yes");
     expect(whole.code, whole.stderr).toBe(0);
-    // The new cluster's own log is known by then.
-    const last = await eventually("the lost host's last commit", 180, async () => {
-      const restored = await stack.autollm("restore", "--at", "previous");
-      return restored.code === 0 || !/cannot be restored/.test(restored.stderr) ? restored : undefined;
-    });
+    const last = await previousCommit();
     expect(last.code, last.stderr).toBe(0);
     const health = await https(`${stack.url}/health`);
     expect(health.status).toBe(200);
@@ -181,5 +185,59 @@ describe("a host that is lost with everything on it", () => {
     await stack.pulumi("stack", "import", "--file", file);
     const preview = await stack.pulumi("preview", "--expect-no-changes");
     expect(preview).toMatch(/\d+ unchanged/);
+  });
+
+  test("deleted volumes come back from a backup, and a removed container by the next update", async () => {
+    const redis = async (...args: readonly string[]) =>
+      docker("exec", await stack.container("redis"), "/bin/sh", "/etc/autollm/acl.sh", "cli", ...args);
+    const query = async (sql: string) => {
+      const client = await ledger(stack);
+      const { rows } = await client.query<{ id: number }>(sql);
+      await client.end();
+      return rows.map(({ id }) => id);
+    };
+    const newest = async () => (await query("SELECT max(id) AS id FROM commits"))[0] ?? -1;
+    const before = await newest();
+    const mark = randomBytes(12).toString("hex");
+    await redis("set", "e2e:mark", mark);
+    const saved = await stack.autollm("backup");
+    expect(saved.code, saved.stderr).toBe(0);
+
+    const grafana = await stack.container("grafana");
+    await docker("rm", "--force", grafana);
+    const shown = await stack.autollm("preview");
+    expect(shown.stderr).toContain("container grafana");
+    const again = await stack.up();
+    expect(again.code, again.stdout + again.stderr).toBe(0);
+    expect(await stack.container("grafana")).not.toBe(grafana);
+
+    await query(`INSERT INTO commits VALUES (${before + 1})`);
+    await sleep(AT_RISK_S * 1000);
+    const gone = ["postgres-data", "redis-data"];
+    for (const name of gone) {
+      const volume = await docker("volume", "ls", "--quiet", "--filter", `label=autollm.stack=${stack.name}`).then(
+        (names) => names.split("\n").find((each) => each.startsWith(`${name}-`)) ?? "",
+      );
+      const users = await docker("ps", "--all", "--quiet", "--filter", `volume=${volume}`);
+      await docker("rm", "--force", ...users.split("\n"));
+      await docker("volume", "rm", volume);
+    }
+    const refused = await stack.up();
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain(gone.map((name) => `--new-volume ${name}`).join(" "));
+    const drift = await stack.autollm("drift");
+    expect(drift.code).toBe(2);
+    for (const name of gone) expect(drift.stdout).toContain(`volume ${name}: removed by hand`);
+    const up = await stack.autollm("up", ...gone.flatMap((name) => ["--new-volume", name]));
+    expect(up.code, up.stdout + up.stderr).toBe(0);
+    expect(await redis("get", "e2e:mark")).toBe("");
+    const restored = await stack.autollm("restore", "latest", "--yes");
+    expect(restored.code, restored.stderr).toBe(0);
+    expect(await redis("get", "e2e:mark")).toBe(mark);
+    expect(await newest()).toBe(before);
+    const last = await previousCommit();
+    expect(last.code, last.stderr).toBe(0);
+    expect(await newest()).toBe(before + 1);
+    expect((await https(`${stack.url}/health`)).status).toBe(200);
   });
 });

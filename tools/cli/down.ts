@@ -1,8 +1,9 @@
 import { commandLine } from "../../components/configCommand.ts";
 import { stopDocker } from "../docker/docker.ts";
 import { command, STACK } from "../lib/command.ts";
-import { forgetRemoved, repairInterrupted } from "../lib/interrupted.ts";
+import { repairInterrupted } from "../lib/interrupted.ts";
 import { say, UserError } from "../lib/log.ts";
+import { forget, removedByHand } from "../lib/removedByHand.ts";
 import { forgetLocalStack, openWorkspace, stackExists } from "../lib/workspace.ts";
 
 export const downCommand = command(
@@ -24,8 +25,9 @@ export const downCommand = command(
     if (await stackExists(workspace)) {
       await repairInterrupted(workspace);
       // Before it, and not only when it fails: what is removed first would be an error among many.
-      const gone = await forgetRemoved(workspace);
-      if (gone > 0) say(`${gone} containers, networks or volumes had been removed by hand`);
+      const gone = await removedByHand(workspace);
+      await forget(workspace, gone);
+      if (gone.length > 0) say(`${gone.length} containers, networks or volumes had been removed by hand`);
       const { code } = await workspace.pulumi(["destroy", "--stack", stack, "--yes", "--suppress-outputs"], {
         output: "show",
         allowFailure: true,

@@ -10,6 +10,7 @@ import type { Settings } from "../../components/settings.ts";
 import { asRoot, quote } from "../../components/shell.ts";
 import { command, DIFFERS, STACK } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
+import { removedByHand } from "../lib/removedByHand.ts";
 import { run } from "../lib/run.ts";
 import { settingsOf } from "../lib/stackSettings.ts";
 import { openWorkspace, type Workspace } from "../lib/workspace.ts";
@@ -49,8 +50,12 @@ interface PreviewStep {
   readonly detailedDiff?: Readonly<Record<string, unknown>> | null;
 }
 
-/** Asks the engine what a refresh and an update would do. */
+/** Asks Docker what is gone, and the engine what a refresh and an update would do. */
 async function stackDrift(workspace: Workspace): Promise<Deviation[]> {
+  const removed = await removedByHand(workspace);
+  // A refresh fails on a volume that is gone, and on nothing else.
+  if (removed.some(({ kind }) => kind === "volume"))
+    return removed.map(({ kind, name }) => ({ where: `${kind} ${name}`, what: "removed by hand" }));
   const args = ["preview", "--refresh", "--json", "--stack", workspace.stack];
   const { code, stdout } = await workspace.pulumi(args, { allowFailure: true });
   if (code !== 0) throw new UserError(`pulumi preview failed:\n${stdout.slice(-2000)}`);

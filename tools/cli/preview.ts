@@ -1,7 +1,8 @@
 import { command, STACK } from "../lib/command.ts";
-import { UserError } from "../lib/log.ts";
+import { say, UserError } from "../lib/log.ts";
 import { tellKillSwitch } from "../lib/platformSwitch.ts";
 import { checkBefore } from "../lib/preflight.ts";
+import { listed, removedByHand } from "../lib/removedByHand.ts";
 import { ensureLocalStack, openWorkspace, root } from "../lib/workspace.ts";
 
 export const previewCommand = command(
@@ -26,6 +27,11 @@ export const previewCommand = command(
         allowFailure: true,
       },
     );
+    const removed = await removedByHand(workspace);
+    if (removed.length > 0)
+      say(
+        `not shown above: removed by hand, so \`up\` makes it again (a volume only with --new-volume): ${listed(removed)}`,
+      );
     await tellKillSwitch(stack);
     if (code !== 0) throw new UserError(`pulumi preview failed (exit code ${code}); see the lines above`);
     return 0;

@@ -2,9 +2,11 @@ import { commandLine } from "../../components/configCommand.ts";
 import { ensureDocker } from "../docker/docker.ts";
 import { unasked } from "../lib/ask.ts";
 import { command, STACK, YES } from "../lib/command.ts";
+import { repairInterrupted } from "../lib/interrupted.ts";
 import { say } from "../lib/log.ts";
 import { tellKillSwitch } from "../lib/platformSwitch.ts";
 import { prepareHealthChecks, prepareImages } from "../lib/prepare.ts";
+import { bringBack } from "../lib/removedByHand.ts";
 import { rollOut } from "../lib/rollover.ts";
 import { update } from "../lib/update.ts";
 import { ensureLocalStack, openWorkspace, outputs, setConfig } from "../lib/workspace.ts";
@@ -29,6 +31,13 @@ export const upCommand = command(
         value: "N",
         says: "publish HTTPS here (local stacks; kept in the stack's config)",
       },
+      "new-volume": {
+        type: "string",
+        multiple: true,
+        default: [],
+        value: "NAME",
+        says: "make a volume again that was removed by hand, empty. May be given several times",
+      },
       yes: YES,
     },
     changes: ({ stack }) => stack,
@@ -46,6 +55,10 @@ export const upCommand = command(
       });
       await prepareImages(workspace);
       await prepareHealthChecks(workspace);
+    }
+    if (values["new-volume"].length > 0) {
+      await repairInterrupted(workspace);
+      await bringBack(workspace, values["new-volume"]);
     }
     const bringUp = () => update(workspace, workspace.local || unasked(values.yes));
     await rollOut(workspace, bringUp);

@@ -11,7 +11,8 @@ export interface DockerObject {
   readonly reference: string;
 }
 
-const KINDS: Readonly<Record<string, DockerObject["kind"]>> = {
+/** The engine's types of what lies in Docker. */
+export const KINDS: Readonly<Record<string, DockerObject["kind"]>> = {
   "docker:index/container:Container": "container",
   "docker:index/network:Network": "network",
   "docker:index/volume:Volume": "volume",
@@ -82,12 +83,6 @@ async function exists(daemon: Daemon, { kind, reference }: DockerObject): Promis
   return (await daemon.run([kind, "inspect", reference], { allowFailure: true })).code === 0;
 }
 
-const LISTS: Readonly<Record<DockerObject["kind"], readonly string[]>> = {
-  container: ["container", "ls", "--all", "--quiet", "--no-trunc"],
-  network: ["network", "ls", "--quiet", "--no-trunc"],
-  volume: ["volume", "ls", "--quiet"],
-};
-
 /** The state without what is gone, which nothing that stays is said to need. */
 export function without(deployment: Deployment, gone: ReadonlySet<string>): Deployment {
   const { resources = [], ...rest } = deployment;
@@ -110,25 +105,4 @@ export function without(deployment: Deployment, gone: ReadonlySet<string>): Depl
       ...(deletedWith !== undefined && known.has(deletedWith) ? { deletedWith } : {}),
     })),
   };
-}
-
-/**
- * Removes from the state the containers, networks and volumes that somebody has removed by hand: the docker provider fails to
- * remove what is not there, at each attempt.
- * @returns how many there were
- */
-export async function forgetRemoved(workspace: Workspace): Promise<number> {
-  const state = await exported(workspace);
-  const daemon = await Daemon.of(workspace);
-  const there = new Set<string>();
-  for (const list of Object.values(LISTS))
-    for (const id of (await daemon.run([...list])).stdout.split("\n")) there.add(id);
-  const known = (state.deployment.resources ?? []).flatMap(({ type, id }) =>
-    KINDS[type] === undefined || id === undefined ? [] : [id],
-  );
-  const gone = new Set(known.filter((id) => !there.has(id)));
-  if (gone.size === 0) return 0;
-  const left = { ...state, deployment: without(state.deployment, gone) };
-  await workspace.pulumi(["stack", "import", "--stack", workspace.stack], { input: JSON.stringify(left) });
-  return gone.size;
 }

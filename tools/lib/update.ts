@@ -9,6 +9,7 @@ import { say, step, UserError } from "./log.ts";
 import { ensureNetworkRange } from "./networkRange.ts";
 import { holdKillSwitch } from "./platformSwitch.ts";
 import { checkBefore } from "./preflight.ts";
+import { bringBack } from "./removedByHand.ts";
 import { myself } from "./stackLock.ts";
 import { tellStarts } from "./tellStarts.ts";
 import { changesNothing, forgetUpdated, noteUpdated, sameAsUpdated } from "./unchanged.ts";
@@ -27,6 +28,7 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   if (local) await ensureNetworkRange(workspace);
   await checkBefore(workspace);
   await repairInterrupted(workspace);
+  await bringBack(workspace);
   const previewed = unasked ? await preview(workspace) : undefined;
   if (previewed?.unchanged === true) return holdKillSwitch(stack);
   const failed = previewed !== undefined && previewed.code !== 0;

@@ -169,6 +169,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm restore --at 2026-11-28T14:03:00Z": { seenIn: "test/e2e/wal.test.ts" },
   "./autollm restore --at latest": { seenIn: "test/e2e/wal.test.ts" },
   "./autollm restore --at previous": DISASTER,
+  "./autollm restore latest": DISASTER,
+  "./autollm up --new-volume redis-data": DISASTER,
   "./autollm restore --at 2000-01-01T00:00:00Z": { seenIn: "test/e2e/wal.test.ts" },
   "./autollm recovery-kit": DISASTER,
   "./autollm recovery-kit FOLDER": DISASTER,
