@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { CredentialName } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
-import { POSTGRES_DATABASE, postgresRoles } from "../data/postgres-roles.ts";
+import { POSTGRES_DATABASE, postgresRoles } from "../data/postgresRoles.ts";
 import { hostsOf, portOf } from "../parts.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";

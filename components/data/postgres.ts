@@ -12,7 +12,7 @@ import {
   postgresRoles,
   postgresSetupSql,
   WAL_ARCHIVE_ROLE,
-} from "./postgres-roles.ts";
+} from "./postgresRoles.ts";
 import { scramVerifier } from "./scram.ts";
 
 const startScript = readFileSync(new URL("postgres-start.sh", import.meta.url), "utf8");

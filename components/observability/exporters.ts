@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { agesAsMetrics } from "../credentials/ages.ts";
-import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
+import { POSTGRES_DATABASE } from "../data/postgresRoles.ts";
 import { slotUser } from "../data/slotUser.ts";
 import type { Domains } from "../edge/domains.ts";
 import { addressOf, hostsOf, type PartName, portOf } from "../parts.ts";

@@ -1,5 +1,5 @@
 import { type CredentialName, serviceNeeds } from "../credentials/catalogue.ts";
-import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
+import { POSTGRES_DATABASE } from "../data/postgresRoles.ts";
 import { storeUser } from "../data/slotUser.ts";
 import type { Settings } from "../settings.ts";
 import { isExecutor, type ServiceName, underscored } from "./catalogue.ts";

@@ -1,6 +1,6 @@
 import { type CredentialName, serviceNeeds } from "../credentials/catalogue.ts";
 import { grantedTo } from "../credentials/grants.ts";
-import { POSTGRES_DATABASE } from "../data/postgres-roles.ts";
+import { POSTGRES_DATABASE } from "../data/postgresRoles.ts";
 import { storeUser } from "../data/slotUser.ts";
 import { listenHosts, nameIn, serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";

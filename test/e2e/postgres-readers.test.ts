@@ -6,14 +6,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { pgHba, postgresConf } from "../../components/data/postgres.ts";
-import { GUARD_LOCK, schemaGuardSql } from "../../components/data/postgres-guard.ts";
+import { GUARD_LOCK, schemaGuardSql } from "../../components/data/postgresGuard.ts";
 import {
   POSTGRES_DATABASE,
   POSTGRES_RESTORED,
   postgresRoles,
   postgresSetupSql,
   schemasSetupSql,
-} from "../../components/data/postgres-roles.ts";
+} from "../../components/data/postgresRoles.ts";
 import { scramVerifier } from "../../components/data/scram.ts";
 import { inOrder, restoreArgs } from "../../services/backup/src/scratchSql.ts";
 import { ensureDocker } from "../../tools/docker/docker.ts";

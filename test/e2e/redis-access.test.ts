@@ -14,7 +14,7 @@ import {
   serviceRules,
 } from "../../components/data/redisAcl.ts";
 import { type ServiceName, type ServiceSpec, services } from "../../components/platform/catalogue.ts";
-import { slidingWindowScript } from "../../services/reference/src/rate-limit.ts";
+import { slidingWindowScript } from "../../services/reference/src/rateLimit.ts";
 import { ensureDocker } from "../../tools/docker/docker.ts";
 import { ensureImages } from "../../tools/images/images.ts";
 import { run } from "../../tools/lib/run.ts";

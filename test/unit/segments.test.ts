@@ -3,18 +3,10 @@ import { type ServiceName, type ServiceSpec, serviceNames, services } from "../.
 import { portsIn } from "../../components/ports.ts";
 import { isOpen, type SegmentName, segmentSpecs, sharedSegments } from "../../components/segments.ts";
 import { neededSegments } from "../../policies/segments.ts";
-import { type Member, segmentsPage } from "../../tools/docs/segments.ts";
+import type { Member } from "../../tools/docs/segments.ts";
+import { membersOf } from "./lib/members.ts";
 import type { Recording } from "./lib/mocks.ts";
 import { runProduction } from "./lib/platform.ts";
-
-/** The segments of each container, by the networks that it joins. */
-function membersOf(platform: Recording): Member[] {
-  const segmentOf = (network: unknown) => String(network).replace(/^segment-(.+)-0123abc$/, "$1") as SegmentName;
-  return platform.containers.map(([name, { networksAdvanced }]) => ({
-    name,
-    segments: (networksAdvanced ?? []).map((network) => segmentOf(network.name)),
-  }));
-}
 
 let platform: Recording;
 let members: readonly Member[];
@@ -36,10 +28,6 @@ const reaching = (name: string, port: number) =>
     .sort();
 
 describe("the segments", () => {
-  it("docs/segments.md shows them as the program makes them (fix it with: npx vitest run --project unit segments -u)", async () => {
-    await expect(segmentsPage(members)).toMatchFileSnapshot("../../docs/segments.md");
-  });
-
   it("are known and joined by a workload, and so are the ports of their members", () => {
     expect(members.length).toBeGreaterThan(20);
     const known = segmentSpecs().map(({ name }) => name);

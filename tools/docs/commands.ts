@@ -1,7 +1,6 @@
 import { entries, type Group, groups } from "../commands.ts";
 import { EXIT_CODES } from "../lib/exitCodes.ts";
 import { rows } from "../lib/text.ts";
-import { between } from "./marks.ts";
 
 const groupNames = Object.keys(groups) as Group[];
 const members = (group: Group) => entries.filter(([, entry]) => entry.group === group);
@@ -27,13 +26,6 @@ export function overview(): string {
     `exit codes:\n${rows(codes, WIDTH)}`,
     'Most commands take --stack NAME; without it they are about the stack "local".',
   ].join("\n\n");
-}
-
-const [BEGIN, END] = ["<!-- commands -->", "<!-- end of the commands -->"] as const;
-
-/** A page with another table between the marks. */
-export function withTable(page: string, table: string): string {
-  return between(page, BEGIN, END, table);
 }
 
 /** The table of README.md: all groups but that of the repository's own. */

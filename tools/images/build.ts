@@ -9,7 +9,7 @@ import { step, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";
 import { type BundleImage, catalogue, type LocalImage, type LocalImageName } from "./catalogue.ts";
 import { dockerfile, fileName, keyOf, localTag } from "./dockerfile.ts";
-import { buildGoProgram, folder, type GoProgramName, goProgramKey } from "./go-programs.ts";
+import { buildGoProgram, folder, type GoProgramName, goProgramKey } from "./goPrograms.ts";
 
 const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 

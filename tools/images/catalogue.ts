@@ -1,6 +1,6 @@
 import type { ImageName } from "../../components/images.ts";
 import { uidOf, workloadUser } from "../../components/uids.ts";
-import type { GoProgramName } from "./go-programs.ts";
+import type { GoProgramName } from "./goPrograms.ts";
 
 /** A directory that the official image has, with the same owner. */
 interface Directory {

@@ -5,7 +5,7 @@ import { baseTag, buildBase } from "./base.ts";
 import { buildImage, type Prepared, prepare, prepareOwn } from "./build.ts";
 import { catalogue, type LocalImage, type LocalImageName, localImageNames } from "./catalogue.ts";
 import { fileName, TAG_PREFIX } from "./dockerfile.ts";
-import { pruneGoPrograms } from "./go-programs.ts";
+import { pruneGoPrograms } from "./goPrograms.ts";
 
 export type { LocalImageName } from "./catalogue.ts";
 export { isLocalImageName, localImageFor, localImageNames } from "./catalogue.ts";

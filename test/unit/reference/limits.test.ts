@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import { ClientAddress } from "../../../services/reference/src/client-address.ts";
-import { type Limiter, localLimiter, verdictOf, withFallback } from "../../../services/reference/src/rate-limit.ts";
+import { ClientAddress } from "../../../services/reference/src/clientAddress.ts";
+import { type Limiter, localLimiter, verdictOf, withFallback } from "../../../services/reference/src/rateLimit.ts";
 
 describe("the local limiter", () => {
   it("allows the limit in any window, and says when to come again", async () => {

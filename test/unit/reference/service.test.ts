@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { serviceNames, services } from "../../../components/platform/catalogue.ts";
 import { ConfigurationError, loadConfig, natsSettings, peerUrl } from "../../../services/reference/src/config.ts";
-import { KillSwitch, readActivation } from "../../../services/reference/src/kill-switch.ts";
+import { KillSwitch, readActivation } from "../../../services/reference/src/killSwitch.ts";
 import { Log, reason } from "../../../services/reference/src/log.ts";
 import * as groups from "../../../services/reference/src/metrics.ts";
 import { startIbGateway } from "../../../services/reference/src/roles/ib-gateway.ts";

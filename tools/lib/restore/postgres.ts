@@ -1,11 +1,11 @@
 import { commandLine } from "../../../components/configCommand.ts";
-import { schemaGuardSql } from "../../../components/data/postgres-guard.ts";
+import { schemaGuardSql } from "../../../components/data/postgresGuard.ts";
 import {
   POSTGRES_DATABASE,
   POSTGRES_RESTORED,
   postgresRoles,
   schemasSetupSql,
-} from "../../../components/data/postgres-roles.ts";
+} from "../../../components/data/postgresRoles.ts";
 import {
   dumpPath,
   FORMER_DUMP,

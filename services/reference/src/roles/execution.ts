@@ -1,4 +1,4 @@
-import { readActivation } from "../kill-switch.ts";
+import { readActivation } from "../killSwitch.ts";
 import { type Fill, MessageError, type Order, type Payload, parseOrder, type Venue } from "../messages.ts";
 import { orderMetrics } from "../metrics.ts";
 import type { Service } from "../service.ts";

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { ClientAddress } from "../client-address.ts";
+import { ClientAddress } from "../clientAddress.ts";
 import { type Answer, type Handler, HttpError, type Request } from "../http.ts";
 import { authorize, type Claims, verifyingKeys } from "../jwt.ts";
 import { reason } from "../log.ts";
 import { identifier, MessageError, type NewsItem, type Payload, simulation, symbol, text } from "../messages.ts";
 import { limiterMetrics } from "../metrics.ts";
-import { type Limiter, localLimiter, slidingWindowScript, verdictOf, withFallback } from "../rate-limit.ts";
+import { type Limiter, localLimiter, slidingWindowScript, verdictOf, withFallback } from "../rateLimit.ts";
 import type { Service } from "../service.ts";
 import { traceId } from "../tracing.ts";
 

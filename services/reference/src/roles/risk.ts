@@ -1,4 +1,4 @@
-import { KillSwitch, readActivation } from "../kill-switch.ts";
+import { KillSwitch, readActivation } from "../killSwitch.ts";
 import {
   type Intent,
   type Limit,
@@ -11,7 +11,7 @@ import {
 } from "../messages.ts";
 import { marketArrival, riskMetrics } from "../metrics.ts";
 import { breached, breaches, type Holding, type RiskView, riskLimits, riskView, traded } from "../portfolio.ts";
-import { type Decision, RiskStore } from "../risk-store.ts";
+import { type Decision, RiskStore } from "../riskStore.ts";
 import type { Service } from "../service.ts";
 import { privateKey, signed, trustedKeys, verified } from "../signing.ts";
 import { startPrice, symbolsOf, venueOf, yamlFile } from "../symbols.ts";
