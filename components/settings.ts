@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
+import { closest } from "./closest.ts";
 import { configCommand, configPath } from "./configCommand.ts";
 import {
   type CredentialName,
@@ -13,8 +14,8 @@ import { exchanges } from "./credentials/fixed.ts";
 import { overlapSteps, overlapUnits } from "./credentials/overlap.ts";
 import { confirmFaults, LIVE_CONFIRM, paperFaults, suppliedFaults } from "./credentials/suppliedFaults.ts";
 import { domainsSchema, HOST_NAME } from "./edge/domains.ts";
-import { destinationFault } from "./host/egress.ts";
-import { systemAccounts } from "./host/systemAccounts.ts";
+import { cidr, port, timeOfDay } from "./fields.ts";
+import { hostSchema } from "./host/hostSchema.ts";
 import { DOMAINS, plainNestedSecrets, setNestedSecret } from "./nestedSecrets.ts";
 import { DEFAULT_RANGE, overlap, rangeFault } from "./networkRange.ts";
 import { proxyFaults } from "./networks.ts";
@@ -25,60 +26,7 @@ import { pinnedImage, releaseSchema, sharingFaults, startFaults } from "./platfo
 import { declaredStart, referenceFaults } from "./platform/started.ts";
 import { registriesSchema } from "./registries.ts";
 
-const port = z.int().min(1).max(65535);
 const generation = z.int("must be a whole number, 1 or more").min(1, "must be 1 or more");
-const publicKey = z
-  .string()
-  .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+=*( .*)?$/, "must be a public key: `type base64`");
-const cidr = z.union(
-  [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()],
-  "must be an address or a network, such as 203.0.113.7 or 203.0.113.0/24",
-);
-const plainKey = publicKey.transform((key) => key.split(" ").slice(0, 2).join(" "));
-const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time of day, UTC, such as 02:00");
-const account = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "must be an account name in lower case");
-/** Accounts by name, each with its keys. A system account's programs would be root's equal by sudo. */
-const admins = z.record(account, z.array(publicKey).min(1)).superRefine((value, context) => {
-  for (const name of Object.keys(value).filter((each) => systemAccounts.has(each))) {
-    context.addIssue({ code: "custom", path: [name], message: "is a system account: name an account of a person" });
-  }
-});
-/** A private network that containers may reach: an address or a network, or that with `ports`. */
-const privateDestination = z.preprocess(
-  (value) => (typeof value === "string" ? { network: value } : value),
-  z.strictObject({
-    network: cidr.superRefine((value, context) => {
-      const message = destinationFault(value);
-      if (message !== undefined) context.addIssue({ code: "custom", message });
-    }),
-    ports: z.array(port).min(1, "must name a port, or be left out for all").optional(),
-  }),
-);
-/** A machine over SSH, which the stack sets up itself. */
-const host = z.strictObject({
-  address: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.:-]*$/, "must be a host name or an IP address"),
-  port: port.default(22),
-  firstPort: port.default(22),
-  user: account.default("root"),
-  hostKey: plainKey,
-  privateKeyPath: z.string().min(1).default("~/.ssh/id_ed25519"),
-  deployerKeys: z.array(plainKey).default([]),
-  admins: admins.default({}),
-  trustedNetworks: z.array(cidr).default([]),
-  privateDestinations: z.array(privateDestination).default([]),
-  // After IB Gateway's own restart at 04:45, with New York's exchanges closed in winter and in summer.
-  upgradeTime: timeOfDay.default("05:00"),
-  swapMiB: z.int().min(0).max(65_536).default(2048),
-  docker: z
-    .strictObject({
-      source: z.enum(["debian", "docker"]).default("debian"),
-      version: z
-        .string()
-        .regex(/^[\w.:+~*-]+$/, "must be a version of the package, such as 26.1.*")
-        .optional(),
-    })
-    .prefault({}),
-});
 
 /** The domain if the config sets none. */
 export const DEFAULT_DOMAIN = "localhost";
@@ -138,7 +86,7 @@ const schema = z
       .default(""),
     dockerHost: z.string().default("unix:///var/run/docker.sock"),
     // Pulumi wants a default of every key that it knows: an empty one is none.
-    host: z.preprocess((value) => (isEmptyObject(value) ? undefined : value), host.optional()),
+    host: z.preprocess((value) => (isEmptyObject(value) ? undefined : value), hostSchema.optional()),
     backup: z
       .strictObject({
         time: timeOfDay.default("02:00"),
@@ -278,24 +226,6 @@ function parseRaw(raw: string): unknown {
   } catch {
     return raw;
   }
-}
-
-/** The closest known name, for a key that was mistyped. */
-export function closest(name: string, known: readonly string[]): string | undefined {
-  const distance = (a: string, b: string): number => {
-    let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-    for (let i = 1; i <= a.length; i++) {
-      const next = [i];
-      for (let j = 1; j <= b.length; j++) {
-        const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-        next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitution));
-      }
-      row = next;
-    }
-    return row[b.length] ?? a.length;
-  };
-  const [best] = known.map((candidate) => ({ candidate, d: distance(name, candidate) })).sort((a, b) => a.d - b.d);
-  return best !== undefined && best.d <= Math.max(2, name.length / 3) ? best.candidate : undefined;
 }
 
 /** Faults that the schema finds, each with the key, what is wrong and how to fix it. */

@@ -31,7 +31,7 @@ export async function runCommand([word = "", ...words]: readonly string[]): Prom
     return;
   }
   if (isCommand(word)) return (await commands[word].load()).run(`./autollm ${word}`, words);
-  const { closest } = await import("../components/settings.ts");
+  const { closest } = await import("../components/closest.ts");
   const near = closest(word, Object.keys(commands));
   say(
     `error: there is no command ${word}${near === undefined ? "" : `; did you mean ${near}?`}\n\n./autollm --help names them.`,

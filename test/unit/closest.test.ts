@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { closest } from "../../components/settings.ts";
+import { closest } from "../../components/closest.ts";
 
 describe("the hint for a mistyped name", () => {
   it.each([

@@ -1,3 +1,4 @@
+import { closest } from "../../components/closest.ts";
 import { configCommand } from "../../components/configCommand.ts";
 import {
   type CredentialName,
@@ -11,7 +12,6 @@ import {
 import { TOKEN_LIFE_HOURS } from "../../components/credentials/fixed.ts";
 import { readersOf } from "../../components/credentials/grants.ts";
 import { overlapHours, updatesOf } from "../../components/credentials/overlap.ts";
-import { closest } from "../../components/settings.ts";
 import { confirm, unasked } from "../lib/ask.ts";
 import { command, DIFFERS, STACK, USAGE, YES } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
