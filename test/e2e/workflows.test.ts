@@ -385,7 +385,7 @@ describe("the workflows", () => {
       // Nobody answers there.
       host: { address: "127.0.0.1", port: await freePort(), firstPort: await freePort(), hostKey: host },
     });
-    for (const name of ["tws-userid", "tws-password"]) await secret("production", name, randomText(16));
+    for (const name of ["tws-userid", "tws-password"]) await secret("production", name, randomText(24));
   }
   async function secret(stack: string, name: string, value: string): Promise<void> {
     await autollm(["pulumi", "config", "set", "--secret", "--path", name, "--stack", stack], value);

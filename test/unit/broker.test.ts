@@ -13,7 +13,7 @@ const production = async (config: Readonly<Record<string, string>> = {}) => gate
 
 /** A machine that reaches a registry: `./autollm up` builds our own images alone. */
 const registryConfig = { ...localConfig, imageSource: "registry" };
-const login = { "tws-userid": randomText(8), "tws-password": randomText(12) };
+const login = { "tws-userid": randomText(8), "tws-password": randomText(24) };
 
 describe("IB Gateway", () => {
   it("is a stand-in if there is no login yet, even on a machine that could pull the real one", async () => {

@@ -138,7 +138,7 @@ describe("a stack outside local", () => {
       backup: JSON.stringify({ image: `registry.example/backup@sha256:${"cd".repeat(32)}` }),
       edge: JSON.stringify({ image: `registry.example/edge-sockets@sha256:${"cd".repeat(32)}` }),
       "tws-userid": randomText(8),
-      "tws-password": randomText(12),
+      "tws-password": randomText(24),
     };
     const production = await runPlatform({ config, stack: "production", secretKeys: ["tws-userid", "tws-password"] });
     const volumes = production.ofType("docker:index/volume:Volume");

@@ -6,7 +6,7 @@ import { randomText } from "./lib/values.ts";
 const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
 
 /** What only the owner can supply: IB's login everywhere but locally, and two more for live trading. */
-const login = { "tws-userid": randomText(8), "tws-password": randomText(12) };
+const login = { "tws-userid": randomText(8), "tws-password": randomText(24) };
 const forLive = { openai: randomText(24), "ib-account": "U1234567" };
 const SECRET = [...Object.keys({ ...login, ...forLive }), "trading"];
 

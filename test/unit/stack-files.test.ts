@@ -30,7 +30,7 @@ const login = ["autollm:tws-userid", "autollm:tws-password"];
 
 const settingsOf = (stack: string) => {
   const { config } = stackFile.parse(read(`Pulumi.${stack}.yaml`));
-  const logins = Object.fromEntries(login.map((key) => [key, randomText(12)]));
+  const logins = Object.fromEntries(login.map((key) => [key, randomText(24)]));
   const whole = Object.entries(stack === "local" ? config : { ...released, ...logins, ...config });
   return checkConfig(Object.fromEntries(whole.map(([key, value]) => [key, text(value)])), new Set(login)).settings;
 };

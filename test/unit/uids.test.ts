@@ -6,7 +6,7 @@ import { CONTAINER, type Recording } from "./lib/mocks.ts";
 import { localConfig, runPlatform } from "./lib/platform.ts";
 import { randomText } from "./lib/values.ts";
 
-const login = { "tws-userid": randomText(12), "tws-password": randomText(16) };
+const login = { "tws-userid": randomText(12), "tws-password": randomText(24) };
 
 let stacks: Readonly<Record<string, Recording>>;
 beforeAll(async () => {

@@ -125,7 +125,7 @@ describe("what is no secret is refused as one", () => {
   it("a value that is weaker than the one that the stack would make", () => {
     expect(suppliedFault("redis-risk-manager", randomText(16))).toMatch(/fewer than 128 bits/);
     expect(suppliedFault("jwt", randomBytes(12).toString("hex"))).toMatch(/fewer than 128 bits/);
-    expect(suppliedFault("openai", randomText(16))).toBeUndefined();
+    expect(suppliedFault("openai", randomText(24))).toBeUndefined();
   });
 });
 

@@ -51,7 +51,7 @@ export async function runProduction(more: Readonly<Record<string, string>> = {})
       ),
       edge: JSON.stringify({ image: `r.example/edge-sockets@${digest}` }),
       backup: JSON.stringify({ image: `r.example/backup@${digest}`, s3: "s3:https://s3.example.com/backups" }),
-      ...Object.fromEntries(supplied.map((name) => [name, randomText(12)])),
+      ...Object.fromEntries(supplied.map((name) => [name, randomText(24)])),
       ...more,
     },
   });

@@ -86,7 +86,7 @@ describe("a fault outside the project is one line that says how to fix it", () =
   ])("but no other fault is taken for one: %j", (said) => expect(causeOf(said)).toBeUndefined());
 
   it("also where a command fails by it, without a stack trace", async () => {
-    const denied = `import { main } from "./lib/log.ts"; await main(async () => { throw new Error("EACCES: permission denied, mkdir '/home/op/.cache'"); });`;
+    const denied = `import { main } from "./tools/lib/log.ts"; await main(async () => { throw new Error("EACCES: permission denied, mkdir '/home/op/.cache'"); });`;
     expect(
       (await run(process.execPath, ["--input-type=module", "--eval", denied], { allowFailure: true })).stderr,
     ).toMatch(/^error: \/home\/op\/\.cache cannot be written to: [^\n]+\n$/);
