@@ -184,6 +184,11 @@ export const commands = {
     summary: "send a message to Slack",
     load: async () => (await import("./cli/notify.ts")).notifyCommand,
   },
+  screenshots: {
+    group: "repository",
+    summary: "README's pictures, of a running stack",
+    load: async () => (await import("./docs/screenshots.ts")).screenshotsCommand,
+  },
   completion: {
     group: "repository",
     summary: "completion of these commands for bash or zsh",
