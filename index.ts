@@ -15,7 +15,7 @@ import { Caddy } from "./components/edge/caddy.ts";
 import { domainsOf } from "./components/edge/domains.ts";
 import { EdgeLimiter } from "./components/edge/limiter.ts";
 import { EdgeSockets } from "./components/edge/sockets.ts";
-import { METRICS_DIR } from "./components/host/directories.ts";
+import { METRICS_DIR } from "./components/host/steps/directories.ts";
 import { Alertmanager } from "./components/observability/alertmanager.ts";
 import { Exporters } from "./components/observability/exporters.ts";
 import { Grafana } from "./components/observability/grafana.ts";

@@ -1,4 +1,4 @@
-import { METRICS_DIR } from "../components/host/directories.ts";
+import { METRICS_DIR } from "../components/host/steps/directories.ts";
 import { readableGroups } from "../components/uids.ts";
 
 /** An exception from a rule, for one workload and one value of it. */

@@ -1,8 +1,8 @@
 import { quote } from "../shell.ts";
-import { sudoers } from "./accounts.ts";
-import { otherFirewalls } from "./firewall.ts";
 import { DEPLOYER } from "./options.ts";
-import { aptFunction } from "./packages.ts";
+import { sudoers } from "./steps/accounts.ts";
+import { otherFirewalls } from "./steps/firewall.ts";
+import { aptFunction } from "./steps/packages.ts";
 
 /** The least that the platform fits into. */
 const MIN_MEMORY_MIB = 3500;

@@ -4,8 +4,8 @@ import { quote } from "../shell.ts";
 import { contactScript } from "./contact.ts";
 import { type Login, sshCommand } from "./login.ts";
 import type { HostOptions } from "./options.ts";
-import { hostSteps } from "./plan.ts";
 import { contactOnHost, stepOnHost, undoOnHost } from "./reach.ts";
+import { hostSteps } from "./steps/index.ts";
 
 export interface HostArgs {
   /** How the deployer logs in, once there is one. */

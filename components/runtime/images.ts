@@ -12,7 +12,7 @@ export interface ResolvedImage {
   readonly reference: string;
 }
 
-/** Registry part of the images that tools/images builds. */
+/** Registry part of the images that tools/bootstrap/images builds. */
 const LOCAL_PREFIX = "autollm.local/";
 
 export interface ImageStoreArgs {

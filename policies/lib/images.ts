@@ -1,4 +1,4 @@
-/** The prefix of images that tools/images builds; the key in their tag is a hash of what they were built from. */
+/** The prefix of images that tools/bootstrap/images builds; the key in their tag is a hash of what they were built from. */
 const LOCAL = /^autollm\.local\/[a-z0-9._/-]+:[A-Za-z0-9_.-]+$/;
 const ID = /^sha256:[0-9a-f]{64}$/;
 const DIGEST = /@sha256:[0-9a-f]{64}$/;

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { ensureImages } from "../../tools/bootstrap/images/images.ts";
 import type { Row } from "../../tools/checkImage/judge.ts";
-import { ensureImages } from "../../tools/images/images.ts";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { goImage, startedBy } from "./lib/checkedImages.ts";

@@ -15,7 +15,7 @@ import { jaegerConfig } from "../../components/observability/telemetry/jaegerCon
 import { logCollectorConfig } from "../../components/observability/telemetry/logCollectorConfig.ts";
 import { lokiConfig } from "../../components/observability/telemetry/lokiConfig.ts";
 import { serviceNames } from "../../components/platform/catalogue.ts";
-import { ensureDocker } from "../../tools/docker/docker.ts";
+import { ensureDocker } from "../../tools/bootstrap/docker/docker.ts";
 import { type RunResult, run } from "../../tools/lib/run.ts";
 import { alertCases } from "./alerts/all.ts";
 import { type AlertCase, type Case, testCalendar } from "./alerts/cases.ts";

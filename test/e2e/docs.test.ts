@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serviceNames } from "../../components/platform/catalogue.ts";
-import { ensureEngine } from "../../tools/engine/engine.ts";
+import { ensureEngine } from "../../tools/bootstrap/engine/engine.ts";
 import { run } from "../../tools/lib/run.ts";
 import { ownImages } from "../../tools/lib/stackFile.ts";
 import { root } from "../../tools/lib/workspace.ts";

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isUnknown, unknownInputs } from "../../tools/engine/differences.ts";
-import { type Engine, ensureEngine } from "../../tools/engine/engine.ts";
+import { isUnknown, unknownInputs } from "../../tools/bootstrap/engine/differences.ts";
+import { type Engine, ensureEngine } from "../../tools/bootstrap/engine/engine.ts";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { pluginInputs, type Schema, sdkInputs } from "./lib/inputs.ts";

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hostSteps } from "../../components/host/plan.ts";
+import { hostSteps } from "../../components/host/steps/index.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { options } from "../unit/host/options.ts";
 import { type Stage, stage } from "./host/stage.ts";

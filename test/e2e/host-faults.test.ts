@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { aptFunction } from "../../components/host/packages.ts";
+import { aptFunction } from "../../components/host/steps/packages.ts";
 import { rebootHost } from "./host/host.ts";
 import { type Stage, stage } from "./host/stage.ts";
 import { eventually } from "./lib/http.ts";

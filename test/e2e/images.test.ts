@@ -1,10 +1,15 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type ImageName, images, type ThirdPartyImage } from "../../components/images.ts";
-import { ensureDocker } from "../../tools/docker/docker.ts";
+import { ensureDocker } from "../../tools/bootstrap/docker/docker.ts";
+import { buildImage, prepareOwn } from "../../tools/bootstrap/images/build.ts";
+import {
+  catalogue,
+  type LocalImage,
+  type LocalImageName,
+  localImageNames,
+} from "../../tools/bootstrap/images/catalogue.ts";
+import { ensureImages } from "../../tools/bootstrap/images/images.ts";
 import { localVersion } from "../../tools/docs/images.ts";
-import { buildImage, prepareOwn } from "../../tools/images/build.ts";
-import { catalogue, type LocalImage, type LocalImageName, localImageNames } from "../../tools/images/catalogue.ts";
-import { ensureImages } from "../../tools/images/images.ts";
 import { run } from "../../tools/lib/run.ts";
 
 /** All of them; fewer by name: `IMAGES=loki,jaeger`. */

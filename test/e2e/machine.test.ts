@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { auditRules } from "../../components/host/audit.ts";
-import { sysctls } from "../../components/host/kernel.ts";
+import { auditRules } from "../../components/host/steps/audit.ts";
+import { sysctls } from "../../components/host/steps/kernel.ts";
 import { tellTable } from "./lib/faults.ts";
 import { eventually } from "./lib/http.ts";
 import { WAN } from "./machine/image.ts";

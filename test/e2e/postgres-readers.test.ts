@@ -16,8 +16,8 @@ import {
 } from "../../components/data/postgresRoles.ts";
 import { scramVerifier } from "../../components/data/scram.ts";
 import { inOrder, restoreArgs } from "../../services/backup/src/scratchSql.ts";
-import { ensureDocker } from "../../tools/docker/docker.ts";
-import { ensureImages } from "../../tools/images/images.ts";
+import { ensureDocker } from "../../tools/bootstrap/docker/docker.ts";
+import { ensureImages } from "../../tools/bootstrap/images/images.ts";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { HOSTILE_LINE, hostileSqlOf, hostileWays } from "./lib/hostileRole.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { publicKeyOf } from "../../components/credentials/keys.ts";
-import { ensureImages } from "../../tools/images/images.ts";
+import { ensureImages } from "../../tools/bootstrap/images/images.ts";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { eventually } from "./lib/http.ts";

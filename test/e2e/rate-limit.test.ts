@@ -10,8 +10,8 @@ import { limiterRules, redisAcl } from "../../components/data/redisAcl.ts";
 import { loginHash } from "../../components/edge/caddy.ts";
 import { type CaddyfileArgs, caddyfile } from "../../components/edge/caddyfile.ts";
 import { routes } from "../../components/edge/routes.ts";
-import { ensureDocker } from "../../tools/docker/docker.ts";
-import { ensureImages } from "../../tools/images/images.ts";
+import { ensureDocker } from "../../tools/bootstrap/docker/docker.ts";
+import { ensureImages } from "../../tools/bootstrap/images/images.ts";
 import { type Answer, eventually, https } from "./lib/http.ts";
 import { docker } from "./lib/stack.ts";
 

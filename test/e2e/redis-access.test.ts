@@ -15,8 +15,8 @@ import {
 } from "../../components/data/redisAcl.ts";
 import { type ServiceName, type ServiceSpec, services } from "../../components/platform/catalogue.ts";
 import { slidingWindowScript } from "../../services/reference/src/rateLimit.ts";
-import { ensureDocker } from "../../tools/docker/docker.ts";
-import { ensureImages } from "../../tools/images/images.ts";
+import { ensureDocker } from "../../tools/bootstrap/docker/docker.ts";
+import { ensureImages } from "../../tools/bootstrap/images/images.ts";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { eventually } from "./lib/http.ts";

@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { STAND_IN_COMMAND } from "../../components/platform/standIn.ts";
-import { ensureDocker } from "../../tools/docker/docker.ts";
+import { ensureDocker } from "../../tools/bootstrap/docker/docker.ts";
 import { buildStackImages } from "../../tools/lib/prepare.ts";
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";

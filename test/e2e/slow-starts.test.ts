@@ -156,7 +156,8 @@ describe("the platform", () => {
     let said = "";
     const looking = (async () => {
       while (on) {
-        said += (await run("sh", [join(root, "components/host/watchdog.sh")], { env, allowFailure: true })).stdout;
+        said += (await run("sh", [join(root, "components/host/steps/watchdog.sh")], { env, allowFailure: true }))
+          .stdout;
         await pause(LOOK_EVERY_MS);
       }
     })();

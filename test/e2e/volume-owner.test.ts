@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { ownerScript, sharedScript } from "../../components/runtime/volume.ts";
-import { ensureDocker } from "../../tools/docker/docker.ts";
+import { ensureDocker } from "../../tools/bootstrap/docker/docker.ts";
 import { run } from "../../tools/lib/run.ts";
 import { imagesHere } from "./lib/images.ts";
 import { docker } from "./lib/stack.ts";

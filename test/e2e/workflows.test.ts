@@ -343,7 +343,7 @@ describe("the workflows", () => {
    * this machine does not reach.
    */
   async function publishOwn(sha: string): Promise<void> {
-    const context = await run("node", ["tools/images/context.ts", "edge-sockets", join(home, "context")], {
+    const context = await run("node", ["tools/bootstrap/images/context.ts", "edge-sockets", join(home, "context")], {
       cwd: commit,
     });
     await registry.tag(images.built.backup ?? "", `backup:${sha}`);

@@ -7,7 +7,7 @@ import {
   type ThirdPartyImage,
   unverifiedImages,
 } from "../../components/images.ts";
-import { manifestUrl } from "../../tools/images/registry.ts";
+import { manifestUrl } from "../../tools/bootstrap/images/registry.ts";
 
 const entries = imageNames.map((name): [ImageName, ThirdPartyImage] => [name, images[name]]);
 

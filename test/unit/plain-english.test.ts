@@ -15,7 +15,7 @@ const done = [
   "test/**/*.ts",
   "tools/**/*.{ts,sh}",
   "services/**/*.{ts,sh}",
-  "components/host/*.{ts,sh}",
+  "components/host/**/*.{ts,sh}",
   "{Pulumi.yaml,package.json}",
 ];
 

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ensureDocker } from "../docker/docker.ts";
+import { ensureDocker } from "../bootstrap/docker/docker.ts";
+import { ensureImages } from "../bootstrap/images/images.ts";
 import { between } from "../docs/marks.ts";
-import { ensureImages } from "../images/images.ts";
 import { unasked } from "../lib/ask.ts";
 import { command, USAGE } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";

@@ -14,7 +14,7 @@ import {
 } from "../../components/platform/catalogue.ts";
 import { pinnedImage } from "../../components/platform/release.ts";
 import { nameIn } from "../../components/segments.ts";
-import { ensureImages, ensureOwnImages, registryReachable } from "../images/images.ts";
+import { ensureImages, ensureOwnImages, registryReachable } from "../bootstrap/images/images.ts";
 import { USAGE } from "../lib/command.ts";
 import { say, step, UserError } from "../lib/log.ts";
 import { run } from "../lib/run.ts";

@@ -1,5 +1,5 @@
 import { commandLine } from "../../components/configCommand.ts";
-import { stopDocker } from "../docker/docker.ts";
+import { stopDocker } from "../bootstrap/docker/docker.ts";
 import { command, STACK } from "../lib/command.ts";
 import { repairInterrupted } from "../lib/interrupted.ts";
 import { say, UserError } from "../lib/log.ts";

@@ -1,6 +1,6 @@
-import { ensureDocker } from "../docker/docker.ts";
-import { ensureEngine } from "../engine/engine.ts";
-import { buildsDebian } from "../images/base.ts";
+import { ensureDocker } from "../bootstrap/docker/docker.ts";
+import { ensureEngine } from "../bootstrap/engine/engine.ts";
+import { buildsDebian } from "../bootstrap/images/base.ts";
 import { unasked } from "../lib/ask.ts";
 import { command } from "../lib/command.ts";
 import { say } from "../lib/log.ts";

@@ -1,5 +1,5 @@
 import { commandLine } from "../../components/configCommand.ts";
-import { ensureDocker } from "../docker/docker.ts";
+import { ensureDocker } from "../bootstrap/docker/docker.ts";
 import { unasked } from "../lib/ask.ts";
 import { command, STACK, YES } from "../lib/command.ts";
 import { repairInterrupted } from "../lib/interrupted.ts";

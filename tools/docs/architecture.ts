@@ -154,7 +154,10 @@ ${table(
       "`tools/commands.ts`",
       "the table of the commands of `./autollm`; `tools/cli` has them, `tools/lib` what they share",
     ],
-    ["`tools/engine`, `tools/images`, `tools/docker`", "an engine, images and a daemon, built where none is available"],
+    [
+      "`tools/bootstrap/engine`, `tools/bootstrap/images`, `tools/bootstrap/docker`",
+      "an engine, images and a daemon, built where none is available",
+    ],
     ["`test`", "unit (mocks, pure functions), policies, e2e (the real thing)"],
   ],
 )}

@@ -1,6 +1,6 @@
 import { type ImageName, images, type ThirdPartyImage } from "../../components/images.ts";
-import { catalogue, type LocalImage, localImageFor } from "../images/catalogue.ts";
-import { type GoProgram, goPrograms } from "../images/goPrograms.ts";
+import { catalogue, type LocalImage, localImageFor } from "../bootstrap/images/catalogue.ts";
+import { type GoProgram, goPrograms } from "../bootstrap/images/goPrograms.ts";
 
 /** The version that an image's reference names: `caddy:2.11.4-alpine` is 2.11.4. */
 export function officialVersion({ reference }: Pick<ThirdPartyImage, "reference">): string {

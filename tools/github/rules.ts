@@ -164,7 +164,7 @@ export const decides = [
   { path: "/tools/github/", why: "these rules" },
   { path: "/tools/lib/", why: "the commands that hold keys and locks" },
   { path: "/tools/cli/", why: "the commands" },
-  { path: "/tools/engine/", why: "how the engine is built" },
+  { path: "/tools/bootstrap/engine/", why: "how the engine is built" },
   { path: "/policies/", why: "what no stack may contain" },
   { path: "/components/host/", why: "what runs as root on the hosts" },
   { path: "/components/credentials/", why: "who gets which secret" },

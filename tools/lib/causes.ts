@@ -48,7 +48,7 @@ export const causes: readonly Cause[] = [
   {
     shows: /ENOSPC|no space left on device/,
     line: () =>
-      "a disk of this machine is full: df -h shows which; docker system df and npx node tools/images/main.ts --prune tell what can go",
+      "a disk of this machine is full: df -h shows which; docker system df and npx node tools/bootstrap/images/main.ts --prune tell what can go",
   },
 ];
 

@@ -38,7 +38,7 @@ export interface Verdict {
 
 /** The API that the official docker plugin needs for volumes that take nothing from their image: Docker 26. */
 const OFFICIAL_API = "1.45";
-/** The API that the built docker plugin speaks at most (tools/engine/patches.ts), and the oldest in which it was tried: Docker 20.10. */
+/** The API that the built docker plugin speaks at most (tools/bootstrap/engine/patches.ts), and the oldest in which it was tried: Docker 20.10. */
 const BUILT_API = { newest: "1.44", oldest: "1.41" };
 /** The data root to which the log collector's mount is bound, and that policies/waivers.ts allows. */
 const DATA_ROOT = "/var/lib/docker";

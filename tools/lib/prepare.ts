@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { ownImageNames, type PartImage } from "../../components/images.ts";
 import { partNames, parts } from "../../components/parts.ts";
-import { isLocalImageName, type LocalImageName } from "../images/catalogue.ts";
-import { ensureImages, ensureOwnImages, registryReachable } from "../images/images.ts";
+import { isLocalImageName, type LocalImageName } from "../bootstrap/images/catalogue.ts";
+import { ensureImages, ensureOwnImages, registryReachable } from "../bootstrap/images/images.ts";
 import { Daemon } from "./daemon.ts";
 import { step } from "./log.ts";
 import { startsWithChecks } from "./preflight.ts";

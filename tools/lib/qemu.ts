@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { buildsDebian } from "../images/base.ts";
+import { buildsDebian } from "../bootstrap/images/base.ts";
 import { apt } from "./apt.ts";
 import { step } from "./log.ts";
 import { which } from "./run.ts";

@@ -5,7 +5,7 @@ import { configCommand, configPath } from "../../components/configCommand.ts";
 import { REGISTRIES, setNestedSecret } from "../../components/nestedSecrets.ts";
 import { dockerConfig, type RegistryLogin, registryOf } from "../../components/registries.ts";
 import type { Settings } from "../../components/settings.ts";
-import { type Answer, askRegistry } from "../images/registry.ts";
+import { type Answer, askRegistry } from "../bootstrap/images/registry.ts";
 import { Daemon } from "./daemon.ts";
 import { UserError } from "./log.ts";
 import { ownKeys } from "./stackFile.ts";

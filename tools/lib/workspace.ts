@@ -15,7 +15,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
 import { systemFault } from "../../components/nodeVersion.cjs";
-import { type Engine, type EngineOptions, ensureEngine } from "../engine/engine.ts";
+import { type Engine, type EngineOptions, ensureEngine } from "../bootstrap/engine/engine.ts";
 import { cacheDir } from "./cache.ts";
 import { causeOf } from "./causes.ts";
 import { readHalf, wholeOf } from "./halfWritten.ts";

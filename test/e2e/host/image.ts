@@ -1,5 +1,5 @@
-import { baseTag, buildBase } from "../../../tools/images/base.ts";
-import { keyOf, localTag } from "../../../tools/images/dockerfile.ts";
+import { baseTag, buildBase } from "../../../tools/bootstrap/images/base.ts";
+import { keyOf, localTag } from "../../../tools/bootstrap/images/dockerfile.ts";
 import { step } from "../../../tools/lib/log.ts";
 import { run } from "../../../tools/lib/run.ts";
 

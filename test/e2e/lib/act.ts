@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { ensureEngine } from "../../../tools/engine/engine.ts";
+import { ensureEngine } from "../../../tools/bootstrap/engine/engine.ts";
 import { goTool } from "../../../tools/lib/buildTools.ts";
 import { cacheDir } from "../../../tools/lib/cache.ts";
 import { run, which } from "../../../tools/lib/run.ts";

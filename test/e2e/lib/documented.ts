@@ -316,8 +316,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run bench": BY_HAND,
   "npm run bench -- --write": BY_HAND,
   "npm run bench -- --compare 001f07f --rounds 3": BY_HAND,
-  "npx node tools/engine/main.ts": true,
-  "npx node tools/images/main.ts [NAME...]": "npx node tools/images/main.ts reference",
+  "npx node tools/bootstrap/engine/main.ts": true,
+  "npx node tools/bootstrap/images/main.ts [NAME...]": "npx node tools/bootstrap/images/main.ts reference",
   "npx node test/e2e/host/main.ts up": "npx node test/e2e/host/main.ts up && npx node test/e2e/host/main.ts down",
   "UPDATE_DOCS=1 npm run e2e -- test/e2e/faults.test.ts": { seenIn: "test/e2e/faults.test.ts" },
 

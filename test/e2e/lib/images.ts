@@ -1,6 +1,6 @@
 import { type ImageName, imageReference } from "../../../components/images.ts";
-import type { LocalImageName } from "../../../tools/images/catalogue.ts";
-import { ensureImages, registryReachable } from "../../../tools/images/images.ts";
+import type { LocalImageName } from "../../../tools/bootstrap/images/catalogue.ts";
+import { ensureImages, registryReachable } from "../../../tools/bootstrap/images/images.ts";
 import { run } from "../../../tools/lib/run.ts";
 
 /** Images as the local stack has them on this machine: pulled by digest if a registry is reachable, else built. */

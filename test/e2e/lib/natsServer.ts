@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { type NatsUser, natsUsers } from "../../../components/data/nats.ts";
-import { ensureDocker } from "../../../tools/docker/docker.ts";
+import { ensureDocker } from "../../../tools/bootstrap/docker/docker.ts";
 import { imagesHere } from "./images.ts";
 import { docker } from "./stack.ts";
 

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { baseTag, buildBase } from "../../../tools/images/base.ts";
+import { baseTag, buildBase } from "../../../tools/bootstrap/images/base.ts";
 import { run } from "../../../tools/lib/run.ts";
 import { root } from "../../../tools/lib/workspace.ts";
 

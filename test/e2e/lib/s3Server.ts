@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bucketOf, s3 } from "../../../services/backup/src/s3.ts";
-import { buildGoProgram } from "../../../tools/images/goPrograms.ts";
+import { buildGoProgram } from "../../../tools/bootstrap/images/goPrograms.ts";
 import { run } from "../../../tools/lib/run.ts";
 import { eventually } from "./http.ts";
 import { freePort, hostAddress, type TestStack, testStack } from "./stack.ts";

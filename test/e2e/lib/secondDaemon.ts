@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildGoProgram } from "../../../tools/images/goPrograms.ts";
+import { buildGoProgram } from "../../../tools/bootstrap/images/goPrograms.ts";
 import { apt } from "../../../tools/lib/apt.ts";
 import { run, which } from "../../../tools/lib/run.ts";
 import { eventually } from "./http.ts";

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { bootstrapInto, SUITE } from "../../../tools/images/base.ts";
-import { keyOf } from "../../../tools/images/dockerfile.ts";
+import { bootstrapInto, SUITE } from "../../../tools/bootstrap/images/base.ts";
+import { keyOf } from "../../../tools/bootstrap/images/dockerfile.ts";
 import { cacheDir } from "../../../tools/lib/cache.ts";
 import { withLock } from "../../../tools/lib/lock.ts";
 import { step } from "../../../tools/lib/log.ts";

@@ -25,7 +25,7 @@ import { PORT } from "../../../services/backup/src/settings.ts";
 import { backupMetrics, metricsPage } from "../../../services/backup/src/status.ts";
 import { RowSum, type TableSum, tableDifferences } from "../../../services/backup/src/tables.ts";
 import { addTree } from "../../../services/backup/src/tree.ts";
-import { catalogue } from "../../../tools/images/catalogue.ts";
+import { catalogue } from "../../../tools/bootstrap/images/catalogue.ts";
 import { humanBytes } from "../../../tools/lib/units.ts";
 import { localConfig, runPlatform } from "../lib/platform.ts";
 import { randomText } from "../lib/values.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { edgeBansStep, edgeJail } from "../../../components/host/edgeBans.ts";
+import { edgeBansStep, edgeJail } from "../../../components/host/steps/fail2banEdge.ts";
 import { options } from "./options.ts";
 
 describe("the bans from the edge", () => {
@@ -20,7 +20,7 @@ describe("the bans from the edge", () => {
   });
 
   test("are of the client's address, not of the proxy's that made the connection", () => {
-    const script = readFileSync(new URL("../../../components/host/edge-log.sh", import.meta.url), "utf8");
+    const script = readFileSync(new URL("../../../components/host/steps/edge-log.sh", import.meta.url), "utf8");
     expect(script).toContain("refused \\(.request.client_ip) ");
     expect(script).not.toContain("remote_ip");
   });

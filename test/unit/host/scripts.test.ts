@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { contactScript } from "../../../components/host/contact.ts";
 import { sshCommand } from "../../../components/host/login.ts";
-import { hostSteps } from "../../../components/host/plan.ts";
 import { contactOnHost, stepOnHost, undoOnHost } from "../../../components/host/reach.ts";
 import { applyScript, checkScript, undoScript } from "../../../components/host/scripts.ts";
 import { inOrder, type Step } from "../../../components/host/step.ts";
+import { hostSteps } from "../../../components/host/steps/index.ts";
 import { options } from "./options.ts";
 
 const login = {

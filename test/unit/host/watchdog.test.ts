@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 
-const script = new URL("../../../components/host/watchdog.sh", import.meta.url).pathname;
+const script = new URL("../../../components/host/steps/watchdog.sh", import.meta.url).pathname;
 
 let home: string;
 beforeEach(() => {

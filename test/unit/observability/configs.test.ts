@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { EDGE_LIMITS } from "../../../components/host/edgeBans.ts";
+import { EDGE_LIMITS } from "../../../components/host/steps/fail2banEdge.ts";
 import { alertmanagerConfig, receivers } from "../../../components/observability/alertmanagerConfig.ts";
 import { blackboxConfig, edgeTargets } from "../../../components/observability/blackbox.ts";
 import { redisPasswords } from "../../../components/observability/exporters.ts";

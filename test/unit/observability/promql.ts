@@ -39,7 +39,7 @@ const switchMetrics = [...killSwitchText({ reason: "", at: "" }).matchAll(/^# TY
 );
 /** What the host's own programs write for node-exporter. */
 const hostMetrics = ["upgrades.sh", "watchdog.sh", "firewall-watch.sh"].flatMap((file) => {
-  const text = readFileSync(new URL(`../../../components/host/${file}`, import.meta.url), "utf8");
+  const text = readFileSync(new URL(`../../../components/host/steps/${file}`, import.meta.url), "utf8");
   return [...text.matchAll(/# TYPE (\S+)/g)].map(([, name]) => name ?? "");
 });
 const ageMetrics = [...agesAsMetrics("redis 1 90 0").matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name ?? "");

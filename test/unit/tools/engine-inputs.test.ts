@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { isUnknown, unknownInputs } from "../../../tools/engine/differences.ts";
+import { isUnknown, unknownInputs } from "../../../tools/bootstrap/engine/differences.ts";
 import { root } from "../../../tools/lib/workspace.ts";
 import { runPlatform } from "../lib/platform.ts";
 

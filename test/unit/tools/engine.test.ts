@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import semver from "semver";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { partKey, partPath, sdkVersion } from "../../../tools/engine/build.ts";
-import { ensureEngine, supportedVersions } from "../../../tools/engine/engine.ts";
-import { goModule, wantedGo } from "../../../tools/engine/go.ts";
-import { buildEngine, engineFolder } from "../../../tools/engine/install.ts";
-import { CLI_VERSION, engineParts } from "../../../tools/engine/parts.ts";
-import { patches } from "../../../tools/engine/patches.ts";
+import { partKey, partPath, sdkVersion } from "../../../tools/bootstrap/engine/build.ts";
+import { ensureEngine, supportedVersions } from "../../../tools/bootstrap/engine/engine.ts";
+import { goModule, wantedGo } from "../../../tools/bootstrap/engine/go.ts";
+import { buildEngine, engineFolder } from "../../../tools/bootstrap/engine/install.ts";
+import { CLI_VERSION, engineParts } from "../../../tools/bootstrap/engine/parts.ts";
+import { patches } from "../../../tools/bootstrap/engine/patches.ts";
 import { withLock } from "../../../tools/lib/lock.ts";
 
 let folder: string;
@@ -72,7 +72,7 @@ describe("without a CLI", () => {
   });
 
   it("and where nothing may be built, the error says how to", async () => {
-    await expect(ensureEngine({ build: false })).rejects.toThrow(/node tools\/engine\/main\.ts/);
+    await expect(ensureEngine({ build: false })).rejects.toThrow(/node tools\/bootstrap\/engine\/main\.ts/);
   });
 });
 

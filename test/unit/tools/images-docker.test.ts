@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Machine, plan } from "../../../tools/docker/docker.ts";
+import { type Machine, plan } from "../../../tools/bootstrap/docker/docker.ts";
 
 const bare: Machine = {
   debian: true,

@@ -1,13 +1,18 @@
 import { describe, expect, it, test } from "vitest";
 import { images, ownImageNames, type ThirdPartyImage } from "../../../components/images.ts";
 import { STAND_IN_COMMAND } from "../../../components/platform/standIn.ts";
+import { prepare, prepareOwn } from "../../../tools/bootstrap/images/build.ts";
+import {
+  catalogue,
+  type LocalImage,
+  localImageFor,
+  localImageNames,
+} from "../../../tools/bootstrap/images/catalogue.ts";
+import { collectorManifest } from "../../../tools/bootstrap/images/collector.ts";
+import { dockerfile, keyOf, localTag } from "../../../tools/bootstrap/images/dockerfile.ts";
+import { type GoProgramName, goProgramKey, goPrograms } from "../../../tools/bootstrap/images/goPrograms.ts";
+import { debianMirror, sourceLines } from "../../../tools/bootstrap/images/mirror.ts";
 import { officialVersion } from "../../../tools/docs/images.ts";
-import { prepare, prepareOwn } from "../../../tools/images/build.ts";
-import { catalogue, type LocalImage, localImageFor, localImageNames } from "../../../tools/images/catalogue.ts";
-import { collectorManifest } from "../../../tools/images/collector.ts";
-import { dockerfile, keyOf, localTag } from "../../../tools/images/dockerfile.ts";
-import { type GoProgramName, goProgramKey, goPrograms } from "../../../tools/images/goPrograms.ts";
-import { debianMirror, sourceLines } from "../../../tools/images/mirror.ts";
 
 const local = localImageNames.map((name): [string, LocalImage] => [name, catalogue[name]]);
 const standIns = Object.entries(images)

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { dockerConfig, providerLogins, registryOf } from "../../../components/registries.ts";
-import { askRegistry } from "../../../tools/images/registry.ts";
+import { askRegistry } from "../../../tools/bootstrap/images/registry.ts";
 import { registryFault, withDockerConfig } from "../../../tools/lib/registryLogins.ts";
 import { localConfig, runPlatform } from "../lib/platform.ts";
 import { randomText } from "../lib/values.ts";

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { ensureEngine } from "../../engine/engine.ts";
+import { ensureEngine } from "../../bootstrap/engine/engine.ts";
 import { step } from "../../lib/log.ts";
 import { type RunResult, run } from "../../lib/run.ts";
 import { root } from "../../lib/workspace.ts";
