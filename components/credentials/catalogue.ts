@@ -1,4 +1,5 @@
 import { type ServiceName, serviceNames, services } from "../platform/catalogue.ts";
+import type { Delivery } from "./delivery.ts";
 import {
   type CredentialSpec,
   type Exchange,
@@ -15,9 +16,14 @@ export type CredentialName =
   | `redis-${ServiceName}`
   | `postgres-${ServiceName}`;
 
-const serviceCredential = (spec: Pick<PasswordSpec, "bytes" | "alphabet" | "purpose" | "overlap">): PasswordSpec => ({
+/** A service finds the password of its own user in the same variable as every other service. */
+const serviceCredential = (
+  env: string,
+  spec: Pick<PasswordSpec, "bytes" | "alphabet" | "purpose" | "overlap">,
+): PasswordSpec => ({
   kind: "password",
   rotationDays: ROTATION_DAYS,
+  delivery: { env },
   ...spec,
 });
 
@@ -30,21 +36,21 @@ function build(): Readonly<Record<string, CredentialSpec>> {
   const table: Record<string, CredentialSpec> = { ...fixedCredentials };
   for (const service of serviceNames) {
     if (serviceNeeds(service, "nats"))
-      table[`nats-${service}`] = serviceCredential({
+      table[`nats-${service}`] = serviceCredential("NATS_PASSWORD", {
         bytes: 24,
         alphabet: "alphanumeric",
         purpose: `NATS user of ${service}`,
         overlap: "while-readers-move",
       });
     if (serviceNeeds(service, "redis"))
-      table[`redis-${service}`] = serviceCredential({
+      table[`redis-${service}`] = serviceCredential("REDIS_PASSWORD", {
         bytes: 24,
         alphabet: "alphanumeric",
         purpose: `Redis user of ${service}`,
         overlap: "while-readers-move",
       });
     if (serviceNeeds(service, "postgres"))
-      table[`postgres-${service}`] = serviceCredential({
+      table[`postgres-${service}`] = serviceCredential("POSTGRES_PASSWORD", {
         bytes: 16,
         alphabet: "hex",
         purpose: `Postgres role of ${service}`,
@@ -66,6 +72,14 @@ export function credentialSpec(name: CredentialName): CredentialSpec {
   const spec = credentials[name];
   if (spec === undefined) throw new Error(`${name} is not in the catalogue of credentials`);
   return spec;
+}
+
+/** How a credential reaches a service, the service's own NATS user, Redis user and Postgres role included. */
+export function deliveryOf(name: CredentialName): Delivery {
+  const { delivery } = credentialSpec(name);
+  if (delivery === undefined)
+    throw new Error(`${name}: no service may have it; its row in components/credentials/fixed.ts says no delivery`);
+  return delivery;
 }
 
 /** The exchange at which a credential alone is enough to trade with real money; undefined for any other credential. */

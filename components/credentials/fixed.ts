@@ -1,11 +1,18 @@
+import type { Delivery } from "./delivery.ts";
+
 /** The period after which a credential is due for rotation, in days (platform standard). */
 export const ROTATION_DAYS = 90;
 
 /** The longest life of an API token: a key that was replaced verifies for so long, and then opens nothing. */
 export const TOKEN_LIFE_HOURS = 24;
 
+/** How a credential reaches a service; one without it cannot be granted to a service. */
+interface Granted {
+  readonly delivery?: Delivery;
+}
+
 /** A random text. `bytes` is its entropy; its length follows from the alphabet. */
-export interface PasswordSpec {
+export interface PasswordSpec extends Granted {
   readonly kind: "password";
   readonly bytes: number;
   readonly alphabet: "alphanumeric" | "hex";
@@ -19,7 +26,7 @@ export interface PasswordSpec {
  * A permanent random text that is made once: it opens what was encrypted before, so a new value is never made automatically.
  * To change it, supply another.
  */
-export interface LastingSpec {
+export interface LastingSpec extends Granted {
   readonly kind: "permanent";
   readonly bytes: number;
   readonly alphabet: "alphanumeric" | "hex";
@@ -27,7 +34,7 @@ export interface LastingSpec {
 }
 
 /** One half of an ed25519 pair, as base64 of the 32-byte seed or public key (RFC 8032). */
-export interface SigningKeySpec {
+export interface SigningKeySpec extends Granted {
   readonly kind: "signing-private" | "signing-public";
   readonly pair: "llm-signing" | "risk-signing";
   readonly rotationDays: number;
@@ -35,14 +42,14 @@ export interface SigningKeySpec {
 }
 
 /** A PEM text of the platform's own certificate authority for NATS. */
-export interface TlsSpec {
+export interface TlsSpec extends Granted {
   readonly kind: "tls-ca" | "tls-certificate" | "tls-key";
   readonly rotationDays: number;
   readonly purpose: string;
 }
 
 /** Known only to the owner. */
-export interface SuppliedSpec {
+export interface SuppliedSpec extends Granted {
   readonly kind: "supplied";
   /** When the stack refuses to run without it: with real money, or in every environment but local. */
   readonly required: "live" | "outside-local" | "never";
@@ -86,6 +93,11 @@ const supplied = (purpose: string, required: SuppliedSpec["required"] = "never")
 
 const exchangeKey = (purpose: string, tradesAt: Exchange): SuppliedSpec => ({ ...supplied(purpose), tradesAt });
 
+/** A credential that a service's entry may ask for, and where the service finds it. */
+const granted = <const D extends Delivery, S extends CredentialSpec>(delivery: D, spec: S) => ({ ...spec, delivery });
+/** The same, in an environment variable. */
+const inEnv = <S extends CredentialSpec>(env: string, spec: S) => granted({ env }, spec);
+
 /**
  * Every credential but those that follow from the services' catalogue: each service's own NATS user, Redis user and Postgres role.
  * The key is the credential's name in the catalogue, in `generation` and, when the owner supplies it, in the stack's config.
@@ -99,8 +111,11 @@ export const fixedCredentials = {
     purpose: "encrypts what Grafana stores, and hashes its sessions",
   },
   vnc: password(12, "alphanumeric", "IB Gateway's VNC screen; the protocol uses 8 characters of it"),
-  // A token is valid until it expires, so the previous key still verifies.
-  jwt: password(32, "hex", "signs the API's tokens", "while-tokens-live"),
+  // A token is valid until it expires, so the previous key still verifies until then, and never signs.
+  jwt: granted(
+    { env: "JWT_SECRET", previousEnv: "JWT_SECRET_PREVIOUS", previousUntilEnv: "JWT_SECRET_PREVIOUS_UNTIL" },
+    password(32, "hex", "signs the API's tokens", "while-tokens-live"),
+  ),
   "caddy-admin": password(24, "alphanumeric", "login of the admin pages at the edge"),
   "postgres-exporter": password(16, "hex", "Postgres role of the metrics exporter"),
   "postgres-backup": password(16, "hex", "Postgres role of the backup"),
@@ -135,35 +150,60 @@ export const fixedCredentials = {
     purpose: "opens the repository of the backups; keep a copy off the host",
   },
 
-  "llm-signing-private": signing("llm-signing", "signing-private", "signs the agents' intents"),
-  "llm-signing-public": signing("llm-signing", "signing-public", "verifies the agents' intents"),
-  "risk-signing-private": signing("risk-signing", "signing-private", "signs approved orders"),
-  "risk-signing-public": signing("risk-signing", "signing-public", "verifies approved orders"),
+  // Consumers trust both generations until every producer signs with the new one.
+  "llm-signing-private": granted(
+    { file: "llm_signing_private_key", pathEnv: "LLM_SIGNING_PRIVATE_KEY_PATH" },
+    signing("llm-signing", "signing-private", "signs the agents' intents"),
+  ),
+  "llm-signing-public": granted(
+    {
+      file: "llm_public_key",
+      pathEnv: "LLM_PUBLIC_KEY_PATH",
+      previous: { file: "llm_public_key_previous", pathEnv: "LLM_PUBLIC_KEY_PREVIOUS_PATH" },
+    },
+    signing("llm-signing", "signing-public", "verifies the agents' intents"),
+  ),
+  "risk-signing-private": granted(
+    { file: "risk_signing_private_key", pathEnv: "RISK_SIGNING_PRIVATE_KEY_PATH" },
+    signing("risk-signing", "signing-private", "signs approved orders"),
+  ),
+  "risk-signing-public": granted(
+    {
+      file: "risk_public_key",
+      pathEnv: "RISK_PUBLIC_KEY_PATH",
+      previous: { file: "risk_public_key_previous", pathEnv: "RISK_PUBLIC_KEY_PREVIOUS_PATH" },
+    },
+    signing("risk-signing", "signing-public", "verifies approved orders"),
+  ),
 
-  "nats-ca": tls("tls-ca", "certificate of the authority that clients of NATS trust"),
+  // One file, which also contains the previous generation's authority until the server's certificate has changed.
+  "nats-ca": granted(
+    { file: "nats_ca.pem", pathEnv: "NATS_CA_PATH" },
+    tls("tls-ca", "certificate of the authority that clients of NATS trust"),
+  ),
   "nats-certificate": tls("tls-certificate", "NATS's own certificate"),
   "nats-key": tls("tls-key", "NATS's private key"),
 
-  openai: supplied("OpenAI API key", "live"),
-  finnhub: supplied("Finnhub API key"),
-  miniflux: supplied("Miniflux token"),
-  "miniflux-webhook": supplied("secret by which Miniflux's webhook is known"),
-  "alpaca-news": supplied("Alpaca news API key"),
-  "ib-account": supplied("Interactive Brokers account id", "live"),
+  openai: inEnv("OPENAI_API_KEY", supplied("OpenAI API key", "live")),
+  finnhub: inEnv("FINNHUB_API_KEY", supplied("Finnhub API key")),
+  miniflux: inEnv("MINIFLUX_TOKEN", supplied("Miniflux token")),
+  "miniflux-webhook": inEnv("MINIFLUX_WEBHOOK_SECRET", supplied("secret by which Miniflux's webhook is known")),
+  "alpaca-news": inEnv("ALPACA_NEWS_API_KEY", supplied("Alpaca news API key")),
+  "ib-account": inEnv("IB_ACCOUNT", supplied("Interactive Brokers account id", "live")),
   "tws-userid": supplied("Interactive Brokers login", "outside-local"),
   "tws-password": supplied("Interactive Brokers password", "outside-local"),
-  "binance-key": exchangeKey("Binance API key", "binance"),
-  "binance-secret": exchangeKey("Binance API secret", "binance"),
-  "coinbase-key": exchangeKey("Coinbase API key", "coinbase"),
-  "coinbase-secret": exchangeKey("Coinbase API secret", "coinbase"),
-  "coinbase-passphrase": exchangeKey("Coinbase API passphrase", "coinbase"),
-  "kraken-key": exchangeKey("Kraken API key", "kraken"),
-  "kraken-secret": exchangeKey("Kraken API secret", "kraken"),
-  freqtrade: exchangeKey("Freqtrade token", "freqtrade"),
-  "smtp-user": supplied("SMTP login"),
-  "smtp-password": supplied("SMTP password"),
-  "telegram-token": supplied("Telegram bot token"),
-  "telegram-chat": supplied("Telegram chat id"),
+  "binance-key": inEnv("BINANCE_API_KEY", exchangeKey("Binance API key", "binance")),
+  "binance-secret": inEnv("BINANCE_API_SECRET", exchangeKey("Binance API secret", "binance")),
+  "coinbase-key": inEnv("COINBASE_API_KEY", exchangeKey("Coinbase API key", "coinbase")),
+  "coinbase-secret": inEnv("COINBASE_API_SECRET", exchangeKey("Coinbase API secret", "coinbase")),
+  "coinbase-passphrase": inEnv("COINBASE_API_PASSPHRASE", exchangeKey("Coinbase API passphrase", "coinbase")),
+  "kraken-key": inEnv("KRAKEN_API_KEY", exchangeKey("Kraken API key", "kraken")),
+  "kraken-secret": inEnv("KRAKEN_API_SECRET", exchangeKey("Kraken API secret", "kraken")),
+  freqtrade: inEnv("FREQTRADE_TOKEN", exchangeKey("Freqtrade token", "freqtrade")),
+  "smtp-user": inEnv("SMTP_USER", supplied("SMTP login")),
+  "smtp-password": inEnv("SMTP_PASSWORD", supplied("SMTP password")),
+  "telegram-token": inEnv("TELEGRAM_BOT_TOKEN", supplied("Telegram bot token")),
+  "telegram-chat": inEnv("TELEGRAM_CHAT_ID", supplied("Telegram chat id")),
   "slack-webhook": supplied("Slack webhook URL"),
   "pagerduty-key": supplied("PagerDuty routing key"),
   "heartbeat-url": supplied("URL of a watcher elsewhere that raises the alarm when the sign of life stays away"),
@@ -173,3 +213,8 @@ export const fixedCredentials = {
 } as const satisfies Readonly<Record<string, CredentialSpec>>;
 
 export type FixedCredentialName = keyof typeof fixedCredentials;
+
+/** A credential that a service's entry may ask for: any other name is a type error. */
+export type GrantableCredential = {
+  [Name in FixedCredentialName]: (typeof fixedCredentials)[Name] extends { readonly delivery: Delivery } ? Name : never;
+}[FixedCredentialName];

@@ -1,5 +1,5 @@
+import type { GrantableCredential } from "../credentials/fixed.ts";
 import type { RedisAccess } from "../data/redisAcl.ts";
-import type { GrantableCredential } from "./delivery.ts";
 import { APPROVED_ORDERS, subjectMatches } from "./subjects.ts";
 
 /** What a service needs besides other services. `nats`, `postgres` and `redis` include the service's own credential. */

@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { CredentialName } from "../credentials/catalogue.ts";
+import { deliveryOf } from "../credentials/catalogue.ts";
+import { SECRET_FILES_DIR } from "../credentials/delivery.ts";
 import { type Outside, outsideSettings } from "../outside.ts";
 import type { Settings } from "../settings.ts";
 import { addressOf, credentialIn } from "./addresses.ts";
 import type { ServiceName } from "./catalogue.ts";
-import { deliveryOf, SECRET_FILES_DIR } from "./delivery.ts";
 import { NATS_USER_MARK } from "./natsUser.ts";
 import { fill, references } from "./references.ts";
 import type { Start } from "./release.ts";

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
+import { deliveryOf } from "../credentials/catalogue.ts";
 import { grantedTo } from "../credentials/grants.ts";
 import { natsClaim } from "../data/natsClaim.ts";
 import { storeUser } from "../data/slotUser.ts";
@@ -14,7 +15,6 @@ import { serviceSeats } from "../segments.ts";
 import type { Settings } from "../settings.ts";
 import { uidOf, workloadUser } from "../uids.ts";
 import { isExecutor, isServiceName, type ServiceName, type ServiceSpec, serviceNames, services } from "./catalogue.ts";
-import { deliveryOf } from "./delivery.ts";
 import { serviceEnvironment } from "./environment.ts";
 import { fillEnvironment } from "./filled.ts";
 import { imageStart } from "./imageStart.ts";

@@ -60,6 +60,9 @@ export function isUnmistakableDefault(value: string): boolean {
 /** So many letters in known words are no coincidence. */
 const WORD = 4;
 
+/** The part of a value that words must explain, if the rest is digits. */
+const LEAST_EXPLAINED = 0.4;
+
 /** Letters that may stand beside known words without making a secret of them. */
 const tolerated = (explained: number) => (explained >= 12 ? 2 : explained >= 6 ? 1 : 0);
 
@@ -74,8 +77,8 @@ function isMadeOfWords(value: string, own: readonly string[]): boolean {
   return [...new Set(readings)].some((reading) => {
     const { strange, explained } = coverage(reading, own);
     const most = explained >= bare.length / 2 && strange <= tolerated(explained);
-    // Digits add little, however many there are: no random value has words for all its letters.
-    return most || (strange === 0 && letters(bare).length >= WORD);
+    // Digits around words add little. But of half a million random values in hex one had words for its few letters, by chance.
+    return most || (strange === 0 && letters(bare).length >= WORD && explained >= bare.length * LEAST_EXPLAINED);
   });
 }
 

@@ -1,17 +1,12 @@
-import { type CredentialName, credentialNames } from "../../components/credentials/catalogue.ts";
-import { deliveryOf } from "../../components/platform/delivery.ts";
+import { type CredentialName, credentialNames, credentialSpec } from "../../components/credentials/catalogue.ts";
 import type { PayloadFile } from "./payload.ts";
 
 function fileNames(name: CredentialName): readonly string[] {
-  try {
-    const delivery = deliveryOf(name);
-    if ("env" in delivery)
-      return [name, delivery.env, ...("previousEnv" in delivery ? [String(delivery.previousEnv)] : [])];
-    return [name, delivery.file, ...(delivery.previous === undefined ? [] : [delivery.previous.file])];
-  } catch {
-    // No service may have it, so it has no name of a service's file.
-    return [name];
-  }
+  const { delivery } = credentialSpec(name);
+  // No service may have it, so it has no name of a service's file.
+  if (delivery === undefined) return [name];
+  const names = "env" in delivery ? [delivery.env, delivery.previousEnv] : [delivery.file, delivery.previous?.file];
+  return [name, ...names.filter((each) => each !== undefined)];
 }
 
 const byFile = new Map<string, CredentialName[]>();

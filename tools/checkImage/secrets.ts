@@ -1,4 +1,4 @@
-import { SECRET_ENV_DIR, SECRET_FILES_DIR } from "../../components/platform/delivery.ts";
+import { SECRET_ENV_DIR, SECRET_FILES_DIR } from "../../components/credentials/delivery.ts";
 import { payloadFiles } from "../../policies/lib/payload.ts";
 import type { Plan } from "./plan.ts";
 

@@ -1,8 +1,8 @@
 import { type CredentialName, serviceNeeds } from "../../components/credentials/catalogue.ts";
+import { fixedCredentials } from "../../components/credentials/fixed.ts";
 import { suppliedFault } from "../../components/credentials/supplied.ts";
 import { type AdoptedSetting, recipientsOf, settingFault } from "../../components/outside.ts";
 import { serviceNames } from "../../components/platform/catalogue.ts";
-import { fixedDelivery } from "../../components/platform/delivery.ts";
 import { type EnvVariable, readEnvFile } from "./dotenv.ts";
 
 /**
@@ -18,8 +18,8 @@ const one = (name: CredentialName): Target => ({ credentials: [name] });
 const keyFile = (name: CredentialName): Target => ({ credentials: [name], file: true });
 
 /** What the services are given as a variable is called as it was. */
-const delivered = Object.entries(fixedDelivery).flatMap(([name, delivery]) =>
-  "env" in delivery ? [[delivery.env, one(name as CredentialName)] as const] : [],
+const delivered = Object.entries(fixedCredentials).flatMap(([name, spec]) =>
+  "delivery" in spec && "env" in spec.delivery ? [[spec.delivery.env, one(name as CredentialName)] as const] : [],
 );
 
 /** The variables of the old installation that hold a secret, by what they become. */

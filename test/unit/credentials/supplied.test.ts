@@ -194,6 +194,10 @@ describe("random values are let through", { timeout: 120_000 }, () => {
     }
   });
 
+  it("one of half a million, whose few letters are in words", () => {
+    expect(isDefaultSecret("6596451d661b692d801b8257d8980614", OWN)).toBe(false);
+  });
+
   it("keys and certificates of the forms that the stack makes", () => {
     const { privateSeed, publicKey } = seed();
     expect(suppliedFault("llm-signing-private", privateSeed)).toBeUndefined();
