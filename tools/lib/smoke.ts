@@ -181,11 +181,7 @@ const LONGEST_WAIT = 60;
 const LONGEST_IN_ALL = 240;
 
 /** A request that waits where it was one too many: as long as the edge says, or a minute where an application's limit does not say it. */
-async function patiently(
-  request: Request,
-  ask: Ask,
-  wait: (milliseconds: number) => Promise<unknown>,
-): Promise<Answer> {
+async function patiently(request: Request, ask: Ask, wait: SmokeOptions["wait"] = pause): Promise<Answer> {
   for (let waited = 0; ; ) {
     const answer = await ask(request);
     if (answer.status !== 429 || waited >= LONGEST_IN_ALL) return answer;
@@ -200,7 +196,7 @@ async function patiently(
  * Whether the running gateway refuses a token that anybody could have signed: what a config holds says nothing of a program that
  * does not read it.
  */
-async function tokensVerdict({ base, now, token, wait = pause }: SmokeOptions, ask: Ask): Promise<Verdict> {
+async function tokensVerdict({ base, now, token, wait }: SmokeOptions, ask: Ask): Promise<Verdict> {
   const { path, expected } = token;
   const url = new URL(path, base).href;
   const tokens = defaultTokens(now);
@@ -244,7 +240,9 @@ export async function smoke(options: SmokeOptions, ask: Ask): Promise<readonly C
   for (const { name, path, login, judge } of checks) {
     const url = new URL(path ?? options.token.path, options.base).href;
     const headers = login ? { authorization: DEFAULT_LOGIN } : {};
-    const answered = await record(name, async () => judge(await ask({ url, headers }), options));
+    const answered = await record(name, async () =>
+      judge(await patiently({ url, headers }, ask, options.wait), options),
+    );
     if (!answered && results.length === 1) return results;
   }
   await record("the API refuses known keys", () => tokensVerdict(options, ask));
@@ -253,7 +251,7 @@ export async function smoke(options: SmokeOptions, ask: Ask): Promise<readonly C
     results.push({ name: redirect, outcome: "skipped", detail: "the port of HTTP is unknown: give --http-port" });
   } else {
     const url = `http://${options.base.hostname}:${options.httpPort}/health`;
-    await record(redirect, async () => redirectVerdict(await ask({ url }), options.base));
+    await record(redirect, async () => redirectVerdict(await patiently({ url }, ask, options.wait), options.base));
   }
   return results;
 }

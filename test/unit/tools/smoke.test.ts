@@ -201,6 +201,20 @@ describe("smoke tests", () => {
     expect(SPELLED_DEFAULTS).toEqual(expect.arrayContaining(["replace_me", "changeme"]));
   });
 
+  it("wait, each of them, where the client's address has used up its requests", async () => {
+    const refused = new Set<string>();
+    const waits: number[] = [];
+    const once: Ask = async ({ url }) => {
+      if (refused.has(url)) return good[url] ?? answer(500);
+      refused.add(url);
+      return answer(429, "", { headers: { "retry-after": "9" } });
+    };
+    const wait = async (milliseconds: number) => waits.push(milliseconds);
+    const results = await smoke({ ...options, wait }, once);
+    expect(results.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
+    expect(new Set(waits)).toEqual(new Set([10_000]));
+  });
+
   it("send the default login with two requests only, and nothing else that could change a thing", async () => {
     const logins: string[] = [];
     await smoke(options, async ({ url, headers: sent = {} }) => {
