@@ -23,6 +23,8 @@ import { forbidden, NatsTrial, subjects } from "./lib/subjects.ts";
 /** Seconds: for a way that should be there, and for one that should not. */
 const PATIENCE = 20;
 const SILENCE = 3;
+/** How often a way that should be there is looked for by a hostile container. */
+const SCANS = 4;
 
 /** What a stack on this machine, without receivers and a second repository, does not join. */
 const NOT_HERE: Readonly<Record<string, readonly string[]>> = {
@@ -149,7 +151,11 @@ describe("the network", () => {
           ? []
           : portsIn(name, segment, true).map((port) => `${name}:${port}`),
       );
-      expect(await hostile.scan(containers)).toEqual(open.sort());
+      // What answers once is open; a busy machine may need several scans to answer everywhere.
+      const reached = new Set<string>();
+      for (let scans = 0; scans < SCANS && (scans === 0 || !open.every((each) => reached.has(each))); scans++)
+        for (const each of await hostile.scan(containers)) reached.add(each);
+      expect([...reached].sort()).toEqual(open.sort());
     });
 
     test("resolves the names of those who serve there, and no other", async () => {
