@@ -44,7 +44,7 @@ const images = new ImageStore("images", { provider: target.docker, settings, loa
 const workloads: Workloads = new Map();
 const part = { target, segments, images, credentials, workloads };
 
-const killSwitch = new KillSwitchMount("kill-switch", { target });
+const killSwitch = new KillSwitchMount("kill-switch", { target, live: settings.trading.live });
 const postgres = new Postgres("postgres", part);
 const redis = new Redis("redis", part);
 const nats = new Nats("nats", { ...part, settings, killSwitch });

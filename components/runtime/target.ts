@@ -27,6 +27,8 @@ export interface Target {
 
 export interface ShellArgs {
   readonly create: pulumi.Input<string>;
+  /** Runs in place of `create` where that has run before, and its text has changed. Default: `create` again. */
+  readonly update?: pulumi.Input<string>;
   readonly delete?: pulumi.Input<string>;
   /** Written to the script's standard input: the only way for a secret. */
   readonly stdin?: pulumi.Input<string>;
@@ -44,9 +46,10 @@ export function shell(
   if (target.connection === undefined) {
     return new command.local.Command(name, { ...args, logging: "none", addPreviousOutputInEnv: false }, opts);
   }
-  const { create, delete: undo, ...rest } = args;
+  const { create, update, delete: undo, ...rest } = args;
   const scripts = {
     create: pulumi.output(create).apply(asRoot),
+    ...(update === undefined ? {} : { update: pulumi.output(update).apply(asRoot) }),
     ...(undo === undefined ? {} : { delete: pulumi.output(undo).apply(asRoot) }),
   };
   return new command.remote.Command(

@@ -38,7 +38,7 @@ describe("the segments", () => {
 
   it("are joined by each workload as the policies' own table says", () => {
     for (const { name, segments } of members)
-      expect([...segments].sort(), name).toEqual(neededSegments(name)?.toSorted());
+      expect([...segments].sort(), `${name}: add it to policies/segments.ts`).toEqual(neededSegments(name)?.toSorted());
   });
 
   it.each(serviceNames.filter((name) => services[name].port !== null))(

@@ -74,14 +74,14 @@ async function stackDrift(workspace: Workspace): Promise<Deviation[]> {
 export const driftCommand = command(
   {
     about: `Compares the host and the containers with what was declared, and changes nothing. \`drift --repair\` repairs the host,
-\`pulumi up --refresh\` the containers.`,
+\`./autollm pulumi up --refresh\` the containers.`,
     differs: "something differs",
     options: {
       stack: STACK,
       json: { type: "boolean", says: 'print {"drift": [{"where", "what"}]}' },
       repair: {
         type: "boolean",
-        says: "run the differing steps of the host again; containers are left to `pulumi up --refresh`",
+        says: "run the differing steps of the host again; containers are left to `./autollm pulumi up --refresh`",
       },
     },
     changes: ({ stack, repair }) => (repair ? stack : undefined),

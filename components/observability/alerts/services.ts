@@ -1,6 +1,7 @@
 import { executors, serviceNames, services } from "../../platform/catalogue.ts";
 import { KILL_SWITCH_METRIC } from "../../platform/killSwitch.ts";
 import { isDurable } from "../../platform/streams.ts";
+import { APPROVED_ORDERS } from "../../platform/subjects.ts";
 import { type AlertGroup, JOB, type Recording } from "./alert.ts";
 
 const MAX_MEMORY_SHARE = 0.9;
@@ -15,13 +16,17 @@ export const serviceJobs: readonly string[] = serviceNames.filter((name) => serv
 /** Matches the series of every service, and of nothing else. */
 export const SERVICE_JOBS = `job=~"${serviceJobs.join("|")}"`;
 
-/** Subjects of the order's path with one reader: what was published and not handled waits in the stream. */
+/**
+ * Subjects of the order's path whose readers each handle every message: what was published and not handled waits in the stream.
+ * The executors share the approved orders by venue.
+ */
 export const queuedSubjects: readonly string[] = [
   ...new Set(serviceNames.flatMap((name) => services[name].publishes as readonly string[])),
 ].filter(
   (subject) =>
     isDurable(subject) &&
-    serviceNames.filter((name) => (services[name].subscribes as readonly string[]).includes(subject)).length === 1,
+    subject !== APPROVED_ORDERS &&
+    serviceNames.some((name) => (services[name].subscribes as readonly string[]).includes(subject)),
 );
 
 /** The containers' memory limits, from the catalogue, so that no exporter needs access to the Docker daemon for them. */
@@ -38,8 +43,8 @@ const stopped = `on () (max(${KILL_SWITCH_METRIC}) == 1)`;
 const isExecutorJob = (job: string) => executors.some((name) => name === job);
 
 const apiPaths = 'path!~"/health|/metrics"';
-const waiting = (status: string) =>
-  `sum by (subject) (increase(nats_messages_total{subject=~"${queuedSubjects.join("|")}",status=~"${status}"}[10m]))`;
+const messages = (status: string, by: string) =>
+  `sum by (${by}) (increase(nats_messages_total{subject=~"${queuedSubjects.join("|")}",status=~"${status}"}[10m]))`;
 
 /** The services as processes: whether they run, answer, and keep running. */
 export const serviceAlerts: readonly AlertGroup[] = [
@@ -106,13 +111,14 @@ export const serviceAlerts: readonly AlertGroup[] = [
       {
         name: "OrderQueueGrowing",
         // A reader without this metric may read all the same; MetricMissing or MetricNeverSeen reports that.
-        expr: `${waiting("published")} - ${waiting("received|invalid")} > ${MAX_BACKLOG}`,
+        expr: `${messages("published", "subject")} - on (subject) group_right () ${messages("received|invalid", "subject, job")} > ${MAX_BACKLOG}`,
         for: "5m",
         severity: "warning",
         service: "nats",
         subject: "queue",
-        summary: "{{ $labels.subject }}: {{ $value | humanize }} messages of the last 10 minutes wait",
-        description: "More is published than its one reader handles.",
+        summary:
+          "{{ $labels.subject }}: {{ $value | humanize }} messages of the last 10 minutes wait for {{ $labels.job }}",
+        description: "More is published than this reader handles.",
       },
       {
         name: "RateLimiterDegraded",

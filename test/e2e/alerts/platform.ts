@@ -52,6 +52,15 @@ export const servicesCases: readonly AlertCase[] = [
         },
         at: "20m",
       },
+      // One of two readers keeps up.
+      {
+        series: {
+          'nats_messages_total{job="news-ingestor",subject="news.item.created",status="published"}': rising(2),
+          'nats_messages_total{job="llm-agents",subject="news.item.created",status="received"}': rising(2),
+          'nats_messages_total{job="another",subject="news.item.created",status="received"}': rising(0.5),
+        },
+        at: "20m",
+      },
     ],
     quiet: [
       // The reader does not count what it receives: other alerts tell that.

@@ -8,6 +8,7 @@ import {
   isCredentialName,
   rotationUnit,
   rotationUnits,
+  serviceNeeds,
   tradesAt,
 } from "../../../components/credentials/catalogue.ts";
 import { fixedCredentials, type PasswordSpec, ROTATION_DAYS } from "../../../components/credentials/fixed.ts";
@@ -35,7 +36,7 @@ describe("the catalogue of credentials", () => {
     expect(spec(name)).toMatchObject({ kind: "password", bytes, alphabet });
   });
 
-  it("has a NATS user for each of the ten services on NATS, the backup and the stream keeper, and none for the batch job", () => {
+  it("has a NATS user for each service on NATS, the backup and the stream keeper, and none for the batch job", () => {
     const users = credentialNames.filter((name) => /^nats-(?!ca$|certificate$|key$)/.test(name));
     const services = serviceNames.filter((name) => name !== "backtest-engine");
     expect(users).toEqual(["streams", "backup", ...services].map((name) => `nats-${name}`));
@@ -43,7 +44,7 @@ describe("the catalogue of credentials", () => {
 
   it("has a Redis user for each service that needs Redis, for the exporter, the edge's limiter and the backup, and none for all", () => {
     const users = credentialNames.filter((name) => name.startsWith("redis"));
-    const services = ["gateway-api", "data-ingestor", "risk-manager"];
+    const services = serviceNames.filter((name) => serviceNeeds(name, "redis"));
     expect(users).toEqual(["exporter", "edge-limiter", "backup", ...services].map((name) => `redis-${name}`));
   });
 
@@ -143,13 +144,7 @@ describe("grants", () => {
     ["backtest-engine", []],
     ["grafana", ["grafana-admin", "grafana-secret"]],
     ["caddy", ["caddy-admin"]],
-    [
-      "redis",
-      [
-        ...["redis-backup", "redis-data-ingestor", "redis-edge-limiter", "redis-exporter", "redis-gateway-api"],
-        "redis-risk-manager",
-      ],
-    ],
+    ["redis", credentialNames.filter((name) => name.startsWith("redis-")).sort()],
     ["redis-exporter", ["redis-exporter"]],
     ["nats-streams", ["nats-ca", "nats-streams"]],
     [

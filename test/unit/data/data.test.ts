@@ -1,6 +1,7 @@
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { serviceNeeds } from "../../../components/credentials/catalogue.ts";
 import { haltedUsers, type NatsUser, natsConfig, natsServices, natsUsers } from "../../../components/data/nats.ts";
 import { pgHba, postgresConf } from "../../../components/data/postgres.ts";
 import { redisConf, redisServices } from "../../../components/data/redis.ts";
@@ -128,7 +129,7 @@ describe("Redis", () => {
   });
 
   it("is used by the services that need it, each with keys that no other writes", () => {
-    expect(redisServices).toEqual(["gateway-api", "data-ingestor", "risk-manager"]);
+    expect(redisServices).toEqual(serviceNames.filter((name) => serviceNeeds(name, "redis")));
     const entries: [string, ServiceSpec][] = serviceNames.map((name) => [name, services[name]]);
     for (const [name, { needs, redis }] of entries) expect(redis !== undefined, name).toBe(needs.includes("redis"));
     const keys = entries.flatMap(([, { redis }]) => redis?.keys ?? []);

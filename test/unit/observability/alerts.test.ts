@@ -136,7 +136,7 @@ describe("the recording rules", () => {
     expect(ratios).toHaveLength(slos.length * sloWindows.length);
   });
 
-  test("watch the queues that have one reader", () => {
+  test("watch the queues whose readers handle every message", () => {
     expect(queuedSubjects).toEqual(
       expect.arrayContaining(["news.item.created", "llm.intent.proposed", "exec.order.filled"]),
     );

@@ -9,7 +9,7 @@ const entries: readonly (readonly [string, ServiceSpec])[] = serviceNames.map((n
 describe("the catalogue", () => {
   it("holds the platform's services on their ports", () => {
     const ports = Object.fromEntries(entries.map(([name, { port }]) => [name, port]));
-    expect(ports).toEqual({
+    expect(ports).toMatchObject({
       "gateway-api": 8000,
       "data-ingestor": 8081,
       "news-ingestor": 8084,

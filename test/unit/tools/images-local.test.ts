@@ -41,7 +41,7 @@ describe("a local image and the official one that it stands for", () => {
     const missing = (Object.keys(images) as (keyof typeof images)[]).filter(
       (name) => localImageFor(name) === undefined,
     );
-    expect(missing).toEqual(["nats-exporter"]);
+    expect(missing, "add it to tools/bootstrap/images/catalogue.ts").toEqual(["nats-exporter"]);
     expect(localImageFor("ib-gateway")).toBe("reference");
   });
 });
