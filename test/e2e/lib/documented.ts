@@ -97,6 +97,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm drift": true,
   "./autollm unlock --stack NAME": "./autollm unlock --stack local",
   "./autollm pulumi cancel --stack NAME": "./autollm pulumi cancel --yes --stack local",
+  "./autollm drift --repair": { seenIn: "test/e2e/host.test.ts" },
+  "./autollm pulumi up --refresh": "./autollm pulumi up --refresh --yes",
   "./autollm drift --stack NAME": "./autollm drift --stack local",
   "./autollm drift --stack NAME --repair": { seenIn: "test/e2e/host.test.ts" },
   "./autollm check-image SERVICE IMAGE":
@@ -108,6 +110,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm dashboards DIR": "./autollm dashboards $STATE/pictures",
   "./autollm kill-switch on": "./autollm kill-switch on && ./autollm kill-switch off",
   "./autollm kill-switch off": "./autollm kill-switch on && ./autollm kill-switch off",
+  "./autollm kill-switch off --stack production": { seenIn: "test/e2e/kill-switch.test.ts" },
   "./autollm kill-switch off --stack NAME": { seenIn: "test/e2e/kill-switch.test.ts" },
   "./autollm kill-switch status --stack NAME": { seenIn: "test/e2e/kill-switch.test.ts" },
   "./autollm kill-switch on --reason TEXT":
@@ -147,7 +150,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm rotate jwt --leaked": { seenIn: "test/e2e/rotation.test.ts" },
   "./autollm rotate --all": { seenIn: "test/e2e/rotation.test.ts" },
   "./autollm rotate": { seenIn: "test/e2e/rotation.test.ts" },
-  "./autollm pulumi config set --path generation.redis-risk-manager 2 && pulumi up": {
+  "./autollm pulumi config set --path generation.redis-risk-manager 2 && ./autollm up": {
     seenIn: "test/e2e/rotation.test.ts",
   },
   "./autollm import":
@@ -178,6 +181,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm pulumi stack rm production --force --preserve-config": DISASTER,
   "./autollm pulumi stack init production": DISASTER,
   "./autollm pulumi config set --path host.address 203.0.113.9 --stack production": SERVER,
+  "./autollm pulumi config set --path host.hostKey 'ssh-ed25519 ...' --stack production": SERVER,
   "./autollm pulumi config set --secret backup-key --stack production": DISASTER,
   "./autollm up --stack production": DISASTER,
   "./autollm backup --fetch --stack production": DISASTER,
@@ -243,6 +247,10 @@ export const proofs: Readonly<Record<string, Proof>> = {
       staging:
         "./autollm pulumi config set --path 'release.gateway-api.image' registry.example/gateway-api@sha256:$(openssl rand -hex 32) --stack staging",
     },
+  "./autollm pulumi config set --path backup.image registry.example/backup@sha256:... --stack staging": {
+    staging:
+      "./autollm pulumi config set --path backup.image registry.example/backup@sha256:$(openssl rand -hex 32) --stack staging",
+  },
   "./autollm pulumi config set --path edge.image registry.example/edge-sockets@sha256:... --stack staging": {
     staging:
       "./autollm pulumi config set --path edge.image registry.example/edge-sockets@sha256:$(openssl rand -hex 32) --stack staging",
@@ -260,7 +268,6 @@ export const proofs: Readonly<Record<string, Proof>> = {
       "./autollm pulumi config set --path backup.image registry.example/backup@sha256:$(openssl rand -hex 32) --stack staging",
   },
   "./autollm preview --stack staging": { staging: true },
-  "pulumi preview --stack staging --policy-pack policies": { staging: true },
   "pulumi preview": { staging: "pulumi preview --stack staging" },
   "./autollm promote": { staging: "./autollm promote --yes" },
   "./autollm pulumi config set --secret pagerduty-key": { staging: secret("pagerduty-key") },
@@ -311,6 +318,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npx vitest run --project unit release": CI,
   "npm test": CI,
   "npm run e2e": CI,
+  "npm run e2e -- test/e2e/config-checks.test.ts": { seenIn: "test/e2e/config-checks.test.ts" },
   "npm run e2e -- test/e2e/workflows.test.ts": { seenIn: "test/e2e/workflows.test.ts" },
   "npm run e2e:full": { needs: "hours: it runs all that is named here" },
   "npm run bench": BY_HAND,
