@@ -206,7 +206,7 @@ export const fixedCredentials = {
   "telegram-chat": inEnv("TELEGRAM_CHAT_ID", supplied("Telegram chat id")),
   "slack-webhook": supplied("Slack webhook URL"),
   "pagerduty-key": supplied("PagerDuty routing key"),
-  "heartbeat-url": supplied("URL of a watcher elsewhere that raises the alarm when the sign of life stays away"),
+  "heartbeat-url": supplied("URL of a watcher elsewhere that raises the alarm when the heartbeat stays away"),
   "backup-key-previous": supplied("the former backup-key, while the repository changes over to a new one"),
   "s3-access-key": supplied("S3 access key of the backups"),
   "s3-secret-key": supplied("S3 secret key of the backups"),

@@ -6,7 +6,7 @@ export interface AlertmanagerArgs {
   readonly slackUrlFile?: string;
   /** File with PagerDuty's routing key (Events API v2). */
   readonly pagerdutyKeyFile?: string;
-  /** File with the URL of an outside monitor, called at each sign of life: it raises the alarm if this host is gone. */
+  /** File with the URL of an outside monitor, called at each heartbeat: it raises the alarm if this host is gone. */
   readonly heartbeatUrlFile?: string;
   /** The platform's address, for links; without a slash at its end. */
   readonly url: string;
@@ -71,7 +71,7 @@ export function alertmanagerConfig({
         group_interval: "1m",
         repeat_interval: "4h",
         routes: [
-          // The sign of life: a receiver that misses it for longer than this raises the alarm.
+          // The heartbeat: a receiver that misses it for longer than this raises the alarm.
           {
             receiver: receivers.signOfLife,
             matchers: ['alertname="DeadMansSwitch"'],

@@ -113,7 +113,7 @@ describe("two operators of a shared stack", () => {
     await inTheMiddle([], first);
     const before = await containers();
     const held =
-      /stack staging is being changed by \S+ from \S+ \(up, process \d+\) since \S+, last sign of life \d+ s ago/;
+      /stack staging is being changed by \S+ from \S+ \(up, process \d+\) since \S+, last heartbeat \d+ s ago/;
     const commands = [
       ["up", "--yes"],
       ["rotate", "nats-tls", "--yes"],

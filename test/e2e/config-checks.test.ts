@@ -154,7 +154,7 @@ function groupsFor(name: string): readonly RuleGroup[] {
 }
 
 describe("each alert", () => {
-  test("has a case that fires and, but for the sign of life, one that does not", () => {
+  test("has a case that fires and, but for the heartbeat, one that does not", () => {
     const names = alertGroups({ jobs, parts }).flatMap(({ alerts }) => alerts.map(({ name }) => name));
     expect(alertCases.map(({ alert }) => alert).sort()).toEqual([...names].sort());
     const incomplete = alertCases.filter(({ fires, quiet }) => fires.length === 0 || quiet.length === 0);

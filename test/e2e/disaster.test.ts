@@ -166,9 +166,9 @@ describe("a host that is lost with everything on it", () => {
       [
         "| what | seconds |",
         "|---|---|",
-        `| commits in Postgres that were lost: of the last | ${missing.toFixed(0)} |`,
-        `| from the loss to a new platform that runs, images present | ${((running - gone) / 1000).toFixed(0)} |`,
-        `| from the loss to the platform with its data | ${((back - gone) / 1000).toFixed(0)} |`,
+        `| data loss in Postgres (RPO): the commits of the last | ${missing.toFixed(0)} |`,
+        `| recovery time (RTO) to a new platform that runs, images present | ${((running - gone) / 1000).toFixed(0)} |`,
+        `| recovery time (RTO) to the platform with its data | ${((back - gone) / 1000).toFixed(0)} |`,
       ].join("\n"),
       "disaster.md",
     );

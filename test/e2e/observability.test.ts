@@ -73,13 +73,13 @@ describe("watching", () => {
     expect(rules.filter(({ health }) => health === "err")).toEqual([]);
   });
 
-  test("the sign of life reaches the reporter", async () => {
+  test("the heartbeat reaches the reporter", async () => {
     await eventually("the dead man's switch", 120, async () =>
       (await stored()).some(({ name }) => name === "DeadMansSwitch") ? true : undefined,
     );
   });
 
-  test("a silence is told to the reporter and to the heartbeat's receiver, and counted with each sign of life", async () => {
+  test("a silence is told to the reporter and to the heartbeat's receiver, and counted with each heartbeat", async () => {
     const silences = `${stack.url}/alertmanager/api/v2/silence`;
     const made = await https(`${silences}s`, {
       method: "POST",

@@ -9,7 +9,7 @@ import { type RunResult, run } from "./run.ts";
 import { settingsOf } from "./stackSettings.ts";
 import { checkStackName, isShared, localHome, openWorkspace, stackExists } from "./workspace.ts";
 
-/** Seconds after its last sign of life at which a lock counts as its dead holder's: ten signs (`stackLock.ts`). */
+/** Seconds after its last heartbeat at which a lock counts as its dead holder's: ten signs (`stackLock.ts`). */
 export const STALE_SECONDS = 300;
 
 const script = readFileSync(new URL("stack-lock.sh", import.meta.url), "utf8");

@@ -36,7 +36,7 @@ type LockRecord = z.infer<typeof recordSchema>;
 /** A lock that somebody holds. */
 export interface Holder {
   readonly id: string;
-  /** Seconds since the last sign of life, by the clock of the lock's place. */
+  /** Seconds since the last heartbeat, by the clock of the lock's place. */
   readonly age: number;
   /** Undefined where the record cannot be read. */
   readonly record: LockRecord | undefined;
@@ -53,9 +53,9 @@ export function parseRecord(line: string): LockRecord | undefined {
 
 /** Who holds a lock, from where, since when, and what for. */
 export function tellHolder({ record, age }: Pick<Holder, "record" | "age">): string {
-  if (record === undefined) return `somebody whose record cannot be read (last sign of life ${age} s ago)`;
+  if (record === undefined) return `somebody whose record cannot be read (last heartbeat ${age} s ago)`;
   const { who, from, command, since, pid } = record;
-  return `${who} from ${from} (${command}, process ${pid}) since ${since}, last sign of life ${age} s ago`;
+  return `${who} from ${from} (${command}, process ${pid}) since ${since}, last heartbeat ${age} s ago`;
 }
 
 /** Whether the holder was a process of this machine that has ended. A holder elsewhere is never known to be dead. */
@@ -99,7 +99,7 @@ async function take(stack: string, place: LockPlace, id: string, command: string
       const now = heldOf(answer);
       throw new UserError(
         `stack ${stack} is being changed by ${tellHolder(now)}. Nothing was changed. Wait for its end, and run this again.\n` +
-          `A holder that gives no sign of life for ${STALE_SECONDS / 60} minutes counts as dead; if you know that it is dead: ${commandLine(stack, "unlock")}`,
+          `A holder that sends no heartbeat for ${STALE_SECONDS / 60} minutes counts as dead; if you know that it is dead: ${commandLine(stack, "unlock")}`,
       );
     }
   }

@@ -173,7 +173,7 @@ function alertsOf({ alerts, silences }: Facts): AlertStatus[] | null {
   const rank = (severity: string) => (SEVERITIES.indexOf(severity) + SEVERITIES.length + 1) % (SEVERITIES.length + 1);
   return (
     firing
-      // A sign of life, and the reminder that something is silenced, are no alarms.
+      // A heartbeat, and the reminder that something is silenced, are no alarms.
       .filter(({ labels: { severity } }) => severity !== "none")
       .map(({ labels, summary, since }) => ({
         name: labels.alertname ?? "",

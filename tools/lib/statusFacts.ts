@@ -68,7 +68,7 @@ export interface Facts {
   /** Whether the config wants real money. */
   readonly wantsLive: boolean;
   readonly killSwitch: Said<{ readonly on: boolean; readonly detail: string }>;
-  /** The record of who is changing the stack, and seconds since the last sign of life. */
+  /** The record of who is changing the stack, and seconds since the last heartbeat. */
   readonly lock: { readonly record: string; readonly age: number } | undefined;
   readonly containers: Said<readonly SeenContainer[]>;
   readonly alerts: Said<readonly SeenAlert[]>;

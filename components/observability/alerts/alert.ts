@@ -1,4 +1,4 @@
-/** `critical` pages a person, `warning` is for the working day, `none` is a sign of life. */
+/** `critical` pages a person, `warning` is for the working day, `none` is a heartbeat. */
 export type Severity = "critical" | "warning" | "none";
 
 /** One alert: what is wrong, for how long, and the text for its reader. */

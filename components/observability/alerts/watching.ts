@@ -23,7 +23,7 @@ export function watchingAlerts(jobs: readonly string[]): readonly AlertGroup[] {
           service: "prometheus",
           subject: "sign-of-life",
           summary: "Alerts are evaluated and delivered",
-          // It is in each sign of life, since a silence can hide the alert on silences, but not this one unnoticed.
+          // It is in each heartbeat, since a silence can hide the alert on silences, but not this one unnoticed.
           description: `This alert always fires. Its receiver raises the alarm if it stays away. Active silences: {{ with query "sum(${SILENCES})" }}{{ . | first | value }}{{ else }}unknown{{ end }}.`,
         },
         {

@@ -54,7 +54,7 @@ describe("alertmanager.yml", () => {
     }
   });
 
-  test("calls an outside monitor at each sign of life, and at nothing else", () => {
+  test("calls an outside monitor at each heartbeat, and at nothing else", () => {
     const all = receiversOf(alertmanagerConfig({ url: "https://x", heartbeatUrlFile: "/run/secrets/heartbeat-url" }));
     for (const [name, { webhook_configs }] of Object.entries(all)) {
       const files = webhook_configs.flatMap(({ url_file }) => url_file ?? []);

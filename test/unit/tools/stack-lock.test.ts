@@ -71,7 +71,7 @@ describe("the lock of a stack", () => {
     held({}, 40);
     const before = readFileSync(file(), "utf8");
     await expect(withStackLock(STACK, "up", work)).rejects.toThrow(
-      /stack lock-test is being changed by ada from another-machine \(rotate, process 1\) since 2026-01-01T00:00:00.000Z, last sign of life 4\d s ago\. Nothing was changed/,
+      /stack lock-test is being changed by ada from another-machine \(rotate, process 1\) since 2026-01-01T00:00:00.000Z, last heartbeat 4\d s ago\. Nothing was changed/,
     );
     expect(work).not.toHaveBeenCalled();
     expect(readFileSync(file(), "utf8")).toBe(before);
@@ -118,7 +118,7 @@ describe("the lock of a stack", () => {
     await expect(withStackLock(STACK, "up", work)).rejects.toThrow(/ada from another-machine/);
   });
 
-  it("counts as its dead holder's after the time without a sign of life, and not before", async () => {
+  it("counts as its dead holder's after the time without a heartbeat, and not before", async () => {
     held({}, STALE_SECONDS - 30);
     await expect(withStackLock(STACK, "up", work)).rejects.toThrow(/ada/);
     held({}, STALE_SECONDS + 5);

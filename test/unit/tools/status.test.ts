@@ -143,7 +143,7 @@ describe("the status of a stack", () => {
     expect(status.verdict).toBe("wrong");
   });
 
-  it("names firing alerts, critical ones first, and leaves out the sign of life and what is silenced", () => {
+  it("names firing alerts, critical ones first, and leaves out the heartbeat and what is silenced", () => {
     const alert = (alertname: string, severity: string, service = "x") => ({
       labels: { alertname, severity, service },
       summary: `${alertname} says so`,
