@@ -1,15 +1,14 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { PlatformSwitch } from "../../../tools/lib/platformSwitch.ts";
 import { bringBack, missing, removedByHand } from "../../../tools/lib/removedByHand.ts";
 import type { RunOptions } from "../../../tools/lib/run.ts";
 import type { Workspace } from "../../../tools/lib/workspace.ts";
+import { fakeDocker } from "../lib/fakeDocker.ts";
 
 /** A program in Docker's place: it lists what a file names, or fails where there is none. */
-const script = `#!/bin/sh
-shift 2
+const script = `shift 2
 [ "$2" = ls ] && cat "$DOCKER_HOME/there"
 `;
 
@@ -28,12 +27,8 @@ const resources = [
 let home: string;
 let imported: string | undefined;
 beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), "autollm-test-"));
+  home = fakeDocker(script);
   imported = undefined;
-  writeFileSync(join(home, "docker"), script);
-  chmodSync(join(home, "docker"), 0o755);
-  vi.stubEnv("PATH", `${home}${delimiter}${process.env.PATH}`);
-  vi.stubEnv("DOCKER_HOME", home);
 });
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -1,15 +1,15 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { setHeld } from "../../../tools/lib/held.ts";
 import { repairInterrupted, without } from "../../../tools/lib/interrupted.ts";
 import type { RunOptions } from "../../../tools/lib/run.ts";
 import type { Workspace } from "../../../tools/lib/workspace.ts";
+import { fakeDocker } from "../lib/fakeDocker.ts";
 
 /** A program in Docker's place: it knows the containers named in a file, and notes what it is told to remove. */
-const script = `#!/bin/sh
-shift 2
+const script = `shift 2
 echo "$*" >> "$DOCKER_HOME/calls"
 case "$1 $2" in
   "container inspect") grep -qx "$3" "$DOCKER_HOME/containers" ;;
@@ -48,13 +48,9 @@ describe("what a killed update left", () => {
   let imported: string | undefined;
   let cancelled: boolean;
   beforeEach(() => {
-    home = mkdtempSync(join(tmpdir(), "autollm-test-"));
+    home = fakeDocker(script);
     imported = undefined;
     cancelled = false;
-    writeFileSync(join(home, "docker"), script);
-    chmodSync(join(home, "docker"), 0o755);
-    vi.stubEnv("PATH", `${home}${delimiter}${process.env.PATH}`);
-    vi.stubEnv("DOCKER_HOME", home);
   });
   afterEach(() => {
     vi.unstubAllEnvs();
