@@ -48,7 +48,10 @@ describe("the platform", () => {
   test("has a stream that exists with other settings, and without a consumer, put right", async () => {
     await faults.survives("a stream has other settings and lacks a consumer", () =>
       offline(stack, async (manager) => {
-        await manager.streams.update("FILLS", { subjects: ["exec.order.filled", "market.>"], max_age: nanos(60 * 60_000) });
+        await manager.streams.update("FILLS", {
+          subjects: ["exec.order.filled", "market.>"],
+          max_age: nanos(60 * 60_000),
+        });
         // One by which no order waits: what waited at a consumer that is removed would be nobody's.
         await manager.consumers.delete("KILL_SWITCH", "execution-ib_risk_kill_switch_activated");
       }),

@@ -37,9 +37,10 @@ export async function main(run: () => Promise<number | undefined>): Promise<void
   try {
     process.exitCode = (await run()) ?? 0;
   } catch (error) {
-    if (error instanceof UserError) {
+    // By its name: the schema of the config is large, and few commands load it.
+    if (error instanceof UserError || (error instanceof Error && error.name === "ConfigError")) {
       say(`error: ${error.message}`);
-      process.exitCode = error.exitCode;
+      process.exitCode = error instanceof UserError ? error.exitCode : 1;
     } else {
       const cause = error instanceof Error ? causeOf(error.message) : undefined;
       if (cause !== undefined) say(`error: ${cause}`);

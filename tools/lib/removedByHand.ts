@@ -3,7 +3,7 @@ import { Daemon } from "./daemon.ts";
 import { type DockerObject, KINDS, without } from "./interrupted.ts";
 import { say, UserError } from "./log.ts";
 import { PlatformSwitch } from "./platformSwitch.ts";
-import { settingsOf } from "./stackSettings.ts";
+import { readableSettings, settingsOf } from "./stackSettings.ts";
 import { type Deployment, deploymentOf, exported } from "./state.ts";
 import { outputs, type Workspace } from "./workspace.ts";
 
@@ -33,13 +33,16 @@ export function missing({ resources = [] }: Deployment, there: ReadonlySet<strin
 }
 
 /**
- * What somebody has removed from Docker behind the engine's back. Nothing, where Docker does not answer: what follows says so
- * itself.
+ * What somebody has removed from Docker behind the engine's back. Nothing, where Docker does not answer or the config has faults:
+ * what follows says so itself.
  */
 export async function removedByHand(workspace: Workspace): Promise<readonly Removed[]> {
   const state = await deploymentOf(workspace);
   if (missing(state, new Set()).length === 0) return [];
-  const daemon = await Daemon.of(workspace);
+  // What is wrong with the config, the program says, with all of its faults.
+  const settings = await readableSettings(workspace);
+  if (settings === undefined) return [];
+  const daemon = Daemon.at(workspace.stack, settings);
   const lists = await Promise.all(Object.values(LISTS).map((list) => daemon.run(list, { allowFailure: true })));
   if (lists.some(({ code }) => code !== 0)) return [];
   return missing(state, new Set(lists.flatMap(({ stdout }) => stdout.split("\n"))));

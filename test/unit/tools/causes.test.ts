@@ -93,6 +93,14 @@ describe("a fault outside the project is one line that says how to fix it", () =
   });
 });
 
+it("a config's faults are told without a stack trace, by whatever command meets them", async () => {
+  const faulty = `import { ConfigError } from "./components/settings.ts"; import { main } from "./tools/lib/log.ts"; await main(async () => { throw new ConfigError(["logLevl: is no known key"]); });`;
+  const { code, stderr } = await run(process.execPath, ["--input-type=module", "--eval", faulty], {
+    allowFailure: true,
+  });
+  expect([code, stderr]).toEqual([1, "error: the stack's config has a fault:\n  - logLevl: is no known key\n"]);
+});
+
 describe("a stack's file with a merge conflict", () => {
   let folder: string;
   beforeEach(() => {

@@ -80,6 +80,13 @@ describe("an update of a stack", () => {
     expect(await removedByHand(workspace())).toEqual([]);
   });
 
+  it("leaves a config with faults to the program, which names them all", async () => {
+    dockerHas("n1");
+    writeFileSync(join(home, "Pulumi.x.yaml"), "config:\n  autollm:logLevl: debug\n");
+    await bringBack(workspace());
+    expect(imported).toBeUndefined();
+  });
+
   it("makes a container and a network again that were removed", async () => {
     dockerHas("redis-data-1");
     await bringBack(workspace());
