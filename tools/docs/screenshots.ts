@@ -74,7 +74,7 @@ export const screenshotsCommand = command(
       mkdirSync(join(root, "docs/pictures"), { recursive: true });
       await dashboardsCommand.run("./autollm dashboards", [folder, "--stack", stack, "--minutes", minutes]);
       const page = join(folder, `${dashboard}.html`);
-      for (const picture of [{ name: "dashboard", page, width: 1200, height: 900 }, await statusPicture(stack, folder)])
+      for (const picture of [{ name: "dashboard", page, width: 1232, height: 818 }, await statusPicture(stack, folder)])
         await shoot(browser, picture);
     } finally {
       rmSync(folder, { recursive: true, force: true });

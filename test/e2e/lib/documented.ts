@@ -315,6 +315,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm lint-workflows": true,
   "./autollm scan secrets": true,
   "npm run docs": CI,
+  "./autollm screenshots": { needs: "a browser, and somebody to look at what it took" },
   "npx vitest run --project unit release": CI,
   "npm test": CI,
   "npm run e2e": CI,
