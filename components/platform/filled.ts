@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { CredentialName } from "../credentials/catalogue.ts";
-import { deliveryOf } from "../credentials/catalogue.ts";
+import { type CredentialName, deliveryOf } from "../credentials/catalogue.ts";
 import { SECRET_FILES_DIR } from "../credentials/delivery.ts";
 import { type Outside, outsideSettings } from "../outside.ts";
 import type { Settings } from "../settings.ts";

@@ -63,6 +63,40 @@ function post(url: string, password: string, body: unknown, signed: boolean): Pr
   });
 }
 
+/** Writes each dashboard of a stack into a folder, as `UID.html`. */
+export async function writeDashboards(stack: string, minutes: string, directory: string): Promise<void> {
+  if (!/^[1-9]\d{0,4}$/.test(minutes)) throw new UserError(`--minutes: ${minutes} is no number of minutes`, USAGE);
+  const workspace = await openWorkspace(stack);
+  const { grafanaUrl, grafanaPassword } = await outputs(workspace, true);
+  if (typeof grafanaUrl !== "string" || typeof grafanaPassword !== "string")
+    throw new UserError(`the stack ${stack} has no Grafana: bring it up first`);
+  const ask = async ({ targets }: Panel): Promise<Series[]> => {
+    const interval = Math.max(15_000, (Number(minutes) * 60_000) / POINTS);
+    // Exemplars are no curve.
+    const queries = targets.map((target) => ({ ...panelQuery(target, interval, POINTS), exemplar: false }));
+    const body = { queries, from: `now-${minutes}m`, to: "now" };
+    const text = await post(`${grafanaUrl}api/ds/query`, grafanaPassword, body, !workspace.local);
+    return Object.values(answer.parse(JSON.parse(text)).results).flatMap(({ frames }) =>
+      frames.map(({ schema, data }) => {
+        const [times = [], values = []] = data.values;
+        const field = schema.fields[1];
+        const name = field?.config?.displayNameFromDS ?? field?.name ?? "";
+        return { name, points: times.map((time, index) => [time ?? 0, values[index] ?? null] as const) };
+      }),
+    );
+  };
+  mkdirSync(directory, { recursive: true });
+  for (const dashboard of dashboards) {
+    const { panels } = JSON.parse(dashboardJson(dashboard)) as { panels: Panel[] };
+    const filled = await Promise.all(panels.map(async (panel) => ({ panel, series: await ask(panel) })));
+    const note = `${dashboard.description} Stack ${stack}, the last ${minutes} minutes before ${new Date().toISOString()}.`;
+    const file = join(directory, `${dashboard.uid}.html`);
+    writeFileSync(file, dashboardPage(dashboard.title, note, filled));
+    const empty = filled.filter(({ series }) => series.length === 0).map(({ panel }) => panel.title);
+    say(`${file}: ${panels.length} panels${empty.length === 0 ? "" : `, without data: ${empty.join(", ")}`}`);
+  }
+}
+
 export const dashboardsCommand = command(
   {
     usage: "DIR",
@@ -78,36 +112,7 @@ It queries the data through Grafana, as Grafana's own pages do; it draws the pan
   },
   async ({ stack, minutes }, [directory, ...more]) => {
     if (directory === undefined || more.length > 0) throw new UserError(`name one folder`, USAGE);
-    if (!/^[1-9]\d{0,4}$/.test(minutes)) throw new UserError(`--minutes: ${minutes} is no number of minutes`, USAGE);
-    const workspace = await openWorkspace(stack);
-    const { grafanaUrl, grafanaPassword } = await outputs(workspace, true);
-    if (typeof grafanaUrl !== "string" || typeof grafanaPassword !== "string")
-      throw new UserError(`the stack ${stack} has no Grafana: bring it up first`);
-    const ask = async ({ targets }: Panel): Promise<Series[]> => {
-      const interval = Math.max(15_000, (Number(minutes) * 60_000) / POINTS);
-      // Exemplars are no curve.
-      const queries = targets.map((target) => ({ ...panelQuery(target, interval, POINTS), exemplar: false }));
-      const body = { queries, from: `now-${minutes}m`, to: "now" };
-      const text = await post(`${grafanaUrl}api/ds/query`, grafanaPassword, body, !workspace.local);
-      return Object.values(answer.parse(JSON.parse(text)).results).flatMap(({ frames }) =>
-        frames.map(({ schema, data }) => {
-          const [times = [], values = []] = data.values;
-          const field = schema.fields[1];
-          const name = field?.config?.displayNameFromDS ?? field?.name ?? "";
-          return { name, points: times.map((time, index) => [time ?? 0, values[index] ?? null] as const) };
-        }),
-      );
-    };
-    mkdirSync(directory, { recursive: true });
-    for (const dashboard of dashboards) {
-      const { panels } = JSON.parse(dashboardJson(dashboard)) as { panels: Panel[] };
-      const filled = await Promise.all(panels.map(async (panel) => ({ panel, series: await ask(panel) })));
-      const note = `${dashboard.description} Stack ${stack}, the last ${minutes} minutes before ${new Date().toISOString()}.`;
-      const file = join(directory, `${dashboard.uid}.html`);
-      writeFileSync(file, dashboardPage(dashboard.title, note, filled));
-      const empty = filled.filter(({ series }) => series.length === 0).map(({ panel }) => panel.title);
-      say(`${file}: ${panels.length} panels${empty.length === 0 ? "" : `, without data: ${empty.join(", ")}`}`);
-    }
+    await writeDashboards(stack, minutes, directory);
     return 0;
   },
 );

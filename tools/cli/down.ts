@@ -23,9 +23,9 @@ export const downCommand = command(
       );
     }
     if (await stackExists(workspace)) {
-      await repairInterrupted(workspace);
+      const state = await repairInterrupted(workspace);
       // Before it, and not only when it fails: what is removed first would be an error among many.
-      const gone = await removedByHand(workspace);
+      const gone = await removedByHand(workspace, state);
       await forget(workspace, gone);
       if (gone.length > 0) say(`${gone.length} containers, networks or volumes had been removed by hand`);
       const { code } = await workspace.pulumi(["destroy", "--stack", stack, "--yes", "--suppress-outputs"], {

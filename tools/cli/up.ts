@@ -56,10 +56,8 @@ export const upCommand = command(
       await prepareImages(workspace);
       await prepareHealthChecks(workspace);
     }
-    if (values["new-volume"].length > 0) {
-      await repairInterrupted(workspace);
-      await bringBack(workspace, values["new-volume"]);
-    }
+    if (values["new-volume"].length > 0)
+      await bringBack(workspace, await repairInterrupted(workspace), values["new-volume"]);
     const bringUp = () => update(workspace, workspace.local || unasked(values.yes));
     await rollOut(workspace, bringUp);
     if (workspace.local) await printWhereToLook(values.stack);

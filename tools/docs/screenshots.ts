@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { dashboardsCommand } from "../cli/dashboards.ts";
+import { writeDashboards } from "../cli/dashboards.ts";
 import { command, STACK } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { run, which } from "../lib/run.ts";
@@ -72,7 +72,7 @@ export const screenshotsCommand = command(
     const folder = mkdtempSync(join(tmpdir(), "autollm-screenshots-"));
     try {
       mkdirSync(join(root, "docs/pictures"), { recursive: true });
-      await dashboardsCommand.run("./autollm dashboards", [folder, "--stack", stack, "--minutes", minutes]);
+      await writeDashboards(stack, minutes, folder);
       const page = join(folder, `${dashboard}.html`);
       for (const picture of [{ name: "dashboard", page, width: 1232, height: 818 }, await statusPicture(stack, folder)])
         await shoot(browser, picture);

@@ -1,7 +1,7 @@
 import { Daemon } from "./daemon.ts";
 import { releaseEngineLock } from "./engineLock.ts";
 import { say } from "./log.ts";
-import { type Deployment, deploymentOf, exported } from "./state.ts";
+import { type Deployment, deploymentOf, exported, replaceState } from "./state.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A thing of Docker's that an interrupted update may have made, or may have removed. */
@@ -60,11 +60,13 @@ export function settled(deployment: Deployment, gone: ReadonlySet<string>): Depl
  * Puts right what an update left that was ended in its middle: the lock of a killed engine, containers that it made without
  * noting it, and notes of what it had removed. The update that follows then starts from what is there.
  * The stack's own lock (stackLock.ts) is held meanwhile, so that no update begins between the look and the repair.
+ * @returns what the engine keeps of the stack then
  * @throws UserError when an update of the stack runs
  */
-export async function repairInterrupted(workspace: Workspace): Promise<void> {
+export async function repairInterrupted(workspace: Workspace): Promise<Deployment> {
   await releaseEngineLock(workspace);
-  if (((await deploymentOf(workspace)).pending_operations ?? []).length === 0) return;
+  const found = await deploymentOf(workspace);
+  if ((found.pending_operations ?? []).length === 0) return found;
   const state = await exported(workspace);
   const daemon = await Daemon.of(workspace);
   for (const { kind, reference } of halfMade(state.deployment)) {
@@ -76,7 +78,8 @@ export async function repairInterrupted(workspace: Workspace): Promise<void> {
   const gone = new Set<string>();
   for (const object of halfRemoved(state.deployment)) if (!(await exists(daemon, object))) gone.add(object.reference);
   const repaired = { ...state, deployment: settled(state.deployment, gone) };
-  await workspace.pulumi(["stack", "import", "--stack", workspace.stack], { input: JSON.stringify(repaired) });
+  await replaceState(workspace, repaired);
+  return repaired.deployment;
 }
 
 async function exists(daemon: Daemon, { kind, reference }: DockerObject): Promise<boolean> {

@@ -21,9 +21,9 @@ function keyOf(configFile: string): string | undefined {
   return keyFile(path);
 }
 
-/** Whether this machine has the deployments' key of a host: previews in CI have none, and connect to nobody. */
-export const hasKeyOf = ({ privateKeyPath }: { readonly privateKeyPath: string }): boolean =>
-  existsSync(keyFile(privateKeyPath));
+/** Whether this machine can ask a stack's host: previews in CI have no key of it, and connect to nobody. */
+export const canAskHost = ({ host }: { readonly host?: { readonly privateKeyPath: string } | undefined }): boolean =>
+  host === undefined || existsSync(keyFile(host.privateKeyPath));
 
 /** A folder with an `ssh` that connects to nobody. */
 const KEYLESS = fileURLToPath(new URL("keyless", import.meta.url));

@@ -11,7 +11,7 @@ import { assignments, quote, ROOT_SHELL } from "../../components/shell.ts";
 import { workloadUser } from "../../components/uids.ts";
 import type { Waiting } from "../../services/backup/src/streamsOrders.ts";
 import { Daemon } from "./daemon.ts";
-import { hasKeyOf } from "./keyAgent.ts";
+import { canAskHost } from "./keyAgent.ts";
 import { say, UserError } from "./log.ts";
 import { run } from "./run.ts";
 import { StackFile } from "./stackFile.ts";
@@ -128,8 +128,7 @@ export class PlatformSwitch {
 
   /** Whether this machine has what it takes to ask; previews in CI have no key. */
   get isReachable(): boolean {
-    const { host } = this.#where;
-    return host === undefined || hasKeyOf(host);
+    return canAskHost(this.#where);
   }
 
   /**

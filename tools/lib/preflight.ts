@@ -5,7 +5,7 @@ import { commandLine } from "../../components/configCommand.ts";
 import { filesDirectory } from "../../components/filesDirectory.ts";
 import type { Settings } from "../../components/settings.ts";
 import { Daemon } from "./daemon.ts";
-import { hasKeyOf } from "./keyAgent.ts";
+import { canAskHost } from "./keyAgent.ts";
 import { say, UserError } from "./log.ts";
 import { checkRegistries } from "./registryLogins.ts";
 import { readableSettings } from "./stackSettings.ts";
@@ -180,7 +180,7 @@ export async function checkBefore(workspace: Workspace): Promise<void> {
  * @throws UserError with all faults at once
  */
 async function checkDaemon(workspace: Workspace, settings: Settings): Promise<void> {
-  if (settings.host !== undefined && !hasKeyOf(settings.host)) return;
+  if (!canAskHost(settings)) return;
   const daemon = Daemon.at(workspace.stack, settings);
   const facts = await askDaemon(daemon);
   if (facts === undefined) return;

@@ -1,10 +1,11 @@
 import { commandLine } from "../../components/configCommand.ts";
 import { Daemon } from "./daemon.ts";
 import { type DockerObject, KINDS, without } from "./interrupted.ts";
+import { canAskHost } from "./keyAgent.ts";
 import { say, UserError } from "./log.ts";
 import { PlatformSwitch } from "./platformSwitch.ts";
 import { readableSettings, settingsOf } from "./stackSettings.ts";
-import { type Deployment, deploymentOf, exported } from "./state.ts";
+import { type Deployment, deploymentOf, exported, replaceState } from "./state.ts";
 import { outputs, type Workspace } from "./workspace.ts";
 
 /** What the state names, and Docker no longer has. */
@@ -33,19 +34,20 @@ export function missing({ resources = [] }: Deployment, there: ReadonlySet<strin
 }
 
 /**
- * What somebody has removed from Docker behind the engine's back. Nothing, where Docker does not answer or the config has faults:
- * what follows says so itself.
+ * What somebody has removed from Docker behind the engine's back. Nothing, where Docker does not answer, this machine has no key of
+ * its host, or the config has faults: what follows says so itself.
+ * @param state what the engine keeps of the stack, if it has been read already
  */
-export async function removedByHand(workspace: Workspace): Promise<readonly Removed[]> {
-  const state = await deploymentOf(workspace);
-  if (missing(state, new Set()).length === 0) return [];
+export async function removedByHand(workspace: Workspace, state?: Deployment): Promise<readonly Removed[]> {
+  const kept = state ?? (await deploymentOf(workspace));
+  if (missing(kept, new Set()).length === 0) return [];
   // What is wrong with the config, the program says, with all of its faults.
   const settings = await readableSettings(workspace);
-  if (settings === undefined) return [];
+  if (settings === undefined || !canAskHost(settings)) return [];
   const daemon = Daemon.at(workspace.stack, settings);
   const lists = await Promise.all(Object.values(LISTS).map((list) => daemon.run(list, { allowFailure: true })));
   if (lists.some(({ code }) => code !== 0)) return [];
-  return missing(state, new Set(lists.flatMap(({ stdout }) => stdout.split("\n"))));
+  return missing(kept, new Set(lists.flatMap(({ stdout }) => stdout.split("\n"))));
 }
 
 /** Drops from the state what is gone: the docker provider fails on what is not there, at each attempt. */
@@ -53,7 +55,7 @@ export async function forget(workspace: Workspace, removed: readonly Removed[]):
   if (removed.length === 0) return;
   const state = await exported(workspace);
   const left = { ...state, deployment: without(state.deployment, new Set(removed.map(({ id }) => id))) };
-  await workspace.pulumi(["stack", "import", "--stack", workspace.stack], { input: JSON.stringify(left) });
+  await replaceState(workspace, left);
 }
 
 /** Names of one kind, for a sentence. */
@@ -71,13 +73,18 @@ and bring its data back from a backup: docs/disaster.md, A deleted volume`;
 
 /**
  * Lets the next update make again what somebody has removed by hand. A volume is made again only if it is named: it is empty then.
+ * @param state what the engine keeps of the stack
  * @param newVolumes the volumes that may be made again
  * @throws UserError when a volume is gone that is not named, or one is named that is not gone, or real money would be traded on
  * stores that are empty
  */
-export async function bringBack(workspace: Workspace, newVolumes: readonly string[] = []): Promise<void> {
+export async function bringBack(
+  workspace: Workspace,
+  state: Deployment,
+  newVolumes: readonly string[] = [],
+): Promise<void> {
   const { stack } = workspace;
-  const removed = await removedByHand(workspace);
+  const removed = await removedByHand(workspace, state);
   const volumes = [...new Set(removed.filter(({ kind }) => kind === "volume").map(({ name }) => name))];
   const there = newVolumes.filter((name) => !volumes.includes(name));
   if (there.length > 0)

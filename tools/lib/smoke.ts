@@ -98,7 +98,7 @@ function certificateVerdict({ certificate }: Answer, { insecure, now }: SmokeOpt
   );
 }
 
-/** Each asks once: the edge takes ten wrong logins per minute from one address. */
+/** Each asks once, or again where it was one too many: the edge takes ten wrong logins per minute from one address. */
 const checks: readonly Check[] = [
   {
     name: "health",

@@ -77,6 +77,14 @@ function parsed(text: string): StateFile | undefined {
   }
 }
 
+/** Puts another state in the place of the one that was exported. */
+export async function replaceState(
+  workspace: Pick<Workspace, "stack" | "pulumi">,
+  state: { readonly deployment: Deployment },
+): Promise<void> {
+  await workspace.pulumi(["stack", "import", "--stack", workspace.stack], { input: JSON.stringify(state) });
+}
+
 /** The state as the engine hands it out, and takes it back. */
 export async function exported(
   workspace: Pick<Workspace, "stack" | "pulumi">,

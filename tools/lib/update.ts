@@ -27,8 +27,7 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   // A stack that an earlier version made has none yet.
   if (local) await ensureNetworkRange(workspace);
   await checkBefore(workspace);
-  await repairInterrupted(workspace);
-  await bringBack(workspace);
+  await bringBack(workspace, await repairInterrupted(workspace));
   const previewed = unasked ? await preview(workspace) : undefined;
   if (previewed?.unchanged === true) return holdKillSwitch(stack);
   const failed = previewed !== undefined && previewed.code !== 0;

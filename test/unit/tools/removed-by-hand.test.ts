@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { PlatformSwitch } from "../../../tools/lib/platformSwitch.ts";
@@ -71,7 +71,7 @@ it("is what the state names and Docker does not have", () => {
 describe("an update of a stack", () => {
   it("leaves the state alone where all is there", async () => {
     dockerHas("c1", "n1", "redis-data-1", "of-another-stack");
-    await bringBack(workspace());
+    await bringBack(workspace(), { resources });
     expect(imported).toBeUndefined();
   });
 
@@ -83,19 +83,28 @@ describe("an update of a stack", () => {
   it("leaves a config with faults to the program, which names them all", async () => {
     dockerHas("n1");
     writeFileSync(join(home, "Pulumi.x.yaml"), "config:\n  autollm:logLevl: debug\n");
-    await bringBack(workspace());
+    await bringBack(workspace(), { resources });
     expect(imported).toBeUndefined();
+  });
+
+  it("connects to nobody from a machine without the host's key, as previews in CI are", async () => {
+    writeFileSync(join(home, "ssh"), `#!/bin/sh\necho called >"$DOCKER_HOME/called"\n`);
+    chmodSync(join(home, "ssh"), 0o755);
+    const host = `host:\n    address: 192.0.2.7\n    hostKey: ssh-ed25519 AAAA\n    privateKeyPath: ${home}/none`;
+    writeFileSync(join(home, "Pulumi.x.yaml"), `config:\n  autollm:${host}\n`);
+    expect(await removedByHand(workspace())).toEqual([]);
+    expect(existsSync(join(home, "called"))).toBe(false);
   });
 
   it("makes a container and a network again that were removed", async () => {
     dockerHas("redis-data-1");
-    await bringBack(workspace());
+    await bringBack(workspace(), { resources });
     expect(left()).toEqual(["redis-data-1", "s1"]);
   });
 
   it("refuses to make an empty volume that nobody asked for, and says what to do", async () => {
     dockerHas("n1");
-    const refused = bringBack(workspace());
+    const refused = bringBack(workspace(), { resources });
     await expect(refused).rejects.toThrow(/volume redis-data\. Nothing was changed/);
     await expect(refused).rejects.toThrow(/up --new-volume redis-data/);
     expect(imported).toBeUndefined();
@@ -103,13 +112,13 @@ describe("an update of a stack", () => {
 
   it("makes it where it is named", async () => {
     dockerHas("n1");
-    await bringBack(workspace(), ["redis-data"]);
+    await bringBack(workspace(), { resources }, ["redis-data"]);
     expect(left()).toEqual(["n1", "s1"]);
   });
 
   it("refuses the name of a volume that is there", async () => {
     dockerHas("c1", "n1", "redis-data-1");
-    await expect(bringBack(workspace(), ["redis-data"])).rejects.toThrow(
+    await expect(bringBack(workspace(), { resources }, ["redis-data"])).rejects.toThrow(
       "--new-volume redis-data: no volume of that name is gone. Nothing was changed",
     );
   });
@@ -120,10 +129,12 @@ describe("an update of a stack", () => {
     vi.spyOn(PlatformSwitch, "of").mockImplementation(
       async () => ({ run: async () => ({ on }) }) as unknown as PlatformSwitch,
     );
-    await expect(bringBack(workspace("live"), ["redis-data"])).rejects.toThrow(/First: .*kill-switch on/);
+    await expect(bringBack(workspace("live"), { resources }, ["redis-data"])).rejects.toThrow(
+      /First: .*kill-switch on/,
+    );
     expect(imported).toBeUndefined();
     on = true;
-    await bringBack(workspace("live"), ["redis-data"]);
+    await bringBack(workspace("live"), { resources }, ["redis-data"]);
     expect(imported).toBeDefined();
   });
 });
