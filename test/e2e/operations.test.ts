@@ -102,10 +102,10 @@ describe("operations on a running stack", () => {
       const url = `https://${await stack.address("edge-sockets", "public")}:8443/api/orders`;
       const load = startLoad({ url, headers: { ...headers, host: "localhost" }, rate: 200, from });
       const up = await stack.autollm("up");
-      const { statuses, errors, sent, perSecond } = await load.stop();
+      const { statuses, errors, sent, perSecond, slow } = await load.stop();
       expect(up.code, up.stdout + up.stderr).toBe(0);
       expect(perSecond).toBeGreaterThan(195);
-      expect(errors).toEqual({});
+      expect(errors, `slowest answers in ms, by second: ${JSON.stringify(slow)}`).toEqual({});
       expect(statuses).toEqual({ 200: sent });
       expect(await idOf("gateway-api")).not.toBe(old);
       expect(await idOf("execution-ib")).toBe(others);

@@ -7,6 +7,8 @@ export interface LoadResult {
   readonly errors: Readonly<Record<string, number>>;
   readonly sent: number;
   readonly perSecond: number;
+  /** The seconds of the load in which requests were sent that got no answer, or took longer than a second: each with its slowest, in ms. */
+  readonly slow: Readonly<Record<number, number>>;
 }
 
 export interface LoadOptions {
@@ -22,6 +24,7 @@ export interface LoadOptions {
 export function startLoad({ url, headers, rate, from }: LoadOptions): { stop(): Promise<LoadResult> } {
   const statuses: Record<string, number> = {};
   const errors: Record<string, number> = {};
+  const slow: Record<number, number> = {};
   const agents = from.map((localAddress) => ({ localAddress, agent: new Agent({ keepAlive: true, maxSockets: 4 }) }));
   const open = new Set<Promise<void>>();
   const start = Date.now();
@@ -30,9 +33,13 @@ export function startLoad({ url, headers, rate, from }: LoadOptions): { stop(): 
   const one = (): Promise<void> => {
     const client = agents[sent % agents.length];
     sent += 1;
+    const began = Date.now();
     return new Promise((resolve) => {
       const count = (tally: Record<string, number>, key: string) => {
         tally[key] = (tally[key] ?? 0) + 1;
+        const took = Date.now() - began;
+        const second = Math.floor((began - start) / 1000);
+        if (took > 1000) slow[second] = Math.max(slow[second] ?? 0, took);
         resolve();
       };
       const call = request(
@@ -62,7 +69,7 @@ export function startLoad({ url, headers, rate, from }: LoadOptions): { stop(): 
       const seconds = (Date.now() - start) / 1000;
       await Promise.all(open);
       for (const { agent } of agents) agent.destroy();
-      return { statuses, errors, sent, perSecond: sent / seconds };
+      return { statuses, errors, sent, perSecond: sent / seconds, slow };
     },
   };
 }
