@@ -66,8 +66,8 @@ describe("a current Docker, whose oldest API is newer than what an old client sp
     const before = await containers();
     const again = await stack.autollm("up");
     expect(again.code, again.stdout + again.stderr).toBe(0);
-    expect(again.stdout).toMatch(UNCHANGED);
-    expect(again.stdout).not.toMatch(/\d+ (updated|replaced|created|deleted)/);
+    expect(again.stderr).toContain("nothing changes: ");
+    expect(await stack.pulumi("preview", "--expect-no-changes")).toMatch(UNCHANGED);
     const refresh = await stack.pulumi("preview", "--refresh", "--expect-no-changes");
     expect(refresh).toMatch(UNCHANGED);
     expect(refresh).not.toMatch(/\d+ to (update|replace|create|delete)/);

@@ -50,11 +50,15 @@ describe("the local stack", () => {
 
   const file = async (workload: string, path: string) => docker("exec", await stack.container(workload), "cat", path);
 
-  test("a second up changes nothing and says so", async () => {
-    const { code, stdout } = await stack.autollm("up");
+  test("a second up changes nothing and says so, and so does the engine", async () => {
+    const { code, stdout, stderr } = await stack.autollm("up");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/Resources:\s+\d+ unchanged/);
-    expect(stdout).not.toMatch(/replaced|updated|created/);
+    expect(stderr).toContain("nothing changes: ");
+    expect(stdout).not.toContain("Resources:");
+    const preview = await stack.autollm("preview");
+    expect(preview.stderr).toContain("nothing changes: ");
+    const engine = await stack.autollm("preview", "--diff");
+    expect(engine.stdout).toMatch(/Resources:\s+\d+ unchanged/);
   });
 
   test("a refresh finds nothing that differs from the world", async () => {

@@ -2,7 +2,10 @@ import { command, STACK } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
 import { tellKillSwitch } from "../lib/platformSwitch.ts";
 import { checkBefore } from "../lib/preflight.ts";
+import { prepareImages } from "../lib/prepare.ts";
 import { listed, removedByHand } from "../lib/removedByHand.ts";
+import { readableSettings } from "../lib/stackSettings.ts";
+import { seenUnchanged, tellUnchanged } from "../lib/unchanged.ts";
 import { ensureLocalStack, openWorkspace, root } from "../lib/workspace.ts";
 
 export const previewCommand = command(
@@ -19,14 +22,19 @@ export const previewCommand = command(
     const workspace = await openWorkspace(stack);
     if (workspace.local) await ensureLocalStack(workspace);
     await checkBefore(workspace);
+    // The config of a stack that was never up does not say yet where its images come from.
+    if (workspace.local && (await readableSettings(workspace))?.localImages.backup === undefined)
+      await prepareImages(workspace);
+    const seen = diff || json ? undefined : await seenUnchanged(workspace);
     const flags = [...(diff ? ["--diff"] : []), ...(json ? ["--json"] : [])];
-    const { code } = await workspace.pulumi(
-      ["preview", "--stack", stack, "--policy-pack", `${root}/policies`, ...flags],
-      {
-        output: "show",
-        allowFailure: true,
-      },
-    );
+    if (seen !== undefined) tellUnchanged(seen);
+    const { code } =
+      seen === undefined
+        ? await workspace.pulumi(["preview", "--stack", stack, "--policy-pack", `${root}/policies`, ...flags], {
+            output: "show",
+            allowFailure: true,
+          })
+        : { code: 0 };
     const removed = await removedByHand(workspace);
     if (removed.length > 0)
       say(

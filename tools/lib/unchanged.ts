@@ -1,6 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { keyFile } from "../../components/host/keyFile.ts";
+import { say } from "./log.ts";
+import { StackFile } from "./stackFile.ts";
+import { readableSettings } from "./stackSettings.ts";
 import { deploymentOf } from "./state.ts";
 import { localHome, root, type Workspace } from "./workspace.ts";
 
@@ -41,10 +45,17 @@ function filesIn(path: string): string[] {
     .sort();
 }
 
+/** The halves of the host's key pair that are on this machine. The program reads them; no digest is made of the private one. */
+async function keyOfHost(workspace: Workspace): Promise<string[]> {
+  const path = (await readableSettings(workspace))?.host?.privateKeyPath;
+  if (path === undefined) return [];
+  const file = keyFile(path);
+  return [String(existsSync(file)), existsSync(`${file}.pub`) ? readFileSync(`${file}.pub`, "utf8") : ""];
+}
+
 /**
- * A digest of what an update follows from: the program, the policies, the stack's config, the engine, and the state as it stands.
- * A preview shows which resources change; the rest of what an update writes (`protect`, dependencies, outputs) follows from these
- * alone, and an update with the same digest as the last one has nothing of it to write.
+ * A digest of what an update follows from: the program, the policies, the stack's config, the host's key, the engine, and the state
+ * as it stands. With the digest of the last update that ended well, a preview shows no change and an update has nothing to write.
  */
 async function digestOf(workspace: Workspace): Promise<string> {
   const { stack, cwd, engine } = workspace;
@@ -52,10 +63,16 @@ async function digestOf(workspace: Workspace): Promise<string> {
   const files = [...SOURCES.flatMap((path) => filesIn(join(root, path))), join(cwd, `Pulumi.${stack}.yaml`)];
   for (const path of files) hash.update(`${path}\0`).update(readFileSync(path)).update("\0");
   const { mtimeMs, size } = statSync(engine.pulumi);
-  // Every update of anybody's writes the time.
-  const { manifest } = await deploymentOf(workspace);
-  return hash.update([engine.pulumi, mtimeMs, size, process.version, manifest?.time].join("\0")).digest("hex");
+  const state = JSON.stringify(await deploymentOf(workspace));
+  const rest = [engine.pulumi, mtimeMs, size, process.version, state, ...(await keyOfHost(workspace))];
+  return hash.update(rest.join("\0")).digest("hex");
 }
+
+/**
+ * How long that digest stands for a preview. What depends on time besides, a certificate to be renewed and a credential whose rotation
+ * is due, is a matter of days.
+ */
+const LOOK_AGAIN_AFTER_MS = 24 * 60 * 60 * 1000;
 
 const digestFile = ({ stack }: Workspace) => join(localHome(), "updated", stack);
 
@@ -65,7 +82,27 @@ export async function sameAsUpdated(workspace: Workspace): Promise<boolean> {
   return existsSync(path) && readFileSync(path, "utf8") === (await digestOf(workspace));
 }
 
-/** Notes what the update that has just ended well followed from. */
+/**
+ * When the engine has seen this very program, config and state, and found nothing to change: asked again, it would say the same.
+ * Undefined if it has not, or not for a day, or where the config takes values from Pulumi ESC: they are in no file.
+ */
+export async function seenUnchanged(workspace: Workspace): Promise<Date | undefined> {
+  const config = join(workspace.cwd, `Pulumi.${workspace.stack}.yaml`);
+  if (!existsSync(config) || new StackFile(config).importsEnvironments()) return undefined;
+  if (!(await sameAsUpdated(workspace))) return undefined;
+  const { mtime } = statSync(digestFile(workspace));
+  const age = Date.now() - mtime.getTime();
+  return age >= 0 && age < LOOK_AGAIN_AFTER_MS ? mtime : undefined;
+}
+
+/** Says that nothing changes, without a look by the engine. */
+export function tellUnchanged(seen: Date): void {
+  say(
+    `nothing changes: the program, the policies, the config and the state are those of ${seen.toISOString().slice(0, 16)}Z, when the engine found nothing left to do (it is asked again after a day)`,
+  );
+}
+
+/** Notes that the engine has just found, or left, nothing to do. */
 export async function noteUpdated(workspace: Workspace): Promise<void> {
   mkdirSync(join(localHome(), "updated"), { recursive: true, mode: 0o700 });
   writeFileSync(digestFile(workspace), await digestOf(workspace), { mode: 0o600 });

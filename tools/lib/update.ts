@@ -12,12 +12,20 @@ import { checkBefore } from "./preflight.ts";
 import { bringBack } from "./removedByHand.ts";
 import { myself } from "./stackLock.ts";
 import { tellStarts } from "./tellStarts.ts";
-import { changesNothing, forgetUpdated, noteUpdated, sameAsUpdated } from "./unchanged.ts";
+import {
+  changesNothing,
+  forgetUpdated,
+  noteUpdated,
+  sameAsUpdated,
+  seenUnchanged,
+  tellUnchanged,
+} from "./unchanged.ts";
 import { showUnhealthy } from "./unhealthy.ts";
 import { root, type Workspace } from "./workspace.ts";
 
 /**
- * Brings a stack to what its config says.
+ * Brings a stack to what its config says. The engine is not asked where it has found nothing to do for the same program, config and
+ * state within a day.
  * @param unasked whether the engine asks nobody. The preview, by which the policies judge before anything changes, is then a run of
  * its own: if it shows that nothing changes, there is no update
  * @throws UserError when it failed
@@ -28,6 +36,11 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   if (local) await ensureNetworkRange(workspace);
   await checkBefore(workspace);
   await bringBack(workspace, await repairInterrupted(workspace));
+  const seen = await seenUnchanged(workspace);
+  if (seen !== undefined) {
+    tellUnchanged(seen);
+    return holdKillSwitch(stack);
+  }
   const previewed = unasked ? await preview(workspace) : undefined;
   if (previewed?.unchanged === true) return holdKillSwitch(stack);
   const failed = previewed !== undefined && previewed.code !== 0;
@@ -65,7 +78,10 @@ async function preview(workspace: Workspace): Promise<Previewed> {
     );
     const same = code === 0 && existsSync(log) && changesNothing(readFileSync(log, "utf8"));
     const unchanged = same && (await sameAsUpdated(workspace));
-    if (unchanged) say("nothing changes, so nothing is updated");
+    if (unchanged) {
+      say("nothing changes, so nothing is updated");
+      await noteUpdated(workspace);
+    }
     return { code, unchanged };
   } finally {
     rmSync(folder, { recursive: true, force: true });
