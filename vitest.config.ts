@@ -4,6 +4,8 @@ const report = process.env.AUTOLLM_TEST_REPORT;
 
 export default defineConfig({
   test: {
+    // Vitest leaves one processor to itself: on two, half of the machine would wait.
+    maxWorkers: "100%",
     // The report is for .ci/run, which adds up what passed and failed.
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     coverage: {
