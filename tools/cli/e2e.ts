@@ -1,9 +1,12 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { closest } from "../../components/closest.ts";
 import { ensureDocker } from "../bootstrap/docker/docker.ts";
 import { ensureEngine } from "../bootstrap/engine/engine.ts";
 import { buildsDebian } from "../bootstrap/images/base.ts";
 import { unasked } from "../lib/ask.ts";
-import { command } from "../lib/command.ts";
-import { say } from "../lib/log.ts";
+import { command, USAGE } from "../lib/command.ts";
+import { say, UserError } from "../lib/log.ts";
 import { buildStackImages } from "../lib/prepare.ts";
 import { machineFault } from "../lib/qemu.ts";
 import { run } from "../lib/run.ts";
@@ -19,16 +22,37 @@ const ON_DEBIAN = ["test/e2e/host*.test.ts", "test/e2e/images.test.ts", "test/e2
 /** The test that runs a virtual machine. */
 const MACHINE = "test/e2e/machine.test.ts";
 
+/**
+ * The path of a file of tests, from the repository's root. Vitest alone would run each file whose path holds the word: host-faults for
+ * faults.
+ */
+function testFile(word: string): string {
+  const found = [word, join("test/e2e", word), join("test/e2e", `${word}.test.ts`)].find(
+    (path) => path.endsWith(".test.ts") && existsSync(join(root, path)),
+  );
+  if (found !== undefined) return found;
+  const files = readdirSync(join(root, "test/e2e")).filter((name) => name.endsWith(".test.ts"));
+  const near = closest(word, files);
+  throw new UserError(`there are no tests in ${word}${near === undefined ? "" : `; did you mean ${near}?`}`, USAGE);
+}
+
+const escaped = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
 export const e2eCommand = command(
   {
     usage: "[FILE...]",
     about:
       "Starts stacks of its own on this machine's Docker, tests them, and removes them. It leaves other stacks alone.",
-    words: { FILE: "only the tests of these files, such as test/e2e/faults.test.ts" },
+    words: { FILE: "only the tests of these files, such as faults.test.ts" },
     options: {
       install: {
         type: "boolean",
         says: "allow to install what is missing (Docker and QEMU, on Debian; always so when CI is set)",
+      },
+      only: {
+        type: "string",
+        value: "TEXT",
+        says: "only tests with this text in their name (what they need before is done all the same)",
       },
       full: {
         type: "boolean",
@@ -38,7 +62,8 @@ export const e2eCommand = command(
     positionals: true,
     changes: "nothing",
   },
-  async ({ install, full }, files) => {
+  async ({ install, full, only }, words) => {
+    const files = words.map(testFile);
     const allowed = unasked(install);
     await ensureDocker({ install: allowed });
     await ensureEngine();
@@ -55,11 +80,12 @@ export const e2eCommand = command(
       say(`left out: ${MACHINE}, since ${fault}`);
     }
     const excluded = left.map((pattern) => `--exclude=${pattern}`);
-    const { code } = await run("vitest", ["run", "--project", "e2e", ...excluded, ...(whole ? files : CORE)], {
-      cwd: root,
-      output: "show",
-      allowFailure: true,
-    });
+    const named = only === undefined ? [] : ["--testNamePattern", escaped(only)];
+    const { code } = await run(
+      "vitest",
+      ["run", "--project", "e2e", ...excluded, ...named, ...(whole ? files : CORE)],
+      { cwd: root, output: "show", allowFailure: true },
+    );
     return code;
   },
 );

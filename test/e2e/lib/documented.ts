@@ -321,6 +321,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "npm run e2e": CI,
   "npm run e2e -- test/e2e/config-checks.test.ts": { seenIn: "test/e2e/config-checks.test.ts" },
   "npm run e2e -- test/e2e/workflows.test.ts": { seenIn: "test/e2e/workflows.test.ts" },
+  './autollm e2e faults.test.ts --only "killed"': { seenIn: "test/e2e/faults.test.ts" },
   "npm run e2e:full": { needs: "hours: it runs all that is named here" },
   "npm run bench": BY_HAND,
   "npm run bench -- --write": BY_HAND,

@@ -61,6 +61,12 @@ describe("./autollm", () => {
     expect(stdout).toContain("--repair");
   });
 
+  it("runs no test of another file than the one that is named", async () => {
+    const { code, stderr } = await autollm("e2e", "falts.test.ts");
+    expect(code).toBe(64);
+    expect(stderr).toContain("there are no tests in falts.test.ts; did you mean faults.test.ts?");
+  });
+
   it("refuses words that a command does not take", async () => {
     const { code, stderr } = await autollm("down", "staging");
     expect(code).toBe(64);
