@@ -16,14 +16,19 @@ describe("an update whose engine is killed", () => {
   /** Begins an update by one of the project's commands, and kills command and engine some seconds after the engine began. */
   async function killed(seconds: number, command: string, ...args: readonly string[]): Promise<void> {
     const update = stack.autollm(command, ...args);
-    await eventually("the update has begun", 60, async () => {
-      const found = await run("pgrep", ["-f", `up --stack ${stack.name} `], { allowFailure: true });
+    const begun = eventually("the update has begun", 180, async () => {
+      const found = await run("pgrep", ["-f", `pulumi up --stack ${stack.name} `], { allowFailure: true });
       return found.code === 0 ? true : undefined;
     });
+    const ended = await Promise.race([begun, update]);
+    if (ended !== true) throw new Error(`no update began: exit code ${ended.code}: ${ended.stderr}${ended.stdout}`);
     await pause(seconds * 1000);
     // The command first, so that it does not go on; then the engine itself.
-    await run("pkill", ["-KILL", "-f", `${command}.ts .*--stack ${stack.name}`], { allowFailure: true });
-    await run("pkill", ["-KILL", "-f", `up --stack ${stack.name} `], { allowFailure: true });
+    const killing = await run("pkill", ["-KILL", "-f", `tools/main.js ${command} .*--stack ${stack.name}`], {
+      allowFailure: true,
+    });
+    expect(killing.code, "the command was killed").toBe(0);
+    await run("pkill", ["-KILL", "-f", `pulumi up --stack ${stack.name} `], { allowFailure: true });
     await update;
   }
 
