@@ -123,7 +123,11 @@ const backup = new Backup(
   { dependsOn: [postgres, redis, nats, services, grafana] },
 );
 
-const walArchive = new WalArchive("wal-archive", { ...part, settings }, { dependsOn: postgres });
+const walArchive = new WalArchive(
+  "wal-archive",
+  { ...part, settings, restoreTest: backup.restoreTest.socket },
+  { dependsOn: [postgres, backup.restoreTest] },
+);
 
 new FormerPasswords("former-passwords", {
   ...part,

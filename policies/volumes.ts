@@ -33,7 +33,7 @@ const partVolumes: Readonly<Record<string, VolumeUse>> = {
   "backup-data": of("backup"),
   "wal-archive-data": of("wal-archive"),
   // Only a socket: the backup passes dumps over it.
-  "restore-test-socket": of("restore-test", "backup"),
+  "restore-test-socket": of("restore-test", "backup", "wal-archive"),
 };
 
 const serviceVolumes: Readonly<Record<string, VolumeUse>> = Object.fromEntries(

@@ -30,7 +30,7 @@ const always: readonly CredentialName[] = ["postgres-backup", "redis-backup", "n
 export class Backup extends pulumi.ComponentResource {
   readonly workload: Workload;
   /** The container that restores for the weekly test: it has neither secrets nor a network. */
-  readonly restoreTest: Workload;
+  readonly restoreTest: RestoreTest;
 
   constructor(name: string, args: BackupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:backup:Backup", name, {}, opts);
@@ -61,7 +61,7 @@ export class Backup extends pulumi.ComponentResource {
       ...(s3 === undefined ? {} : { s3 }),
     };
     const test = new RestoreTest("restore-test", { ...args, memory: settings.backup.testMemory }, { parent: this });
-    this.restoreTest = test.workload;
+    this.restoreTest = test;
     this.workload = runPart(
       "backup",
       args,

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume, type VolumeMount, volumeOwner } from "../runtime/volume.ts";
@@ -10,6 +11,8 @@ export interface RestoreTestArgs extends PartArgs {
   readonly memory: number;
 }
 
+const recoverScript = readFileSync(new URL("recover.sh", import.meta.url), "utf8");
+
 /** Where it answers its health check, on its loopback; services/backup/src/scratch.ts says the same. */
 const HEALTH_PORT = 9181;
 /** What Postgres and the program take besides the data. */
@@ -19,11 +22,11 @@ const SOCKET = "/restore-test";
 /**
  * Restores a backup's dumps for the weekly test. A schema's owner may have put code into it, which a restore runs: so it runs
  * here, where there is no secret and no network, as the role that owns it, in a database that is in memory and is thrown away. The
- * backup passes it the dumps over a Unix socket, and gets numbers back.
+ * backup passes it the dumps over a Unix socket, and gets numbers back; so does the archive of Postgres's log with a base backup.
  */
 export class RestoreTest extends pulumi.ComponentResource {
   readonly workload: Workload;
-  /** The folder of the socket, as the backup mounts it. */
+  /** The folder of the socket, as those mount it that have something restored. */
   readonly socket: VolumeMount;
 
   constructor(name: string, args: RestoreTestArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -41,6 +44,7 @@ export class RestoreTest extends pulumi.ComponentResource {
         deploy: "recreate",
         health: answersHttp(HEALTH_PORT, "/"),
         memory: args.memory + PROGRAM_MEMORY,
+        files: { "/etc/autollm": { "recover.sh": recoverScript } },
         cpuShares: 128,
         environment: { TZ: "UTC", NODE_OPTIONS: "--max-old-space-size=96" },
         volumes: [volume.at(SOCKET)],

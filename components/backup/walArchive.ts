@@ -1,9 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { CredentialName } from "../credentials/catalogue.ts";
 import { credentialFiles } from "../credentials/files.ts";
+import { POSTGRES_DATABASE } from "../data/postgresRoles.ts";
 import { hostsOf, portOf } from "../parts.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
-import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
+import { StatefulVolume, type VolumeMount, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { answersHttp } from "../runtime/workloadSpec.ts";
 import type { Settings } from "../settings.ts";
@@ -11,6 +12,8 @@ import { workloadUser } from "../uids.ts";
 
 export interface WalArchiveArgs extends PartArgs {
   readonly settings: Pick<Settings, "backup">;
+  /** The folder of the socket at which the container for restore tests listens. */
+  readonly restoreTest: VolumeMount;
 }
 
 /** Hours between two base backups: recovery reads all of the log since the last one. */
@@ -36,7 +39,7 @@ export class WalArchive extends pulumi.ComponentResource {
       { target, ...volumeOwner(workloadUser("wal-archive"), args.images) },
       { parent: this },
     );
-    const config = { days, baseHours: BASE_HOURS, ...(s3 === undefined ? {} : { s3 }) };
+    const config = { days, baseHours: BASE_HOURS, database: POSTGRES_DATABASE, ...(s3 === undefined ? {} : { s3 }) };
     this.workload = runPart(
       "wal-archive",
       args,
@@ -58,7 +61,7 @@ export class WalArchive extends pulumi.ComponentResource {
           "/run/secrets": files,
         },
         credentials: Object.keys(files),
-        volumes: [volume.at("/archive")],
+        volumes: [volume.at("/archive"), args.restoreTest],
         // Decrypted log for a moment, while a restore reads it.
         tmpfs: { "/tmp": 48 },
       },

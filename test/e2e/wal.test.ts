@@ -85,6 +85,39 @@ describe("Postgres's log", () => {
     expect(await docker("logs", name)).not.toContain(key);
   });
 
+  test("is restored to a moment as a test, which reads every row, runs no code as a superuser, and notices damage", async () => {
+    // Postgres evaluates it as it plans any query of the table, with the rights of the asking role.
+    await ask(`CREATE FUNCTION hostile_one() RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+        IF current_setting('is_superuser') = 'on' THEN RAISE EXCEPTION 'a superuser runs my code'; END IF;
+        RETURN 1;
+      END $$`);
+    await ask("CREATE INDEX hostile ON moments (id) WHERE hostile_one() > 0");
+    // So that the moment of the test, a minute before the newest commit, comes after this.
+    await sleep(70_000);
+    await ask(`INSERT INTO moments VALUES (5555, 'the newest')`);
+    await eventually("that it is stored", 120, async () =>
+      (await metric("wal_archive_unstored_seconds")) === 0 ? true : undefined,
+    );
+    const tested = async () => {
+      const { code, stdout, stderr } = await stack.autollm("backup", "--test", "--json");
+      return { code, stderr, said: code === 0 ? (JSON.parse(stdout) as { pointInTime: { rows: number } }) : undefined };
+    };
+    const whole = await tested();
+    expect(whole.code, whole.stderr).toBe(0);
+    expect(whole.said?.pointInTime.rows).toBeGreaterThan(19);
+    expect(await metric("wal_archive_last_restore_test_success")).toBe(1);
+    expect(await docker("exec", await stack.container("restore-test"), "ls", "-A", "/scratch")).toBe("");
+
+    const newest = "base=$(ls -t /archive/repository/*/base/*.tar.gz | head -n 1)";
+    await inArchive(`${newest}; cp "$base" /archive/whole; truncate -s 5000 "$base"`);
+    const damaged = await tested();
+    expect(damaged.code).toBe(1);
+    expect(await metric("wal_archive_last_restore_test_success")).toBe(0);
+    await inArchive(`${newest}; mv /archive/whole "$base"`);
+    expect((await tested()).code).toBe(0);
+    await ask("DROP INDEX hostile");
+  });
+
   test("brings back the second before a DROP TABLE, and nothing else is lost", async () => {
     await ask(`INSERT INTO moments VALUES (7777, 'one second before')`);
     const rows = await count();

@@ -1,6 +1,8 @@
 import { commandLine } from "../../components/configCommand.ts";
+import type { RestoreTestResult } from "../../services/backup/src/restoreTest.ts";
 import { bucketOf, prunerPolicy, writerPolicy } from "../../services/backup/src/s3.ts";
 import type { Pruned } from "../../services/backup/src/second.ts";
+import type { WalTestResult } from "../../services/backup/src/walTest.ts";
 import { confirm, unasked } from "../lib/ask.ts";
 import { command, JSON_OUT, STACK, USAGE, YES } from "../lib/command.ts";
 import { Daemon } from "../lib/daemon.ts";
@@ -39,7 +41,7 @@ the end and prints the snapshot's id, its size and how long it took. What is sav
       stack: STACK,
       test: {
         type: "boolean",
-        says: "instead: restore the newest one into a scratch database and compare every table, as the weekly test does",
+        says: "instead: restore the newest one into a scratch database and compare every table, then Postgres to a moment, as the weekly tests do",
       },
       list: { type: "boolean", says: "instead: list the snapshots, oldest first" },
       fetch: {
@@ -99,12 +101,13 @@ the end and prints the snapshot's id, its size and how long it took. What is sav
       return 0;
     }
     const container = await daemon.container("backup");
-    const ask = async <T>(args: readonly string[], input?: string): Promise<T> => {
-      const exec = ["exec", ...(input === undefined ? [] : ["--interactive"]), container, ...PROGRAM, ...args];
+    const askOf = async <T>(asked: string, args: readonly string[], input?: string): Promise<T> => {
+      const exec = ["exec", ...(input === undefined ? [] : ["--interactive"]), asked, ...PROGRAM, ...args];
       const ended = await daemon.run(exec, { allowFailure: true, ...(input === undefined ? {} : { input }) });
       if (ended.code !== 0) throw new UserError(ended.stderr.trim() || `the backup ended with ${ended.code}`);
       return JSON.parse(ended.stdout) as T;
     };
+    const ask = <T>(args: readonly string[], input?: string) => askOf<T>(container, args, input);
     const tell = <T>(answer: T, words: (answer: T) => string) => {
       process.stdout.write(`${json ? JSON.stringify(answer, null, 2) : words(answer)}\n`);
       return 0;
@@ -133,14 +136,22 @@ the end and prints the snapshot's id, its size and how long it took. What is sav
         );
       return 0;
     }
-    if (test)
-      return tell(
-        await step(`restoring the newest backup of ${stack} as a test`, "as long as a backup", () =>
-          ask<{ snapshot: string; tables: number; rows: number; seconds: number }>(["test"]),
-        ),
-        ({ snapshot, tables, rows, seconds }) =>
-          `the backup of ${snapshot} is whole: ${tables} tables with ${rows} rows are as they were saved; ${seconds} s`,
+    if (test) {
+      const backup = await step(`restoring the newest backup of ${stack} as a test`, "as long as a backup", () =>
+        ask<RestoreTestResult>(["test"]),
       );
+      const pointInTime = await step("restoring Postgres to a moment as a test", "as long as that restore", async () =>
+        askOf<WalTestResult | null>(await daemon.container("wal-archive"), ["wal-test"]),
+      );
+      return tell({ ...backup, pointInTime }, ({ snapshot, tables, rows, seconds }) =>
+        [
+          `the backup of ${snapshot} is whole: ${tables} tables with ${rows} rows are as they were saved; ${seconds} s`,
+          pointInTime === null
+            ? "Postgres can be restored to no moment yet: the first base backup is made within minutes after `up`"
+            : `Postgres was restored to ${pointInTime.moment}: ${pointInTime.tables} tables with ${pointInTime.rows} rows were read; ${pointInTime.seconds} s`,
+        ].join("\n"),
+      );
+    }
     const { stdout: state } = await workspace.pulumi(["stack", "export", "--stack", stack]);
     return tell(
       await step(`backing up ${stack}`, "seconds, and longer as the data grows", () =>

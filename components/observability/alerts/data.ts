@@ -17,6 +17,9 @@ const BACKUP_GRACE = 2 * HOUR;
 /** 0 when the last run failed. */
 const LAST_RUN = "backup_last_run_success";
 const LAST_TEST = "backup_last_restore_test_success";
+/** The same of the test that restores Postgres to a moment. */
+const WAL_TEST_SUCCESS = "wal_archive_last_restore_test_timestamp_seconds";
+const LAST_WAL_TEST = "wal_archive_last_restore_test_success";
 /** When the second repository last had every backup; absent without one. */
 const SECOND_COPY = "backup_second_copy_last_success_timestamp_seconds";
 const MAX_SECOND_COPY_AGE = 2 * DAY + HOUR;
@@ -208,18 +211,18 @@ export const dataAlerts: readonly AlertGroup[] = [
       },
       {
         name: "RestoreTestFailing",
-        expr: `max(${LAST_TEST}) == 0`,
+        expr: `max(${LAST_TEST}) == 0 or max(${LAST_WAL_TEST}) == 0`,
         for: "0s",
         severity: "critical",
         service: "backup",
         subject: "restore-test",
-        summary: "The newest backup could not be restored",
+        summary: "The newest backup, or Postgres to a moment, could not be restored",
         description:
-          "The repository is damaged, or the restored data differs from what was saved: treat it as no backup.",
+          "A repository is damaged, or the restored data differs from what was saved: treat it as no backup.",
       },
       {
         name: "RestoreTestTooOld",
-        expr: `time() - max(${RESTORE_TEST_SUCCESS}) > ${MAX_RESTORE_TEST_AGE}`,
+        expr: `time() - max(${RESTORE_TEST_SUCCESS}) > ${MAX_RESTORE_TEST_AGE} or time() - max(${WAL_TEST_SUCCESS}) > ${MAX_RESTORE_TEST_AGE}`,
         for: "0s",
         severity: "warning",
         service: "backup",

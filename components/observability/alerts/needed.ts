@@ -99,6 +99,11 @@ export const exposers: readonly Exposer[] = [
   { metrics: ["backup_*"], jobs: ["backup"], when: upFor("backup", DAY) },
   { metrics: ["wal_archive_unsent_seconds"], jobs: ["wal-archive"], mayLack: "a stack may have no second place" },
   { metrics: ["wal_archive_last_base_*"], jobs: ["wal-archive"], when: upFor("wal-archive", DAY) },
+  {
+    metrics: ["wal_archive_last_restore_test_*"],
+    jobs: ["wal-archive"],
+    when: upFor("wal-archive", FIRST_TEST),
+  },
   { metrics: ["wal_archive_*"], jobs: ["wal-archive"] },
   { metrics: ["volume_damaged_files"], jobs: ["backup"] },
   {

@@ -24,6 +24,7 @@ import { runStreams } from "./streamsServe.ts";
 import { answerPlan, fetchWal, writeBase, writeWal } from "./walCommands.ts";
 import { serveWal } from "./walServe.ts";
 import { readWalSettings } from "./walSettings.ts";
+import { makeWalTest } from "./walTest.ts";
 
 /** The server that a restore starts for itself may need a moment. */
 const START_MS = 20_000;
@@ -115,6 +116,8 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   "wal-base": ([cluster = "", base = ""]) => writeBase(cluster, base, process.stdout),
   /** Writes the log that a plan names, as an archive. */
   "wal-log": ([cluster = "", first = "", last = ""]) => writeWal(cluster, first, last, process.stdout),
+  /** Restores Postgres to a moment as a test, now. */
+  "wal-test": async () => answer((await makeWalTest(readWalSettings())) ?? null),
   /** Takes over from the second place what this one lacks. */
   "wal-fetch": async () => answer(await fetchWal()),
   /** Run elsewhere, by an operator who may remove: stdin is a request without a key's file, and the key. */

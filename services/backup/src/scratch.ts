@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
@@ -10,6 +10,7 @@ import { feed, lastWords, must } from "./exec.ts";
 import { reason } from "./log.ts";
 import { dumpPath } from "./manifest.ts";
 import { readArchive } from "./readArchive.ts";
+import { RECOVERED, Recovery, type RecoveryAnswer, type RecoveryPlan } from "./scratchRecovery.ts";
 import { type OwnedSchema, type Reads, restoreArgs, rolesSql, schemasSql } from "./scratchSql.ts";
 import { TEST_SOCKET } from "./settings.ts";
 import type { TableSum } from "./tables.ts";
@@ -29,7 +30,7 @@ export interface Fault {
   readonly fault: string;
 }
 
-/** What became of each schema: its tables, or why it could not be restored; or why there was no test at all. */
+/** What became of each schema: its tables, or why it could not be restored; or why there was no test at all. Of a `Plan`. */
 export type Answer = { readonly schemas: Readonly<Record<string, readonly TableSum[] | Fault>> } | Fault;
 
 /** Memory: it is gone with the container, however that ends. */
@@ -112,13 +113,22 @@ async function read(content: Content, most: number): Promise<string> {
 }
 
 /** Restores what comes and answers with its sums. */
-async function test(socket: Socket): Promise<Answer> {
+async function test(socket: Socket): Promise<Answer | RecoveryAnswer> {
   const schemas: Record<string, readonly TableSum[] | Fault> = {};
   let plan: Plan | undefined;
+  let recovery: Recovery | undefined;
   for await (const { path, content } of readArchive(bytesOf(socket))) {
     if (path === PLAN) {
-      plan = JSON.parse(await read(content, MAX_PLAN_BYTES)) as Plan;
-      await start(plan);
+      const asked = JSON.parse(await read(content, MAX_PLAN_BYTES)) as Plan | RecoveryPlan;
+      if ("recover" in asked) recovery = new Recovery(SCRATCH, SOCKET, asked.recover);
+      else {
+        plan = asked;
+        await start(plan);
+      }
+      continue;
+    }
+    if (recovery !== undefined) {
+      await recovery.take(path, content);
       continue;
     }
     const found = plan?.schemas.find((each) => dumpPath(each.schema) === path);
@@ -126,6 +136,7 @@ async function test(socket: Socket): Promise<Answer> {
     const fault = await restore(plan, found, content).then(() => undefined, words);
     if (fault !== undefined) schemas[found.schema] = { fault };
   }
+  if (recovery !== undefined) return recovery.recover();
   if (plan === undefined) throw new Error("there was no plan");
   const { database } = plan;
   for (const { schema } of plan.schemas)
@@ -134,8 +145,9 @@ async function test(socket: Socket): Promise<Answer> {
 }
 
 async function stop(): Promise<void> {
-  await must("pg_ctl", [`--pgdata=${DATA}`, "--wait", "--silent", "--mode=immediate", "stop"]).catch(() => undefined);
-  for (const path of [DATA, join(SCRATCH, "log")]) rmSync(path, { recursive: true, force: true });
+  for (const data of [DATA, join(SCRATCH, RECOVERED)])
+    await must("pg_ctl", [`--pgdata=${data}`, "--wait", "--silent", "--mode=immediate", "stop"]).catch(() => undefined);
+  for (const name of readdirSync(SCRATCH)) rmSync(join(SCRATCH, name), { recursive: true, force: true });
 }
 
 async function serveOne(socket: Socket): Promise<void> {
@@ -148,7 +160,7 @@ async function serveOne(socket: Socket): Promise<void> {
   const limit = setTimeout(end, LIMIT_MS);
   socket.once("close", end);
   try {
-    const answer = await test(socket).catch(async (error: unknown): Promise<Answer> => {
+    const answer = await test(socket).catch(async (error: unknown): Promise<Fault> => {
       // The other side hears the answer when it has said everything.
       if (!ended) for await (const _ of bytesOf(socket));
       return { fault: words(error) };

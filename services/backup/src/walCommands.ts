@@ -41,17 +41,24 @@ const BATCH_BYTES = 8 * 1024 * 1024;
 export const writeBase = (cluster: string, base: string, out: NodeJS.WritableStream) =>
   pour(openBase(cluster, base), out);
 
-/** Writes the segments from one to another, and the timelines' histories, as an archive. */
-export async function writeWal(cluster: string, first: string, last: string, out: Writable): Promise<void> {
+/**
+ * Puts the segments from one to another, and the timelines' histories, into an archive.
+ * @param named the path of a file there, by its name
+ */
+export async function logInto(
+  archive: ArchiveWriter,
+  { cluster, first, last }: Pick<Plan, "cluster" | "first" | "last">,
+  named: (name: string) => string,
+): Promise<void> {
   const sizes = files();
-  const archive = new ArchiveWriter(out);
   const names = [...histories(cluster), ...between(first, last).map(segmentFile)];
   const folder = await mkdtemp(join(tmpdir(), "wal-"));
   const hand = async (batch: readonly string[]) => {
     await openWal(cluster, batch, folder);
     for (const name of batch) {
       const file = join(folder, name);
-      await archive.file({ path: name, mode: 0o600, mtime: 0 }, (await stat(file)).size, createReadStream(file));
+      const head = { path: named(name), mode: 0o600, mtime: 0 };
+      await archive.file(head, (await stat(file)).size, createReadStream(file));
       await rm(file);
     }
   };
@@ -68,10 +75,16 @@ export async function writeWal(cluster: string, first: string, last: string, out
       bytes += size;
     }
     if (batch.length > 0) await hand(batch);
-    await archive.end();
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Writes the segments from one to another, and the timelines' histories, as an archive. */
+export async function writeWal(cluster: string, first: string, last: string, out: Writable): Promise<void> {
+  const archive = new ArchiveWriter(out);
+  await logInto(archive, { cluster, first, last }, (name) => name);
+  await archive.end();
 }
 
 /** Takes over from the second place what this one lacks. @returns what can be restored */

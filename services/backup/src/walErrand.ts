@@ -8,6 +8,7 @@ const RETRY_MS = 30_000;
 /** One thing that is done beside others: at most once at a time, and not at once after a failure. */
 export class Errand {
   readonly #what: string;
+  readonly #retryMs: number;
   #busy = false;
   #notBefore = 0;
   /** How often it failed. */
@@ -15,8 +16,10 @@ export class Errand {
   /** Whether it failed when it was last done. */
   failing = false;
 
-  constructor(what: string) {
+  /** @param retryMs how long it rests after a failure */
+  constructor(what: string, retryMs = RETRY_MS) {
     this.#what = what;
+    this.#retryMs = retryMs;
   }
 
   /** Does it, unless it is being done, or has just failed. */
@@ -30,7 +33,7 @@ export class Errand {
           this.failing = false;
         },
         (error: unknown) => {
-          this.#notBefore = Date.now() + RETRY_MS;
+          this.#notBefore = Date.now() + this.#retryMs;
           this.failures++;
           if (!this.failing) log("error", `${this.#what} fails`, { reason: reason(error) });
           this.failing = true;

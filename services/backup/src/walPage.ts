@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { reason } from "./log.ts";
 import { type MetricRow, metricLines, seconds } from "./metricRows.ts";
+import type { WalTest } from "./walSettings.ts";
 
 /** How the archive is. Times are milliseconds since 1970. */
 export interface WalStatus {
@@ -16,6 +17,7 @@ export interface WalStatus {
   /** The first moment that can be restored. */
   readonly oldest: number | undefined;
   readonly lost: number;
+  readonly test: WalTest;
   readonly failures: Readonly<Record<string, number>>;
 }
 
@@ -65,6 +67,24 @@ const rows: readonly MetricRow<WalStatus>[] = [
     ({ oldest }) => seconds(oldest),
   ],
   ["wal_archive_lost_total", "counter", "How often Postgres removed log before it was received.", ({ lost }) => lost],
+  [
+    "wal_archive_last_restore_test_timestamp_seconds",
+    "gauge",
+    "When Postgres was last restored to a moment as a test, and found whole.",
+    ({ test }) => seconds(test.lastGood),
+  ],
+  [
+    "wal_archive_last_restore_test_success",
+    "gauge",
+    "1 when the last such test ended well.",
+    ({ test }) => (test.ok === undefined ? undefined : Number(test.ok)),
+  ],
+  [
+    "wal_archive_restore_test_failures_total",
+    "counter",
+    "Restores to a moment, as a test, that failed.",
+    ({ test }) => test.failures ?? 0,
+  ],
 ];
 
 const FAILURES = "wal_archive_failures_total";

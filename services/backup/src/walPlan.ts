@@ -171,6 +171,14 @@ export function planFor(at: Moment, stored: readonly Stored[], open?: Open): Pla
   return { cluster, base: base.name, first, last, ...target };
 }
 
+/**
+ * Whether a recovery reached what was planned: the moment, or the end of the log if all of the log was there.
+ * @param ended what recover.sh says: `moment` or `end`
+ * @param place up to where it read
+ */
+export const isReached = ({ last }: Pick<Plan, "last">, ended: string | undefined, place: string): boolean =>
+  ended === "moment" || segmentAt(timelineOf(last), bytesOf(place)) === last;
+
 /** The names of the segments from one to another of the same timeline. */
 export function between(first: string, last: string): string[] {
   const [from, to] = [numberOf(first), numberOf(last)];

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { endAll, type Kept } from "./exec.ts";
 import { listenAt } from "./listen.ts";
 import { reason } from "./log.ts";
+import { restoreTestDue } from "./schedule.ts";
 import { keyMark, requireSecret } from "./settings.ts";
 import { Errand, log } from "./walErrand.ts";
 import { answerPage, walPage } from "./walPage.ts";
@@ -19,7 +20,7 @@ import {
 } from "./walPlan.ts";
 import { makeBase, type Position, Replication, receive } from "./walPostgres.ts";
 import { Risk } from "./walRisk.ts";
-import { noteOpen, readOpen, WAL_PORT, type WalSettings } from "./walSettings.ts";
+import { noteOpen, readOpen, readWalTest, WAL_PORT, type WalSettings } from "./walSettings.ts";
 import {
   emptySpool,
   files,
@@ -34,10 +35,12 @@ import {
   stored,
   waiting,
 } from "./walStore.ts";
+import { makeWalTest } from "./walTest.ts";
 
 const TICK_MS = 5_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+const FIRST_TEST_MS = 10 * 60_000;
 /** Files that are sent at once: what was sent counts when all of them were. */
 const BATCH = 50;
 
@@ -55,6 +58,7 @@ class WalArchive {
   readonly #basing = new Errand("the base backup");
   readonly #sending = new Errand("sending to the second place");
   readonly #cleaning = new Errand("removing what is older than is kept");
+  readonly #testing = new Errand("the restore to a moment, as a test,", HOUR_MS);
   #receiver: Kept | undefined;
   #position: Position | undefined;
   #switchSeconds = 0;
@@ -126,6 +130,13 @@ class WalArchive {
     return Date.now() - last.finished > this.#settings.baseHours * HOUR_MS;
   }
 
+  /** Weekly, and on a new stack once there is enough of the log to recover to a moment within it. */
+  #testDue(): boolean {
+    const range = ranges(stored(), readOpen()).at(-1);
+    const enough = range !== undefined && range.to - range.from >= FIRST_TEST_MS;
+    return enough && restoreTestDue(new Date(), readWalTest().lastGood);
+  }
+
   #note(position: Position, { cluster, segments }: Stored): void {
     // Another timeline's log has the same numbers.
     const own = segments.filter(({ name }) => timelineOf(name) === position.timeline);
@@ -191,6 +202,8 @@ class WalArchive {
           throw error;
         }
       });
+    if (this.#testDue())
+      this.#testing.begin(async () => log("info", "restore to a moment tested", await makeWalTest(this.#settings)));
     if (Date.now() - this.#cleaned > HOUR_MS) this.#cleaning.begin(() => this.#clean(position));
     const { s3 } = this.#settings;
     if (s3 !== undefined) this.#sending.begin(() => this.#send(s3));
@@ -220,6 +233,7 @@ class WalArchive {
       repositoryBytes: sum([...here.values()]),
       oldest: ranges(all, readOpen())[0]?.from,
       lost: this.#lost,
+      test: readWalTest(),
       failures: {
         ...{ store: this.#storing.failures, base: this.#basing.failures },
         ...{ send: this.#sending.failures, clean: this.#cleaning.failures },

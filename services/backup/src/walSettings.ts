@@ -11,6 +11,8 @@ export interface WalSettings {
   readonly days: number;
   /** Hours between two base backups. */
   readonly baseHours: number;
+  /** The database of the services, which a test reads. */
+  readonly database: string;
   /** The second place, in restic's form; absent where there is none. */
   readonly s3?: string;
 }
@@ -35,4 +37,28 @@ export function readOpen(): Open | undefined {
 export function noteOpen(open: Open): void {
   writeFileSync(`${OPEN}.new`, JSON.stringify(open), { mode: 0o600 });
   renameSync(`${OPEN}.new`, OPEN);
+}
+
+/** How the tests went in which Postgres was restored to a moment. Times are milliseconds since 1970. */
+export interface WalTest {
+  readonly lastGood?: number;
+  /** Whether the last one ended well; absent before the first. */
+  readonly ok?: boolean;
+  readonly failures?: number;
+}
+
+const TEST = `${WAL_HOME}/test.json`;
+
+export function readWalTest(): WalTest {
+  try {
+    return JSON.parse(readFileSync(TEST, "utf8")) as WalTest;
+  } catch {
+    return {};
+  }
+}
+
+/** Changes what is known of the tests. */
+export function noteWalTest(change: WalTest): void {
+  writeFileSync(`${TEST}.new`, JSON.stringify({ ...readWalTest(), ...change }), { mode: 0o600 });
+  renameSync(`${TEST}.new`, TEST);
 }

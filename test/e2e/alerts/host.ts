@@ -289,8 +289,10 @@ export const dataCases: readonly AlertCase[] = [
     quiet: [one("backup_last_success_timestamp_seconds", 0, "70m", "1m")],
   },
   gauge("BackupFailing", "backup", "backup_last_run_success", 0, 1),
-  gauge("RestoreTestFailing", "backup", "backup_last_restore_test_success", 0, 1),
-  gauge("RestoreTestTooOld", "backup", "backup_last_restore_test_timestamp_seconds", -9 * DAY, -6 * DAY),
+  ...["backup", "wal_archive"].flatMap((whose) => [
+    gauge("RestoreTestFailing", "backup", `${whose}_last_restore_test_success`, 0, 1),
+    gauge("RestoreTestTooOld", "backup", `${whose}_last_restore_test_timestamp_seconds`, -9 * DAY, -6 * DAY),
+  ]),
   {
     alert: "SecondCopyTooOld",
     service: "backup",

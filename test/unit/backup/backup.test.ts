@@ -321,7 +321,10 @@ describe("the backup's container", () => {
     const test = platform.container("restore-test");
     expect(test.networkMode).toBe("none");
     expect(test.networksAdvanced ?? []).toEqual([]);
-    expect((test.mounts ?? []).map(({ target, type }) => [target, type])).toEqual([["/restore-test", "volume"]]);
+    expect((test.mounts ?? []).map(({ target, type }) => [target, type])).toEqual([
+      ["/etc/autollm", "bind"],
+      ["/restore-test", "volume"],
+    ]);
     expect(test.user).not.toBe(platform.container("backup").user);
     expect(Object.keys(test.tmpfs ?? {}).sort()).toEqual(["/scratch", "/tmp"]);
     const shared = (platform.container("backup").mounts ?? []).find(({ target }) => target === "/restore-test");

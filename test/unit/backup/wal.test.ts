@@ -1,6 +1,9 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { postgresConf, WAL_SWITCH_SECONDS } from "../../../components/data/postgres.ts";
+import { logFile, Recovery } from "../../../services/backup/src/scratchRecovery.ts";
 import { keyMark } from "../../../services/backup/src/settings.ts";
 import { walMetrics, walPage } from "../../../services/backup/src/walPage.ts";
 import {
@@ -9,6 +12,7 @@ import {
   between,
   bytesOf,
   expired,
+  isReached,
   planFor,
   ranges,
   SEGMENT_BYTES,
@@ -17,6 +21,7 @@ import {
 } from "../../../services/backup/src/walPlan.ts";
 import { Risk } from "../../../services/backup/src/walRisk.ts";
 import { secondFolder } from "../../../services/backup/src/walStore.ts";
+import { testMoment } from "../../../services/backup/src/walTest.ts";
 import { momentOf, rangesText } from "../../../tools/lib/restore/pointInTime.ts";
 import { runPlatform } from "../lib/platform.ts";
 
@@ -172,6 +177,7 @@ describe("the archive's page", () => {
     const status = {
       ...{ receiving: true, unstoredSeconds: 1, waitingBytes: 2, unsentSeconds: 3, unsentBytes: 4 },
       ...{ base: { finished: noon, bytes: 5 }, repositoryBytes: 6, oldest: noon, lost: 0, failures: { store: 1 } },
+      test: { lastGood: noon, ok: true, failures: 0 },
     };
     const names = (page: string) => [...page.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
     expect(names(walPage(status))).toEqual(walMetrics);
@@ -204,5 +210,33 @@ describe("the archive", () => {
     expect(postgresConf).toContain("max_slot_wal_keep_size = 2GB\n");
     const start = readFileSync(new URL("../../../components/data/postgres-start.sh", import.meta.url), "utf8");
     expect(start).toContain("kill -HUP $$");
+  });
+});
+
+describe("the test of a restore to a moment", () => {
+  it("is of a moment before the newest commit, if there is one", () => {
+    expect(testMoment({ from: 0, to: 600_000 })).toBe(540_000);
+    expect(testMoment({ from: 570_000, to: 600_000 })).toBe(570_000);
+  });
+
+  it("takes no file but a base backup and log, wherever a name would lead", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "autollm-test-"));
+    const recovery = new Recovery(folder, folder, { database: "autollm" });
+    const content = async function* () {
+      yield Buffer.from("x");
+    };
+    const segment = "000000010000000000000003.gz";
+    await recovery.take(logFile(segment), content());
+    expect(readFileSync(join(folder, "wal.restored", segment), "utf8")).toBe("x");
+    for (const path of ["wal/../../x.gz", "wal/x.gz", "pgdata.restored/PG_VERSION", `wal/${segment}/x`])
+      await expect(recovery.take(path, content())).rejects.toThrow("is in no plan");
+    rmSync(folder, { recursive: true });
+  });
+
+  it("is whole if it reached the moment, or the end of all that is stored", () => {
+    const last = "000000010000000000000003";
+    expect(isReached({ last }, "moment", "")).toBe(true);
+    expect(isReached({ last }, "end", "0/3FFFF28")).toBe(true);
+    expect(isReached({ last }, "end", "0/2FFFF28")).toBe(false);
   });
 });

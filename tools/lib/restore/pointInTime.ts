@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer } from "../../../services/backup/src/walCommands.ts";
-import { bytesOf, type Plan, type Range, segmentAt, timelineOf } from "../../../services/backup/src/walPlan.ts";
+import { isReached, type Plan, type Range, timelineOf } from "../../../services/backup/src/walPlan.ts";
 import type { Daemon } from "../daemon.ts";
 import { UserError } from "../log.ts";
 import { helper, type Volume, volumeOf } from "./volumes.ts";
 
 const PROGRAM = ["node", "/app/backup.mjs"];
-const recoverScript = readFileSync(new URL("recover.sh", import.meta.url), "utf8");
+const recoverScript = readFileSync(new URL("../../../components/backup/recover.sh", import.meta.url), "utf8");
 /** How long a closed segment of the log may take until it is stored. */
 const STORED_WITHIN_S = 90;
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/;
@@ -158,9 +158,8 @@ export class PointInTime {
     const { code, stdout, stderr } = await this.#daemon.run(run, { allowFailure: true });
     if (code !== 0) throw new UserError(`the new cluster was not recovered: ${stderr.trim()}\nNothing was changed.`);
     const [ended, place = ""] = stdout.trim().split(" ");
-    // The end of the log is the moment only if all of the log was there.
-    const reached = ended === "moment" || segmentAt(timelineOf(last), bytesOf(place)) === last;
-    if (!reached) throw new UserError(`recovery ended at ${place}, before the end of ${last}.\nNothing was changed.`);
+    if (!isReached({ last }, ended, place))
+      throw new UserError(`recovery ended at ${place}, before the end of ${last}.\nNothing was changed.`);
   }
 
   /** Puts the new cluster in the place of the present one. Postgres is stopped. */

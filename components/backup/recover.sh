@@ -1,9 +1,11 @@
 #!/bin/sh
 # Recovers a cluster beside the present one, from a base backup and the log after it: Postgres alone, on no network.
-# $1: the moment, as Postgres reads it; empty for the end of the log. Tells where it ended: `moment` or `end`, and the place.
+# $1: the moment, as Postgres reads it; empty for the end of the log. $2: the folder in which it lies; default /volume.
+# Tells where it ended: `moment` or `end`, and the place.
 set -eu
 
-new=/volume/pgdata.restored
+new=${2:-/volume}/pgdata.restored
+export WAL="${2:-/volume}/wal.restored"
 log=/tmp/recovery.log
 pg_verifybackup --no-parse-wal --quiet "$new"
 touch "$new/recovery.signal"
@@ -11,7 +13,7 @@ echo 'local all postgres trust' >/tmp/pg_hba.conf
 # A segment that is not there ends the log. One that is damaged ends the recovery: Postgres takes an exit code above 125 for that.
 cat >/tmp/fetch.sh <<'FETCH'
 set -eu
-file=/volume/wal.restored/$1.gz
+file=$WAL/$1.gz
 [ -e "$file" ] || exit 1
 gunzip -c "$file" >"$2" || exit 126
 FETCH
