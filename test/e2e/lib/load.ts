@@ -20,6 +20,9 @@ export interface LoadOptions {
   readonly from: readonly string[];
 }
 
+/** A machine that is overloaded answers late: that is no failure. */
+const PATIENCE_S = 120;
+
 /** Sends requests at a steady rate, whether or not earlier ones were answered, until it is stopped. */
 export function startLoad({ url, headers, rate, from }: LoadOptions): { stop(): Promise<LoadResult> } {
   const statuses: Record<string, number> = {};
@@ -44,14 +47,14 @@ export function startLoad({ url, headers, rate, from }: LoadOptions): { stop(): 
       };
       const call = request(
         url,
-        { ...client, headers, rejectUnauthorized: false, servername: "localhost", timeout: 20_000 },
+        { ...client, headers, rejectUnauthorized: false, servername: "localhost", timeout: PATIENCE_S * 1000 },
         (response) => {
           response.resume();
           response.on("end", () => count(statuses, String(response.statusCode)));
           response.on("error", (error) => count(errors, error.message));
         },
       );
-      call.on("timeout", () => call.destroy(new Error("no answer within 20 s")));
+      call.on("timeout", () => call.destroy(new Error(`no answer within ${PATIENCE_S} s`)));
       call.on("error", (error: NodeJS.ErrnoException) => count(errors, error.code ?? error.message));
       call.end();
     });
@@ -72,4 +75,15 @@ export function startLoad({ url, headers, rate, from }: LoadOptions): { stop(): 
       return { statuses, errors, sent, perSecond: sent / seconds, slow };
     },
   };
+}
+
+/** The fastest of some rates at which this machine answers every request within a second, or the slowest of them. */
+export async function carriedRate(options: Omit<LoadOptions, "rate">, rates: readonly number[]): Promise<number> {
+  for (const rate of rates) {
+    const load = startLoad({ ...options, rate });
+    await new Promise((done) => setTimeout(done, 5000));
+    const { slow, errors } = await load.stop();
+    if (Object.keys(slow).length === 0 && Object.keys(errors).length === 0) return rate;
+  }
+  return rates.at(-1) ?? 1;
 }
