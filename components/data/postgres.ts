@@ -5,6 +5,7 @@ import { type PartArgs, runPart } from "../runtime/part.ts";
 import { StatefulVolume } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { RECOVERY } from "../runtime/workloadSpec.ts";
+import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import {
   endFormerSessionsSql,
@@ -13,6 +14,7 @@ import {
   postgresSetupSql,
   WAL_ARCHIVE_ROLE,
 } from "./postgresRoles.ts";
+import { postgresVersionClaim } from "./postgresVersion.ts";
 import { scramVerifier } from "./scram.ts";
 
 const startScript = readFileSync(new URL("postgres-start.sh", import.meta.url), "utf8");
@@ -105,6 +107,10 @@ export class Postgres extends pulumi.ComponentResource implements OverlappingSer
         },
         volumes: [volume.at("/var/lib/postgresql/data")],
         tmpfs: { "/tmp": 64 },
+        claim: postgresVersionClaim({
+          ...{ target, image: args.images.get("postgres"), user: workloadUser("postgres") },
+          volume: volume.volumeName,
+        }),
       },
       { parent: this },
     );

@@ -18,6 +18,7 @@ const LOCAL_PREFIX = "autollm.local/";
 export interface ImageStoreArgs {
   readonly provider: docker.Provider;
   readonly settings: Pick<Settings, "imageSource" | "localImages" | "environment"> & {
+    readonly heldImages?: Settings["heldImages"];
     readonly backup: Pick<Settings["backup"], "image">;
     readonly edge: Settings["edge"];
   };
@@ -54,8 +55,10 @@ export const isOwn = (name: string): name is OwnImage => Object.hasOwn(ownImages
  */
 export function partReference(
   name: PartImage,
-  { imageSource, localImages, environment, backup, edge }: ImageStoreArgs["settings"],
+  { imageSource, localImages, heldImages = {}, environment, backup, edge }: ImageStoreArgs["settings"],
 ): string {
+  const held = isOwn(name) ? undefined : heldImages[name];
+  if (held !== undefined) return held;
   const named = { backup: backup.image, "edge-sockets": edge.image, reference: undefined };
   const own = isOwn(name) ? named[name] : undefined;
   if (own !== undefined) return own;
