@@ -7,12 +7,13 @@ import { say, UserError } from "../lib/log.ts";
 import { PlatformSwitch, tellKillSwitch } from "../lib/platformSwitch.ts";
 import { prepareImages } from "../lib/prepare.ts";
 import { checkTradingStopped } from "../lib/removedByHand.ts";
+import { keptRunning } from "../lib/restore/restore.ts";
 import { volumeOf } from "../lib/restore/volumes.ts";
 import { rollOut } from "../lib/rollover.ts";
 import { settingsOf } from "../lib/stackSettings.ts";
 import { humanBytes } from "../lib/units.ts";
 import { update } from "../lib/update.ts";
-import { ClusterFolders, type Clusters } from "../lib/upgrade/clusters.ts";
+import { ClusterFolders, type Clusters, type Kept } from "../lib/upgrade/clusters.ts";
 import { upgradePostgres } from "../lib/upgrade/upgrade.ts";
 import { wantedImage } from "../lib/upgrade/wanted.ts";
 import { openWorkspace, outputs, setConfig, stackExists, type Workspace } from "../lib/workspace.ts";
@@ -33,6 +34,13 @@ async function removeKept(folders: ClusterFolders, { data, kept }: Clusters, sta
   for (const { major } of former) await folders.removeKept(major);
   say(`removed: ${what}`);
   return 0;
+}
+
+function tellKept(kept: readonly Kept[], stack: string): void {
+  for (const { major, bytes } of kept)
+    say(
+      `The cluster of Postgres ${major} is kept in the volume, ${humanBytes(bytes)}. When it is no longer needed: ${commandLine(stack, "upgrade --remove-old")}`,
+    );
 }
 
 /** Brings the stack up, on this checkout's own image of Postgres or on one that is held. */
@@ -81,8 +89,14 @@ The former cluster stays in the volume until --remove-old. See docs/backup.md, A
         `the data are of Postgres ${data}, and ${wanted.reference} has ${wanted.major}: data is never brought to an older version`,
       );
     const inPlace = data === wanted.major;
-    if (inPlace && volume.image === wanted.id && kept.length === 0) {
+    const live = settings.trading.live || (await outputs(workspace)).trading === "live";
+    const { on } = await (await PlatformSwitch.of(stack)).run("status");
+    const held = live || on ? executors : [];
+    const containers = await daemon.containers();
+    const wants = ["postgres", ...keptRunning()].filter((name) => !held.some((each) => each === name));
+    if (inPlace && volume.image === wanted.id && wants.every((name) => containers.get(name)?.running === true)) {
       say(`Postgres of ${stack} is ${data}, and so is its image: nothing to do`);
+      if (kept.length > 0) tellKept(kept, stack);
       return 0;
     }
     await checkTradingStopped(workspace, "the executors stop meanwhile");
@@ -96,18 +110,21 @@ The services stop for as long as a backup and a restore take. The cluster of ${d
       say("nothing was changed (--yes does not ask)");
       return 1;
     }
-    const live = settings.trading.live || (await outputs(workspace)).trading === "live";
-    const { on } = await (await PlatformSwitch.of(stack)).run("status");
     await upgradePostgres({
       ...{ daemon, volume, folders, wanted },
       former: inPlace ? (kept.at(-1)?.major ?? data) : data,
       reference: await daemon.ask("inspect", "--format", '{{index .Config.Labels "autollm.image"}}', container),
-      held: live || on ? executors : [],
+      held,
       state: async () => (await workspace.pulumi(["stack", "export", "--stack", stack])).stdout,
       bringUp: (held) =>
         bringUp(workspace, held ?? (wanted.reference === settings.heldImages.postgres ? wanted.reference : undefined)),
     });
-    say(`Postgres of ${stack} is ${wanted.major}: every table has the rows and checksums that it had`);
+    say(
+      inPlace
+        ? `Postgres of ${stack} is ${wanted.major}, and what stood still runs`
+        : `Postgres of ${stack} is ${wanted.major}: every table has the rows and checksums that it had`,
+    );
+    tellKept((await folders.look()).kept, stack);
     await tellKillSwitch(stack);
     return 0;
   },

@@ -76,6 +76,7 @@ export class ClusterFolders {
       "  former=$(cat pgdata.replaced/PG_VERSION)",
       '  if [ "$former" != "$(cat pgdata/PG_VERSION)" ]; then mv pgdata.replaced "pgdata.$former"; fi',
       "fi",
+      'for each in pgdata.*.image; do if [ ! -d "$(basename "$each" .image)" ]; then rm -f "$each"; fi; done',
       "sync",
     ]);
   }

@@ -209,8 +209,4 @@ export async function upgradePostgres(args: UpgradeArgs): Promise<void> {
     }
   }
   await finish(args);
-  for (const { major, bytes } of (await folders.look()).kept)
-    say(
-      `The cluster of Postgres ${major} is kept in the volume, ${humanBytes(bytes)}. When it is no longer needed: ${commandLine(daemon.stack, "upgrade --remove-old")}`,
-    );
 }
