@@ -57,7 +57,7 @@ describe.skipIf(!buildsDebian())("another version of", () => {
     await redis(images.redis);
     expect(await size()).toBe("301");
     await answer("redis-cli", "bgrewriteaof");
-    await eventually("the log to be written anew", 30, async () =>
+    await eventually("that the log is written again", 30, async () =>
       (await answer("redis-cli", "info", "persistence")).includes("aof_rewrite_in_progress:0") ? true : undefined,
     );
     await answer("redis-cli", "set", "last", "1");

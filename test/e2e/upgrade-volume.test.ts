@@ -109,9 +109,9 @@ describe(`Postgres ${FORMER_MAJOR}'s data`, () => {
     };
 
     test("where a dump cannot be restored", async () => {
-      const mend = postgres.cut("portfolio_ledger");
+      const makeWhole = postgres.cut("portfolio_ledger");
       await expect(fill()).rejects.toThrow(/schema portfolio_ledger cannot be restored as its owner portfolio_ledger/);
-      mend();
+      makeWhole();
       await unharmed();
     });
 

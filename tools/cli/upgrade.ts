@@ -121,7 +121,7 @@ The services stop for as long as a backup and a restore take. The cluster of ${d
     });
     say(
       inPlace
-        ? `Postgres of ${stack} is ${wanted.major}, and what stood still runs`
+        ? `Postgres of ${stack} is ${wanted.major}, and all that was stopped runs`
         : `Postgres of ${stack} is ${wanted.major}: every table has the rows and checksums that it had`,
     );
     tellKept((await folders.look()).kept, stack);

@@ -180,6 +180,8 @@ async function finish(args: UpgradeArgs): Promise<void> {
     }
     await args.bringUp(undefined);
   } catch (error) {
+    const { kept } = await args.folders.look();
+    if (!kept.some(({ major }) => major === args.former)) throw error;
     if (!(await newOneRuns(args))) return goBack(args, error);
     say(`Postgres ${wanted.major} runs on its data, and something else is at fault:`);
     await startServices(args);

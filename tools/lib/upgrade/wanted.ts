@@ -1,6 +1,5 @@
-import { partReference } from "../../../components/runtime/images.ts";
+import { LOCAL_PREFIX, partReference } from "../../../components/runtime/imageReferences.ts";
 import type { Settings } from "../../../components/settings.ts";
-import { TAG_PREFIX } from "../../bootstrap/images/dockerfile.ts";
 import { Daemon } from "../daemon.ts";
 import { UserError } from "../log.ts";
 
@@ -16,7 +15,7 @@ async function bring(daemon: Daemon, settings: Settings, reference: string): Pro
   const inspect = ["image", "inspect", "--format", "{{.Id}}", reference];
   const there = await daemon.run(inspect, { allowFailure: true });
   if (there.code === 0) return there.stdout.trim();
-  if (reference.startsWith(TAG_PREFIX) && settings.host !== undefined)
+  if (reference.startsWith(LOCAL_PREFIX) && settings.host !== undefined)
     await Daemon.at(daemon.stack, { ...settings, host: undefined }).pipe(["save", reference], daemon, [
       "load",
       "--quiet",
