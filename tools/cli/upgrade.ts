@@ -112,7 +112,7 @@ The services stop for as long as a backup and a restore take. The cluster of ${d
     }
     await upgradePostgres({
       ...{ daemon, volume, folders, wanted },
-      former: inPlace ? (kept.at(-1)?.major ?? data) : data,
+      former: inPlace ? (kept.find(({ mayReturn }) => mayReturn)?.major ?? data) : data,
       reference: await daemon.ask("inspect", "--format", '{{index .Config.Labels "autollm.image"}}', container),
       held,
       state: async () => (await workspace.pulumi(["stack", "export", "--stack", stack])).stdout,

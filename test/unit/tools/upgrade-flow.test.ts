@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Daemon } from "../../../tools/lib/daemon.ts";
-import type { ClusterFolders } from "../../../tools/lib/upgrade/clusters.ts";
+import type { ClusterFolders, Kept } from "../../../tools/lib/upgrade/clusters.ts";
 
 /** What was done, in its order. */
 const done: string[] = [];
@@ -36,7 +36,7 @@ class Host {
   image: string | undefined = "old";
   health = "healthy";
   data = 17;
-  kept: { major: number; bytes: number }[] = [];
+  kept: Kept[] = [];
   running = new Set(["postgres-1", "portfolio-ledger-1", "execution-ib-1"]);
   missing: readonly { schema: string; owner: string; reason: string }[] = [];
 
@@ -74,7 +74,11 @@ class Host {
     imageOf: async () => "postgres:17@sha256:0",
     swap: async () => {
       act("swap");
-      [this.data, this.kept] = [18, [{ major: 17, bytes: 1 }]];
+      [this.data, this.kept] = [18, [{ major: 17, bytes: 1, mayReturn: true }]];
+    },
+    settleOnNew: async () => {
+      act("settle on the new");
+      this.kept = this.kept.map((kept) => ({ ...kept, mayReturn: false }));
     },
     swapBack: async () => {
       act("swap back");
@@ -120,7 +124,7 @@ const UNTIL_SWAP = [
 describe("an upgrade of Postgres", () => {
   it("backs up, stops who writes, fills, swaps, tries, brings up and starts, in this order", async () => {
     await host.upgrade();
-    expect(done).toEqual([...UNTIL_SWAP, "stop postgres-1", "trial", "up", `start ${SERVICES}`]);
+    expect(done).toEqual([...UNTIL_SWAP, "stop postgres-1", "trial", "up", "settle on the new", `start ${SERVICES}`]);
   });
 
   it("leaves executors stopped that are held", async () => {
@@ -179,10 +183,19 @@ describe("an upgrade of Postgres", () => {
   });
 
   it("is finished by the next run if it ended after the clusters had changed places", async () => {
-    [host.data, host.kept] = [18, [{ major: 17, bytes: 1 }]];
+    [host.data, host.kept] = [18, [{ major: 17, bytes: 1, mayReturn: true }]];
     host.running = new Set();
     await host.upgrade();
-    expect(done).toEqual(["stop postgres-1", "trial", "up", `start ${SERVICES}`]);
+    expect(done).toEqual(["stop postgres-1", "trial", "up", "settle on the new", `start ${SERVICES}`]);
+  });
+
+  it("never goes back by itself to a cluster that lacks what services have written since", async () => {
+    [host.data, host.kept] = [18, [{ major: 17, bytes: 1, mayReturn: false }]];
+    host.health = "unhealthy";
+    faults.set("up", "not healthy");
+    await expect(host.upgrade()).rejects.toThrow(/^not healthy$/);
+    expect(done).not.toContain("swap back");
+    expect(host.data).toBe(18);
   });
 
   it("has nothing to go back to once the former cluster is removed", async () => {

@@ -70,11 +70,21 @@ describe("the clusters in Postgres's volume", () => {
     cluster(UPGRADED, 18);
     await folders.swap(17, "postgres:17@sha256:0");
     expect(present()).toEqual(["pgdata", "pgdata.17", "pgdata.17.image"]);
-    expect(await folders.look()).toMatchObject({ data: 18, kept: [{ major: 17 }] });
+    expect(await folders.look()).toMatchObject({ data: 18, kept: [{ major: 17, mayReturn: true }] });
     expect(await folders.imageOf(17)).toBe("postgres:17@sha256:0");
     await folders.swapBack(17);
-    expect(present()).toEqual(["pgdata"]);
+    expect(present()).toEqual(["pgdata", "pgdata.failed"]);
     expect(majorIn("pgdata")).toBe(17);
+    await folders.settle();
+    expect(present()).toEqual(["pgdata"]);
+  });
+
+  it("are not to go back by themselves once services have written to the new one", async () => {
+    cluster("pgdata", 17);
+    cluster(UPGRADED, 18);
+    await folders.swap(17, "postgres:17@sha256:0");
+    await folders.settleOnNew(17);
+    expect(await folders.look()).toMatchObject({ data: 18, kept: [{ major: 17, mayReturn: false }] });
   });
 
   it("are not swapped with one that is not there", async () => {

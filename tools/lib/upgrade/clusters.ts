@@ -6,6 +6,8 @@ import { helper, type Volume } from "../restore/volumes.ts";
 export interface Kept {
   readonly major: number;
   readonly bytes: number;
+  /** Whether the upgrade may still go back to it by itself: no service has written to the new one. */
+  readonly mayReturn: boolean;
 }
 
 /** What is in Postgres's volume. */
@@ -46,7 +48,7 @@ export class ClusterFolders {
       [
         "present=pgdata; [ -e pgdata ] || present=pgdata.replaced",
         'if [ -e "$present/PG_VERSION" ]; then echo "data $(cat "$present/PG_VERSION") $(du -sk "$present" | cut -f1)"; fi',
-        'for each in pgdata.[0-9]*; do if [ -d "$each" ]; then echo "kept $(echo "$each" | cut -d . -f 2) $(du -sk "$each" | cut -f1)"; fi; done',
+        'for each in pgdata.[0-9]*; do if [ -d "$each" ]; then echo "kept $(echo "$each" | cut -d . -f 2) $(du -sk "$each" | cut -f1) $(if [ -e "$each.image" ]; then echo return; fi)"; fi; done',
         'echo "free 0 $(df -Pk . | sed -n 2p | tr -s " " | cut -d " " -f 4)"',
       ],
       [],
@@ -56,7 +58,11 @@ export class ClusterFolders {
     const of = (what: string) =>
       rows
         .filter(([word]) => word === what)
-        .map(([, major, kilobytes]) => ({ major: Number(major), bytes: Number(kilobytes) * 1024 }));
+        .map(([, major, kilobytes, mark]) => ({
+          major: Number(major),
+          bytes: Number(kilobytes) * 1024,
+          mayReturn: mark === "return",
+        }));
     const [data] = of("data");
     return {
       data: data?.major,
@@ -98,15 +104,15 @@ export class ClusterFolders {
     );
   }
 
-  /** Puts the kept cluster back; the new one is removed. Postgres is stopped. */
+  /** Puts the kept cluster back; the new one stays as `pgdata.failed` until the next upgrade. Postgres is stopped. */
   async swapBack(former: number): Promise<void> {
     await this.#run(
       [
         'mv "pgdata.$1" pgdata.replaced',
         "mv pgdata pgdata.failed",
         "mv pgdata.replaced pgdata",
+        'rm -f "pgdata.$1.image"',
         "sync",
-        'rm -rf pgdata.failed "pgdata.$1.image"',
       ],
       [String(former)],
     );
@@ -119,7 +125,12 @@ export class ClusterFolders {
     return reference;
   }
 
+  /** From here on services write to the new cluster, and no upgrade goes back by itself. */
+  async settleOnNew(former: number): Promise<void> {
+    await this.#run(['rm -f "pgdata.$1.image"', "sync"], [String(former)]);
+  }
+
   async removeKept(former: number): Promise<void> {
-    await this.#run(['rm -rf "pgdata.$1" "pgdata.$1.image"'], [String(former)]);
+    await this.#run(['rm -rf "pgdata.$1" "pgdata.$1.image" pgdata.failed'], [String(former)]);
   }
 }

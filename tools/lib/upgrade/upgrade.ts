@@ -112,6 +112,9 @@ async function prepare(args: UpgradeArgs): Promise<void> {
     throw new UserError(`${started.join(", ")} was started meanwhile, and may have written what the new cluster lacks`);
 }
 
+const mayReturn = async (folders: ClusterFolders, former: number) =>
+  (await folders.look()).kept.some((kept) => kept.major === former && kept.mayReturn);
+
 /** Has Postgres run on the former cluster again: in the container that is left of it, or in a new one of its image. */
 async function startFormer({
   daemon,
@@ -125,12 +128,11 @@ async function startFormer({
   const container = (await daemon.containers()).get("postgres")?.name;
   let image = reference;
   await UpgradeServer.removeLeft(daemon);
-  if ((await folders.look()).kept.some(({ major }) => major === former)) {
+  if (await mayReturn(folders, former)) {
     if (container !== undefined) await daemon.ask("stop", container);
     image = await folders.imageOf(former);
     await folders.swapBack(former);
-  }
-  await folders.settle();
+  } else await folders.settle();
   const has = container && (await daemon.ask("inspect", "--format", "{{.Image}}", container));
   if (container === undefined || has !== volume.image || has === wanted.id) return bringUp(image);
   await daemon.ask("start", container);
@@ -167,7 +169,7 @@ async function newOneRuns({ daemon, wanted }: UpgradeArgs): Promise<boolean> {
 
 /** From data of the new version to a stack that runs on it. */
 async function finish(args: UpgradeArgs): Promise<void> {
-  const { daemon, wanted } = args;
+  const { daemon, folders, former, wanted } = args;
   try {
     if (!(await newOneRuns(args))) {
       const container = (await daemon.containers()).get("postgres")?.name;
@@ -180,14 +182,16 @@ async function finish(args: UpgradeArgs): Promise<void> {
     }
     await args.bringUp(undefined);
   } catch (error) {
-    const { kept } = await args.folders.look();
-    if (!kept.some(({ major }) => major === args.former)) throw error;
-    if (!(await newOneRuns(args))) return goBack(args, error);
-    say(`Postgres ${wanted.major} runs on its data, and something else is at fault:`);
+    const runs = await newOneRuns(args);
+    if (!runs && (await mayReturn(folders, former))) return goBack(args, error);
+    if (!runs) throw error;
+    say(`Postgres ${wanted.major} runs on its data, and something else is at fault: ${words(error)}`);
+    await folders.settleOnNew(former);
     await startServices(args);
     throw error;
   }
   await healthy(daemon, [await daemon.container("postgres")]);
+  await folders.settleOnNew(former);
   await startServices(args);
 }
 
