@@ -189,6 +189,13 @@ describe("an upgrade of Postgres", () => {
     expect(done).toEqual(["stop postgres-1", "trial", "up", "settle on the new", `start ${SERVICES}`]);
   });
 
+  it("does not go back either if an interrupted one had started the new version: services may have written", async () => {
+    [host.data, host.kept, host.image] = [18, [{ major: 17, bytes: 1, mayReturn: true }], "new"];
+    faults.set("up", "not healthy");
+    await expect(host.upgrade()).rejects.toThrow(/^not healthy$/);
+    expect(done).not.toContain("swap back");
+  });
+
   it("never goes back by itself to a cluster that lacks what services have written since", async () => {
     [host.data, host.kept] = [18, [{ major: 17, bytes: 1, mayReturn: false }]];
     host.health = "unhealthy";

@@ -171,7 +171,8 @@ async function newOneRuns({ daemon, wanted }: UpgradeArgs): Promise<boolean> {
 async function finish(args: UpgradeArgs): Promise<void> {
   const { daemon, folders, former, wanted } = args;
   try {
-    if (!(await newOneRuns(args))) {
+    if (await newOneRuns(args)) await folders.settleOnNew(former);
+    else {
       const container = (await daemon.containers()).get("postgres")?.name;
       if (container !== undefined) {
         await daemon.ask("stop", container);
