@@ -44,8 +44,8 @@ export function postgresVersionScript(
     "Data is never brought to an older version: use the version of this program whose image has that Postgres, or name that image in heldImages.postgres";
   return [
     "set -eu",
-    `image=${quote(reference)} volume=${quote(volume)}`,
-    `said=$(docker --host ${quote(dockerSocket)} run ${CONFINED} --user ${quote(user)} --volume "$volume":/volume:ro,nocopy --entrypoint /bin/sh ${quote(imageId)} -euc ${quote(VERSIONS_SCRIPT)})`,
+    `image=${quote(reference)} volume=${quote(volume)} user=${quote(user)}`,
+    `said=$(docker --host ${quote(dockerSocket)} run ${CONFINED} --user "$user" --volume "$volume":/volume:ro,nocopy --entrypoint /bin/sh ${quote(imageId)} -euc ${quote(VERSIONS_SCRIPT)})`,
     `program=$(printf '%s\\n' "$said" | sed -n '1s/^postgres (PostgreSQL) \\([0-9]*\\).*/\\1/p')`,
     `data=$(printf '%s\\n' "$said" | sed -n '2p')`,
     `[ -n "$program" ] || { echo "postgres: its image $image does not say which Postgres it has" >&2; exit 1; }`,
