@@ -19,6 +19,7 @@ describe(`a stack that goes from Postgres ${FORMER_MAJOR} to ${NEWER_MAJOR}`, ()
   let stack: TestStack;
   let image = "";
   let before = "";
+  let formerCluster: string | undefined;
 
   const env = () => ({ AUTOLLM_HOME: stack.home, CI: "true", PULUMI_COLOR: "never", NO_COLOR: "1" });
   /** Runs a command of the version that has the newer Postgres. */
@@ -83,6 +84,11 @@ describe(`a stack that goes from Postgres ${FORMER_MAJOR} to ${NEWER_MAJOR}`, ()
     await asService("CREATE TABLE moments (id int PRIMARY KEY, note text NOT NULL)");
     await asService("INSERT INTO moments SELECT n, 'note ' || n FROM generate_series(1, 5000) n");
     before = await count();
+    const archive = await stack.container("wal-archive");
+    formerCluster = await eventually("a base backup", 180, async () => {
+      const said = await docker("exec", archive, "node", "/app/backup.mjs", "wal-plan", "latest");
+      return (JSON.parse(said) as { plan?: { cluster: string } }).plan?.cluster;
+    });
   });
   afterAll(async () => {
     await stack?.remove();
@@ -175,15 +181,14 @@ describe(`a stack that goes from Postgres ${FORMER_MAJOR} to ${NEWER_MAJOR}`, ()
     const tested = await newer("backup", "--test");
     expect(tested.code, tested.stderr).toBe(0);
     const archive = await stack.container("wal-archive");
-    await eventually("a base backup of the new cluster", 180, async () => {
-      const clusters = await docker(
-        "exec",
-        archive,
-        "sh",
-        "-c",
-        "ls /archive/repository/*/base/*.tar.gz | cut -d / -f 4 | sort -u | wc -l",
-      );
-      return Number(clusters) === 2 ? true : undefined;
+    // Which cluster the archive would restore from.
+    const clusterOf = async (at: string) => {
+      const said = await docker("exec", archive, "node", "/app/backup.mjs", "wal-plan", at);
+      return (JSON.parse(said) as { plan?: { cluster: string } }).plan?.cluster;
+    };
+    await eventually("that the archive has the new cluster", 240, async () => {
+      const [latest, previous] = [await clusterOf("latest"), await clusterOf("previous")];
+      return latest !== undefined && previous === formerCluster && latest !== previous ? true : undefined;
     });
     const former = await newer("restore", "--at", "previous");
     expect(former.code).toBe(1);
