@@ -252,6 +252,9 @@ export type ImageName = keyof typeof images;
 
 export const imageNames = Object.keys(images) as readonly ImageName[];
 
+/** The images whose program keeps data in a volume. */
+export const storeImages: readonly ImageName[] = imageNames.filter((name) => images[name].dataDirs.length > 0);
+
 /** This repository's own programs that have an image. */
 export const ownImageNames = ["reference", "backup", "edge-sockets"] as const;
 export type OwnImage = (typeof ownImageNames)[number];

@@ -16,6 +16,7 @@ import { confirmFaults, LIVE_CONFIRM, paperFaults, suppliedFaults } from "./cred
 import { domainsSchema, HOST_NAME } from "./edge/domains.ts";
 import { cidr, port, timeOfDay } from "./fields.ts";
 import { hostSchema } from "./host/hostSchema.ts";
+import { storeImages } from "./images.ts";
 import { DOMAINS, plainNestedSecrets, setNestedSecret } from "./nestedSecrets.ts";
 import { DEFAULT_RANGE, overlap, rangeFault } from "./networkRange.ts";
 import { proxyFaults } from "./networks.ts";
@@ -39,6 +40,9 @@ function partsOf(key: string): string[] {
 
 const isEmptyObject = (value: unknown) =>
   typeof value === "object" && value !== null && Object.keys(value).length === 0;
+
+/** An image that is pinned by digest, or was built on this machine. */
+const HELD = /^(\S+@sha256:[0-9a-f]{64}|autollm\.local\/[\w-]+:\w+)$/;
 
 const schema = z
   .strictObject({
@@ -65,6 +69,9 @@ const schema = z
       .default(30),
     imageSource: z.enum(["registry", "local"]).default("registry"),
     localImages: z.record(z.string(), z.string()).default({}),
+    heldImages: z
+      .partialRecord(z.enum(storeImages), z.string().regex(HELD, "must name its digest: repository:tag@sha256:…"))
+      .default({}),
     registries: registriesSchema.default({}),
     application: z.enum(applicationNames).default("conventions"),
     release: z.partialRecord(z.enum(serviceNames), releaseSchema).default({}),

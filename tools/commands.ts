@@ -91,6 +91,12 @@ export const commands = {
     page: "docs/backup.md",
     load: async () => (await import("./cli/restore.ts")).restoreCommand,
   },
+  upgrade: {
+    group: "data",
+    summary: "bring Postgres's data to another major version",
+    page: "docs/backup.md#another-major-version-of-a-store",
+    load: async () => (await import("./cli/upgrade.ts")).upgradeCommand,
+  },
   "recovery-kit": {
     group: "data",
     summary: "what a recovery needs besides the backups, for your safe",

@@ -7,6 +7,11 @@ set -eu
 new=${2:-/volume}/pgdata.restored
 export WAL="${2:-/volume}/wal.restored"
 log=/tmp/recovery.log
+data=$(cat "$new/PG_VERSION")
+if [ "$data" != "$(postgres --version | sed 's/^postgres (PostgreSQL) \([0-9]*\).*/\1/')" ]; then
+  echo "that moment is of Postgres $data, before an upgrade, and this one is another major version: docs/backup.md, Another major version of a store" >&2
+  exit 1
+fi
 pg_verifybackup --no-parse-wal --quiet "$new"
 touch "$new/recovery.signal"
 echo 'local all postgres trust' >/tmp/pg_hba.conf

@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
+import { images, type ThirdPartyImage } from "../images.ts";
 import { LIVE_CURRENT } from "../runtime/liveFiles.ts";
 import { type PartArgs, runPart } from "../runtime/part.ts";
-import { StatefulVolume } from "../runtime/volume.ts";
+import { StatefulVolume, volumeOwner } from "../runtime/volume.ts";
 import type { Workload } from "../runtime/workload.ts";
 import { RECOVERY } from "../runtime/workloadSpec.ts";
+import { workloadUser } from "../uids.ts";
 import type { OverlappingServer } from "./formerPasswords.ts";
 import {
   endFormerSessionsSql,
@@ -13,6 +15,7 @@ import {
   postgresSetupSql,
   WAL_ARCHIVE_ROLE,
 } from "./postgresRoles.ts";
+import { postgresVersionClaim } from "./postgresVersion.ts";
 import { scramVerifier } from "./scram.ts";
 
 const startScript = readFileSync(new URL("postgres-start.sh", import.meta.url), "utf8");
@@ -63,6 +66,9 @@ export const postgresConf = [
 /** A command line inside the container, by which the superuser runs a script. */
 const script = (file: string) => ["psql", ...PSQL, "--host=/tmp", "--username=postgres", `--file=${file}`];
 
+/** Whether an image holds its data directory with its user as owner. */
+const isBrought = ({ dataDirs }: ThirdPartyImage) => dataDirs.every(({ owner }) => owner === "image");
+
 /** Postgres, with one role per service and the current passwords applied at every start. */
 export class Postgres extends pulumi.ComponentResource implements OverlappingServer {
   readonly workload: Workload;
@@ -71,8 +77,9 @@ export class Postgres extends pulumi.ComponentResource implements OverlappingSer
   constructor(name: string, args: PartArgs, opts?: pulumi.ComponentResourceOptions) {
     super("autollm:data:Postgres", name, {}, opts);
     const { target, credentials } = args;
-    // Its image brings the directory with its user as owner.
-    const volume = new StatefulVolume("postgres-data", { target }, { parent: this });
+    // Its image brings the directory with its user as owner, up to 17.
+    const owner = isBrought(images.postgres) ? {} : volumeOwner(workloadUser("postgres"), args.images);
+    const volume = new StatefulVolume("postgres-data", { target, ...owner }, { parent: this });
     const verifiers = pulumi.all(
       postgresRoles.map(({ role, credential }) =>
         pulumi
@@ -105,6 +112,10 @@ export class Postgres extends pulumi.ComponentResource implements OverlappingSer
         },
         volumes: [volume.at("/var/lib/postgresql/data")],
         tmpfs: { "/tmp": 64 },
+        claim: postgresVersionClaim({
+          ...{ target, image: args.images.get("postgres"), user: workloadUser("postgres") },
+          volume: volume.volumeName,
+        }),
       },
       { parent: this },
     );

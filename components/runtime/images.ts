@@ -1,8 +1,8 @@
 import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { type Capability, imageReference, images, type OwnImage, type PartImage } from "../images.ts";
-import type { Settings } from "../settings.ts";
+import type { PartImage } from "../images.ts";
+import { type ImageSettings, LOCAL_PREFIX, partReference } from "./imageReferences.ts";
 
 /** An image as a workload takes it. */
 export interface ResolvedImage {
@@ -12,70 +12,11 @@ export interface ResolvedImage {
   readonly reference: string;
 }
 
-/** Registry part of the images that tools/bootstrap/images builds. */
-const LOCAL_PREFIX = "autollm.local/";
-
 export interface ImageStoreArgs {
   readonly provider: docker.Provider;
-  readonly settings: Pick<Settings, "imageSource" | "localImages" | "environment"> & {
-    readonly backup: Pick<Settings["backup"], "image">;
-    readonly edge: Settings["edge"];
-  };
+  readonly settings: ImageSettings;
   /** Copies locally built images to a remote daemon; see `Target`. */
   readonly loader?: pulumi.Input<string> | undefined;
-}
-
-/** The images of this repository's own programs, which no public registry has. */
-const ownImages = {
-  reference: {
-    missing:
-      "release: name an image for every service; the reference stand-in, which `./autollm up` builds, is for environment local",
-    capabilities: [],
-  },
-  backup: {
-    missing: "backup.image: name the backup's image, by the digest that the workflow `images` prints",
-    capabilities: [],
-  },
-  "edge-sockets": {
-    missing: "edge.image: name the image of edge-sockets, by the digest that the workflow `images` prints",
-    // For rules of the packet filter, in its own network namespace.
-    capabilities: ["CAP_NET_ADMIN"],
-  },
-} as const satisfies Record<OwnImage, { readonly missing: string; readonly capabilities: readonly Capability[] }>;
-
-/** The capabilities that an image's program cannot do without. */
-export const capabilitiesOf = (name: PartImage): readonly Capability[] =>
-  isOwn(name) ? ownImages[name].capabilities : images[name].capabilities;
-export const isOwn = (name: string): name is OwnImage => Object.hasOwn(ownImages, name);
-
-/**
- * The pinned reference of an image.
- * @throws when it is to be local and was not built, or when its digest is unverified outside environment local
- */
-export function partReference(
-  name: PartImage,
-  { imageSource, localImages, environment, backup, edge }: ImageStoreArgs["settings"],
-): string {
-  const named = { backup: backup.image, "edge-sockets": edge.image, reference: undefined };
-  const own = isOwn(name) ? named[name] : undefined;
-  if (own !== undefined) return own;
-  if (imageSource === "registry" && !isOwn(name)) {
-    if (images[name].digest === ("unverified" as string) && environment !== "local") {
-      throw new Error(
-        `${name}: the digest of ${images[name].reference} is not verified; put it into components/images.ts`,
-      );
-    }
-    return imageReference(name);
-  }
-  const local = localImages[name];
-  if (local === undefined) {
-    throw new Error(
-      isOwn(name) && imageSource === "registry"
-        ? ownImages[name].missing
-        : `localImages.${name}: is missing; \`./autollm up\` builds the images and sets it`,
-    );
-  }
-  return local;
 }
 
 /** Brings images to the daemon, each once. They stay there when the stack is removed: another stack may use them. */

@@ -446,6 +446,7 @@ describe("a right config", () => {
         vncServer: false,
         imageSource: "registry",
         localImages: {},
+        heldImages: {},
         application: "conventions",
         release: {},
         generation: {},

@@ -93,18 +93,22 @@ export async function bringBack(
     );
   const left = volumes.filter((name) => !newVolumes.includes(name));
   if (left.length > 0) throw new UserError(volumesGone(stack, left));
-  if (volumes.length > 0) await checkTradingStopped(workspace);
+  if (volumes.length > 0)
+    await checkTradingStopped(workspace, "stores without data know no positions and no limits that are used up");
   if (removed.length > 0) say(`removed by hand, and made again now: ${listed(removed)}`);
   await forget(workspace, removed);
 }
 
-/** Limits and positions start from nothing in an empty store. */
-async function checkTradingStopped(workspace: Workspace): Promise<void> {
+/**
+ * @param reason what would be wrong with real money, as the end of a sentence
+ * @throws UserError when trading is live and the kill switch is off
+ */
+export async function checkTradingStopped(workspace: Workspace, reason: string): Promise<void> {
   const wantsLive = (await settingsOf(workspace)).trading.live;
   if (!wantsLive && (await outputs(workspace)).trading !== "live") return;
   const { on } = await (await PlatformSwitch.of(workspace.stack)).run("status");
   if (!on)
     throw new UserError(
-      `trading is live, and stores without data know no positions and no limits that are used up. First: ${commandLine(workspace.stack, "kill-switch on")}. Nothing was changed`,
+      `trading is live, and ${reason}. First: ${commandLine(workspace.stack, "kill-switch on")}. Nothing was changed`,
     );
 }

@@ -164,6 +164,11 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm backup --fetch": STORAGE,
   "./autollm backup --policies": { seenIn: "test/e2e/second-copy.test.ts" },
   "./autollm backup --prune-remote": { seenIn: "test/e2e/second-copy.test.ts" },
+  "./autollm upgrade": { seenIn: "test/e2e/upgrade.test.ts" },
+  "./autollm upgrade --remove-old": { seenIn: "test/e2e/upgrade.test.ts" },
+  "./autollm pulumi config set --path heldImages.postgres 'postgres:17.11-alpine@sha256:…'": {
+    staging: `./autollm pulumi config set --path heldImages.postgres postgres:17.11-alpine@sha256:${"ab".repeat(32)} --stack staging`,
+  },
   "./autollm restore latest --into NAME": { seenIn: "test/e2e/backup.test.ts" },
   "docker volume ls --filter name=VOLUME": "docker volume ls --filter name=prometheus-data",
   "docker volume inspect VOLUME --format '{{.Mountpoint}}'":

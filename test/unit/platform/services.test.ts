@@ -6,7 +6,7 @@ import { conventions } from "../../../components/platform/applications/conventio
 import { type ServiceName, serviceNames, services } from "../../../components/platform/catalogue.ts";
 import { serviceEnvironment } from "../../../components/platform/environment.ts";
 import { startOrder } from "../../../components/platform/services.ts";
-import { partReference } from "../../../components/runtime/images.ts";
+import { partReference } from "../../../components/runtime/imageReferences.ts";
 import { serviceSeats } from "../../../components/segments.ts";
 import { checkConfig, type Settings } from "../../../components/settings.ts";
 import type { Recording } from "../lib/mocks.ts";
@@ -154,6 +154,13 @@ describe("the reference of an image", () => {
   it("with a digest that nobody verified is refused outside local", () => {
     expect(() => partReference("nats-exporter", registry)).toThrow(/the digest of .* is not verified/);
     expect(partReference("nats-exporter", { ...registry, environment: "local" })).not.toContain("@");
+  });
+
+  it("of a store is the one that is held, where one is", () => {
+    const held = `postgres:17.11-alpine@sha256:${"ab".repeat(32)}`;
+    for (const settings of [local, registry])
+      expect(partReference("postgres", { ...settings, heldImages: { postgres: held } })).toBe(held);
+    expect(partReference("redis", { ...registry, heldImages: { postgres: held } })).toMatch(/^redis:/);
   });
 
   it("of the backup is the one that the config names", () => {

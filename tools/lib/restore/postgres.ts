@@ -43,10 +43,13 @@ const reads = Object.fromEntries(postgresRoles.map(({ role, reads: others }) => 
 export class PostgresTarget {
   readonly #daemon: Daemon;
   readonly #container: string;
+  readonly #mayLeaveOut: boolean;
 
-  constructor(daemon: Daemon, container: string) {
+  /** @param mayLeaveOut whether the command that restores can leave a schema out, which its faults then tell */
+  constructor(daemon: Daemon, container: string, mayLeaveOut = true) {
     this.#daemon = daemon;
     this.#container = container;
+    this.#mayLeaveOut = mayLeaveOut;
   }
 
   /** The superuser's statements: none of them reads or runs what a service made. */
@@ -137,7 +140,7 @@ export class PostgresTarget {
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new UserError(
-        `schema ${schema} cannot be restored as its owner ${owner}: ${why}\nTo go without it, and have it empty: --without ${schema}`,
+        `schema ${schema} cannot be restored as its owner ${owner}: ${why}${this.#mayLeaveOut ? `\nTo go without it, and have it empty: --without ${schema}` : ""}`,
       );
     }
   }

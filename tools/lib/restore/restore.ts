@@ -20,7 +20,8 @@ const serviceVolumes = serviceNames.flatMap((service) =>
   services[service].volumes.map(({ name, path }) => ({ service, name, path })),
 );
 
-async function healthy(daemon: Daemon, names: readonly string[]): Promise<void> {
+/** Waits until containers are healthy. */
+export async function healthy(daemon: Daemon, names: readonly string[]): Promise<void> {
   for (let waited = 0; waited < HEALTHY_WITHIN_S; waited++) {
     const said = await daemon.ask("inspect", "--format", "{{.Name}} {{.State.Health.Status}}", ...names);
     const waiting = said.split("\n").filter((line) => !line.endsWith(" healthy"));
@@ -163,4 +164,4 @@ export async function restoreMoment({ plan, postgres, daemon, held }: MomentArgs
 }
 
 /** The services that are kept running: a batch job writes only when somebody starts it. */
-const keptRunning = () => serviceNames.filter((service) => services[service].deploy.mode !== "on-demand");
+export const keptRunning = () => serviceNames.filter((service) => services[service].deploy.mode !== "on-demand");
