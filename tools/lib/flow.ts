@@ -1,0 +1,111 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { PassThrough, type Writable } from "node:stream";
+import type { Content } from "../../services/backup/src/archive.ts";
+import { UserError } from "./log.ts";
+
+export type { Content } from "../../services/backup/src/archive.ts";
+
+/** Lines that a failure is told with. */
+const LAST_LINES = 3;
+
+/** Hands content to a stream, at its pace. A reader that ended early is told by its exit code. */
+async function hand(content: Content, to: Writable): Promise<void> {
+  for await (const chunk of content) {
+    if (!to.writable) return;
+    if (!to.write(chunk)) await Promise.race([once(to, "drain"), once(to, "close")]);
+  }
+}
+
+/**
+ * Runs a program, hands it content, and answers what it writes meanwhile, as it comes.
+ * @throws UserError with its last words when it fails, or what the content failed with
+ */
+export async function* feedAndRead(
+  program: string,
+  args: readonly string[],
+  content: Content,
+): AsyncGenerator<Uint8Array> {
+  const child = spawn(program, [...args], { stdio: ["pipe", "pipe", "pipe"] });
+  let words = "";
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    words = `${words}${chunk}`.slice(-10_000);
+  });
+  const ended = new Promise<number>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve(code ?? 128));
+  });
+  ended.catch(() => undefined);
+  child.stdin.on("error", () => undefined);
+  const handed: Promise<Error | undefined> = hand(content, child.stdin).then(
+    () => {
+      child.stdin.end();
+      return undefined;
+    },
+    (error: unknown) => {
+      child.kill("SIGTERM");
+      return error instanceof Error ? error : new Error(String(error));
+    },
+  );
+  try {
+    yield* child.stdout as AsyncIterable<Buffer>;
+    const code = await ended;
+    const said = words.trim().split("\n").slice(-LAST_LINES).join("; ");
+    const fault = code === 128 || code === 0 ? await handed : undefined;
+    if (fault !== undefined) throw fault;
+    if (code !== 0) throw new UserError(said === "" ? `${program} ended with exit code ${code}` : said);
+  } finally {
+    if (child.exitCode === null) child.kill("SIGTERM");
+  }
+}
+
+/** Reads content to its end as text. */
+export async function textFrom(content: Content): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of content) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+/** Content whose first line is JSON: the line, and what follows it. */
+export async function splitHead<T>(content: Content): Promise<{ readonly head: T; readonly rest: Content }> {
+  const source = content[Symbol.asyncIterator]();
+  let held = Buffer.alloc(0);
+  for (;;) {
+    const end = held.indexOf("\n");
+    if (end !== -1) {
+      const head = JSON.parse(held.subarray(0, end).toString()) as T;
+      const first = held.subarray(end + 1);
+      return { head, rest: following(first, source) };
+    }
+    const next = await source.next();
+    if (next.done === true) throw new UserError("a helper ended before it said what it found");
+    held = Buffer.concat([held, next.value]);
+  }
+}
+
+async function* following(first: Uint8Array, source: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    if (first.length > 0) yield first;
+    for (let next = await source.next(); next.done !== true; next = await source.next()) yield next.value;
+  } finally {
+    await source.return?.();
+  }
+}
+
+/** What a writer writes, as content: the writer goes on as it is read. */
+export async function* written(write: (out: Writable) => Promise<void>): AsyncGenerator<Uint8Array> {
+  const through = new PassThrough();
+  let fault: unknown;
+  const done = write(through).catch((error: unknown) => {
+    fault = error;
+    through.destroy(error instanceof Error ? error : new Error(String(error)));
+  });
+  try {
+    yield* through as AsyncIterable<Buffer>;
+    await done;
+  } catch (error) {
+    throw fault ?? error;
+  } finally {
+    through.destroy();
+  }
+}
