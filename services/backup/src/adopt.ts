@@ -1,6 +1,7 @@
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { ArchiveWriter, type Content, type FileSum } from "./archive.ts";
+import { unframed } from "./frames.ts";
 import { MANIFEST, type Manifest, savedTables } from "./manifest.ts";
 import { put, textOf } from "./open.ts";
 import { readArchive } from "./readArchive.ts";
@@ -9,14 +10,15 @@ import type { Settings } from "./settings.ts";
 import { addTree } from "./tree.ts";
 
 /**
- * Saves an archive that somebody else has made, in the form of a backup, as a snapshot: the data of an old installation. It counts
+ * Saves an archive that somebody else has made, in the form of a backup, as a snapshot: the data of an old installation, which come
+ * in frames. It counts
  * as partial, since it is no backup of this stack, so `latest` is never it.
  */
 export async function adoptArchive(settings: Settings, input: Content): Promise<{ readonly id: string }> {
   await openRepository();
   const { id } = await save(settings.stack, async (archive) => {
     let manifest: Manifest | undefined;
-    for await (const entry of readArchive(input)) {
+    for await (const entry of readArchive(unframed(input))) {
       if (entry.path !== MANIFEST) {
         await put(archive, entry);
         continue;

@@ -132,7 +132,10 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
     answer(await prune({ ...request, key }));
   },
   /** Saves stdin, the data of an old installation in the form of a backup, as a snapshot. */
-  adopt: () => withLock(async () => answer(await adoptArchive(readSettings(), process.stdin))),
+  adopt: () =>
+    withLock(async () => {
+      answer(await adoptArchive(readSettings(), process.stdin));
+    }).finally(() => process.stdin.destroy()),
   /** The names and places of what is saved as it is. */
   volumes: async () => answer(readSettings().volumes),
   /** Size and hash of every file in them. */

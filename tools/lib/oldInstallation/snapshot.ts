@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import { ArchiveWriter } from "../../../services/backup/src/archive.ts";
+import { framed } from "../../../services/backup/src/frames.ts";
 import {
   dumpPath,
   FORMAT,
@@ -116,7 +117,9 @@ export async function makeSnapshot(
       left: [...leftKeys(redis.found), ...leftOfGrafana(grafana.found)],
     };
   };
-  const { id } = JSON.parse(await textFrom(daemon.flow([...backup, "adopt"], written(write)))) as { id: string };
+  const { id } = JSON.parse(await textFrom(daemon.flow([...backup, "adopt"], framed(written(write))))) as {
+    id: string;
+  };
   if (known === undefined) throw new Error("the snapshot was made of nothing");
   return { id, ...known };
 }

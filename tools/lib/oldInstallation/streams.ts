@@ -9,7 +9,7 @@ import { readArchive } from "../../../services/backup/src/readArchive.ts";
 import type { Daemon } from "../daemon.ts";
 import { type Content, textFrom, written } from "../flow.ts";
 import { UserError } from "../log.ts";
-import { ASIDE, helper, helperImage, momentary, type Volume, volumeOf } from "../restore/volumes.ts";
+import { ASIDE, helper, helperImage, type Volume, volumeOf } from "../restore/volumes.ts";
 import { dockerWords, type OldHost } from "./host.ts";
 import type { OldContainer } from "./project.ts";
 
@@ -98,7 +98,10 @@ export async function prepareStreams(
 ): Promise<PreparedStreams> {
   const volume = await volumeOf(daemon, await daemon.container("nats"), "/data");
   await copyAside(daemon, volume, storeArchive(host, container));
-  const server = momentary("old-nats");
+  // By this name, what a killed run left is found and removed.
+  const server = `old-nats-${daemon.stack}`;
+  const end = () => daemon.run(["rm", "--force", server], { allowFailure: true });
+  await end();
   const table = streams.map(({ consumers, ...stream }) => ({
     ...stream,
     consumers: consumers.map(({ name, subject }) => ({ name, subject })),
@@ -119,7 +122,7 @@ export async function prepareStreams(
     if (prepared === undefined) throw new UserError("the copy of the old streams was not read to its end");
     return prepared;
   } finally {
-    await daemon.run(["stop", server], { allowFailure: true });
+    await end();
     await removeAside(daemon, volume);
   }
 }

@@ -197,7 +197,7 @@ export function dumpScript({ id }: OldContainer, { relations }: OldDatabase, { n
   const others = relations.filter(({ schema, name }) => schema === OLD_SCHEMA && !names.includes(name));
   const excluded = others.map(({ name }) => `--exclude-table=${quoted(OLD_SCHEMA)}.${quoted(name)}`);
   const options = [
-    ...["--format=custom", "--compress=none", "--no-owner", "--no-privileges", "--no-password"],
+    ...["--format=custom", "--no-owner", "--no-privileges", "--no-password"],
     ...[`--schema=${quoted(OLD_SCHEMA)}`, ...excluded],
   ];
   return dockerWords("exec", id, "sh", "-c", inside("pg_dump", '"$@"'), "sh", ...options);
