@@ -9,6 +9,13 @@ export type { Content } from "../../services/backup/src/archive.ts";
 /** Lines that a failure is told with. */
 const LAST_LINES = 3;
 
+/** What a failure is told with: what the program calls an error, as the lines around it may hold a row of a table. */
+function lastWords(words: string): string {
+  const lines = words.trim().split("\n");
+  const errors = lines.filter((line) => /\berror:/i.test(line));
+  return (errors.length > 0 ? errors : lines).slice(-LAST_LINES).join("; ");
+}
+
 /** Hands content to a stream, at its pace. A reader that ended early is told by its exit code. */
 async function hand(content: Content, to: Writable): Promise<void> {
   for await (const chunk of content) {
@@ -37,21 +44,19 @@ export async function* feedAndRead(
   });
   ended.catch(() => undefined);
   child.stdin.on("error", () => undefined);
-  const handed: Promise<Error | undefined> = hand(content, child.stdin).then(
-    () => {
-      child.stdin.end();
-      return undefined;
-    },
+  let fault: unknown;
+  const handed = hand(content, child.stdin).then(
+    () => void child.stdin.end(),
     (error: unknown) => {
+      fault = error;
       child.kill("SIGTERM");
-      return error instanceof Error ? error : new Error(String(error));
     },
   );
   try {
     yield* child.stdout as AsyncIterable<Buffer>;
     const code = await ended;
-    const said = words.trim().split("\n").slice(-LAST_LINES).join("; ");
-    const fault = code === 128 || code === 0 ? await handed : undefined;
+    const said = lastWords(words);
+    if (code === 0) await handed;
     if (fault !== undefined) throw fault;
     if (code !== 0) throw new UserError(said === "" ? `${program} ended with exit code ${code}` : said);
   } finally {
