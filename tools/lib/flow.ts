@@ -8,6 +8,8 @@ export type { Content } from "../../services/backup/src/archive.ts";
 
 /** Lines that a failure is told with. */
 const LAST_LINES = 3;
+/** How long a program may take to end once its input has ended too early. */
+const GRACE_MS = 10_000;
 
 /** What a failure is told with: what the program calls an error, as the lines around it may hold a row of a table. */
 function lastWords(words: string): string {
@@ -20,7 +22,7 @@ function lastWords(words: string): string {
 async function hand(content: Content, to: Writable): Promise<void> {
   for await (const chunk of content) {
     if (!to.writable) return;
-    if (!to.write(chunk)) await Promise.race([once(to, "drain"), once(to, "close")]);
+    if (!to.write(chunk)) await Promise.race([once(to, "drain"), once(to, "close")]).catch(() => undefined);
   }
 }
 
@@ -45,11 +47,14 @@ export async function* feedAndRead(
   ended.catch(() => undefined);
   child.stdin.on("error", () => undefined);
   let fault: unknown;
+  let timer: NodeJS.Timeout | undefined;
   const handed = hand(content, child.stdin).then(
     () => void child.stdin.end(),
     (error: unknown) => {
       fault = error;
-      child.kill("SIGTERM");
+      // A program in a container may not be told by a signal, and reads its input to the end.
+      child.stdin.destroy();
+      timer = setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
     },
   );
   try {
@@ -60,6 +65,8 @@ export async function* feedAndRead(
     if (fault !== undefined) throw fault;
     if (code !== 0) throw new UserError(said === "" ? `${program} ended with exit code ${code}` : said);
   } finally {
+    clearTimeout(timer);
+    child.stdin.destroy();
     if (child.exitCode === null) child.kill("SIGTERM");
   }
 }

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Runs in a container of the stack's Redis image, without a network. Reads a dump on stdin, keeps the keys of one database that a
 # service owns, and writes a line that says what there was, then the dump of what is kept. With FACTS=1: the line alone.
 set -eu
