@@ -13,6 +13,11 @@ import { https, login } from "./lib/http.ts";
 import { type OldInstallation, oldFiles, oldInstallation } from "./lib/oldInstallation.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 
+/** Which notes of the program Grafana's database has: by what password and key it was made. */
+const NOTES = `const { DatabaseSync } = require("node:sqlite");
+  const rows = new DatabaseSync("/saved/grafana/grafana.db", { readOnly: true }).prepare("SELECT name FROM autollm_note ORDER BY name").all();
+  console.log(rows.map(({ name }) => name).join());`;
+
 const QUERIES = {
   executions: "SELECT *, quantity::text, price::text FROM executions ORDER BY id",
   positions: "SELECT * FROM positions ORDER BY symbol",
@@ -222,7 +227,13 @@ describe("an old installation's data", () => {
     const info = await now.request("$JS.API.CONSUMER.INFO.INTENTS.risk-manager_llm_intent_proposed", "", {
       timeout: 10_000,
     });
-    expect(info.json()).toMatchObject({ num_pending: 0, delivered: { consumer_seq: 0 } });
+    // The services have begun to work again: what is delivered is newer than what was moved.
+    const { config, delivered } = info.json<{
+      config: { opt_start_seq: number };
+      delivered: { consumer_seq: number; stream_seq: number };
+    }>();
+    expect(config.opt_start_seq).toBe(41);
+    expect(delivered.consumer_seq).toBeLessThanOrEqual(Math.max(delivered.stream_seq - 40, 0));
     expect(said).toContain("stream OLDLOG, 1 messages");
     await Promise.all([from.close(), now.close()]);
   });
@@ -235,6 +246,13 @@ describe("an old installation's data", () => {
     expect(JSON.parse(mine.body)).toMatchObject({ dashboard: { title: "Mine é" } });
     expect(mine.body).not.toContain("old-prometheus");
     expect((await https(`${stack.url}/grafana/api/dashboards/uid/old-trading`, { headers: admin })).status).toBe(404);
+    // Grafana encrypts by the stack's key: a data source with a password can be made.
+    const source = { name: "own", type: "mysql", access: "proxy", url: "db", secureJsonData: { password: "x" } };
+    const made = await https(`${stack.url}/grafana/api/datasources`, { method: "POST", headers: admin, body: source });
+    expect(made.status, made.body).toBe(200);
+    const grafana = await stack.container("grafana");
+    expect(await docker("exec", await stack.container("backup"), "node", "-e", NOTES)).toBe("password,secret-key");
+    expect(await docker("inspect", "--format", "{{.State.Health.Status}}", grafana)).toBe("healthy");
   });
 
   test("has the files with the right owner, and the kill switch on", async () => {

@@ -143,10 +143,10 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   /** Redis as it is now, as a replica takes it. */
   "redis-dump": () => pipeline(redisDump(), process.stdout),
   /** In a container of its own: prepares an old Grafana's database, stdin, to take the place of the one that is named. */
-  "old-grafana": async ([present = "", lost]) => {
+  "old-grafana": async ([present = ""]) => {
     await pipeline(process.stdin, createWriteStream(SCRATCH_FILE));
     if (!existsSync(present)) throw new BackupError("the stack's Grafana has no database yet: start it first");
-    const found = prepareOldGrafana(SCRATCH_FILE, present, lost === "key-is-lost");
+    const found = prepareOldGrafana(SCRATCH_FILE, present);
     await writeWithHead(found, createReadStream(SCRATCH_FILE), process.stdout);
   },
   /** What of a database of Grafana's is the operators' own. */

@@ -96,10 +96,9 @@ function dataSourcesByType(present: Tables): ReadonlyMap<string, string> {
  * Prepares an old installation's database, in place, to take the place of the stack's: what its files provisioned, and what opens
  * it without the administrator, is left out. Panels that read a provisioned data source read the stack's of the same type.
  * @param present the stack's own database
- * @param keyIsLost whether the old Grafana had a secret key of its own, by which nothing can be read here
  * @throws when it is no Grafana's, or of a newer version than the stack's
  */
-export function prepareOldGrafana(file: string, present: string, keyIsLost: boolean): OldGrafana {
+export function prepareOldGrafana(file: string, present: string): OldGrafana {
   const [database, stack] = [new DatabaseSync(file), new DatabaseSync(present, { readOnly: true, timeout: 20_000 })];
   try {
     const [tables, now] = [new Tables(database), new Tables(stack)];
@@ -132,10 +131,18 @@ export function prepareOldGrafana(file: string, present: string, keyIsLost: bool
         );
     }
     leave("provisioned data sources", tables.run("data_source", "DELETE FROM data_source WHERE read_only = 1"));
-    if (keyIsLost) {
-      leave("keys that the old secret key encrypted", tables.run("data_keys", "DELETE FROM data_keys"));
-      tables.run("signing_key", "DELETE FROM signing_key");
-    }
+    // What the old Grafana encrypted is lost: it had another secret key, and Grafana refuses to encrypt beside a key that it cannot read.
+    leave(
+      "keys by which passwords of data sources and contact points are read",
+      tables.run("data_keys", "DELETE FROM data_keys"),
+    );
+    tables.run("signing_key", "DELETE FROM signing_key");
+    // The next update would otherwise take what is encrypted from now on for something that the old Grafana did.
+    database.exec(
+      "DROP TABLE IF EXISTS autollm_note; CREATE TABLE autollm_note (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    );
+    for (const { name, value } of now.rows("autollm_note", "SELECT name, value FROM autollm_note"))
+      database.prepare("INSERT INTO autollm_note (name, value) VALUES (?, ?)").run(String(name), String(value));
     database.exec("COMMIT");
     return { facts: grafanaFacts(file), left };
   } finally {

@@ -33,7 +33,8 @@ describe("an old Grafana's database", () => {
     database.close();
     return rows.map((row) => ({ ...row }));
   };
-  const present = "INSERT INTO data_source VALUES ('metrics', 'prometheus', 1), ('logs', 'loki', 1);";
+  const present =
+    "CREATE TABLE autollm_note (name TEXT, value TEXT); INSERT INTO autollm_note VALUES ('secret-key', 'mark'); INSERT INTO data_source VALUES ('metrics', 'prometheus', 1), ('logs', 'loki', 1);";
   const old = `
     INSERT INTO user VALUES (2, 'bob', 'bob@example.org', 'Bob', 'hash', 0);
     INSERT INTO user_auth_token VALUES (1), (2);
@@ -50,39 +51,39 @@ describe("an old Grafana's database", () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   it("keeps what the operators made, and leaves what its files made and what opens it", () => {
-    const { facts, left } = prepareOldGrafana(make("old.db", old), file("stack.db"), false);
+    const { facts, left } = prepareOldGrafana(make("old.db", old), file("stack.db"));
     expect(facts).toMatchObject({ dashboards: 1, users: 1 });
     expect(left).toEqual({
       sessions: 2,
       "tokens of programs": 1,
       "provisioned dashboards": 1,
       "provisioned data sources": 1,
+      "keys by which passwords of data sources and contact points are read": 1,
     });
     expect(ask("old.db", "SELECT uid FROM data_source")).toEqual([{ uid: "own" }]);
     expect(ask("old.db", "SELECT login, password FROM user WHERE id = 2")).toEqual([
       { login: "bob", password: "hash" },
     ]);
-    expect(ask("old.db", "SELECT name FROM data_keys")).toHaveLength(1);
   });
 
   it("has its panels read the stack's data source of the same type", () => {
-    prepareOldGrafana(make("old.db", old), file("stack.db"), false);
+    prepareOldGrafana(make("old.db", old), file("stack.db"));
     expect(ask("old.db", "SELECT data FROM dashboard WHERE uid = 'm'")).toEqual([
       { data: '{"uid":"metrics","note":"older"}' },
     ]);
   });
 
-  it("forgets what a secret key of its own encrypted", () => {
-    const { left } = prepareOldGrafana(make("old.db", old), file("stack.db"), true);
-    expect(left["keys that the old secret key encrypted"]).toBe(1);
+  it("forgets what the old secret key encrypted, and notes that the stack's key is in use", () => {
+    prepareOldGrafana(make("old.db", old), file("stack.db"));
     expect(ask("old.db", "SELECT name FROM data_keys")).toEqual([]);
+    expect(ask("old.db", "SELECT * FROM autollm_note")).toEqual([{ name: "secret-key", value: "mark" }]);
   });
 
   it("is refused where it is newer than the stack's, or no Grafana's", () => {
     const newer = make("newer.db", "INSERT INTO migration_log VALUES ('two');");
-    expect(() => prepareOldGrafana(newer, file("stack.db"), false)).toThrow("newer than the stack's");
+    expect(() => prepareOldGrafana(newer, file("stack.db"))).toThrow("newer than the stack's");
     new DatabaseSync(file("other.db")).close();
-    expect(() => prepareOldGrafana(file("other.db"), file("stack.db"), false)).toThrow("no database of Grafana's");
+    expect(() => prepareOldGrafana(file("other.db"), file("stack.db"))).toThrow("no database of Grafana's");
   });
 
   it("has other facts once a dashboard or a password is another", () => {

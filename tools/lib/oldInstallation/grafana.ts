@@ -16,8 +16,6 @@ const PROGRAM = "/app/backup.mjs";
 export interface OldDatabaseFile {
   readonly path: string;
   readonly bytes: number;
-  /** Whether the old Grafana had a secret key of its own. */
-  readonly keyIsLost: boolean;
 }
 
 /** The old database's file. @throws UserError when there is none, or Grafana uses another kind of database */
@@ -33,9 +31,8 @@ export async function grafanaFile(host: OldHost, { id }: OldContainer): Promise<
   if (kind !== "sqlite3")
     throw new UserError(`the old Grafana keeps its data in ${kind}, which this command does not read`);
   const path = `${variables.get("GF_PATHS_DATA") ?? DATA}/${FILE}`;
-  const keyIsLost = ["GF_SECURITY_SECRET_KEY", "GF_SECURITY_SECRET_KEY__FILE"].some((name) => variables.has(name));
   for await (const { size = 0 } of readArchive(host.read(dockerWords("cp", `${id}:${path}`, "-"))))
-    return { path, bytes: size, keyIsLost };
+    return { path, bytes: size };
   throw new UserError(`the old Grafana has no ${path}`);
 }
 
@@ -53,9 +50,9 @@ export async function prepareGrafana(
   daemon: Daemon,
   host: OldHost,
   container: OldContainer,
-  { path, keyIsLost }: OldDatabaseFile,
+  { path }: OldDatabaseFile,
 ) {
-  const words = ["old-grafana", PRESENT, ...(keyIsLost ? ["key-is-lost"] : [])];
+  const words = ["old-grafana", PRESENT];
   const { head, rest } = await splitHead<OldGrafana>(
     daemon.flow([...(await helperOf(daemon)), ...words], databaseFile(host, container, path)),
   );
