@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { groups } from "../adoption.ts";
 import { readEnvFile } from "../dotenv.ts";
 import { UserError } from "../log.ts";
@@ -15,19 +18,28 @@ export function decoded(bytes: Uint8Array, path: string): string {
 
 /**
  * Decrypts a file of variables by sops, with the key of this machine.
- * @param text the file's content, if it is on another machine
+ * @param name what it is called in messages
  */
-export async function decrypted(path: string, text?: string): Promise<string> {
+export async function decrypted(path: string, name = path): Promise<string> {
   if ((await which("sops")) === undefined)
-    throw new UserError(`${path} is encrypted, and sops is not installed: install it, or decrypt the file yourself`);
+    throw new UserError(`${name} is encrypted, and sops is not installed: install it, or decrypt the file yourself`);
   const format = ["--input-type", "dotenv", "--output-type", "dotenv"];
-  const { code, stdout } = await run("sops", ["--decrypt", ...format, text === undefined ? path : "/dev/stdin"], {
-    ...(text === undefined ? {} : { input: text }),
-    allowFailure: true,
-  });
+  const { code, stdout } = await run("sops", ["--decrypt", ...format, path], { allowFailure: true });
   // What sops says of a failure may hold part of the file.
-  if (code !== 0) throw new UserError(`sops could not decrypt ${path}: is its key here? Try: sops --decrypt ${path}`);
+  if (code !== 0) throw new UserError(`sops could not decrypt ${name}: is its key here? Try: sops --decrypt ${name}`);
   return stdout;
+}
+
+/** Decrypts the content of a file of another place. sops opens its input by a path, so it is a file for a moment, encrypted as it is. */
+async function decryptedCopy(bytes: Uint8Array, name: string): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "autollm-env-"));
+  try {
+    const path = join(folder, ".env.enc");
+    writeFileSync(path, bytes, { mode: 0o600 });
+    return await decrypted(path, name);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** An installation's variables: the file's name, and its text in plain. */
@@ -49,8 +61,9 @@ export async function environmentFile(host: OldHost): Promise<EnvironmentFile> {
   if (file === undefined) throw new UserError(`${host.name} has neither .env nor .env.enc`);
   if (other !== undefined)
     throw new UserError(`${host.name} has .env and .env.enc: move the one away that is not current`);
-  const text = decoded(file.bytes, file.name);
-  return { name: file.name, text: file.name.endsWith(".enc") ? await decrypted(file.name, text) : text };
+  if (file.name.endsWith(".enc"))
+    return { name: file.name, text: await decryptedCopy(file.bytes, `${host.name}/${file.name}`) };
+  return { name: file.name, text: decoded(file.bytes, file.name) };
 }
 
 /** The variables by name, those within groups by the name that they have by themselves. */
