@@ -105,7 +105,7 @@ export const commands = {
   },
   import: {
     group: "data",
-    summary: "copy an old installation's secrets into a stack's config",
+    summary: "copy an old installation's secrets into a stack's config, or its data into the stack",
     page: "docs/from-bash-installer.md",
     load: async () => (await import("./cli/import.ts")).importCommand,
   },

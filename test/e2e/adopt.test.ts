@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
@@ -94,6 +94,15 @@ describe("an old installation's .env", () => {
     expect(opened.code, opened.stderr).toBe(0);
     expect(opened.stderr).toMatch(/OPENAI_API_KEY becomes .*, encrypted/);
     expect(opened.stdout + opened.stderr).not.toContain(value);
+
+    // The same by the installation's directory.
+    const directory = join(stack.home, "old");
+    mkdirSync(directory);
+    renameSync(encrypted, join(directory, ".env.enc"));
+    const found = await stack.autollm("import", directory, "--overwrite");
+    expect(found.code, found.stderr).toBe(0);
+    expect(found.stderr).toMatch(/OPENAI_API_KEY becomes .*, encrypted/);
+    expect(found.stdout + found.stderr).not.toContain(value);
   });
 
   test("leaves what runs its passwords", async () => {

@@ -2,11 +2,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { commandLine } from "../../components/configCommand.ts";
 import type { AdoptedSetting } from "../../components/outside.ts";
-import { adoption } from "../lib/adoption.ts";
+import { type Adoption, adoption } from "../lib/adoption.ts";
 import { confirm, unasked } from "../lib/ask.ts";
 import { command, STACK, USAGE, YES } from "../lib/command.ts";
 import { say, UserError } from "../lib/log.ts";
-import { run, which } from "../lib/run.ts";
+import { decoded, decrypted, environmentFile } from "../lib/oldInstallation/environment.ts";
+import { isInstallation, OldHost } from "../lib/oldInstallation/host.ts";
 import { ensureLocalStack, isShared, openWorkspace, stackExists } from "../lib/workspace.ts";
 
 /** A stack's config as `pulumi config --json` tells it. */
@@ -24,53 +25,96 @@ function isSet(config: Config, setting: AdoptedSetting): boolean {
   return member === undefined ? (found?.value ?? "") !== "" : found?.objectValue?.[member] !== undefined;
 }
 
-/** The text of a file, byte for byte: a byte that is no UTF-8 would otherwise become another character. */
-function decoded(bytes: Uint8Array, path: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new UserError(`${path} is not UTF-8: save it as UTF-8, and look whether each value is still the old one`);
-  }
-}
-
 async function textOf(path: string): Promise<string> {
   if (!existsSync(path)) throw new UserError(`there is no file ${path}`, USAGE);
-  if (!path.endsWith(".enc")) return decoded(readFileSync(path), path);
-  if ((await which("sops")) === undefined)
-    throw new UserError(`${path} is encrypted, and sops is not installed: install it, or decrypt the file yourself`);
-  const format = ["--input-type", "dotenv", "--output-type", "dotenv"];
-  const { code, stdout } = await run("sops", ["--decrypt", ...format, path], { allowFailure: true });
-  // What sops says of a failure may hold part of the file.
-  if (code !== 0) throw new UserError(`sops could not decrypt ${path}: is its key here? Try: sops --decrypt ${path}`);
-  return stdout;
+  return path.endsWith(".enc") ? decrypted(path) : decoded(readFileSync(path), path);
 }
 
-export const importCommand = command(
-  {
-    usage: "FILE",
-    about: `Copies the secrets of an old installation into a stack's config, encrypted, and never prints a value. What is no secret, such as
-the mail server's name, is copied in plain text. If there are known defaults or weak values, it names them all and sets nothing.
-A value that the stack already has stays.
-A copied value takes the place of a generated one, so that running programs keep their passwords; \`rotate\` replaces it later.`,
-    words: { FILE: ".env, or .env.enc if sops and its key are on this machine" },
-    positionals: true,
-    options: {
-      stack: STACK,
-      overwrite: { type: "boolean", says: "also replace what the stack has set" },
-      yes: YES,
-    },
-    // A shared stack's config is a file of this clone.
-    changes: ({ stack }) => (isShared(stack) ? undefined : stack),
-  },
-  async ({ stack, overwrite, yes }, files) => {
-    const [file] = files;
-    if (file === undefined || files.length > 1) throw new UserError(`name one file`, USAGE);
-    const path = resolve(file);
+/** An old installation's variables, and what reads the files that they name. */
+interface Secrets {
+  /** As it is told to the operator. */
+  readonly file: string;
+  readonly adopted: Adoption;
+}
+
+async function secretsOf(word: string): Promise<Secrets> {
+  if (!isInstallation(word)) {
+    const path = resolve(word);
     const read = (name: string) => {
       const found = resolve(dirname(path), name);
       return existsSync(found) ? readFileSync(found, "utf8") : undefined;
     };
-    const { taken, settings, ignored, faults } = adoption(await textOf(path), read);
+    return { file: word, adopted: adoption(await textOf(path), read) };
+  }
+  const host = OldHost.of(word);
+  const { name, text } = await environmentFile(host);
+  // Which files the variables name is known once they are read, and another machine's files are not read at once.
+  const named = new Set<string>();
+  adoption(text, (path) => void named.add(path));
+  const files = new Map<string, string>();
+  for (const path of named) {
+    const bytes = await host.file(path);
+    if (bytes !== undefined) files.set(path, bytes.toString());
+  }
+  return { file: `${host.name}/${name}`, adopted: adoption(text, (path) => files.get(path)) };
+}
+
+export const importCommand = command(
+  {
+    usage: "FILE|INSTALLATION",
+    about: `Copies the secrets of an old installation into a stack's config, encrypted, and never prints a value. What is no secret, such as
+the mail server's name, is copied in plain text. If there are known defaults or weak values, it names them all and sets nothing.
+A value that the stack already has stays.
+A copied value takes the place of a generated one, so that running programs keep their passwords; \`rotate\` replaces it later.
+With --data, an old installation's data instead, into the running stack, in place of what that has: tables, keys of Redis, streams,
+Grafana's own dashboards and users, files, the kill switch. Stop its services first; its Postgres and Redis run on. It is only read.
+Everything is saved as a backup of the stack, verified and restored as one, and compared; what is left behind is listed.`,
+    words: {
+      FILE: ".env, or .env.enc if sops and its key are on this machine",
+      INSTALLATION: "the old installation's directory: on this machine, or ssh://USER@HOST/DIRECTORY",
+    },
+    positionals: true,
+    options: {
+      stack: STACK,
+      data: { type: "boolean", says: "move the data instead of the secrets" },
+      "dry-run": {
+        type: "boolean",
+        says: "with --data: only print what would be moved, with sizes and times, and what is wrong",
+      },
+      table: {
+        type: "string",
+        multiple: true,
+        default: [],
+        value: "TABLE=SERVICE",
+        says: "with --data: the service that owns a table which nobody owns. May be given several times",
+      },
+      project: {
+        type: "string",
+        value: "NAME",
+        says: "with --data: the compose project, if the directory has several",
+      },
+      overwrite: { type: "boolean", says: "also replace what the stack has set" },
+      yes: YES,
+    },
+    // A shared stack's config is a file of this clone.
+    changes: ({ stack, data, "dry-run": dryRun }) =>
+      dryRun === true || (data !== true && isShared(stack)) ? undefined : stack,
+  },
+  async ({ stack, overwrite, yes, data, "dry-run": dryRun, table, project }, words) => {
+    const [word] = words;
+    if (word === undefined || words.length > 1) throw new UserError("name one file or one installation", USAGE);
+    if (data === true) {
+      if (overwrite === true) throw new UserError("--overwrite is about secrets: it does not go with --data", USAGE);
+      if (!isInstallation(word))
+        throw new UserError(`${word} is no directory of this machine, and no ssh:// address`, USAGE);
+      const { importData } = await import("../lib/oldInstallation/importData.ts");
+      const choices = { owners: table, project, dryRun: dryRun === true, unasked: unasked(yes) };
+      return importData({ stack, from: word, ...choices });
+    }
+    if (dryRun === true || table.length > 0 || project !== undefined)
+      throw new UserError("--dry-run, --table and --project go with --data", USAGE);
+    const { file, adopted } = await secretsOf(word);
+    const { taken, settings, ignored, faults } = adopted;
     if (faults.length > 0) throw new UserError(`nothing was set:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
 
     const workspace = await openWorkspace(stack);
@@ -119,7 +163,7 @@ A copied value takes the place of a generated one, so that running programs keep
       }
     }
     say(`${count} set in stack ${stack}; next: ${commandLine(stack, "preview")}, then ${commandLine(stack, "up")}`);
-    const holds = path.endsWith(".enc")
+    const holds = file.endsWith(".enc")
       ? "an attacker with its key reads every secret"
       : "it holds every secret in plain text";
     say(`destroy ${file} and its copies when the old installation is gone: ${holds}`);

@@ -5,6 +5,7 @@ import { loginOf } from "../../components/host/fromSettings.ts";
 import { sshCommand } from "../../components/host/login.ts";
 import type { Settings } from "../../components/settings.ts";
 import { asRoot, quote } from "../../components/shell.ts";
+import { type Content, feedAndRead } from "./flow.ts";
 import { UserError } from "./log.ts";
 import { type RunOptions, type RunResult, run } from "./run.ts";
 import { settingsOf } from "./stackSettings.ts";
@@ -96,6 +97,11 @@ export class Daemon {
     if (code !== 0) throw new UserError(words.trim().split("\n").slice(-3).join("; ") || "the program ended early");
   }
 
+  /** Runs Docker's client with content as its input, and answers what it writes, as it comes. A failure throws with its last words. */
+  flow(args: readonly string[], content: Content = nothing()): Content {
+    return feedAndRead(...this.#line(args), content);
+  }
+
   /** Runs Docker's client here, and hands what it says to Docker's client there. */
   async pipe(args: readonly string[], there: Daemon, thereArgs: readonly string[]): Promise<void> {
     const [from, fromArgs] = this.#line(args);
@@ -120,3 +126,5 @@ export class Daemon {
       throw new UserError(words.trim().split("\n").slice(-3).join("; ") || "the copy ended early");
   }
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}

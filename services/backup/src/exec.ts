@@ -146,6 +146,8 @@ export async function feed(
   } catch (error) {
     const gone = !child.stdin.writable;
     child.kill("SIGTERM");
+    // restic ends once its read of the input returns, not before.
+    child.stdin.destroy();
     const exit = await code;
     if (gone) return { code: exit === 0 ? 128 : exit, stdout, stderr: stderr() };
     throw error;

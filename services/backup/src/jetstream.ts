@@ -73,7 +73,8 @@ const infoOf = (name: string, state: State): StreamInfo => ({
   consumers: state.consumer_count,
 });
 
-async function streamNames(nats: NatsConnection): Promise<string[]> {
+/** The names of a server's streams. */
+export async function streamNames(nats: NatsConnection): Promise<string[]> {
   const names: string[] = [];
   for (;;) {
     const page = await ask<{ total: number; streams: string[] | null }>(nats, `${API}.STREAM.NAMES`, {

@@ -1,8 +1,9 @@
-import { createWriteStream, writeFileSync } from "node:fs";
+import { createReadStream, createWriteStream, existsSync, writeFileSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { connect } from "@nats-io/transport-node";
+import { adoptArchive, volumeSums, writeWithHead } from "./adopt.ts";
 import { makeBackup } from "./backup.ts";
 import { boltFault } from "./boltFile.ts";
 import { endAll } from "./exec.ts";
@@ -12,14 +13,18 @@ import { runLimiter } from "./limiter.ts";
 import { withLock } from "./lock.ts";
 import { reason } from "./log.ts";
 import { serveNatsMetrics } from "./natsMetrics.ts";
+import { grafanaFacts, prepareOldGrafana } from "./oldGrafana.ts";
+import { writeOldStreams } from "./oldStreams.ts";
 import { fileOf, proveSnapshot, unpack } from "./open.ts";
+import { redisDump } from "./redis.ts";
 import { BackupError, findSnapshot, openRepository, snapshots } from "./restic.ts";
 import { makeRestoreTest } from "./restoreTest.ts";
 import { serveScratch } from "./scratch.ts";
 import { copyFrom, type PruneRequest, prune } from "./second.ts";
 import { serve } from "./serve.ts";
-import { keyMark, readSettings, requireSecret, STATE_EXPORT } from "./settings.ts";
+import { keyMark, readSettings, requireSecret, SCRATCH_FILE, STATE_EXPORT } from "./settings.ts";
 import { note } from "./status.ts";
+import type { KeptStream } from "./streamsApi.ts";
 import { runStreams } from "./streamsServe.ts";
 import { answerPlan, fetchWal, writeBase, writeWal } from "./walCommands.ts";
 import { serveWal } from "./walServe.ts";
@@ -128,6 +133,33 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
     const key = "/tmp/key";
     writeFileSync(key, password, { mode: 0o600 });
     answer(await prune({ ...request, key }));
+  },
+  /** Saves stdin, the data of an old installation in the form of a backup, as a snapshot. */
+  adopt: () =>
+    withLock(async () => {
+      answer(await adoptArchive(readSettings(), process.stdin));
+    }).finally(() => process.stdin.destroy()),
+  /** The names and places of what is saved as it is. */
+  volumes: async () => answer(readSettings().volumes),
+  /** Size and hash of every file in them. */
+  "volume-sums": async () => answer(await volumeSums(readSettings())),
+  /** Redis as it is now, as a replica takes it. */
+  "redis-dump": () => pipeline(redisDump(), process.stdout),
+  /** In a container of its own: prepares an old Grafana's database, stdin, to take the place of the one that is named. */
+  "old-grafana": async ([present = ""]) => {
+    await pipeline(process.stdin, createWriteStream(SCRATCH_FILE));
+    if (!existsSync(present)) throw new BackupError("the stack's Grafana has no database yet: start it first");
+    const found = prepareOldGrafana(SCRATCH_FILE, present);
+    await writeWithHead(found, createReadStream(SCRATCH_FILE), process.stdout);
+  },
+  /** What of a database of Grafana's is the operators' own. */
+  "grafana-facts": async ([file = ""]) => answer(grafanaFacts(file)),
+  /** Prepares the streams of a server on this network's loopback to be the stack's, stdin its table, and writes them. */
+  "old-streams": async () => {
+    const table = JSON.parse(await text(process.stdin)) as readonly KeptStream[];
+    const nats = await connect({ servers: "127.0.0.1:4222", waitOnFirstConnect: true, timeout: START_MS });
+    await writeOldStreams(nats, table, process.stdout);
+    await nats.close();
   },
   /** Puts streams from a directory into an empty server on this network's loopback. */
   streams: async ([directory = "", ...names]) => {

@@ -14,6 +14,8 @@ export const STATE_FILE = "stack.json";
 export const JETSTREAM_DIR = "jetstream";
 export const POSTGRES_DIR = "postgres";
 export const VOLUMES_DIR = "volumes";
+/** After the streams of an old installation: what was moved, and what was left out. */
+export const OLD_STREAMS = "streams.json";
 
 /** Every schema and its owner, before the dumps: a test makes the roles first. */
 export const SCHEMAS = `${POSTGRES_DIR}/schemas.json`;

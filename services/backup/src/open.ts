@@ -95,7 +95,8 @@ export async function unpack(id: string, folder: string, out: NodeJS.WriteStream
   await archive.end();
 }
 
-async function put(archive: ArchiveWriter, { size, content, ...head }: Entry): Promise<void> {
+/** Writes an entry of another archive. */
+export async function put(archive: ArchiveWriter, { size, content, ...head }: Entry): Promise<void> {
   if (head.type !== "file") await archive.add(head);
   else if (size !== undefined) await archive.file(head, size, content);
   else await archive.stream(head.path, content);

@@ -109,6 +109,21 @@ export class JetStreamApi {
     return this.#ask(`STREAM.UPDATE.${name}`, { ...config, name });
   }
 
+  deleteStream(name: string): Promise<unknown> {
+    return this.#find(`STREAM.DELETE.${name}`);
+  }
+
+  async consumerNames(stream: string): Promise<readonly string[]> {
+    const names: string[] = [];
+    for (;;) {
+      const page = await this.#ask<{ total: number; consumers: readonly string[] | null }>(`CONSUMER.NAMES.${stream}`, {
+        offset: names.length,
+      });
+      names.push(...(page.consumers ?? []));
+      if (names.length >= page.total || (page.consumers ?? []).length === 0) return names;
+    }
+  }
+
   consumer(stream: string, name: string): Promise<ConsumerState | undefined> {
     return this.#find(`CONSUMER.INFO.${stream}.${name}`);
   }

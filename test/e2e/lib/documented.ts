@@ -49,6 +49,7 @@ export type Proof =
 
 /** It loses what it is about, and brings it back. */
 const DISASTER = { seenIn: "test/e2e/disaster.test.ts" };
+const OLD_INSTALLATION = { seenIn: "test/e2e/old-installation.test.ts" };
 const ACME = { seenIn: "test/unit/another-application.test.ts" };
 const GITHUB = { needs: "GitHub" };
 const STORAGE = { needs: "a cloud's storage" };
@@ -157,6 +158,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
     'echo "SLACK_WEBHOOK_URL=https://hooks.example/$(openssl rand -hex 16)" > .env && ./autollm import .env --yes',
   "./autollm import path/to/.env": "./autollm import .env --yes",
   "./autollm import path/to/.env --stack NAME": "./autollm import .env --stack local --overwrite --yes",
+  "./autollm import ssh://USER@HOST/opt/autollm --data --dry-run --stack NAME": OLD_INSTALLATION,
+  "./autollm import ssh://USER@HOST/opt/autollm --data --stack NAME": OLD_INSTALLATION,
   "./autollm restore": { seenIn: "test/e2e/backup.test.ts" },
   "./autollm backup": true,
   "./autollm backup --list": true,

@@ -67,13 +67,13 @@ async function bootstrap(archive: string): Promise<void> {
 }
 
 /** Bootstraps a Debian into an empty folder, with apt set to this machine's mirror. */
-export async function bootstrapInto(root: string, packages: readonly string[]): Promise<void> {
+export async function bootstrapInto(root: string, packages: readonly string[], suite = SUITE): Promise<void> {
   const mirror = findMirror();
   const program = await debootstrap();
-  await run(program.path, ["--variant=minbase", `--include=${packages.join(",")}`, SUITE, root, mirror.main], {
+  await run(program.path, ["--variant=minbase", `--include=${packages.join(",")}`, suite, root, mirror.main], {
     env: program.env,
   });
-  writeFileSync(join(root, "etc/apt/sources.list"), sourceLines(mirror, SUITE));
+  writeFileSync(join(root, "etc/apt/sources.list"), sourceLines(mirror, suite));
 }
 
 function findMirror(): Mirror {

@@ -29,13 +29,13 @@ import { UserError } from "../log.ts";
 import { piece, type Source } from "./volumes.ts";
 
 /** The server's own socket, where its superuser may connect, and each role to the database that is being restored. */
-const SOCKET = "--host=/tmp";
+export const SOCKET = "--host=/tmp";
 const REPLACED = `${POSTGRES_DATABASE}_replaced`;
 /** It reads everybody's tables, and nothing that it reads runs anybody's code. */
-const READER = "backup";
+export const READER = "backup";
 const PSQL = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", SOCKET];
 /** A schema may bring code that never ends. Beyond this, a restore's own rows take an hour for 10 GB on a slow disk. */
-const LIMIT_S = 4 * 60 * 60;
+export const LIMIT_S = 4 * 60 * 60;
 
 const reads = Object.fromEntries(postgresRoles.map(({ role, reads: others }) => [role, others]));
 
@@ -53,18 +53,18 @@ export class PostgresTarget {
   }
 
   /** The superuser's statements: none of them reads or runs what a service made. */
-  async #sql(database: string, sql: string): Promise<string> {
+  async sql(database: string, sql: string): Promise<string> {
     const args = ["exec", "--interactive", this.#container, ...PSQL, "--username=postgres", `--dbname=${database}`];
     return (await this.#daemon.run(args, { input: sql })).stdout.trim();
   }
 
   /** @throws when a newer Postgres made the dump, or the server is of a version that cannot restore as the owners */
   async check({ postgres }: Manifest): Promise<void> {
-    const major = Math.floor(Number(await this.#sql("postgres", "SHOW server_version_num;")) / 10_000);
+    const major = Math.floor(Number(await this.sql("postgres", "SHOW server_version_num;")) / 10_000);
     if (major < postgres.major)
       throw new UserError(`the backup is of Postgres ${postgres.major}, and this stack runs ${major}`);
     const rule = `SELECT count(*) FROM pg_hba_file_rules WHERE type = 'local' AND '${POSTGRES_RESTORED}' = ANY (database);`;
-    if ((await this.#sql("postgres", rule)) === "0")
+    if ((await this.sql("postgres", rule)) === "0")
       throw new UserError(
         `this stack's Postgres is set up by an earlier version of the program; first: ${commandLine(this.#daemon.stack, "up")}`,
       );
@@ -89,15 +89,15 @@ export class PostgresTarget {
    */
   async restoreAside(source: Source, manifest: Manifest, without: readonly string[]): Promise<void> {
     const schemas = this.#schemas(manifest, without);
-    const roles = (await this.#sql("postgres", "SELECT rolname FROM pg_roles WHERE NOT rolsuper;")).split("\n");
+    const roles = (await this.sql("postgres", "SELECT rolname FROM pg_roles WHERE NOT rolsuper;")).split("\n");
     const strange = schemas.filter(({ owner }) => !roles.includes(owner));
     if (strange.length > 0)
       throw new UserError(
         `this stack has no role ${strange.map(({ owner }) => owner).join(", ")}, which owns a schema of the backup; leave it out: ${strange.map(({ schema }) => `--without ${schema}`).join(" ")}`,
       );
-    await this.#sql("postgres", `DROP DATABASE IF EXISTS ${POSTGRES_RESTORED} WITH (FORCE);`);
-    await this.#sql("postgres", `CREATE DATABASE ${POSTGRES_RESTORED} TEMPLATE template0;`);
-    await this.#sql(
+    await this.sql("postgres", `DROP DATABASE IF EXISTS ${POSTGRES_RESTORED} WITH (FORCE);`);
+    await this.sql("postgres", `CREATE DATABASE ${POSTGRES_RESTORED} TEMPLATE template0;`);
+    await this.sql(
       POSTGRES_RESTORED,
       [
         `REVOKE ALL ON DATABASE ${POSTGRES_RESTORED} FROM PUBLIC;`,
@@ -113,7 +113,7 @@ export class PostgresTarget {
     );
     for (const schema of schemas) await this.#restore(source, manifest, schema);
     const found: TableSum[] = [];
-    for (const { schema } of schemas) found.push(...(await this.#sums(schema)));
+    for (const { schema } of schemas) found.push(...(await this.sums(schema)));
     const there = (sums: readonly TableSum[]) => sums.filter(({ schema }) => !without.includes(schema));
     // Checksums of the former form were of another kind.
     const comparable = (sums: readonly TableSum[]) =>
@@ -121,7 +121,7 @@ export class PostgresTarget {
     const differences = tableDifferences(comparable(savedTables(manifest)), comparable(found));
     if (differences.length > 0) throw new UserError(`the restored database differs: ${differences.join("; ")}`);
     // Last: before their rows come, all tables are empty, and a reader's would be taken for copies of its owner's.
-    await this.#sql(POSTGRES_RESTORED, [...schemaGuardSql(), ""].join("\n"));
+    await this.sql(POSTGRES_RESTORED, [...schemaGuardSql(), ""].join("\n"));
   }
 
   async #restore(source: Source, { format }: Manifest, { schema, owner }: SavedSchema): Promise<void> {
@@ -146,7 +146,7 @@ export class PostgresTarget {
   }
 
   /** Counts and sums a schema's tables, by a role that reads and whose reading runs nobody's code. */
-  async #sums(schema: string): Promise<TableSum[]> {
+  async sums(schema: string): Promise<TableSum[]> {
     const options = Object.entries(readerSettings).map(([name, value]) => `SET ${name} = '${value}';`);
     const session = ["exec", "--interactive", this.#container, ...PSQL, `--username=${READER}`];
     const ask = [...session, `--dbname=${POSTGRES_RESTORED}`];
@@ -166,7 +166,7 @@ export class PostgresTarget {
 
   /** Puts the restored database in the present one's place, both or neither. */
   async putInPlace(): Promise<void> {
-    await this.#sql(
+    await this.sql(
       "postgres",
       [
         `DROP DATABASE IF EXISTS ${REPLACED} WITH (FORCE);`,

@@ -59,13 +59,15 @@ export interface RestoreArgs {
   readonly held: readonly string[];
   /** Schemas of Postgres that are not restored, and are empty afterwards. */
   readonly without: readonly string[];
+  /** Looks at the stores when they run with the restored data, before a service may change it. */
+  readonly verify?: () => Promise<void>;
 }
 
 /**
  * Replaces a stack's data by a verified snapshot's: stops who writes, restores each store aside and puts it in place, starts
  * everything again. On a fault the services stay stopped, so that nothing trades on half of the data.
  */
-export async function restore({ source, manifest, into, held, without }: RestoreArgs): Promise<void> {
+export async function restore({ source, manifest, into, held, without, verify }: RestoreArgs): Promise<void> {
   const containers = await into.containers();
   const name = (service: string): string => {
     const found = containers.get(service);
@@ -108,6 +110,7 @@ export async function restore({ source, manifest, into, held, without }: Restore
       await into.ask("restart", name("postgres"));
       await healthy(into, [...stores, name("postgres")]);
     });
+    await verify?.();
     await step("starting the services", "until they are healthy", async () => {
       const started = writers.filter((service) => !held.includes(service)).map(name);
       await into.ask("start", ...started);
