@@ -97,6 +97,12 @@ export const commands = {
     page: "docs/disaster.md",
     load: async () => (await import("./cli/recovery-kit.ts")).recoveryKitCommand,
   },
+  move: {
+    group: "run",
+    summary: "to another host, with a short stop",
+    page: "docs/move.md",
+    load: async () => (await import("./cli/move.ts")).moveCommand,
+  },
   import: {
     group: "data",
     summary: "copy an old installation's secrets into a stack's config",

@@ -21,6 +21,11 @@ export interface Target {
   readonly environment: string;
   /** Seconds between two health checks of a container. */
   readonly healthInterval: number;
+  /**
+   * Whether the stores alone are started, and every other container is made without being started: so is a host to which a stack
+   * moves, until it serves (docs/move.md).
+   */
+  readonly held?: boolean;
   /** Labels of every container of the stack. */
   readonly labels: Readonly<Record<string, string>>;
 }
