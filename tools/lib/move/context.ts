@@ -48,6 +48,8 @@ export const FILES = {
   stated: "stated",
   /** On the new host: nothing is left to do but to wipe the old one. */
   finished: "finished",
+  /** On the new host: nothing of the stack is on the old one. */
+  wiped: "wiped",
 } as const;
 
 /** A stack's file with another place of its host; comments stay. */

@@ -75,6 +75,7 @@ case $ACTION in
     sync "$DIRECTORY"
     ;;
   read) cat "$DIRECTORY/$NAME" ;;
+  clear) rm -rf "$DIRECTORY" ;;
   forget) rm -f "$DIRECTORY/$NAME" ;;
   tools)
     command -v rsync >/dev/null || { apt_get update && apt_get install --yes --no-install-recommends rsync; }

@@ -15,6 +15,8 @@ export async function keepRecord({ from, record, workspace }: Move): Promise<voi
   const folder = localMove(workspace.stack);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writePrivate(join(folder, "record"), text);
+  // What an earlier move left there is that one's.
+  await from.run("clear");
   await from.write("record", text);
 }
 
@@ -45,6 +47,7 @@ export async function makePlatform(move: Move): Promise<void> {
   await to.run("stop-all");
   await to.run("tools");
   await from.run("tools");
+  await to.run("clear");
   await to.write("record", JSON.stringify(move.record));
   await to.write(FILES.state, JSON.stringify({ ...made, deployment: asStarted(made.deployment, former.deployment) }));
   await giveBackState(move);

@@ -44,6 +44,10 @@ export async function moveTo({ workspace, settings }: Movable, place: NewPlace):
       );
     return makeMove(workspace, settings, record);
   }
+  if (record !== undefined && record.to.address === host.address && !present.files.has(FILES.wiped))
+    throw new UserError(
+      `the former host of ${stack}, ${record.from.address}, still has its data: ${commandLine(stack, `move --wipe ${record.from.address}`)} first`,
+    );
   const to = newPlace(settings, stack, place);
   await step(`looking at ${place.address}`, "seconds; it is waited for while it boots", () =>
     checkMove(workspace, settings, to),
@@ -70,7 +74,7 @@ function newPlace({ host }: Movable["settings"], stack: string, { address, hostK
 export async function runMove(move: Move, steps: readonly MoveStep[] = moveSteps): Promise<void> {
   for (const each of steps) {
     // What is done shows on the hosts; and every step looks again, since another one may have been the last.
-    if (each.isDone(await lookAtBoth(move))) continue;
+    if (each.isDone(await lookAtBoth(move), move)) continue;
     mayGoOn(move);
     try {
       await step(each.says, each.takes, () => each.run(move));

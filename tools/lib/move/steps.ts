@@ -13,7 +13,7 @@ export interface MoveStep {
   /** How long that is. */
   readonly takes: string;
   /** Whether the hosts show that it needs not be done (again). */
-  readonly isDone: (both: Both) => boolean;
+  readonly isDone: (both: Both, move: Pick<Move, "record">) => boolean;
   /** Whether the old host is stopped meanwhile: a fault has it start again. */
   readonly isStopped?: boolean;
   readonly run: (move: Move) => Promise<void>;
@@ -34,7 +34,7 @@ export const moveSteps: readonly MoveStep[] = [
     name: "record",
     says: "noting the move on the old host",
     takes: "a moment",
-    isDone: ({ from }) => from.record !== undefined,
+    isDone: ({ from }, { record }) => from.record?.since === record.since,
     run: keepRecord,
   },
   {

@@ -24,10 +24,12 @@ export async function wipeFormer(
     throw new UserError(
       `the former host of ${stack} is ${record.from.address}, and not ${address}: nothing was removed`,
     );
-  const { from } = makeMove(workspace, settings, record);
+  const { from, to } = makeMove(workspace, settings, record);
   if (!(await from.look()).files.has(FILES.fenced))
     throw new UserError(`${address} is not fenced, so it may serve: nothing was removed`);
   if (!(await ask(`Remove ${stack} and all of its data from ${address}?`))) return 1;
-  say(`${address}: removed ${(await from.run("wipe")).trim()}. The machine itself stays as it was set up, and closed.`);
+  const removed = (await from.run("wipe")).trim();
+  await to.write(FILES.wiped, new Date().toISOString());
+  say(`${address}: removed ${removed}. The machine itself stays as it was set up, and closed.`);
   return 0;
 }
