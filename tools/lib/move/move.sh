@@ -121,7 +121,7 @@ case $ACTION in
     done
     ;;
   counts)
-    # Rows of each table, keys of each database of Redis, and NATS's streams. They stand still: nobody writes.
+    # Rows of each table, keys of each database of Redis, and NATS's streams. Nobody writes meanwhile.
     postgres=$(store postgres)
     sql() { docker exec "$postgres" psql --no-psqlrc --quiet --no-align --tuples-only --host=/tmp --username=postgres "$@"; }
     sql --dbname=postgres --command="SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1" | while read -r database; do
