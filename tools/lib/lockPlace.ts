@@ -88,6 +88,10 @@ export function lockFile(stack: string, { host }: Pick<Settings, "host">): strin
   return join(host === undefined ? sharedDirectory() : HOST_DIRECTORY, stack);
 }
 
+/** Where the machine of a stack's Docker is told of the stack's move. */
+export const moveFolder = (stack: string, { host }: Pick<Settings, "host">): string =>
+  host === undefined ? localMove(stack) : moveDirectory(stack);
+
 /**
  * The place of a stack that others change too.
  * @param hostDirectory on a host that the stack sets up

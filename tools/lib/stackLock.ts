@@ -7,6 +7,7 @@ import { type HeldLock, setHeld } from "./held.ts";
 import { type LockPlace, lockPlace, STALE_SECONDS } from "./lockPlace.ts";
 import { say, UserError } from "./log.ts";
 import { isAlive, processSpace, startOf } from "./machine.ts";
+import { moveNotice, movingIn } from "./moving.ts";
 
 /** How often the holder shows that it lives. */
 const BEAT_MS = 30_000;
@@ -88,13 +89,10 @@ export async function holderOf(place: LockPlace): Promise<Holder | undefined> {
   return answer.startsWith("held ") ? heldOf(answer) : undefined;
 }
 
-/** Why another command than the move's own may not change a stack that is moved; undefined where none is. */
+/** Why another command than the move's own may change nothing of a stack that is moved; undefined where none is. */
 export function moveRefusal(stack: string, command: string, answer: string): HeldLock["refuses"] {
-  const [, word, address = ""] = /^(moving|moved) (\S+)$/m.exec(answer) ?? [];
-  if (word === undefined || command.split(" ")[0] === "move") return undefined;
-  if (word === "moved")
-    return `stack ${stack} is on ${address} by now, and this clone's config names its former host: git pull; or, in the clone that moved it: ${commandLine(stack, `move --to ${address}`)}`;
-  return `stack ${stack} is being moved to ${address}: end that first (${commandLine(stack, `move --to ${address}`)}), or take it back (${commandLine(stack, "move --back")})`;
+  const moving = movingIn(answer);
+  return moving === undefined || command.split(" ")[0] === "move" ? undefined : moveNotice(stack, moving);
 }
 
 /** Takes the lock, also one whose holder is dead. */

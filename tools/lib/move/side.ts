@@ -57,10 +57,9 @@ export class Side {
     this.#files = filesDirectory({ ...settings, host }, stack);
     const login = loginOf(host);
     // One connection for all: a stop has no time for logins, and the host's firewall counts them.
-    this.#ssh = [
-      "ssh",
-      ...[...sshOptions(login), ...sharedConnection(), `${login.user}@${login.address}`].map(quote),
-    ].join(" ");
+    const options = [...sshOptions(login), ...sharedConnection(), `${login.user}@${login.address}`].map(quote);
+    // Where the shared connection's socket lies.
+    this.#ssh = `[ -d ~/.ssh ] || mkdir -m 0700 ~/.ssh; exec ssh ${options.join(" ")}`;
   }
 
   get address(): string {
