@@ -176,6 +176,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm restore latest": DISASTER,
   "./autollm up --new-volume redis-data": DISASTER,
   "./autollm restore --at 2000-01-01T00:00:00Z": { seenIn: "test/e2e/wal.test.ts" },
+  "./autollm move": MOVE,
   "./autollm move --to ADDRESS": MOVE,
   "./autollm move --to 203.0.113.9 --host-key 'ssh-ed25519 AAAA...' --stack production": MOVE,
   "./autollm move --back --stack production": MOVE,
