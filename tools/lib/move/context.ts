@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HELD_VARIABLE } from "../../../components/runtime/held.ts";
 import type { Settings } from "../../../components/settings.ts";
+import { releaseEngineLock } from "../engineLock.ts";
 import { localMove } from "../lockPlace.ts";
 import { StackFile } from "../stackFile.ts";
-import type { Deployment } from "../state.ts";
+import { type Deployment, replaceState } from "../state.ts";
 import { type Workspace, workspaceWith } from "../workspace.ts";
 import type { MoveRecord, Place } from "./record.ts";
 import { type Seen, Side } from "./side.ts";
@@ -98,4 +99,10 @@ export interface Exported {
 /** The state that a host keeps. */
 export async function stateOn(side: Side): Promise<Exported> {
   return JSON.parse(await side.read(FILES.state)) as Exported;
+}
+
+/** Makes a state the stack's, also where an engine was killed meanwhile. */
+export async function putState(workspace: Workspace, state: Exported): Promise<void> {
+  await releaseEngineLock(workspace);
+  await replaceState(workspace, state);
 }

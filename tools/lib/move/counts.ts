@@ -3,7 +3,8 @@ import { UserError } from "../log.ts";
 
 const stream = z.object({
   name: z.string(),
-  state: z.object({ messages: z.int(), first_seq: z.int(), last_seq: z.int(), consumer_count: z.int().default(0) }),
+  state: z.object({ messages: z.int(), last_seq: z.int() }),
+  consumer_detail: z.array(z.object({ config: z.object({ durable_name: z.string().default("") }) })).default([]),
 });
 const answer = z.object({
   account_details: z.array(z.object({ stream_detail: z.array(stream).default([]) })).default([]),
@@ -14,7 +15,7 @@ export interface Counts {
   readonly rows: Readonly<Record<string, number>>;
   /** Keys of Redis that do not expire, by database. */
   readonly keys: Readonly<Record<string, number>>;
-  /** Of a stream: the number of its last message, which only grows, and how many it has and is read by. */
+  /** Of a stream: the number of its last message, which only grows, how many it has, and its durable consumers. */
   readonly streams: Readonly<
     Record<string, { readonly last: number; readonly messages: number; readonly consumers: number }>
   >;
@@ -41,9 +42,13 @@ export function readCounts(text: string): Counts {
     rows: Object.fromEntries(rows),
     keys: Object.fromEntries(keys),
     streams: Object.fromEntries(
-      all.map(({ name, state }) => [
+      all.map(({ name, state, consumer_detail: consumers }) => [
         name,
-        { last: state.last_seq, messages: state.messages, consumers: state.consumer_count },
+        {
+          last: state.last_seq,
+          messages: state.messages,
+          consumers: consumers.filter(({ config }) => config.durable_name !== "").length,
+        },
       ]),
     ),
   };

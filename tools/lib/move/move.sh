@@ -131,7 +131,7 @@ case $ACTION in
         WHERE c.relkind IN ('r', 'm') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' ORDER BY 1" </dev/null
     done
     docker exec "$(store redis)" /bin/sh /etc/autollm/acl.sh cli info keyspace | tr -d '\r' | sed -n 's/^db/keys db/p'
-    printf 'streams %s\n' "$(docker exec "$(store nats)" wget -q -T 10 -O - 'http://nats.nats:8222/jsz?streams=true&consumers=true' | tr -d '\n')"
+    printf 'streams %s\n' "$(docker exec "$(store nats)" wget -q -T 10 -O - 'http://nats.nats:8222/jsz?streams=true&consumers=true&config=true' | tr -d '\n')"
     ;;
   beat) touch "$DIRECTORY/lease" ;;
   stop)

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { commandLine } from "../../../components/configCommand.ts";
 import { localMove } from "../lockPlace.ts";
 import { say, UserError } from "../log.ts";
-import { deploymentOf, exported, replaceState } from "../state.ts";
+import { deploymentOf, exported } from "../state.ts";
 import { update } from "../update.ts";
 import { writePrivate } from "../workspace.ts";
-import { FILES, type Move, nextWorkspace, stateOn } from "./context.ts";
+import { FILES, type Move, nextWorkspace, putState, stateOn } from "./context.ts";
 import { asStarted, sharesHost, volumePairs, withoutHost } from "./state.ts";
 
 export async function keepRecord({ from, record, workspace }: Move): Promise<void> {
@@ -35,7 +35,7 @@ export async function makePlatform(move: Move): Promise<void> {
   await from.write(FILES.swapped, "");
   // After an interruption it may be either's.
   if (sharesHost(await deploymentOf(workspace), former.deployment))
-    await replaceState(workspace, { ...former, deployment: withoutHost(former.deployment) });
+    await putState(workspace, { ...former, deployment: withoutHost(former.deployment) });
   const next = nextWorkspace(move);
   await update(next, true);
   const made = await exported(workspace);
@@ -58,6 +58,6 @@ export async function makePlatform(move: Move): Promise<void> {
 /** The stack's state is the old host's again. */
 export async function giveBackState({ from, workspace }: Move): Promise<void> {
   const former = await stateOn(from);
-  if (!sharesHost(await deploymentOf(workspace), former.deployment)) await replaceState(workspace, former);
+  if (!sharesHost(await deploymentOf(workspace), former.deployment)) await putState(workspace, former);
   await from.run("forget", { NAME: FILES.swapped });
 }

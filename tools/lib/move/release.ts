@@ -4,9 +4,8 @@ import { killSwitchText } from "../../../components/platform/killSwitch.ts";
 import { localMove } from "../lockPlace.ts";
 import { say } from "../log.ts";
 import { PlatformSwitch } from "../platformSwitch.ts";
-import { replaceState } from "../state.ts";
 import { update } from "../update.ts";
-import { atPlace, FILES, type Move, stackFileOf, stateOn } from "./context.ts";
+import { atPlace, FILES, type Move, putState, stackFileOf, stateOn } from "./context.ts";
 
 const HEALTHY_WITHIN_S = 600;
 /** What a client needs besides the services: then the stop is over. */
@@ -43,7 +42,7 @@ export async function release(move: Move): Promise<void> {
 }
 
 export async function takeState({ to, workspace }: Move): Promise<void> {
-  await replaceState(workspace, await stateOn(to));
+  await putState(workspace, await stateOn(to));
   await to.write(FILES.stated, "");
 }
 

@@ -7,7 +7,12 @@ const streams = (last: number, messages: number, consumers = 2) =>
       {
         name: "$G",
         stream_detail: [
-          { name: "ORDERS", state: { messages, first_seq: 1, last_seq: last, consumer_count: consumers } },
+          {
+            name: "ORDERS",
+            state: { messages, last_seq: last },
+            // One that goes with its session does not count.
+            consumer_detail: [{ config: {} }, ...Array(consumers).fill({ config: { durable_name: "reader" } })],
+          },
         ],
       },
     ],
