@@ -20,9 +20,10 @@ import { root, type Workspace } from "./workspace.ts";
  * Brings a stack to what its config says.
  * @param unasked whether the engine asks nobody. The preview, by which the policies judge before anything changes, is then a run of
  * its own: if it shows that nothing changes, there is no update
+ * @param again the command that repeats it, as a fault names it
  * @throws UserError when it failed
  */
-export async function update(workspace: Workspace, unasked: boolean): Promise<void> {
+export async function update(workspace: Workspace, unasked: boolean, again = "up"): Promise<void> {
   const { stack, local } = workspace;
   // A stack that an earlier version made has none yet.
   if (local) await ensureNetworkRange(workspace);
@@ -36,7 +37,7 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   if (local) await showUnhealthy(stack);
   say("");
   throw new UserError(
-    `pulumi ${failed ? "preview" : "up"} failed (exit code ${code}); see the lines above. ${failed ? "Nothing was changed" : "Nothing is lost"}: fix it and run: ${commandLine(stack, "up")}`,
+    `pulumi ${failed ? "preview" : "up"} failed (exit code ${code}); see the lines above. ${failed ? "Nothing was changed" : "Nothing is lost"}: fix it and run: ${commandLine(stack, again)}`,
   );
 }
 

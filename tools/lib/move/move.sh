@@ -60,6 +60,15 @@ UNIT
   systemctl enable --quiet --now "$unit.timer" >/dev/null 2>&1
 }
 
+# Nothing starts the containers any more, a reboot neither.
+seal() {
+  unarm
+  # shellcheck disable=SC2046
+  docker update --restart no $(of) >/dev/null
+  # shellcheck disable=SC2046
+  stop $(running | cut -d ' ' -f 2)
+}
+
 case $ACTION in
   look)
     for file in "$DIRECTORY"/*; do
@@ -178,15 +187,11 @@ case $ACTION in
     [ -e "$DIRECTORY/fenced" ] || mv "$DIRECTORY/stopped.$ID" "$DIRECTORY/fenced" 2>/dev/null ||
       fail "the old host has started again by itself, since it had no sign of this command for $LEASE s"
     sync "$DIRECTORY"
-    unarm
-    # Nothing starts them: no reboot, and no executor that somebody starts by hand trades.
-    # shellcheck disable=SC2046
-    docker update --restart no $(of) >/dev/null
-    # shellcheck disable=SC2046
-    stop $(running | cut -d ' ' -f 2)
+    seal
     ;;
   lock-up)
-    # After its copy was taken.
+    # Again, since a command may have ended right after the rename. The switch, after its copy was taken.
+    seal
     mkdir -p "$switch"
     printf %s "$CONTENT" | base64 -d >"$switch/on.prom"
     chmod 0644 "$switch/on.prom"

@@ -37,7 +37,7 @@ export async function makePlatform(move: Move): Promise<void> {
   if (sharesHost(await deploymentOf(workspace), former.deployment))
     await putState(workspace, { ...former, deployment: withoutHost(former.deployment) });
   const next = nextWorkspace(move);
-  await update(next, true);
+  await update(next, true, `move --to ${to.address}`);
   const made = await exported(workspace);
   const { missing } = volumePairs(former.deployment, made.deployment);
   if (missing.length > 0)

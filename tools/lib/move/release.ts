@@ -47,7 +47,7 @@ export async function takeState({ to, workspace }: Move): Promise<void> {
 }
 
 export async function finish({ to, workspace }: Move): Promise<void> {
-  await update(workspace, true);
+  await update(workspace, true, `move --to ${to.address}`);
   await to.write(FILES.finished, new Date().toISOString());
   rmSync(localMove(workspace.stack), { recursive: true, force: true });
 }
