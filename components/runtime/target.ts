@@ -22,7 +22,7 @@ export interface Target {
   /** Seconds between two health checks of a container. */
   readonly healthInterval: number;
   /**
-   * Whether the stores alone are started, and every other container is made without being started: so is a host to which a stack
+   * Whether the containers are made without being started, but those that an update needs: so is a host to which a stack
    * moves, until it serves (docs/move.md).
    */
   readonly held?: boolean;

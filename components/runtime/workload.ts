@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { quote } from "../shell.ts";
 import { containerArgs, environmentList } from "./containerArgs.ts";
 import { Files, type FileTree, keyedDigest } from "./files.ts";
-import { HELD, isStore } from "./held.ts";
+import { HELD, startsHeld } from "./held.ts";
 import { LIVE_MOUNT, LiveFiles } from "./liveFiles.ts";
 import type { Segments } from "./segments.ts";
 import { shell, type Target } from "./target.ts";
@@ -114,7 +114,7 @@ export class Workload extends pulumi.ComponentResource {
     this.container = new docker.Container(
       name,
       // After the digest: it is the same container, of which another command starts what is not started here.
-      target.held === true && !isStore(name) ? { ...claimedInputs, ...HELD } : claimedInputs,
+      target.held === true && !startsHeld(name) ? { ...claimedInputs, ...HELD } : claimedInputs,
       {
         parent: this,
         provider: target.docker,

@@ -63,7 +63,7 @@ export function atPlace(path: string, place: Place): StackFile {
 export const stackFileOf = ({ cwd, stack }: Pick<Workspace, "cwd" | "stack">): string =>
   join(cwd, `Pulumi.${stack}.yaml`);
 
-/** The same stack on the new host, where an update makes everything and starts the stores alone. */
+/** The same stack on the new host, where an update makes everything and starts next to nothing. */
 export function nextWorkspace({ workspace, record }: Pick<Move, "workspace" | "record">): Workspace {
   const config = atPlace(stackFileOf(workspace), record.to).toString();
   return workspaceWith(workspace, localMove(workspace.stack), config, { [HELD_VARIABLE]: "yes" });

@@ -69,6 +69,20 @@ seal() {
   stop $(running | cut -d ' ' -f 2)
 }
 
+# look_at SERVICE: how its container is. Docker's own look at it may be half a minute away, so the check is made here.
+look_at() {
+  id=$(of --filter "label=autollm.service=$1" | head -n 1)
+  [ -n "$id" ] || { echo "$1 missing"; return; }
+  is=$(docker inspect --format '{{if .State.Running}}{{with .State.Health}}{{.Status}}{{else}}running{{end}}{{else}}{{.State.Status}}{{end}}' "$id")
+  case $is in
+    starting | unhealthy)
+      check=$(docker inspect --format '{{json .Config.Healthcheck.Test}}' "$id" | jq -r '.[1:] | @sh')
+      if eval "timeout 5 docker exec $id $check" >/dev/null 2>&1; then is=healthy; fi
+      ;;
+  esac
+  echo "$1 $is"
+}
+
 case $ACTION in
   look)
     for file in "$DIRECTORY"/*; do
@@ -206,11 +220,8 @@ case $ACTION in
     docker start $ids >/dev/null
     ;;
   health)
-    for service in $SERVICES; do
-      id=$(of --filter "label=autollm.service=$service" | head -n 1)
-      [ -n "$id" ] || { echo "$service missing"; continue; }
-      echo "$service $(docker inspect --format '{{with .State.Health}}{{.Status}}{{else}}{{$.State.Status}}{{end}}' "$id")"
-    done
+    for service in $SERVICES; do look_at "$service" & done
+    wait
     ;;
   resume)
     # The move is taken back: what ran, runs again.

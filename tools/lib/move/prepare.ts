@@ -52,7 +52,9 @@ export async function makePlatform(move: Move): Promise<void> {
   await to.write(FILES.state, JSON.stringify({ ...made, deployment: asStarted(made.deployment, former.deployment) }));
   await giveBackState(move);
   await from.write(FILES.prepared, "");
-  say(`${to.address} has the platform. Nothing runs there: only the stores were started, empty, and are stopped.`);
+  say(
+    `${to.address} has the platform. Nothing runs there: only the stores and Grafana were started, empty, and are stopped.`,
+  );
 }
 
 /** The stack's state is the old host's again. */

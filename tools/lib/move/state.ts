@@ -28,15 +28,16 @@ export function sharesHost(one: Deployment, other: Deployment): boolean {
 const onDaemon = ({ resources = [] }: Deployment) =>
   resources.filter(({ type, id }) => KINDS[type] !== undefined && id !== undefined);
 
-/** What a container that was not started says of its start. */
-const LIFECYCLE = ["start", "mustRun", "__defaults"] as const;
+/** What a container says otherwise that was not started. Its published ports are known of one that runs alone. */
+const INPUTS = ["start", "mustRun", "__defaults"];
+const OUTPUTS = ["start", "mustRun", "ports"];
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** The values with those of another one under the keys of the start. */
-function released(values: Values, from: Values): Values {
-  const left = Object.entries(values).filter(([key]) => !LIFECYCLE.some((each) => each === key));
-  const taken = LIFECYCLE.flatMap((key) => (Object.hasOwn(from, key) ? [[key, from[key]] as const] : []));
+/** The values with those of another one under some keys. */
+function taking(keys: readonly string[], values: Values, from: Values): Values {
+  const left = Object.entries(values).filter(([key]) => !keys.includes(key));
+  const taken = keys.flatMap((key) => (Object.hasOwn(from, key) ? [[key, from[key]] as const] : []));
   return Object.fromEntries([...left, ...taken]);
 }
 
@@ -51,8 +52,8 @@ export function asStarted(deployment: Deployment, before: Deployment): Deploymen
     resources: (deployment.resources ?? []).map((resource) => {
       const was = known.get(resource.urn);
       if (KINDS[resource.type] !== "container" || was === undefined) return resource;
-      const inputs = released((resource.inputs ?? {}) as Values, (was.inputs ?? {}) as Values);
-      const outputs = released(resource.outputs ?? {}, was.outputs ?? {});
+      const inputs = taking(INPUTS, (resource.inputs ?? {}) as Values, (was.inputs ?? {}) as Values);
+      const outputs = taking(OUTPUTS, resource.outputs ?? {}, was.outputs ?? {});
       return { ...resource, inputs, outputs };
     }),
   };

@@ -27,7 +27,7 @@ const container = (id: string, start: boolean): StateResource =>
     inputs: start
       ? { name: "redis", ...{ start: true, mustRun: true, wait: true, __defaults: ["mustRun", "start"] } }
       : { name: "redis", ...{ start: false, mustRun: false, wait: true, __defaults: [] } },
-    outputs: { start, mustRun: start, wait: true, image: "i" },
+    outputs: { start, mustRun: start, wait: true, image: "i", ...(start ? { ports: [{ external: 80 }] } : {}) },
   });
 
 const former: Deployment = {
