@@ -32,6 +32,8 @@ const onDaemon = ({ resources = [] }: Deployment) =>
 const INPUTS = ["start", "mustRun", "__defaults"];
 const OUTPUTS = ["start", "mustRun", "ports"];
 
+const RAW_STATE = "__pulumi_raw_state_delta";
+
 type Values = Readonly<Record<string, unknown>>;
 
 /** The values with those of another one under some keys. */
@@ -53,7 +55,9 @@ export function asStarted(deployment: Deployment, before: Deployment): Deploymen
       const was = known.get(resource.urn);
       if (KINDS[resource.type] !== "container" || was === undefined) return resource;
       const inputs = taking(INPUTS, (resource.inputs ?? {}) as Values, (was.inputs ?? {}) as Values);
-      const outputs = taking(OUTPUTS, resource.outputs ?? {}, was.outputs ?? {});
+      const taken = taking(OUTPUTS, resource.outputs ?? {}, was.outputs ?? {});
+      // The plugin's own note of how the outputs are written: it refuses others with it, and does without it.
+      const { [RAW_STATE]: _, ...outputs } = taken;
       return { ...resource, inputs, outputs };
     }),
   };
