@@ -30,7 +30,7 @@ tell_move() {
   [ -n "$MOVE" ] && [ -e "$MOVE/record" ] && [ ! -e "$MOVE/finished" ] || return 0
   word=moving
   [ ! -e "$MOVE/fenced" ] || word=moved
-  sed -n "s/.*\"to\":{\"address\":\"\([^\"]*\)\".*/$word \1/p" "$MOVE/record"
+  { cat "$MOVE/record"; echo; } | sed -n "s/.*\"to\":{\"address\":\"\([^\"]*\)\".*/$word \1/p"
 }
 
 case $ACTION in

@@ -28,7 +28,7 @@ if [ -e "$MOVE/record" ] && [ ! -e "$MOVE/finished" ]; then
   word=moving
   [ ! -e "$MOVE/fenced" ] || word=moved
   echo '=== move'
-  sed -n "s/.*\"to\":{\"address\":\"\([^\"]*\)\".*/$word \1/p" "$MOVE/record"
+  { cat "$MOVE/record"; echo; } | sed -n "s/.*\"to\":{\"address\":\"\([^\"]*\)\".*/$word \1/p"
 fi
 
 ids=$(docker ps --all --quiet --no-trunc --filter "label=autollm.stack=$STACK")

@@ -6,9 +6,11 @@ import { canAskHost } from "../keyAgent.ts";
 import { UserError } from "../log.ts";
 import { rotationConfig, unfinished } from "../rollover.ts";
 import { run } from "../run.ts";
+import { StackFile } from "../stackFile.ts";
 import { deploymentOf } from "../state.ts";
 import { humanBytes } from "../units.ts";
 import type { Workspace } from "../workspace.ts";
+import { stackFileOf } from "./context.ts";
 import type { Place } from "./record.ts";
 import { Side } from "./side.ts";
 
@@ -69,6 +71,9 @@ export async function checkMove(workspace: Workspace, settings: Settings, to: Pl
   const faults: string[] = [];
   if (!canAskHost(settings))
     faults.push(`this machine has no key of the hosts: ${host.privateKeyPath} (host.privateKeyPath)`);
+  const file = new StackFile(stackFileOf(workspace));
+  if (file.importsEnvironments() && file.get("host") === undefined)
+    faults.push("`host` comes from an environment of Pulumi ESC: set it in the stack's file, which the move changes");
   const state = await deploymentOf(workspace);
   if ((state.pending_operations ?? []).length > 0) faults.push("an update was interrupted: end it with up, first");
   const rotating = unfinished(await rotationConfig(workspace));
