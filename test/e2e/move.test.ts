@@ -185,7 +185,7 @@ describe("a move to another host", () => {
     );
     console.log(`seen: ${orders.length} orders, all filled after the move`);
     expect(await stack.pulumi("preview", "--expect-no-changes")).toMatch(/unchanged/);
-  });
+  }, 2_400_000);
 
   test("leaves the old host stopped, also after a reboot, and its executors unable to trade", async () => {
     await rebootHost(host.container);
