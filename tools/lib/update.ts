@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commandLine } from "../../components/configCommand.ts";
 import { Daemon } from "./daemon.ts";
-import { assertMayChange } from "./held.ts";
+import { heldLock } from "./held.ts";
 import { deployedBy } from "./history.ts";
 import { repairInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
@@ -27,7 +27,8 @@ import { root, type Workspace } from "./workspace.ts";
 export async function update(workspace: Workspace, unasked: boolean, again = "up"): Promise<void> {
   const { stack, local } = workspace;
   // Before all that looks at a state which may be another host's for now.
-  assertMayChange(stack, ["up"]);
+  const refused = heldLock(stack)?.refuses;
+  if (refused !== undefined) throw new UserError(refused);
   // A stack that an earlier version made has none yet.
   if (local) await ensureNetworkRange(workspace);
   await checkBefore(workspace);
