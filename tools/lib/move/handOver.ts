@@ -1,4 +1,5 @@
 import { executors } from "../../../components/platform/catalogue.ts";
+import { killSwitchText } from "../../../components/platform/killSwitch.ts";
 import { heldLock } from "../held.ts";
 import { say, UserError } from "../log.ts";
 import { FILES, type Move, stateOn } from "./context.ts";
@@ -90,10 +91,16 @@ export async function checkCounts(move: Move): Promise<void> {
   say(`    the new host: ${told(readCounts(after))}`);
 }
 
+/** The former host's kill switch, as the command hands it over. */
+export function formerSwitch({ to }: Move): string {
+  const text = killSwitchText({ reason: `the stack has moved to ${to.address}`, at: new Date().toISOString() });
+  return Buffer.from(text).toString("base64");
+}
+
 /** From here on the old host serves no more, and the new one does. */
 export async function fence(move: Move): Promise<void> {
   mayGoOn(move);
-  await move.from.run("fence", { ID: move.id });
+  await move.from.run("fence", { ID: move.id, CONTENT: formerSwitch(move) });
   endBeat(move);
 }
 

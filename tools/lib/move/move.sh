@@ -60,8 +60,16 @@ UNIT
   systemctl enable --quiet --now "$unit.timer" >/dev/null 2>&1
 }
 
-# Nothing starts the containers any more, a reboot neither.
+# No executor that somebody starts by hand trades, and nothing else starts a container, a reboot neither. The kill switch as it was
+# is kept for the new host.
 seal() {
+  if [ ! -e "$DIRECTORY/switch.tar" ]; then
+    mkdir -p "$switch"
+    tar -C "$switch" -cf "$DIRECTORY/switch.tar.new" .
+    mv "$DIRECTORY/switch.tar.new" "$DIRECTORY/switch.tar"
+  fi
+  printf %s "$CONTENT" | base64 -d >"$switch/on.prom"
+  chmod 0644 "$switch/on.prom"
   unarm
   # shellcheck disable=SC2046
   docker update --restart no $(of) >/dev/null
@@ -185,8 +193,12 @@ case $ACTION in
     for each in postgres redis nats; do docker start "$(store "$each")" >/dev/null; done
     ;;
   switch)
-    # The kill switch's directory as it is now.
-    if [ -d "$switch" ]; then tar -C "$switch" -c . | base64 -w 0; fi
+    # The kill switch's directory as it is, or was when the host was fenced.
+    if [ -e "$DIRECTORY/switch.tar" ]; then
+      base64 -w 0 "$DIRECTORY/switch.tar"
+    elif [ -d "$switch" ]; then
+      tar -C "$switch" -c . | base64 -w 0
+    fi
     ;;
   set-switch)
     mkdir -p "$switch"
@@ -203,13 +215,7 @@ case $ACTION in
     sync "$DIRECTORY"
     seal
     ;;
-  lock-up)
-    # Again, since a command may have ended right after the rename. The switch, after its copy was taken.
-    seal
-    mkdir -p "$switch"
-    printf %s "$CONTENT" | base64 -d >"$switch/on.prom"
-    chmod 0644 "$switch/on.prom"
-    ;;
+  seal) seal ;;
   start)
     # Of each service that ran on the old host; an executor that the kill switch had stopped stays stopped.
     ids=''
@@ -246,7 +252,7 @@ case $ACTION in
     volumes=$(docker volume ls --quiet --filter "label=autollm.stack=$STACK")
     # shellcheck disable=SC2086
     [ -z "$volumes" ] || docker volume rm $volumes >/dev/null
-    rm -rf "$FILES" "$DIRECTORY/sums" "$DIRECTORY/state.json" "$DIRECTORY/resume.sh"
+    rm -rf "$FILES" "$DIRECTORY/sums" "$DIRECTORY/state.json" "$DIRECTORY/switch.tar" "$DIRECTORY/resume.sh"
     echo "$(echo "$ids" | grep -c .) containers, $(echo "$networks" | grep -c .) networks, $(echo "$volumes" | grep -c .) volumes"
     ;;
   *) fail "unknown action $ACTION" ;;

@@ -1,11 +1,11 @@
 import { rmSync } from "node:fs";
 import { executors, serviceNames } from "../../../components/platform/catalogue.ts";
-import { killSwitchText } from "../../../components/platform/killSwitch.ts";
 import { localMove } from "../lockPlace.ts";
 import { say } from "../log.ts";
 import { PlatformSwitch } from "../platformSwitch.ts";
 import { update } from "../update.ts";
 import { atPlace, FILES, type Move, putState, stackFileOf, stateOn } from "./context.ts";
+import { formerSwitch } from "./handOver.ts";
 
 const HEALTHY_WITHIN_S = 600;
 /** What a client needs besides the services: then the stop is over. */
@@ -26,8 +26,8 @@ export async function release(move: Move): Promise<void> {
     await to.run("set-switch", { CONTENT: present, ...(present === seen.switch ? {} : { NAME: "reload" }) });
     await to.write(FILES.switch, "");
   }
-  const text = killSwitchText({ reason: `the stack has moved to ${to.address}`, at: new Date().toISOString() });
-  await from.run("lock-up", { CONTENT: Buffer.from(text).toString("base64") });
+  // Again, since a command may have ended in the middle of it.
+  await from.run("seal", { CONTENT: formerSwitch(move) });
   const ran = (await from.read(FILES.fenced)).trim().split("\n");
   await to.run("start", { SERVICES: ran.join(" ") });
   const traders = ran.filter((name) => executors.some((executor) => executor === name));

@@ -116,6 +116,24 @@ describe("a host's part of a move", () => {
     expect(readFileSync(join(directory, "fenced"), "utf8").trim().split("\n")).toEqual(ALL);
   });
 
+  it("has its kill switch on once it is fenced, and hands the switch over as it was before", () => {
+    const folder = join(home, "files", "kill-switch");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "history.jsonl"), "{}");
+    const before = act("switch").stdout;
+    act("stop", { ID: "one" });
+    const more = { CONTENT: Buffer.from("moved").toString("base64") };
+    act("fence", { ID: "one", ...more });
+    act("seal", more);
+    expect(readFileSync(join(folder, "on.prom"), "utf8")).toBe("moved");
+    const after = act("switch").stdout;
+    const listed = (copy: string) =>
+      execFileSync("tar", ["-t"], { input: Buffer.from(copy, "base64"), encoding: "utf8" })
+        .split("\n")
+        .sort();
+    expect(listed(after)).toEqual(listed(before));
+  });
+
   it("starts what ran where the move is taken back", () => {
     rmSync(join(home, "running", "execution-ib"));
     act("stop", { ID: "one" });
