@@ -7,6 +7,7 @@ import { Host } from "./host/host.ts";
 import { readKeyPair } from "./host/keys.ts";
 import { sharedConnection, sshCommand, sshOptions } from "./host/login.ts";
 import { providerLogins } from "./registries.ts";
+import { HELD_VARIABLE } from "./runtime/held.ts";
 import type { Target } from "./runtime/target.ts";
 import type { Settings } from "./settings.ts";
 import type { LoadedConfig } from "./stackConfig.ts";
@@ -20,6 +21,7 @@ export function makeTarget({ settings, registries }: Pick<LoadedConfig, "setting
     filesDir: filesDirectory(settings, stack),
     labels: { "autollm.environment": environment, "autollm.stack": stack },
     healthInterval: settings.healthInterval,
+    held: process.env[HELD_VARIABLE] === "yes",
   };
   const logins = registries === undefined ? {} : { registryAuth: registries.apply(providerLogins) };
   if (settings.host !== undefined) return { ...remoteTarget(settings.host, settings, logins), ...common };
@@ -35,7 +37,7 @@ function remoteTarget(
   settings: NonNullable<Settings["host"]>,
   all: Settings,
   logins: Pick<docker.ProviderArgs, "registryAuth">,
-): Omit<Target, "environment" | "filesDir" | "labels" | "healthInterval"> {
+): Omit<Target, "environment" | "filesDir" | "labels" | "healthInterval" | "held"> {
   const keys = readKeyPair(settings.privateKeyPath);
   if (!pulumi.runtime.isDryRun() && process.env.SSH_AUTH_SOCK === undefined)
     pulumi.log.warn(

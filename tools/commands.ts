@@ -46,6 +46,12 @@ export const commands = {
     summary: "remove a stack of this machine, and its data",
     load: async () => (await import("./cli/down.ts")).downCommand,
   },
+  move: {
+    group: "run",
+    summary: "to another host, with a short stop",
+    page: "docs/move.md",
+    load: async () => (await import("./cli/move.ts")).moveCommand,
+  },
   pulumi: {
     group: "run",
     summary: "any Pulumi command, such as `config set --secret openai`",

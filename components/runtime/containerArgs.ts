@@ -1,6 +1,7 @@
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { namesIn, type SegmentName } from "../segments.ts";
+import { HELD } from "./held.ts";
 import type { VolumeMount } from "./volume.ts";
 import type { WorkloadSpec } from "./workloadSpec.ts";
 
@@ -80,7 +81,7 @@ const memoryFiles = (size: number) => `rw,noexec,nosuid,nodev,size=${size * MIB}
 
 /** When it starts and again, and how long an `up` waits for it. */
 function lifecycle(spec: WorkloadSpec) {
-  if (spec.deploy === "on-demand") return { restart: "no", start: false, mustRun: false };
+  if (spec.deploy === "on-demand") return { restart: "no", ...HELD };
   return {
     restart: "unless-stopped",
     wait: true,

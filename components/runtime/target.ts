@@ -21,6 +21,11 @@ export interface Target {
   readonly environment: string;
   /** Seconds between two health checks of a container. */
   readonly healthInterval: number;
+  /**
+   * Whether the containers are made without being started, but those that an update needs: so is a host to which a stack
+   * moves, until it serves (docs/move.md).
+   */
+  readonly held?: boolean;
   /** Labels of every container of the stack. */
   readonly labels: Readonly<Record<string, string>>;
 }

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { quote } from "../shell.ts";
 import { containerArgs, environmentList } from "./containerArgs.ts";
 import { Files, type FileTree, keyedDigest } from "./files.ts";
+import { HELD, startsHeld } from "./held.ts";
 import { LIVE_MOUNT, LiveFiles } from "./liveFiles.ts";
 import type { Segments } from "./segments.ts";
 import { shell, type Target } from "./target.ts";
@@ -106,11 +107,14 @@ export class Workload extends pulumi.ComponentResource {
       pulumi.unsecret(pulumi.all([args.digestKey, inputs]).apply(([key, all]) => keyedDigest(key, canonical(all)))),
       { parent: this, dependsOn: written },
     );
-    this.container = new docker.Container(
-      name,
+    const claimedInputs =
       claim === undefined
         ? inputs
-        : { ...inputs, envs: environmentList({ ...spec.environment, ...claim.environment }) },
+        : { ...inputs, envs: environmentList({ ...spec.environment, ...claim.environment }) };
+    this.container = new docker.Container(
+      name,
+      // After the digest: it is the same container, of which another command starts what is not started here.
+      target.held === true && !startsHeld(name) ? { ...claimedInputs, ...HELD } : claimedInputs,
       {
         parent: this,
         provider: target.docker,

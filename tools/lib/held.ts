@@ -4,6 +4,8 @@ import { UserError } from "./log.ts";
 export interface HeldLock {
   /** Whether its holder before was a process of this machine that has ended without giving it back. */
   readonly diedHere: boolean;
+  /** Why the engine may change nothing of the stack under this lock. */
+  readonly refuses?: string;
   /** Why the work must not go on, if so: the lock was lost, or the user wants the command to end. */
   stop?: string;
 }
@@ -51,5 +53,6 @@ export function assertMayChange(stack: string, args: readonly string[]): void {
     throw new Error(
       `pulumi ${args.slice(0, 2).join(" ")} without the lock of ${stack}: the command declares no change`,
     );
-  if (lock.stop !== undefined) throw new UserError(lock.stop);
+  const refused = lock.stop ?? lock.refuses;
+  if (refused !== undefined) throw new UserError(refused);
 }

@@ -1,7 +1,7 @@
 import { Daemon } from "./daemon.ts";
 import { releaseEngineLock } from "./engineLock.ts";
 import { say } from "./log.ts";
-import { type Deployment, deploymentOf, exported, replaceState } from "./state.ts";
+import { type Deployment, deploymentOf, exported, replaceState, type StateResource } from "./state.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A thing of Docker's that an interrupted update may have made, or may have removed. */
@@ -88,8 +88,13 @@ async function exists(daemon: Daemon, { kind, reference }: DockerObject): Promis
 
 /** The state without what is gone, which nothing that stays is said to need. */
 export function without(deployment: Deployment, gone: ReadonlySet<string>): Deployment {
+  return keeping(deployment, ({ type, id }) => KINDS[type] === undefined || id === undefined || !gone.has(id));
+}
+
+/** The state with those resources alone that are kept, none of which is said to need another one. */
+export function keeping(deployment: Deployment, isKept: (resource: StateResource) => boolean): Deployment {
   const { resources = [], ...rest } = deployment;
-  const stays = resources.filter(({ type, id }) => KINDS[type] === undefined || id === undefined || !gone.has(id));
+  const stays = resources.filter(isKept);
   // A container and the one that takes its place have one URN.
   const known = new Set(stays.map(({ urn }) => urn));
   const ofKnown = (urns: readonly string[]) => urns.filter((urn) => known.has(urn));

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Sets, keeps, releases or reads the platform's kill switch, on the machine of the stack's Docker. Neither the engine nor NATS is needed.
 # The variables come in front of it: ACTION, DIRECTORY (of the switch), STACK, DOCKER (the daemon's address), EXECUTORS (their
-# services), USERS (their numeric users), RECORD (what the file says; at its end who ends it, as JSON).
+# services), USERS (their numeric users), RECORD (what the file says; at its end who ends it, as JSON), MOVED (a file that is there
+# once the stack serves on another host, or empty).
 # Answers a line for each thing that was done, or could not be:
 #   on | off | kept          the switch (kept: it was on already)
 #   stopped NAME             an executor's container that ran
@@ -15,9 +16,10 @@
 #   unrecorded               what was discarded could not be noted
 #   nats refuses | nats down | nats behind    whether NATS has taken its users for this state
 #   no-docker                Docker does not answer
+#   moved                    the stack is on another host by now: the switch of this one stays on
 set -eu
 umask 022
-: "${ACTION:?}" "${DIRECTORY:?}" "${STACK:?}" "${DOCKER:?}" "${EXECUTORS:?}" "${USERS:?}" "${RECORD:=}"
+: "${ACTION:?}" "${DIRECTORY:?}" "${STACK:?}" "${DOCKER:?}" "${EXECUTORS:?}" "${USERS:?}" "${RECORD:=}" "${MOVED:=}"
 switch=$DIRECTORY/on.prom
 # The services whose containers the switch stopped: those alone are started again.
 stopped=$DIRECTORY/stopped
@@ -117,6 +119,11 @@ hold() {
   stop_all "$(list 5)"
   list 5 | executors | while read -r _ _ _ name; do echo "running $name"; done
 }
+
+if [ -n "$MOVED" ] && [ -e "$MOVED" ]; then
+  echo moved
+  [ "$ACTION" != off ] || ACTION=status
+fi
 
 case $ACTION in
   on)

@@ -32,10 +32,11 @@ export interface LockPlace {
   run(action: LockAction, request: LockRequest, limit?: number): Promise<string>;
 }
 
-function textOf(directory: string, stack: string, action: LockAction, { id, record, dead }: LockRequest): string {
+function textOf(place: Directory, stack: string, action: LockAction, { id, record, dead }: LockRequest): string {
   const variables = {
     ACTION: action,
-    DIRECTORY: directory,
+    DIRECTORY: place.directory,
+    MOVE: place.move ?? "",
     NAME: stack,
     ID: id,
     RECORD: record ?? "",
@@ -45,13 +46,22 @@ function textOf(directory: string, stack: string, action: LockAction, { id, reco
   return `${assignments(variables)}\n${script}`;
 }
 
+interface Directory {
+  readonly directory: string;
+  /** Where the files of the stack's move lie on that machine. */
+  readonly move?: string;
+}
+
 type Send = (text: string, limit?: number) => Promise<RunResult>;
 
-function place(stack: string, directory: string, machine: string, send: Send): LockPlace {
+function place(stack: string, directory: string, machine: string, send: Send, move?: string): LockPlace {
   return {
     where: `${join(directory, stack)} on ${machine}`,
     run: async (action, request, limit) => {
-      const { code, stdout, stderr } = await send(textOf(directory, stack, action, request), limit);
+      const { code, stdout, stderr } = await send(
+        textOf({ directory, ...(move === undefined ? {} : { move }) }, stack, action, request),
+        limit,
+      );
       if (code === 0) return stdout;
       throw new UserError(
         `the lock of stack ${stack} (${join(directory, stack)} on ${machine}) cannot be reached: ${stderr.trim().split("\n").at(-1) || `exit code ${code}`}`,
@@ -65,6 +75,10 @@ const here: Send = (text, limit) => run("sh", ["-s"], { input: text, allowFailur
 
 /** Root's alone; it goes with a restart of the host, as the processes that were at work there do. */
 const HOST_DIRECTORY = "/run/autollm-locks";
+/** Where the files of a stack's move lie on each of its two hosts; root's alone. */
+export const moveDirectory = (stack: string): string => `/var/lib/autollm/move/${stack}`;
+/** On this machine, for a stack whose state lies here too: the folder of its move. */
+export const localMove = (stack: string): string => join(localHome(), "move", stack);
 /** Every account of the machine may write there. */
 const sharedDirectory = () => (existsSync("/run/lock") ? "/run/lock/autollm-locks" : "/tmp/autollm-locks");
 
@@ -73,6 +87,10 @@ export function lockFile(stack: string, { host }: Pick<Settings, "host">): strin
   if (!isShared(stack)) return join(localHome(), "locks", stack);
   return join(host === undefined ? sharedDirectory() : HOST_DIRECTORY, stack);
 }
+
+/** Where the machine of a stack's Docker is told of the stack's move. */
+export const moveFolder = (stack: string, { host }: Pick<Settings, "host">): string =>
+  host === undefined ? localMove(stack) : moveDirectory(stack);
 
 /**
  * The place of a stack that others change too.
@@ -85,7 +103,7 @@ export function sharedPlace(
 ): LockPlace {
   if (host !== undefined) {
     const on = (text: string) => contactOnHost(loginOf(host), host.user, host.firstPort, text);
-    return place(stack, hostDirectory, host.address, (text, limit) => here(on(text), limit));
+    return place(stack, hostDirectory, host.address, (text, limit) => here(on(text), limit), moveDirectory(stack));
   }
   if (!dockerHost.startsWith("ssh://")) return place(stack, sharedDirectory(), "this machine", here);
   const { hostname, port, username } = new URL(dockerHost);
@@ -103,7 +121,7 @@ export function sharedPlace(
  */
 export async function lockPlace(stack: string): Promise<LockPlace> {
   checkStackName(stack);
-  if (!isShared(stack)) return place(stack, join(localHome(), "locks"), "this machine", here);
+  if (!isShared(stack)) return place(stack, join(localHome(), "locks"), "this machine", here, localMove(stack));
   const workspace = await openWorkspace(stack);
   if (!(await stackExists(workspace)))
     throw new UserError(`there is no stack ${stack}; make it: ./autollm pulumi stack init ${stack}`);

@@ -12,6 +12,7 @@ import { workloadUser } from "../../components/uids.ts";
 import type { Waiting } from "../../services/backup/src/streamsOrders.ts";
 import { Daemon } from "./daemon.ts";
 import { canAskHost } from "./keyAgent.ts";
+import { moveDirectory } from "./lockPlace.ts";
 import { say, UserError } from "./log.ts";
 import { run } from "./run.ts";
 import { StackFile } from "./stackFile.ts";
@@ -49,6 +50,8 @@ const FAULTS: Readonly<Record<string, (name: string, stack: string) => string>> 
     `the switch stays on: approved orders wait in NATS and could not be discarded, so the executors would trade them now. NATS and nats-streams must run: docker logs of both, or ${commandLine(stack, "up")}, then off again`,
   unrecorded: () =>
     "what was discarded could not be noted in the switch's directory: the disk may be full; keep this list",
+  moved: (_, stack) =>
+    `this is the former host of ${stack}: the switch of the host that trades was not touched. Take the present config (git pull), or end the move (${commandLine(stack, "move --to ADDRESS")}), then again`,
   "no-docker": () =>
     "Docker does not answer: as root, the executors' processes were killed; else they still run. What starts from now on waits",
 };
@@ -144,6 +147,7 @@ export class PlatformSwitch {
       DOCKER: host === undefined ? dockerHost : "unix:///var/run/docker.sock",
       EXECUTORS: executors.join(" "),
       USERS: executors.map((service) => workloadUser(service).split(":")[0]).join(" "),
+      MOVED: host === undefined ? "" : `${moveDirectory(this.stack)}/fenced`,
       RECORD: detail === undefined ? "" : action === "on" ? killSwitchText(detail) : JSON.stringify(detail),
     };
     // As a function: what it starts must not read the rest of the script.

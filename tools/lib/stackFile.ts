@@ -55,6 +55,11 @@ export class StackFile {
     this.#document.setIn(["config", `${PROJECT}${key}`], value);
   }
 
+  /** Sets a value by its path, such as `host.address`; what stands beside it stays. */
+  setPath(path: string, value: unknown): void {
+    this.#document.setIn(["config", ...withProject(path)], value);
+  }
+
   remove(key: string): void {
     this.#document.deleteIn(["config", `${PROJECT}${key}`]);
   }

@@ -7,6 +7,7 @@ import { type HeldLock, setHeld } from "./held.ts";
 import { type LockPlace, lockPlace, STALE_SECONDS } from "./lockPlace.ts";
 import { say, UserError } from "./log.ts";
 import { isAlive, processSpace, startOf } from "./machine.ts";
+import { moveNotice, movingIn } from "./moving.ts";
 
 /** How often the holder shows that it lives. */
 const BEAT_MS = 30_000;
@@ -88,8 +89,14 @@ export async function holderOf(place: LockPlace): Promise<Holder | undefined> {
   return answer.startsWith("held ") ? heldOf(answer) : undefined;
 }
 
-/** Takes the lock, also one whose holder is dead. Answers whether that holder died on this machine. */
-async function take(stack: string, place: LockPlace, id: string, command: string): Promise<boolean> {
+/** Why another command than the move's own may change nothing of a stack that is moved; undefined where none is. */
+export function moveRefusal(stack: string, command: string, answer: string): HeldLock["refuses"] {
+  const moving = movingIn(answer);
+  return moving === undefined || command.split(" ")[0] === "move" ? undefined : moveNotice(stack, moving);
+}
+
+/** Takes the lock, also one whose holder is dead. */
+async function take(stack: string, place: LockPlace, id: string, command: string): Promise<HeldLock> {
   const record = JSON.stringify(myRecord(command));
   let answer = await place.run("take", { id, record });
   if (answer.startsWith("held ")) {
@@ -103,11 +110,17 @@ async function take(stack: string, place: LockPlace, id: string, command: string
       );
     }
   }
-  if (!answer.startsWith("inherited ")) return false;
+  const refuses = moveRefusal(stack, command, answer);
+  if (!answer.startsWith("inherited ")) return lockUnder(refuses, false);
   const before = heldOf(answer);
   say(`the lock of stack ${stack} was left by ${tellHolder(before)}: it is taken over`);
-  return diedHere(before.record);
+  return lockUnder(refuses, diedHere(before.record));
 }
+
+const lockUnder = (refuses: HeldLock["refuses"], died: boolean): HeldLock => ({
+  diedHere: died,
+  ...(refuses === undefined ? {} : { refuses }),
+});
 
 /** Shows that the holder lives, until it is stopped. */
 function keepAlive(stack: string, place: LockPlace, id: string, lock: HeldLock): () => void {
@@ -149,11 +162,14 @@ export async function withStackLock<T>(stack: string, command: string, work: () 
   const [inheritedStack, inheritedId = ""] = (process.env[INHERITED] ?? "").split(" ");
   const inherited = inheritedStack === stack;
   const id = inherited ? inheritedId : randomUUID();
-  if (inherited && !(await place.run("beat", { id })).startsWith("ok"))
+  const beat = inherited ? await place.run("beat", { id }) : "";
+  if (inherited && !beat.startsWith("ok"))
     throw new UserError(
       `the command that started this one no longer has the lock of stack ${stack}: nothing was changed`,
     );
-  const lock: HeldLock = { diedHere: inherited ? false : await take(stack, place, id, command) };
+  const lock: HeldLock = inherited
+    ? lockUnder(moveRefusal(stack, command, beat), false)
+    : await take(stack, place, id, command);
   const before = process.env[INHERITED];
   process.env[INHERITED] = `${stack} ${id}`;
   setHeld(stack, lock);

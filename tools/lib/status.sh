@@ -1,11 +1,11 @@
 #!/bin/sh
 # Looks at a stack on the machine of its Docker, and changes nothing. Nobody is waited for longer than LIMIT seconds.
 # The variables come in front of it: DOCKER (the daemon's address), STACK, SWITCH (the kill switch's file), LOCK (the stack's
-# lock), FORMAT (a container, a line each), LIMIT, PROMETHEUS and ALERTMANAGER (their APIs' addresses inside their containers),
+# lock), MOVE (the directory of its move), FORMAT (a container, a line each), LIMIT, PROMETHEUS and ALERTMANAGER (their APIs' addresses inside their containers),
 # QUERY (what is asked of Prometheus, as part of a URL).
 # Answers `=== NAME` before what each source says, and `!!! NAME WHY` for one that says nothing.
 set -u
-: "${DOCKER:?}" "${STACK:?}" "${SWITCH:?}" "${LOCK:?}" "${FORMAT:?}" "${LIMIT:?}" "${PROMETHEUS:?}" "${ALERTMANAGER:?}" "${QUERY:?}"
+: "${DOCKER:?}" "${STACK:?}" "${SWITCH:?}" "${LOCK:?}" "${MOVE:?}" "${FORMAT:?}" "${LIMIT:?}" "${PROMETHEUS:?}" "${ALERTMANAGER:?}" "${QUERY:?}"
 # Docker is asked on its own address, whatever the user's client is set to.
 docker() { timeout -k 1 "$LIMIT" docker --host "$DOCKER" "$@" 2>&1; }
 why() { if [ "$1" -eq 124 ]; then echo "no answer within $LIMIT s"; else echo "$2" | tail -n 1; fi; }
@@ -22,6 +22,13 @@ echo '=== lock'
 if [ -e "$LOCK" ]; then
   echo "held $(($(date +%s) - $(stat -c %Y "$LOCK" 2>/dev/null || date +%s)))"
   sed -n 2p "$LOCK" 2>/dev/null
+fi
+
+if [ -e "$MOVE/record" ] && [ ! -e "$MOVE/finished" ]; then
+  word=moving
+  [ ! -e "$MOVE/fenced" ] || word=moved
+  echo '=== move'
+  { cat "$MOVE/record"; echo; } | sed -n "s/.*\"to\":{\"address\":\"\([^\"]*\)\".*/$word \1/p"
 fi
 
 ids=$(docker ps --all --quiet --no-trunc --filter "label=autollm.stack=$STACK")

@@ -4,6 +4,7 @@ import { MAX_WAIT } from "../../components/observability/alerts/fixes.ts";
 import { MIN_CERTIFICATE_LIFE, MIN_INTERNAL_CERTIFICATE_LIFE } from "../../components/observability/alerts/security.ts";
 import { executors } from "../../components/platform/catalogue.ts";
 import { makerOf } from "./history.ts";
+import { moveNotice } from "./moving.ts";
 import { parseRecord } from "./stackLock.ts";
 import type { DUE_METRICS, Facts, Said, Sample, SeenContainer } from "./statusFacts.ts";
 
@@ -350,6 +351,7 @@ export function statusOf(facts: Facts): Status {
         },
       ]
     : [];
+  const moving = facts.moving === undefined ? [] : [{ what: "move", says: moveNotice(facts.stack, facts.moving) }];
   const failed =
     deployment === null || deployment.result === "succeeded" || deployment.result === "in-progress"
       ? []
@@ -374,7 +376,7 @@ export function statusOf(facts: Facts): Status {
   const late = (due ?? [])
     .filter(({ overdue }) => overdue)
     .map(({ what, says }) => ({ what, says: `overdue: ${says}` }));
-  const problems = [...switched, ...failed, ...none, ...faulty, ...firing, ...late];
+  const problems = [...switched, ...moving, ...failed, ...none, ...faulty, ...firing, ...late];
   const silent = (Object.keys(SOURCES) as (keyof typeof SOURCES)[]).flatMap((key) => {
     const source: Said<unknown> = facts[key];
     return "silent" in source ? [{ source: SOURCES[key], says: plain(source.silent) }] : [];

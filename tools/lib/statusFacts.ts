@@ -7,8 +7,9 @@ import { sshCommand } from "../../components/host/login.ts";
 import { KILL_SWITCH_FILE, killSwitchDirectory } from "../../components/platform/killSwitch.ts";
 import { nameIn } from "../../components/segments.ts";
 import { assignments, quote, ROOT_SHELL } from "../../components/shell.ts";
-import { lockFile } from "./lockPlace.ts";
+import { lockFile, moveFolder } from "./lockPlace.ts";
 import { UserError } from "./log.ts";
+import { type Moving, movingIn } from "./moving.ts";
 import { type Whereabouts, whereaboutsOf } from "./platformSwitch.ts";
 import { run } from "./run.ts";
 import { deploymentOf, stateFile } from "./state.ts";
@@ -70,6 +71,8 @@ export interface Facts {
   readonly killSwitch: Said<{ readonly on: boolean; readonly detail: string }>;
   /** The record of who is changing the stack, and seconds since the last heartbeat. */
   readonly lock: { readonly record: string; readonly age: number } | undefined;
+  /** A move that is not finished. */
+  readonly moving?: Moving | undefined;
   readonly containers: Said<readonly SeenContainer[]>;
   readonly alerts: Said<readonly SeenAlert[]>;
   readonly due: Said<readonly Sample[]>;
@@ -188,7 +191,7 @@ const samplesSchema = z.object({
 const silencesSchema = z.array(z.object({ labels }));
 
 /** What was seen on the Docker host. */
-export type HostFacts = Pick<Facts, "killSwitch" | "lock" | "containers" | "alerts" | "due" | "silences">;
+export type HostFacts = Pick<Facts, "killSwitch" | "lock" | "moving" | "containers" | "alerts" | "due" | "silences">;
 
 export function hostFacts(answer: string): HostFacts {
   const all = sections(answer);
@@ -199,6 +202,7 @@ export function hostFacts(answer: string): HostFacts {
       return { on: state === "on", detail };
     }),
     lock: held.startsWith("held ") ? { record, age: Number(held.split(" ")[1]) } : undefined,
+    moving: movingIn(all.texts.get("move") ?? ""),
     containers: read(all, "containers", (text) =>
       text
         .split("\n")
@@ -233,6 +237,7 @@ async function lookAtHost(stack: string, where: Whereabouts): Promise<HostFacts>
     STACK: stack,
     SWITCH: join(killSwitchDirectory(filesDirectory(where, stack)), KILL_SWITCH_FILE),
     LOCK: lockFile(stack, where),
+    MOVE: moveFolder(stack, where),
     FORMAT,
     LIMIT: String(LIMIT_S),
     PROMETHEUS: `http://${nameIn("prometheus", "prometheus")}:9090/prometheus`,

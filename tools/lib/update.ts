@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commandLine } from "../../components/configCommand.ts";
 import { Daemon } from "./daemon.ts";
+import { heldLock } from "./held.ts";
 import { deployedBy } from "./history.ts";
 import { repairInterrupted } from "./interrupted.ts";
 import { say, step, UserError } from "./log.ts";
@@ -28,10 +29,14 @@ import { root, type Workspace } from "./workspace.ts";
  * state within a day.
  * @param unasked whether the engine asks nobody. The preview, by which the policies judge before anything changes, is then a run of
  * its own: if it shows that nothing changes, there is no update
+ * @param again the command that repeats it, as a fault names it
  * @throws UserError when it failed
  */
-export async function update(workspace: Workspace, unasked: boolean): Promise<void> {
+export async function update(workspace: Workspace, unasked: boolean, again = "up"): Promise<void> {
   const { stack, local } = workspace;
+  // Before all that looks at a state which may be another host's for now.
+  const refused = heldLock(stack)?.refuses;
+  if (refused !== undefined) throw new UserError(refused);
   // A stack that an earlier version made has none yet.
   if (local) await ensureNetworkRange(workspace);
   await checkBefore(workspace);
@@ -49,7 +54,7 @@ export async function update(workspace: Workspace, unasked: boolean): Promise<vo
   if (local) await showUnhealthy(stack);
   say("");
   throw new UserError(
-    `pulumi ${failed ? "preview" : "up"} failed (exit code ${code}); see the lines above. ${failed ? "Nothing was changed" : "Nothing is lost"}: fix it and run: ${commandLine(stack, "up")}`,
+    `pulumi ${failed ? "preview" : "up"} failed (exit code ${code}); see the lines above. ${failed ? "Nothing was changed" : "Nothing is lost"}: fix it and run: ${commandLine(stack, again)}`,
   );
 }
 

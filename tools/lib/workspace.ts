@@ -63,19 +63,24 @@ export function writePrivate(path: string, text: string): void {
  */
 function localProject(home: string): string {
   mkdirSync(join(home, "state"), { recursive: true, mode: 0o700 });
-  chmodSync(home, 0o700);
-  const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as Record<string, unknown>;
-  const text = stringify({ ...project, main: "program/start.js", backend: { url: `file://${join(home, "state")}` } });
-  // Made aside and renamed: another command may be at work in the same folder.
-  const aside = join(home, `.new-${process.pid}`);
-  writeFileSync(aside, text);
-  renameSync(aside, join(home, "Pulumi.yaml"));
-  // Pulumi wants the program inside the project's directory.
-  symlinkSync(root, aside);
-  renameSync(aside, join(home, "program"));
+  writeProject(home, { backend: { url: `file://${join(home, "state")}` } });
   const passphrase = join(home, "passphrase");
   if (!existsSync(passphrase)) writePrivate(passphrase, `${randomBytes(32).toString("base64url")}\n`);
   return passphrase;
+}
+
+/** Makes a folder a project directory of this program. */
+function writeProject(folder: string, more: Readonly<Record<string, unknown>>): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as Record<string, unknown>;
+  // Made aside and renamed: another command may be at work in the same folder.
+  const aside = join(folder, `.new-${process.pid}`);
+  writeFileSync(aside, stringify({ ...project, main: "program/start.js", ...more }));
+  renameSync(aside, join(folder, "Pulumi.yaml"));
+  // Pulumi wants the program inside the project's directory.
+  symlinkSync(root, aside);
+  renameSync(aside, join(folder, "program"));
 }
 
 /** The folder of the stacks on this machine; `AUTOLLM_HOME` overrides `.pulumi-local` in the clone. */
@@ -89,6 +94,16 @@ export function checkStackName(stack: string): void {
   throw new UserError(`"${stack}" is no stack name: lower-case letters, digits and hyphens, 31 characters at most`, 64);
 }
 
+/** The environment that opens a stack's backend and secrets. */
+function engineEnv(local: boolean, engine: Engine): Record<string, string> {
+  return {
+    // Program and policies start in half the time, since Node finds them compiled.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? cacheDir("node"),
+    ...engine.env,
+    ...(local ? { PULUMI_CONFIG_PASSPHRASE_FILE: localProject(localHome()) } : {}),
+  };
+}
+
 /** Opens the workspace of a stack, building the engine where there is none, unless the options say otherwise. */
 export async function openWorkspace(stack: string, options: EngineOptions = {}): Promise<Workspace> {
   checkStackName(stack);
@@ -97,13 +112,35 @@ export async function openWorkspace(stack: string, options: EngineOptions = {}):
   const engine = await ensureEngine(options);
   const local = !isShared(stack);
   const home = localHome();
-  const env: Record<string, string> = {
-    // Program and policies start in half the time, since Node finds them compiled.
-    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? cacheDir("node"),
-    ...engine.env,
-  };
-  if (local) env.PULUMI_CONFIG_PASSPHRASE_FILE = localProject(home);
-  const cwd = local ? home : root;
+  const env = engineEnv(local, engine);
+  return workspaceIn(local ? home : root, { stack, local, engine, env });
+}
+
+interface Opened extends Pick<Workspace, "stack" | "local" | "engine"> {
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * The same stack, with the same state, from a folder that has another config of it.
+ * @param folder made a project directory, which holds that config
+ * @param env added to the engine's environment
+ */
+export function workspaceWith(
+  workspace: Workspace,
+  folder: string,
+  config: string,
+  env: Readonly<Record<string, string>>,
+): Workspace {
+  const { local, engine, stack } = workspace;
+  writeProject(folder, local ? { backend: { url: `file://${join(workspace.cwd, "state")}` } } : {});
+  const state = join(folder, "state");
+  rmSync(state, { force: true });
+  if (local) symlinkSync(join(workspace.cwd, "state"), state);
+  writePrivate(join(folder, `Pulumi.${stack}.yaml`), config);
+  return workspaceIn(folder, { stack, local, engine, env: { ...engineEnv(local, engine), ...env } });
+}
+
+function workspaceIn(cwd: string, { stack, local, engine, env }: Opened): Workspace {
   const file = join(cwd, `Pulumi.${stack}.yaml`);
   if (existsSync(file)) refuseConflict(file, readFileSync(file, "utf8"));
   return {

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { partImageNames } from "../../../components/images.ts";
@@ -32,16 +32,20 @@ export interface Stage {
   remove(): Promise<void>;
 }
 
-export async function stage(name: string): Promise<Stage> {
-  const host = await startHost(`autollm-${name}`);
-  const stack = await testStack(name);
-  // Caddy's certificate is for localhost, so a name of the loopback has to lead there.
-  const forward = createServer((client) => {
-    const server = connect(443, host.address);
+/** Leads a port of the loopback to a host's Caddy, whose certificate is for localhost. */
+export function leadTo(address: string, port: number): Server {
+  return createServer((client) => {
+    const server = connect(443, address);
     client.on("error", () => server.destroy()).on("close", () => server.destroy());
     server.on("error", () => client.destroy()).on("close", () => client.destroy());
     client.pipe(server).pipe(client);
-  }).listen(stack.httpsPort, "127.0.0.1");
+  }).listen(port, "127.0.0.1");
+}
+
+export async function stage(name: string): Promise<Stage> {
+  const host = await startHost(`autollm-${name}`);
+  const stack = await testStack(name);
+  const forward = leadTo(host.address, stack.httpsPort);
   const write = (change: Readonly<Record<string, unknown>> = {}, other: Readonly<Record<string, unknown>> = {}) => {
     const { address, hostKey, privateKeyPath } = host;
     const config = {

@@ -50,6 +50,7 @@ export type Proof =
 /** It loses what it is about, and brings it back. */
 const DISASTER = { seenIn: "test/e2e/disaster.test.ts" };
 const OLD_INSTALLATION = { seenIn: "test/e2e/old-installation.test.ts" };
+const MOVE = { seenIn: "test/e2e/move.test.ts" };
 const ACME = { seenIn: "test/unit/another-application.test.ts" };
 const GITHUB = { needs: "GitHub" };
 const STORAGE = { needs: "a cloud's storage" };
@@ -183,6 +184,11 @@ export const proofs: Readonly<Record<string, Proof>> = {
   "./autollm restore latest": DISASTER,
   "./autollm up --new-volume redis-data": DISASTER,
   "./autollm restore --at 2000-01-01T00:00:00Z": { seenIn: "test/e2e/wal.test.ts" },
+  "./autollm move": MOVE,
+  "./autollm move --to ADDRESS": MOVE,
+  "./autollm move --to 203.0.113.9 --host-key 'ssh-ed25519 AAAA...' --stack production": MOVE,
+  "./autollm move --back --stack production": MOVE,
+  "./autollm move --wipe 203.0.113.7 --stack production": MOVE,
   "./autollm recovery-kit": DISASTER,
   "./autollm recovery-kit FOLDER": DISASTER,
   "./autollm recovery-kit --check FOLDER": DISASTER,

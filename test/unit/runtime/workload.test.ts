@@ -159,6 +159,11 @@ describe("a workload", () => {
     expect(inputs.healthcheck).toMatchObject({ interval: "5s", retries: 12 });
   });
 
+  it("is made and not started on a held target, and is the same in all else", async () => {
+    const [started, held] = [(await run()).inputs, (await run({}, { held: true })).inputs];
+    expect(held).toEqual({ ...started, start: false, mustRun: false });
+  });
+
   it("that is a batch job is made ready and not started", async () => {
     const { inputs } = await run({ deploy: "on-demand" });
     expect(inputs).toMatchObject({ restart: "no", start: false, mustRun: false });

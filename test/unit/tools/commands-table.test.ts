@@ -25,7 +25,7 @@ describe("the table of commands", () => {
       ]),
     );
     expect(members).toMatchObject({
-      run: ["up", "preview", "status", "down", "pulumi"],
+      run: ["up", "preview", "status", "down", "move", "pulumi"],
       release: ["deploy", "rollback", "promote", "pin", "check-image"],
       data: expect.arrayContaining(["backup", "restore", "import"]),
       credentials: ["rotate"],

@@ -252,6 +252,29 @@ describe("the platform's kill switch", () => {
   });
 });
 
+describe("the kill switch of a former host", () => {
+  it("stays on whatever is asked, and says that the one that trades was not touched", () => {
+    const moved = join(folder, "fenced");
+    const directory = join(folder, "switch");
+    writeFileSync(moved, "");
+    const ask = (action: SwitchAction) => {
+      const variables = { ACTION: action, DIRECTORY: directory, STACK: "test", DOCKER: "unix:///x" };
+      const more = { EXECUTORS: "execution-ib", USERS: "1", RECORD: "set", MOVED: moved };
+      const said = spawnSync("sh", [new URL("../../../tools/lib/kill-switch.sh", import.meta.url).pathname], {
+        env: { ...process.env, ...variables, ...more },
+        encoding: "utf8",
+      });
+      return switchState(said.stdout, "test");
+    };
+    for (const action of ["on", "off"] as const) {
+      const { on, faults } = ask(action);
+      expect(on).toBe(true);
+      expect(faults.join()).toContain("this is the former host of test");
+    }
+    expect(existsSync(join(directory, "on.prom"))).toBe(true);
+  });
+});
+
 describe("an executor's start", () => {
   const script = (name: string) => new URL(`../../../components/platform/${name}`, import.meta.url).pathname;
   const env = () => ({

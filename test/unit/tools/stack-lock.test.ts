@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   existsSync,
@@ -17,7 +17,7 @@ import { checkConfig } from "../../../components/settings.ts";
 import { assertMayChange, changesStack, heldLock } from "../../../tools/lib/held.ts";
 import { lockPlace, STALE_SECONDS, sharedPlace } from "../../../tools/lib/lockPlace.ts";
 import { processSpace, startOf } from "../../../tools/lib/machine.ts";
-import { diedHere, holderOf, tellHolder, withStackLock } from "../../../tools/lib/stackLock.ts";
+import { diedHere, holderOf, moveRefusal, tellHolder, withStackLock } from "../../../tools/lib/stackLock.ts";
 import { root } from "../../../tools/lib/workspace.ts";
 
 const STACK = "lock-test";
@@ -207,6 +207,30 @@ describe("the lock of a shared stack", () => {
     expect(await place.run("look", { id: "two" })).toBe("free\n");
     expect(readFileSync(join(home, "logins"), "utf8")).toContain("deployer@192.0.2.1");
     expect(place.where).toBe(`${directory}/staging on 192.0.2.1`);
+  });
+
+  it("names a move that is not finished, and lets the move's own command go on", () => {
+    const to = { address: "192.0.2.9", port: 22 };
+    const move = join(home, "move");
+    mkdirSync(move);
+    const answer = (action: string, id: string) =>
+      execFileSync("sh", [join(root, "tools/lib/stack-lock.sh")], {
+        env: { ...process.env, ACTION: action, DIRECTORY: join(home, "locks"), NAME: "s", ID: id, MOVE: move },
+        encoding: "utf8",
+      });
+    expect(answer("take", "one")).toBe("taken\n");
+    writeFileSync(join(move, "record"), JSON.stringify({ from: { address: "192.0.2.1" }, to, since: "x" }));
+    expect(answer("beat", "one")).toBe("ok\nmoving 192.0.2.9\n");
+    answer("release", "one");
+    const moving = answer("take", "two");
+    expect(moving).toBe("taken\nmoving 192.0.2.9\n");
+    expect(moveRefusal("production", "up", moving)).toContain("./autollm move --to 192.0.2.9 --stack production");
+    expect(moveRefusal("production", "move --to 192.0.2.9", moving)).toBeUndefined();
+    writeFileSync(join(move, "fenced"), "");
+    expect(moveRefusal("production", "up", answer("beat", "two"))).toContain("is on 192.0.2.9 by now");
+    writeFileSync(join(move, "finished"), "");
+    expect(answer("beat", "two")).toBe("ok\n");
+    expect(moveRefusal("production", "up", "ok\n")).toBeUndefined();
   });
 
   it("lies beside the daemon where there is no host to set up", () => {

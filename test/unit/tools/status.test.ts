@@ -218,6 +218,18 @@ describe("the status of a stack", () => {
     expect(status.verdict).toBe("fine");
   });
 
+  it("says of a move that is not finished what to type", () => {
+    const { moving } = hostFacts("=== switch\noff\n=== lock\n=== move\nmoving 192.0.2.9\n=== containers\n");
+    const { problems, verdict } = statusOf({ ...fine, moving });
+    expect(verdict).toBe("wrong");
+    expect(problems).toEqual([
+      {
+        what: "move",
+        says: expect.stringMatching(/is being moved to 192\.0\.2\.9: .*move --to 192\.0\.2\.9.*move --back/),
+      },
+    ]);
+  });
+
   it("is unknown where a source says nothing, and wrong where something wrong was seen all the same", () => {
     const silent = { silent: "no answer within 2 s" };
     const blind = { ...fine, containers: silent, alerts: silent, due: silent, silences: silent };
