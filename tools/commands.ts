@@ -48,7 +48,7 @@ export const commands = {
   },
   move: {
     group: "run",
-    summary: "to another host, with a short stop",
+    summary: "move a stack to another host, with a short stop",
     page: "docs/move.md",
     load: async () => (await import("./cli/move.ts")).moveCommand,
   },
@@ -111,7 +111,7 @@ export const commands = {
   },
   import: {
     group: "data",
-    summary: "copy an old installation's secrets into a stack's config, or its data into the stack",
+    summary: "take over an old installation: its secrets, its data",
     page: "docs/from-bash-installer.md",
     load: async () => (await import("./cli/import.ts")).importCommand,
   },
