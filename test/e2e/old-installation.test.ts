@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { run } from "../../tools/lib/run.ts";
 import { root } from "../../tools/lib/workspace.ts";
 import { access } from "./lib/access.ts";
-import { https, login } from "./lib/http.ts";
+import { eventually, https, login } from "./lib/http.ts";
 import { type OldInstallation, oldFiles, oldInstallation } from "./lib/oldInstallation.ts";
 import { docker, type TestStack, testStack } from "./lib/stack.ts";
 
@@ -74,7 +74,12 @@ describe("an old installation's data", () => {
     const [code, signal] = (await ended) as [number | null, string | null];
     expect([code, signal], words).toEqual([null, "SIGKILL"]);
   };
-  const backups = async () => JSON.parse((await stack.autollm("backup", "--list", "--json")).stdout) as unknown[];
+  // Right after its start the stack makes its first backup.
+  const backups = () =>
+    eventually("a list of the backups", 60, async () => {
+      const { code, stdout } = await stack.autollm("backup", "--list", "--json");
+      return code === 0 ? (JSON.parse(stdout) as unknown[]) : undefined;
+    });
   const database = async () => {
     const client = await ledger();
     const { rows } = await client.query<{ oid: string }>("SELECT oid FROM pg_database WHERE datname = 'autollm'");
