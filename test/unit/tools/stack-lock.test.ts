@@ -294,6 +294,7 @@ describe("a command that changes a stack", () => {
       "rollback.ts",
       "rotate.ts",
       "up.ts",
+      "upgrade.ts",
     ]));
 
   it.each(commands)("%s: takes the stack's lock", (_, text) => expect(text).toMatch(/changes: \(\{/));
