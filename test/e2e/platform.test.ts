@@ -235,12 +235,13 @@ describe("the local stack", () => {
     expect(together.filter(({ length }) => length > 1).sort()).toEqual(oneUser);
     const sockets = reaches.flatMap((reach) => reach.sockets.map((path) => `${reach.workload} ${path}`));
     expect(sockets.sort()).toEqual([
-      // By this one the backup hands dumps over to the restore test, and takes numbers back.
+      // By this one the backup hands dumps over to the restore test, and the archive of the log a base backup, and takes numbers back.
       "backup /restore-test/socket",
       // By this one Caddy gets the sockets of the published ports.
       "caddy /run/edge/socket",
       "edge-sockets /run/edge/socket",
       "restore-test /restore-test/socket",
+      "wal-archive /restore-test/socket",
     ]);
     for (const { workload, users: own, processes } of reaches) {
       expect(processes.length, workload).toBeGreaterThan(0);

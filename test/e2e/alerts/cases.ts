@@ -55,11 +55,20 @@ export const one = (series: string, value: number, at?: string, every?: string):
   ...(every === undefined ? {} : { every }),
 });
 /** Where the only question is on which side of its limit a gauge lies. */
-export const gauge = (alert: string, service: string, series: string, bad: number, good: number): AlertCase => ({
+export const gauge = (alert: string, service: string, series: string, bad: number, good: number): AlertCase =>
+  either(alert, service, [series], bad, good);
+/** As `gauge`, for several series of which each alone is enough. */
+export const either = (
+  alert: string,
+  service: string,
+  series: readonly string[],
+  bad: number,
+  good: number,
+): AlertCase => ({
   alert,
   service,
-  fires: [one(series, bad)],
-  quiet: [one(series, good)],
+  fires: series.map((each) => one(each, bad)),
+  quiet: series.map((each) => one(each, good)),
 });
 /** As `gauge`, for two series whose relation is the question. */
 export const pair = (

@@ -1,5 +1,5 @@
 import { DAY, HOUR } from "../../../components/observability/alerts/alert.ts";
-import { type AlertCase, constant, disk, gauge, node, one, pair, rising } from "./cases.ts";
+import { type AlertCase, constant, disk, either, gauge, node, one, pair, rising } from "./cases.ts";
 
 /** A consumer's figures by their names. */
 const consumer = (figures: Readonly<Record<string, number>>) => ({
@@ -10,6 +10,9 @@ const consumer = (figures: Readonly<Record<string, number>>) => ({
     ]),
   ),
 });
+
+/** The newest backup's, and Postgres's to a moment. */
+const RESTORE_TESTS = ["backup_last_restore_test", "wal_archive_last_restore_test"];
 
 export const hostCases: readonly AlertCase[] = [
   {
@@ -289,10 +292,20 @@ export const dataCases: readonly AlertCase[] = [
     quiet: [one("backup_last_success_timestamp_seconds", 0, "70m", "1m")],
   },
   gauge("BackupFailing", "backup", "backup_last_run_success", 0, 1),
-  ...["backup", "wal_archive"].flatMap((whose) => [
-    gauge("RestoreTestFailing", "backup", `${whose}_last_restore_test_success`, 0, 1),
-    gauge("RestoreTestTooOld", "backup", `${whose}_last_restore_test_timestamp_seconds`, -9 * DAY, -6 * DAY),
-  ]),
+  either(
+    "RestoreTestFailing",
+    "backup",
+    RESTORE_TESTS.map((test) => `${test}_success`),
+    0,
+    1,
+  ),
+  either(
+    "RestoreTestTooOld",
+    "backup",
+    RESTORE_TESTS.map((test) => `${test}_timestamp_seconds`),
+    -9 * DAY,
+    -6 * DAY,
+  ),
   {
     alert: "SecondCopyTooOld",
     service: "backup",
